@@ -1,0 +1,128 @@
+"""Geometries of several molecules: random clusters over a range of distances, and sub-clusters.
+
+Dimers and trimers from contact to far apart are what makes pair and three-body contributions
+identifiable: total energies of dense systems alone leave the split among body orders open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii, vdw_radii
+
+from interpmd.errors import StructureError
+
+BONDED = 1.25  # times the sum of the covalent radii
+UNKNOWN_VDW_RADIUS = 2.0  # A, for elements that ASE has no van der Waals radius of
+
+
+def random_clusters(
+    molecules: Atoms | Sequence[Atoms],
+    size: int,
+    n: int,
+    distances: tuple[float, float] = (2.5, 8.0),
+    seed: int = 0,
+    contact: float = 0.5,
+) -> list[Atoms]:
+    """n clusters of ``size`` molecules, randomly turned and placed, without clashes.
+
+    molecules: what to draw from (with replacement), for example snapshots of one molecule.
+    distances: range in A of the distance between the centres of mass of a newly placed molecule
+    and of one placed before; uniform up to the clashes that are refused.
+    contact: atoms of different molecules stay farther apart than this fraction of the sum of
+    their van der Waals radii. ``info["molecules"]`` is the number of molecules.
+    Raises RuntimeError where the range of distances leaves no room.
+    """
+    pool = [molecules] if isinstance(molecules, Atoms) else list(molecules)
+    rng = np.random.default_rng(seed)
+    low, high = distances
+    frames, misses = [], 0
+    while len(frames) < n:
+        cluster = _centred(pool[rng.integers(len(pool))], rng)
+        centres = [np.zeros(3)]
+        while len(centres) < size and misses < 1000 * (n + 1):
+            added = _centred(pool[rng.integers(len(pool))], rng)
+            away = rng.normal(size=3)
+            away *= rng.uniform(low, high) / np.linalg.norm(away)
+            centre = centres[rng.integers(len(centres))] + away
+            added.positions += centre
+            if clear_of(cluster, added, contact):
+                cluster += added
+                centres.append(centre)
+            else:
+                misses += 1
+        if len(centres) < size:
+            raise RuntimeError(f"no room for {size} molecules at distances {low} to {high} A")
+        cluster.info["molecules"] = size
+        frames.append(cluster)
+    return frames
+
+
+def fragments(atoms: Atoms, orders: Sequence[int] = (1, 2, 3)) -> list[Atoms]:
+    """All sub-clusters of 1, 2, 3, ... of the molecules of a cluster, as they stand in it.
+
+    Each has ``info["molecules"]`` (how many) and ``info["fragment"]`` (which, such as "0 2").
+    """
+    found = molecules_of(atoms)
+    frames = []
+    for order in orders:
+        for chosen in combinations(range(len(found)), order):
+            members = [i for m in chosen for i in found[m]]
+            part = Atoms(atoms.numbers[members], atoms.positions[members])
+            part.info = {"molecules": order, "fragment": " ".join(map(str, chosen))}
+            frames.append(part)
+    return frames
+
+
+def nearest_molecules(atoms: Atoms, centre: int, size: int) -> Atoms:
+    """The cluster of one molecule and its ``size`` - 1 nearest, by closest atoms."""
+    found = molecules_of(atoms)
+    if size > len(found):
+        raise StructureError(f"the structure has {len(found)} molecules, not {size}")
+    middle = atoms.positions[found[centre]]
+    gaps = [
+        np.linalg.norm(middle[:, None] - atoms.positions[group][None], axis=2).min()
+        for group in found
+    ]
+    members = [i for m in np.argsort(gaps, kind="stable")[:size] for i in found[m]]
+    part = Atoms(atoms.numbers[members], atoms.positions[members])
+    part.info = {"molecules": size}
+    return part
+
+
+def molecules_of(atoms: Atoms) -> list[list[int]]:
+    """The atoms of each molecule: components connected by covalent bonds, in order of atoms."""
+    from scipy.sparse.csgraph import connected_components
+
+    radii = covalent_radii[atoms.numbers]
+    distances = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None], axis=2)
+    bonded = distances < BONDED * (radii[:, None] + radii[None])
+    count, which = connected_components(bonded, directed=False)
+    return [np.flatnonzero(which == m).tolist() for m in range(count)]
+
+
+def clear_of(first: Atoms, second: Atoms, contact: float) -> bool:
+    """Whether no two atoms of the two structures are closer than that part of vdW contact."""
+    radii = [np.nan_to_num(vdw_radii[a.numbers], nan=UNKNOWN_VDW_RADIUS) for a in (first, second)]
+    distances = np.linalg.norm(first.positions[:, None] - second.positions[None], axis=2)
+    return bool((distances > contact * (radii[0][:, None] + radii[1][None])).all())
+
+
+def random_rotation(rng: np.random.Generator) -> np.ndarray:
+    """A rotation matrix (3, 3), uniform over all rotations (from a random unit quaternion)."""
+    w, x, y, z = (q := rng.normal(size=4)) / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def _centred(atoms: Atoms, rng: np.random.Generator) -> Atoms:
+    turned = (atoms.positions - atoms.get_center_of_mass()) @ random_rotation(rng).T
+    return Atoms(atoms.numbers, turned)

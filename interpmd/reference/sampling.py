@@ -1,0 +1,113 @@
+"""``sample``: geometries worth labelling, by one name for each way of making them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from ase import Atoms
+
+from interpmd.errors import InterpmdError
+from interpmd.reference.clusters import fragments, random_clusters
+from interpmd.reference.label import check_structure
+from interpmd.reference.trajectories import langevin, normal_modes
+
+
+class UnknownSamplingError(InterpmdError, ValueError):
+    """There is no such way of sampling."""
+
+
+def sample(
+    atoms: Atoms | Sequence[Atoms],
+    how: str = "md",
+    method="gfn2-xtb",
+    n: int = 100,
+    temperatures: Sequence[float] = (300.0,),
+    seed: int = 0,
+    **options,
+) -> list[Atoms]:
+    """n geometries made from a structure or several; the same seed gives the same geometries.
+
+    how:
+        ``"md"``            Langevin dynamics, shared out over temperatures and structures
+                            (options of :func:`~interpmd.reference.trajectories.langevin`:
+                            interval, equilibration, timestep, friction, restraints)
+        ``"normal_modes"``  thermal displacements along normal modes, shared out likewise
+        ``"rattle"``        Gaussian displacements of every atom; option stdev in A
+        ``"monomers"``, ``"dimers"``, ``"trimers"``, ``"tetramers"``
+                            molecules turned and placed at random; options distances (A, from
+                            centre to centre) and contact
+        ``"fragments"``     sub-clusters of a cluster of molecules, as they stand in it; option
+                            orders, such as (1, 2, 3). All of them, or n drawn at random if there
+                            are more
+    method: name of a reference method or an ASE calculator; only for ``md`` and ``normal_modes``.
+    temperatures: in K; only for ``md`` and ``normal_modes``.
+
+    Returns structures without labels; ``info["sampling"]`` says how each was made, and
+    ``info["temperature"]`` at which temperature. Raises UnknownSamplingError, StructureError.
+    """
+    if how not in _WAYS:
+        raise UnknownSamplingError(f"unknown sampling {how!r}; available: {', '.join(_WAYS)}")
+    structures = [atoms] if isinstance(atoms, Atoms) else list(atoms)
+    if not structures:
+        raise UnknownSamplingError("sample needs at least one structure")
+    for structure in structures:
+        check_structure(structure)
+    frames = _WAYS[how](structures, method, n, tuple(temperatures), seed, options)
+    for frame in frames:
+        frame.info["sampling"] = how
+    return frames
+
+
+def _thermal(engine: Callable) -> Callable:
+    def run(structures, method, n, temperatures, seed, options):
+        runs = [(s, t) for t in temperatures for s in structures]
+        shares = [len(part) for part in np.array_split(np.arange(n), len(runs))]
+        seeds = np.random.SeedSequence(seed).generate_state(len(runs))
+        frames = []
+        for (structure, temperature), share, own in zip(runs, shares, seeds, strict=True):
+            if share:
+                frames += engine(
+                    structure, method, n=share, temperature=temperature, seed=int(own), **options
+                )
+        return frames
+
+    return run
+
+
+def _rattled(structures, method, n, temperatures, seed, options):
+    rng = np.random.default_rng(seed)
+    stdev = options.get("stdev", 0.05)
+    frames = []
+    for index in range(n):
+        frame = structures[index % len(structures)].copy()
+        frame.positions += rng.normal(scale=stdev, size=frame.positions.shape)
+        frames.append(frame)
+    return frames
+
+
+def _clusters(size: int) -> Callable:
+    def run(structures, method, n, temperatures, seed, options):
+        return random_clusters(structures, size, n, seed=seed, **options)
+
+    return run
+
+
+def _sub_clusters(structures, method, n, temperatures, seed, options):
+    parts = [part for s in structures for part in fragments(s, **options)]
+    if len(parts) <= n:
+        return parts
+    chosen = np.random.default_rng(seed).permutation(len(parts))[:n]
+    return [parts[i] for i in np.sort(chosen)]
+
+
+_WAYS: dict[str, Callable] = {
+    "md": _thermal(langevin),
+    "normal_modes": _thermal(normal_modes),
+    "rattle": _rattled,
+    "monomers": _clusters(1),
+    "dimers": _clusters(2),
+    "trimers": _clusters(3),
+    "tetramers": _clusters(4),
+    "fragments": _sub_clusters,
+}
