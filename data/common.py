@@ -33,6 +33,15 @@ def shuffled(frames: list[Atoms], seed: int) -> list[Atoms]:
     return [frames[i] for i in order]
 
 
+def distinct(frames: list[Atoms]) -> list[Atoms]:
+    """The frames without repetitions of the same atoms at the same places."""
+    first = {}
+    for atoms in frames:
+        places = np.round(atoms.positions - atoms.positions[0], 4) + 0.0
+        first.setdefault((atoms.numbers.tobytes(), places.tobytes()), atoms)
+    return list(first.values())
+
+
 def thinned(frames: list[Atoms], maximum_force: float) -> list[Atoms]:
     """Labelled frames whose largest force (eV/A) stays below a limit."""
     return [a for a in frames if np.linalg.norm(a.get_forces(), axis=1).max() < maximum_force]

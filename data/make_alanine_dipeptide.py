@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from ase import Atoms
 from ase.optimize import BFGS
-from common import ship, tagged, thinned
+from common import distinct, ship, tagged, thinned
 
 from interpmd.reference.bias import BiasedCalculator, DihedralRestraint
 from interpmd.reference.calculator import as_calculator
@@ -143,6 +143,7 @@ def geometries(workers: int) -> list[Atoms]:
             for index, part in enumerate(parts):
                 frames += part.result()
                 print(f"{index + 1}/{len(parts)}", end="\r", flush=True)
+    frames = distinct(frames)
     return [atoms for atoms in frames if closest_overlap(atoms, factor=0.6) is None]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import molecule
 from ase.optimize import BFGS
-from common import ship, tagged, thinned
+from common import distinct, ship, tagged, thinned
 
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.clusters import (
@@ -122,9 +122,9 @@ def geometries() -> list[Atoms]:
         for chosen in rng.permutation(len(parts))[:20]:
             size = parts[chosen].info["molecules"]
             frames += tagged([parts[chosen]], "fragment", molecules=size)
-    for atoms in droplet(thermal, 200, rng):
+    for atoms in droplet(thermal, 230, rng):
         frames += tagged([atoms], "droplet", molecules=atoms.info["molecules"])
-    return frames
+    return distinct(frames)
 
 
 def main() -> None:

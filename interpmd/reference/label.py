@@ -79,6 +79,8 @@ def label(
         raise ValueError(f"invalid must be 'raise' or 'skip', not {invalid!r}")
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
+    if out is not None and Path(out).suffix == ".gz":
+        raise ValueError(f"out={str(out)!r} grows line by line and cannot be compressed")
     level = resolve(method)
     store = FrameStore(Path(out), level.name) if out is not None else None
     done = store.load() if store else {}

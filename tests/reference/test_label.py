@@ -152,6 +152,11 @@ def test_another_level_in_the_file_is_an_error(tmp_path):
         label(waters(1), "gfn2-xtb", out=out, progress=False)
 
 
+def test_a_compressed_file_cannot_grow(tmp_path):
+    with pytest.raises(ValueError, match="cannot be compressed"):
+        label(waters(1), out=tmp_path / "w.extxyz.gz", progress=False)
+
+
 def test_a_file_is_as_good_as_a_list(tmp_path):
     write(tmp_path / "in.extxyz", waters(2))
     from_file = label(tmp_path / "in.extxyz", progress=False)
