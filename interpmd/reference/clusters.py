@@ -25,7 +25,7 @@ def random_clusters(
     n: int,
     distances: tuple[float, float] = (2.5, 8.0),
     seed: int = 0,
-    contact: float = 0.5,
+    contact: float = 0.6,
 ) -> list[Atoms]:
     """n clusters of ``size`` molecules, randomly turned and placed, without clashes.
 

@@ -213,3 +213,13 @@ def test_unconverged_scf_is_a_failure(monkeypatch):
     monkeypatch.setattr(hf.SCF, "max_cycle", 1)
     with pytest.warns(UserWarning, match="SCF not converged"):
         assert label(molecule("H2O"), "pbe/sto-3g", progress=False) == []
+
+
+def test_second_order_solver_finishes_what_diis_does_not(monkeypatch):
+    from pyscf.scf import hf
+
+    [usual] = label(molecule("H2O"), "pbe/sto-3g", progress=False)
+    monkeypatch.setattr(hf.SCF, "max_cycle", 4)
+    [rescued] = label(molecule("H2O"), "pbe/sto-3g", progress=False)
+    assert rescued.get_potential_energy() == pytest.approx(usual.get_potential_energy(), abs=1e-7)
+    np.testing.assert_allclose(rescued.get_forces(), usual.get_forces(), atol=1e-4)

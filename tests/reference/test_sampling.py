@@ -107,7 +107,7 @@ def test_clusters_keep_distances_and_do_not_clash(seed, size, low, extent):
         assert (gaps.min(axis=1) <= low + extent + 1e-9).all()
         assert gaps[0].min() >= low - 1e-9
         assert all(
-            clear_of(parts[a], parts[b], 0.5) for a in range(size) for b in range(a + 1, size)
+            clear_of(parts[a], parts[b], 0.6) for a in range(size) for b in range(a + 1, size)
         )
         for part in parts:
             reference = pool[0] if len(part) == 3 else pool[1]
