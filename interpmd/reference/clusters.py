@@ -31,7 +31,7 @@ def random_clusters(
 
     molecules: what to draw from (with replacement), for example snapshots of one molecule.
     distances: range in A of the distance between the centres of mass of a newly placed molecule
-    and of one placed before; uniform up to the clashes that are refused.
+    and of one placed before (others may be nearer); uniform up to the clashes that are refused.
     contact: atoms of different molecules stay farther apart than this fraction of the sum of
     their van der Waals radii. ``info["molecules"]`` is the number of molecules.
     Raises RuntimeError where the range of distances leaves no room.

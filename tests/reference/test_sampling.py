@@ -105,7 +105,8 @@ def test_clusters_keep_distances_and_do_not_clash(seed, size, low, extent):
         centres = np.array([part.get_center_of_mass() for part in parts])
         gaps = np.linalg.norm(centres[:, None] - centres[None], axis=2) + 99 * np.eye(size)
         assert (gaps.min(axis=1) <= low + extent + 1e-9).all()
-        assert gaps[0].min() >= low - 1e-9
+        # a third molecule keeps the distance from one of the others, not from both
+        assert size > 2 or gaps[0].min() >= low - 1e-9
         assert all(
             clear_of(parts[a], parts[b], 0.6) for a in range(size) for b in range(a + 1, size)
         )

@@ -1,0 +1,156 @@
+"""The shipped data: what the cards say is what the files hold."""
+
+import gzip
+import hashlib
+import io
+import json
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.io import read
+
+from interpmd.reference import isolated_atoms, label
+from interpmd.reference.clusters import molecules_of
+from interpmd.reference.label import check_structure
+
+DATA = Path(__file__).parents[2] / "data"
+SETS = ("alanine_dipeptide", "malonaldehyde", "water")
+# eV/A; DFT forces do not sum to zero exactly because the integration grid moves with the atoms
+NET_FORCE = {"gfn2-xtb": 1e-4, "wb97x-d3bj/def2-svp": 1e-2}
+
+
+@cache
+def card_of(name: str) -> dict:
+    return json.loads((DATA / name / "card.json").read_text())
+
+
+@cache
+def frames_of(name: str) -> dict:
+    return {part: read_quickly(DATA / name / f"{part}.extxyz.gz") for part in ("train", "test")}
+
+
+def read_quickly(path: Path) -> list:
+    # ase.io.read seeks backwards in the compressed file, which takes ten times as long
+    return read(io.StringIO(gzip.decompress(path.read_bytes()).decode()), ":", format="extxyz")
+
+
+def everything(name: str) -> list:
+    return [atoms for part in frames_of(name).values() for atoms in part]
+
+
+def test_all_sets_are_there_and_small():
+    assert sorted(path.parent.name for path in DATA.glob("*/card.json")) == sorted(SETS)
+    assert sum(path.stat().st_size for path in DATA.glob("*/*")) < 8e6
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_card_matches_files(name):
+    card = card_of(name)
+    for part, frames in frames_of(name).items():
+        assert len(frames) == card["frames"][part]
+        assert Counter(a.info["subset"] for a in frames) == card["counts"][part]
+        assert {a.info["level"] for a in frames} == {card["level"]}
+        text = gzip.decompress((DATA / name / f"{part}.extxyz.gz").read_bytes())
+        assert hashlib.sha256(text).hexdigest() == card["sha256_of_text"][part]
+        forces = np.concatenate([a.get_forces() for a in frames if len(a) > 1])
+        assert np.sqrt(np.mean(forces**2)) == pytest.approx(
+            card["force_rms_eV_per_A"][part], abs=2e-4
+        )
+    assert "isolated" not in card["counts"]["test"]
+    assert set(card["counts"]["test"]) == set(card["counts"]["train"]) - {"isolated"}
+    assert (DATA.parent / card["regenerate"].split()[1]).is_file()
+
+
+def test_files_can_be_read_by_ase_directly():
+    [atoms] = read(DATA / "water" / "test.extxyz.gz", index=":1")
+    expected = frames_of("water")["test"][0]
+    assert atoms.get_potential_energy() == expected.get_potential_energy()
+    np.testing.assert_array_equal(atoms.get_forces(), expected.get_forces())
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_frames_are_sound(name):
+    frames = everything(name)
+    for atoms in frames:
+        check_structure(atoms)
+        forces = atoms.get_forces()
+        assert np.isfinite(atoms.get_potential_energy()) and np.isfinite(forces).all()
+        assert np.abs(forces.sum(axis=0)).max() < NET_FORCE[card_of(name)["level"]]
+    places = {atoms.numbers.tobytes() + atoms.positions.tobytes() for atoms in frames}
+    assert len(places) == len(frames)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_molecules_are_bound(name):
+    isolated = card_of(name)["isolated_atom_energies_eV"]
+    for atoms in everything(name):
+        binding = atoms.get_potential_energy() - sum(isolated[s] for s in atoms.symbols)
+        if len(atoms) == 1:
+            assert binding == pytest.approx(0, abs=1e-8)
+            assert atoms.info["config_type"] == "IsolatedAtom"
+        else:
+            assert -8 < binding / len(atoms) < -2
+
+
+@pytest.mark.parametrize("name", ["alanine_dipeptide", "water"])
+def test_labels_can_be_made_again(name):
+    shipped = frames_of(name)["test"][::40]
+    again = label([a.copy() for a in shipped], card_of(name)["level"], progress=False)
+    for ours, theirs in zip(again, shipped, strict=True):
+        # positions were rounded to 1e-6 A after labelling
+        assert ours.get_potential_energy() == pytest.approx(theirs.get_potential_energy(), abs=1e-4)
+        np.testing.assert_allclose(ours.get_forces(), theirs.get_forces(), atol=3e-4)
+    isolated = card_of(name)["isolated_atom_energies_eV"]
+    for atom in isolated_atoms(list(isolated), card_of(name)["level"]):
+        assert atom.get_potential_energy() == pytest.approx(isolated[str(atom.symbols)], abs=1e-6)
+
+
+def test_malonaldehyde_covers_both_forms_and_the_transfer():
+    assert len(everything("malonaldehyde")) >= 650
+    card = card_of("malonaldehyde")
+    oxygen, other, proton = (card["atoms"][key] for key in ("O1", "O2", "proton"))
+    for part, frames in frames_of("malonaldehyde").items():
+        frames = [a for a in frames if len(a) == 9]
+        delta = np.array(
+            [a.get_distance(oxygen, proton) - a.get_distance(other, proton) for a in frames]
+        )
+        assert (delta > 0.3).mean() > 0.2 and (delta < -0.3).mean() > 0.2
+        middle = [a for a, d in zip(frames, delta, strict=True) if abs(d) < 0.3]
+        assert len(middle) > {"train": 100, "test": 15}[part]
+        gaps = [a.get_distance(oxygen, other) for a in middle]
+        assert min(gaps) < 2.35 and max(gaps) > 2.6
+
+
+def test_water_has_all_sizes_near_and_far():
+    for part, frames in frames_of("water").items():
+        sizes = Counter(a.info["molecules"] for a in frames)
+        assert set(sizes) >= {1, 2, 3, 4, 5, 6}
+        assert min(sizes[size] for size in range(1, 7)) >= {"train": 150, "test": 20}[part]
+        pairs = [a for a in frames if a.info["subset"] == "dimer"]
+        gaps = [
+            np.linalg.norm(a.positions[a.symbols == "O"][0] - a.positions[a.symbols == "O"][1])
+            for a in pairs
+        ]
+        assert min(gaps) < 2.5 and max(gaps) > 8.0
+    clusters = [a for a in everything("water") if a.info["subset"] in ("dimer", "hexamer")]
+    whole = [len(molecules_of(a)) == a.info["molecules"] for a in clusters]
+    assert np.mean(whole) > 0.95
+
+
+def test_alanine_dipeptide_covers_the_plane_of_its_dihedrals():
+    card = card_of("alanine_dipeptide")
+    frames = [a for a in frames_of("alanine_dipeptide")["train"] if len(a) == 22]
+    angles = np.array(
+        [[a.get_dihedral(*card["dihedrals"][key]) for key in ("phi", "psi")] for a in frames]
+    )
+    boxes = Counter(map(tuple, (angles // 45 % 8).astype(int)))
+    assert len(boxes) == 64
+    for phi, psi in card["basins_phi_psi_deg"].values():
+        away = np.abs((angles - [phi, psi] + 180) % 360 - 180).max(axis=1)
+        assert (away < 30).sum() >= 30
+    # one hand only: the volume spanned at the alpha carbon keeps its sign
+    volumes = [np.linalg.det(a.positions[[3, 6, 5]] - a.positions[4]) for a in frames]
+    assert min(volumes) * max(volumes) > 0
