@@ -1,0 +1,23 @@
+"""The errors that interpmd raises, each naming the culprit and what to do about it."""
+
+from __future__ import annotations
+
+
+class InterpmdError(Exception):
+    """Base class of all errors raised by interpmd on purpose."""
+
+
+class StructureError(InterpmdError, ValueError):
+    """A structure cannot be used: empty, NaN, overlapping atoms, singular cell."""
+
+
+class UnknownElementError(InterpmdError, ValueError):
+    """A structure holds an element that the potential was not made for."""
+
+
+class LabelError(InterpmdError, ValueError):
+    """Training data lack energies or forces, or those are inconsistent."""
+
+
+class PotentialFileError(InterpmdError, ValueError):
+    """A folder is no potential, is damaged, or was written by a newer version."""
