@@ -35,9 +35,10 @@ def features_and_gradients(term: ClusterExpansion, env: Environments) -> Feature
     density = projected.new_zeros(env.n_sites, n_channels, components).index_add(
         0, site, projected
     )
+    vector, jacobian = _vector(term, density)
     values, gradients = [], []
     for nu, channels in enumerate(term.channels, start=1):
-        value, derivative = _invariants(term, density[:, :channels], nu)
+        value, derivative = _invariants(term, vector[:, :channels], jacobian[:, :channels], nu)
         values.append(value.flatten(1))
         # (sites, channels, 3 width, invariants): the last axis stays contiguous in the result
         block = padded[:, :channels].flatten(3).mT @ derivative.mT
@@ -87,38 +88,36 @@ def _edge_projections(
 
 
 def _invariants(
-    term: ClusterExpansion, density: Tensor, nu: int
+    term: ClusterExpansion, vector: Tensor, jacobian: Tensor, nu: int
 ) -> tuple[
     Float[Tensor, "sites channels invariants"],
     Float[Tensor, "sites channels invariants components"],
 ]:
     """Invariants of degree nu of each channel, and their derivatives by its density."""
-    components = density.shape[-1]
     if nu == 1:
-        derivative = density.new_zeros(*density.shape[:2], 1, components)
-        derivative[..., 0] = 1.0
-        return density[..., :1], derivative
+        return vector[..., :1], jacobian[..., :1, :]
     left, right, share = term._terms(nu)
-    vector, jacobian = term._vector(density), _vector_jacobian(term, density)
     products = vector[..., left] * vector[..., right]
+    if nu == 2:  # squares of A: the derivative is diagonal
+        return products @ share.T, 2 * share * vector[..., None, left]
     derivative = vector[..., left, None] * jacobian[..., right, :]
-    derivative += vector[..., right, None] * jacobian[..., left, :]
+    derivative.addcmul_(vector[..., right, None], jacobian[..., left, :])
     return products @ share.T, share @ derivative
 
 
-def _vector_jacobian(term: ClusterExpansion, density: Tensor) -> Tensor:
-    """dV/dA for V = (A, T), shape (sites, channels, components of V, components of A)."""
+def _vector(term: ClusterExpansion, density: Tensor) -> tuple[Tensor, Tensor]:
+    """V = (A, T) and dV/dA, shapes (sites, channels, components of V[, components of A])."""
     components = density.shape[-1]
     eye = torch.eye(components, dtype=density.dtype, device=density.device)
     identity = eye.expand(*density.shape[:2], -1, -1)
     if term.body_order < 4:
-        return identity
+        return density, identity
     first, second = term.pairs
     hessian = density.new_zeros(components, components, term.quadratic.shape[1])
     hessian[first, second] += term.quadratic
     hessian[second, first] += term.quadratic
-    slopes = (density @ hessian.flatten(1)).unflatten(-1, (components, -1)).mT
-    return torch.cat([identity, slopes], dim=-2)
+    slopes = (density @ hessian.transpose(1, 2).flatten(1)).unflatten(-1, (-1, components))
+    return term._vector(density), torch.cat([identity, slopes], dim=-2)
 
 
 def _tangent(unit: Tensor, distances: Tensor, axis: int) -> Tensor:

@@ -1,0 +1,62 @@
+"""Rows of the linear problem: what every weight of the read-out adds to energies and forces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.potentials.expansion.gradients import features_and_gradients
+from interpmd.systems import Batch, Neighbours, environments
+
+
+@dataclass(frozen=True)
+class Design:
+    """Derivatives of energies, forces and virials by the weights (species x features, flat).
+
+    Attributes:
+        energy: shape (structures, weights).
+        forces: shape (atoms, 3, weights), in 1/A.
+        virial: sum over edges of -r (x) dE/dr, shape (structures, 3, 3, weights), or None.
+    """
+
+    energy: Float[Tensor, "structures weights"]
+    forces: Float[Tensor, "atoms 3 weights"]
+    virial: Float[Tensor, "structures 3 3 weights"] | None = None
+
+
+def design(
+    term: ClusterExpansion, batch: Batch, pairs: Neighbours, virial: bool = False
+) -> Design:
+    """The design matrix of some structures.
+
+    Args:
+        term: the expansion; its type sets the precision.
+        batch: structures.
+        pairs: neighbours within the cutoff of the term.
+        virial: whether to build the rows of the virial too.
+    """
+    env = environments(batch, pairs)
+    found = features_and_gradients(term, env)
+    n_species, n_features = len(term.elements), term.n_features
+    species = term.species[batch.numbers]
+    new = found.values.new_zeros
+    energy = new(batch.n_structures, n_species, n_features)
+    energy.index_put_((batch.structure, species), found.values, accumulate=True)
+    forces = new(batch.n_atoms, n_species, 3, n_features)
+    owner = species[pairs.centre]
+    for s in range(n_species):
+        mine = torch.nonzero(owner == s)[:, 0]
+        gradients = found.gradients[mine]
+        forces[:, s].index_add_(0, pairs.centre[mine], gradients)
+        forces[:, s].index_add_(0, pairs.neighbour[mine], gradients, alpha=-1)
+    rows = None
+    if virial:
+        rows = new(batch.n_structures, n_species, 3, 3, n_features)
+        products = -env.vectors[:, :, None, None] * found.gradients[:, None]
+        rows.index_put_((batch.structure[pairs.centre], owner), products, accumulate=True)
+        rows = rows.permute(0, 2, 3, 1, 4).flatten(3)
+    return Design(energy.flatten(1), forces.transpose(1, 2).flatten(2), rows)

@@ -1,0 +1,216 @@
+"""The normal equations of the read-out: accumulated in blocks, solved in float64.
+
+With rows X (one per force component, energy and virial component), targets y and weights
+included, the posterior of the read-out is normal with
+
+    precision  X^T X + P,   mean  (X^T X + P)^-1 X^T y,   P diagonal (the prior)
+
+(Bishop, Pattern Recognition and Machine Learning, equations 3.53 and 3.54).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import torch
+from ase import Atoms
+
+from interpmd.errors import InterpmdError
+from interpmd.fitting.design import Design, design
+from interpmd.fitting.labels import forces
+from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.systems import Batch, neighbours
+
+GIB = 2.0**30
+
+
+class MemoryLimitError(InterpmdError, MemoryError):
+    """The normal equations do not fit into the memory that the user allows."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the expansion has to reproduce of one frame (baseline terms already subtracted).
+
+    Attributes:
+        energy: eV. forces: eV/A, shape (atoms, 3). stress: eV/A^3, shape (3, 3), or None.
+        energy_weight, force_weight, virial_weight: 1/standard deviation of the labels, in units
+            of 1/eV, A/eV and 1/eV.
+    """
+
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray | None = None
+    energy_weight: float = 1.0
+    force_weight: float = 1.0
+    virial_weight: float = 1.0
+
+
+class NormalEquations:
+    """X^T X and X^T y, to which blocks of frames are added.
+
+    Args:
+        term: the expansion whose read-out is sought.
+        scale: divisor of each column, shape (weights,).
+        memory: limit in GiB for the matrix, its factor and one block.
+
+    Raises:
+        MemoryLimitError: the matrix and its factor alone exceed the limit.
+    """
+
+    def __init__(self, term: ClusterExpansion, scale: np.ndarray, memory: float) -> None:
+        self.term = copy.deepcopy(term).float()
+        self.scale = scale
+        size = len(scale)
+        block = memory * GIB - 2 * 8.0 * size**2
+        if block < 2**27:
+            raise MemoryLimitError(
+                f"{size} weights need {2 * 8 * size**2 / GIB + 0.125:.2f} GiB, more than the limit "
+                f"of {memory} GiB; raise memory= or take fewer channels"
+            )
+        self.block_rows = int(min(4000, max(1, block / 4 / (8 * size))))
+        self.matrix = np.zeros((size, size), order="F")
+        self.vector = np.zeros(size)
+        self.square = 0.0
+        self.rows = 0
+
+    def add(
+        self,
+        frames: Sequence[Atoms],
+        targets: Sequence[Targets],
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> None:
+        """Add frames, a block of rows at a time; an interrupt leaves whole blocks behind."""
+        pending: list[tuple[np.ndarray, np.ndarray]] = []
+        count = done = 0
+        for atoms, target in zip(frames, targets, strict=True):
+            pending.append(weighted_rows(self.term, atoms, target, self.scale))
+            count += len(pending[-1][1])
+            done += 1
+            if count >= self.block_rows:
+                self._flush(pending)
+                progress(done)
+                pending, count, done = [], 0, 0
+        if pending:
+            self._flush(pending)
+            progress(done)
+
+    def add_rows(self, rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Add rows that are there already, as `weighted_rows` gives them."""
+        step = max(1, self.block_rows // max(1, max(len(y) for _, y in rows)))
+        for first in range(0, len(rows), step):
+            self._flush(list(rows[first : first + step]))
+
+    def solve(self, prior: np.ndarray) -> Solution:
+        """Mean and Cholesky factor for a diagonal prior precision (scaled columns)."""
+        matrix = self.matrix.copy(order="F")
+        diagonal = np.diag_indices_from(matrix)
+        matrix[diagonal] += prior
+        factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, overwrite_a=1)
+        if info:
+            raise InterpmdError(
+                f"the normal equations are singular (column {info - 1}); use a stronger ridge"
+            )
+        mean = scipy.linalg.cho_solve((factor, True), self.vector)
+        misfit = self.square - 2 * mean @ self.vector + mean @ self._product(mean)
+        return Solution(mean, factor, max(misfit, 0.0) / max(self.rows, 1))
+
+    def _product(self, vector: np.ndarray) -> np.ndarray:
+        return scipy.linalg.blas.dsymv(1.0, self.matrix, vector, lower=1)
+
+    def _flush(self, pending: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        rows = np.concatenate([x for x, _ in pending]).astype(np.float64)
+        values = np.concatenate([y for _, y in pending])
+        self.matrix = scipy.linalg.blas.dsyrk(
+            1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1
+        )
+        self.vector += rows.T @ values
+        self.square += float(values @ values)
+        self.rows += len(values)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Posterior of the read-out in scaled columns.
+
+    Attributes:
+        mean: shape (weights,).
+        factor: lower Cholesky factor of the precision, shape (weights, weights).
+        variance: mean square of the weighted misfit, the scale of the posterior.
+    """
+
+    mean: np.ndarray
+    factor: np.ndarray
+    variance: float
+
+    def samples(self, count: int, seed: int) -> np.ndarray:
+        """Deviations from the mean, shape (weights, count)."""
+        noise = np.random.default_rng(seed).normal(size=(len(self.mean), count))
+        return np.sqrt(self.variance) * scipy.linalg.solve_triangular(
+            self.factor, noise, lower=True, trans="T"
+        )
+
+
+def rows_of(term: ClusterExpansion, atoms: Atoms, virial: bool = False) -> Design:
+    """Design matrix of one frame in the precision of the term."""
+    batch = Batch.from_ase(atoms)
+    pairs = neighbours(batch, term.cutoff)
+    return design(term, batch.to(term.mixing.dtype), pairs, virial)
+
+
+def weighted_rows(
+    term: ClusterExpansion, atoms: Atoms, target: Targets, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of one frame and their targets, weighted, columns scaled."""
+    found = rows_of(term, atoms, virial=target.stress is not None)
+    scale = scale.astype(np.float32)
+    rows = [found.energy.numpy() / scale * np.float32(target.energy_weight)]
+    values = [np.array([target.energy * target.energy_weight])]
+    if len(atoms) > 1 or atoms.pbc.any():
+        rows.append(found.forces.flatten(0, 1).numpy() / scale * np.float32(target.force_weight))
+        values.append(target.forces.ravel() * target.force_weight)
+    if target.stress is not None:
+        rows.append(
+            found.virial.flatten(0, 2).numpy() / scale * np.float32(target.virial_weight)
+        )
+        values.append(-target.stress.ravel() * atoms.get_volume() * target.virial_weight)
+    return np.concatenate(rows), np.concatenate(values)
+
+
+def column_scales(
+    term: ClusterExpansion, frames: Sequence[Atoms], seed: int, most: int = 30
+) -> np.ndarray:
+    """Root mean square force of each feature over some frames, in 1/A.
+
+    Columns divided by it all push equally hard on the atoms, so that one ridge strength for all
+    weights is a smoothness prior: features that vary fast must earn their weight.
+    """
+    term = copy.deepcopy(term).float()
+    many = [a for a in frames if len(a) > 1] or list(frames)
+    chosen = np.random.default_rng(seed).permutation(len(many))[:most]
+    total, count = 0.0, 0
+    for index in chosen:
+        rows = rows_of(term, many[index]).forces.flatten(0, 1).double()
+        total, count = total + rows.pow(2).sum(0), count + len(rows)
+    scale = (total / max(count, 1)).sqrt().numpy()
+    typical = np.median(scale[scale > 0]) if (scale > 0).any() else 1.0
+    return np.where(scale > 1e-9 * typical, scale, typical)
+
+
+def quick_energies(frames: Sequence[Atoms], seed: int) -> np.ndarray:
+    """Energies of frames, up to a constant, from a small expansion fitted to their forces only."""
+    elements = sorted({int(z) for a in frames for z in a.numbers})
+    term = ClusterExpansion(elements, lmax=2, channels=(16, 16, 12), basis=5, functions=12, seed=seed)
+    single = copy.deepcopy(term).float()
+    designs = [rows_of(single, atoms) for atoms in frames]
+    rows = torch.cat([d.forces.flatten(0, 1) for d in designs]).double().numpy()
+    scale = np.sqrt((rows**2).mean(0)) + 1e-12
+    rows = rows / scale
+    normal = rows.T @ rows
+    normal[np.diag_indices_from(normal)] += 1e-5 * len(rows)
+    weights = scipy.linalg.solve(normal, rows.T @ forces(frames).ravel(), assume_a="pos")
+    return torch.cat([d.energy for d in designs]).double().numpy() @ (weights / scale)

@@ -1,0 +1,58 @@
+"""Energies of isolated atoms: from the reference method, never fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from ase.data import atomic_numbers
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.potentials.base import LocalTerm, register
+from interpmd.systems import Environments
+
+
+@register
+class Isolated(LocalTerm):
+    """E_i = E0(Z_i).
+
+    Args:
+        energies: energy of each isolated atom in eV, by atomic number or symbol.
+
+    Raises:
+        ValueError: no energies.
+    """
+
+    kind = "isolated"
+    body_order = 1
+    cutoff = 0.0
+
+    def __init__(self, energies: Mapping[int | str, float]) -> None:
+        super().__init__()
+        if not energies:
+            raise ValueError("give the energy of at least one element")
+        by_number = {_number(key): float(value) for key, value in energies.items()}
+        self.elements = tuple(sorted(by_number))
+        table = torch.zeros(max(self.elements) + 1, dtype=torch.float64)
+        for number, energy in by_number.items():
+            table[number] = energy
+        self.register_buffer("table", table)
+
+    @classmethod
+    def example(cls) -> Isolated:
+        """Energies of H, C, N and O."""
+        return cls({"H": -13.6, "C": -1029.0, "N": -1485.0, "O": -2041.0})
+
+    def config(self) -> dict[str, Any]:
+        return {"energies": {str(z): float(self.table[z]) for z in self.elements}}
+
+    def forward(self, env: Environments) -> Float[Tensor, " sites"]:
+        return self.table[env.centre_numbers]
+
+
+def _number(key: int | str) -> int:
+    if isinstance(key, str):
+        return int(key) if key.isdigit() else atomic_numbers[key]
+    return int(key)
