@@ -1,7 +1,31 @@
 """What the energy is: terms, their sum, analytic potentials with known rows."""
 
+from interpmd.potentials.analytic import (
+    MW,
+    AxilrodTeller,
+    LennardJones,
+    Morse,
+    StillingerWeber,
+)
+from interpmd.potentials.dispersion import D3
+from interpmd.potentials.electrostatics import EEQ
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.isolated import Isolated
 from interpmd.potentials.potential import Card, Potential, Prediction
+from interpmd.potentials.repulsion import ZBL
 
-__all__ = ["Card", "ClusterExpansion", "Isolated", "Potential", "Prediction"]
+__all__ = [
+    "D3",
+    "EEQ",
+    "MW",
+    "ZBL",
+    "AxilrodTeller",
+    "Card",
+    "ClusterExpansion",
+    "Isolated",
+    "LennardJones",
+    "Morse",
+    "Potential",
+    "Prediction",
+    "StillingerWeber",
+]

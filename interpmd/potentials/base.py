@@ -35,6 +35,11 @@ class Term(nn.Module, ABC):
     elements: tuple[int, ...] | None = None
     body_order: int | None
 
+    @classmethod
+    @abstractmethod
+    def example(cls) -> Term:
+        """A small instance; the conformance suite runs over the examples of all terms."""
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """Keyword arguments (JSON values) that rebuild the term; tensors go to the state dict."""

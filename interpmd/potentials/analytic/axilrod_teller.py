@@ -1,0 +1,69 @@
+"""The triple-dipole potential of Axilrod and Teller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.potentials.analytic.triplets import edge_pairs
+from interpmd.potentials.base import LocalTerm, register
+from interpmd.systems import Environments
+
+
+@register
+class AxilrodTeller(LocalTerm):
+    """The row of a triplet is C9 (1 + 3 cos a cos b cos c) / (r_ab r_bc r_ca)^3 s s s.
+
+    s(r) = (1 - (r/cutoff)^2)^3 for each of the three sides, so that a triplet counts where all
+    its sides are below the cutoff; each corner carries a third of the energy.
+
+    Source: Axilrod and Teller, J. Chem. Phys. 11, 299 (1943), equation 1.
+
+    Args:
+        c9: coefficient in eV A^9.
+        cutoff: angstrom.
+    """
+
+    kind = "axilrod_teller"
+    body_order = 3
+
+    def __init__(self, c9: float, cutoff: float) -> None:
+        super().__init__()
+        if cutoff <= 0:
+            raise ValueError(f"the cutoff must be positive, not {cutoff}")
+        self.c9, self.cutoff = float(c9), float(cutoff)
+
+    @classmethod
+    def example(cls) -> AxilrodTeller:
+        """Strong enough to show in molecules."""
+        return cls(c9=2.0, cutoff=4.0)
+
+    def config(self) -> dict[str, Any]:
+        return {"c9": self.c9, "cutoff": self.cutoff}
+
+    def triplet_energy(
+        self,
+        ab: Float[Tensor, " triplets"],
+        ac: Float[Tensor, " triplets"],
+        bc: Float[Tensor, " triplets"],
+    ) -> Float[Tensor, " triplets"]:
+        """The row of each triplet in eV, from its three sides in A."""
+        x, y, z = ab**2, ac**2, bc**2
+        cosines = (x + y - z) * (x + z - y) * (y + z - x) / (8 * x * y * z)
+        smooth = 1.0
+        for square in (x, y, z):
+            smooth = smooth * (1 - square / self.cutoff**2).clamp(min=0.0) ** 3
+        return self.c9 * (1 + 3 * cosines) / (ab * ac * bc) ** 3 * smooth
+
+    def forward(self, env: Environments) -> Float[Tensor, " sites"]:
+        first, second = edge_pairs(env)
+        across = (env.vectors[first] - env.vectors[second]).pow(2).sum(1)
+        inside = torch.nonzero(across < self.cutoff**2)[:, 0]
+        first, second = first[inside], second[inside]
+        lengths = env.vectors.norm(dim=1)
+        sides = (env.vectors[first] - env.vectors[second]).norm(dim=1)
+        energies = self.triplet_energy(lengths[first], lengths[second], sides) / 3
+        return lengths.new_zeros(env.n_sites).index_add(0, env.centre[first], energies)

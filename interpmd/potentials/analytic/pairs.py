@@ -1,0 +1,123 @@
+"""Pair potentials: Lennard-Jones and Morse."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.potentials.base import LocalTerm, register
+from interpmd.systems import Environments
+
+
+class PairPotential(LocalTerm):
+    """E_i = 1/2 sum_j u(r_ij) s(r_ij); the row of a pair is u(r) s(r).
+
+    s is a polynomial that falls from 1 at `onset` to 0 at `cutoff` with two derivatives.
+
+    Args:
+        cutoff: angstrom.
+        onset: where the switch begins, in angstrom; 0.8 cutoff if None.
+    """
+
+    body_order = 2
+
+    def __init__(self, cutoff: float, onset: float | None = None) -> None:
+        super().__init__()
+        self.cutoff = float(cutoff)
+        self.onset = 0.8 * self.cutoff if onset is None else float(onset)
+        if not 0 <= self.onset < self.cutoff:
+            raise ValueError(f"onset {self.onset} must be between 0 and the cutoff {self.cutoff}")
+
+    @abstractmethod
+    def bare(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
+        """u(r) in eV, r in angstrom."""
+
+    def pair_energy(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
+        """The row of each pair in eV."""
+        x = ((distances - self.onset) / (self.cutoff - self.onset)).clamp(0.0, 1.0)
+        return self.bare(distances) * (1 - 10 * x**3 + 15 * x**4 - 6 * x**5)
+
+    def forward(self, env: Environments) -> Float[Tensor, " sites"]:
+        energies = 0.5 * self.pair_energy(env.vectors.norm(dim=1))
+        return energies.new_zeros(env.n_sites).index_add(0, env.centre, energies)
+
+
+@register
+class LennardJones(PairPotential):
+    """u(r) = 4 epsilon ((sigma/r)^12 - (sigma/r)^6).
+
+    Source: Lennard-Jones, Proc. R. Soc. A 106, 463 (1924).
+
+    Args:
+        epsilon: depth in eV. sigma: zero of the potential in A. cutoff, onset: A.
+    """
+
+    kind = "lennard_jones"
+
+    def __init__(
+        self, epsilon: float, sigma: float, cutoff: float, onset: float | None = None
+    ) -> None:
+        super().__init__(cutoff, onset)
+        self.epsilon, self.sigma = float(epsilon), float(sigma)
+
+    @classmethod
+    def example(cls) -> LennardJones:
+        """Bonds of about 1.5 A, so that molecules are inside the cutoff."""
+        return cls(epsilon=0.05, sigma=1.4, cutoff=4.0)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "epsilon": self.epsilon,
+            "sigma": self.sigma,
+            "cutoff": self.cutoff,
+            "onset": self.onset,
+        }
+
+    def bare(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
+        sixth = (self.sigma / distances) ** 6
+        return 4 * self.epsilon * (sixth**2 - sixth)
+
+
+@register
+class Morse(PairPotential):
+    """u(r) = D ((1 - exp(-a (r - r0)))^2 - 1).
+
+    Source: Morse, Phys. Rev. 34, 57 (1929), equation 4.
+
+    Args:
+        depth: D in eV. width: a in 1/A. distance: r0 in A. cutoff, onset: A.
+    """
+
+    kind = "morse"
+
+    def __init__(
+        self,
+        depth: float,
+        width: float,
+        distance: float,
+        cutoff: float,
+        onset: float | None = None,
+    ) -> None:
+        super().__init__(cutoff, onset)
+        self.depth, self.width, self.distance = float(depth), float(width), float(distance)
+
+    @classmethod
+    def example(cls) -> Morse:
+        """A soft bond of 1.4 A."""
+        return cls(depth=0.5, width=1.5, distance=1.4, cutoff=4.0)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "depth": self.depth,
+            "width": self.width,
+            "distance": self.distance,
+            "cutoff": self.cutoff,
+            "onset": self.onset,
+        }
+
+    def bare(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
+        return self.depth * ((1 - torch.exp(-self.width * (distances - self.distance))) ** 2 - 1)

@@ -1,0 +1,52 @@
+"""Batches as padded arrays, the form in which the libraries of physics terms take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.errors import InterpmdError, StructureError
+from interpmd.systems import Batch
+
+#: Bohr radius in A and Hartree in eV (CODATA 2018, as in ASE).
+BOHR, HARTREE = 0.529177210903, 27.211386245988
+
+
+class MissingPhysicsError(InterpmdError, ImportError):
+    """A library of a physics term is not installed."""
+
+    def __init__(self, term: str, package: str) -> None:
+        super().__init__(f"{term} needs {package}: pip install interpmd[physics]")
+
+
+def per_atom(
+    batch: Batch, term: str, energy: Callable[[Tensor, Tensor, Tensor], Tensor]
+) -> Float[Tensor, " atoms"]:
+    """Site energies in eV from a function of padded numbers, positions (bohr) and charges.
+
+    Args:
+        batch: molecules.
+        term: name for the error message.
+        energy: takes (structures, places), (structures, places, 3) and (structures,), returns
+            Hartree of shape (structures, places); places that are empty have number 0.
+
+    Raises:
+        StructureError: the batch is periodic.
+    """
+    if batch.periodic:
+        raise StructureError(
+            f"{term} is for molecules only, and the structure is periodic; use a potential "
+            f"without {term}"
+        )
+    counts = torch.bincount(batch.structure, minlength=batch.n_structures)
+    first = torch.cumsum(counts, 0) - counts
+    place = torch.arange(batch.n_atoms, device=first.device) - first[batch.structure]
+    width = int(counts.max())
+    numbers = batch.numbers.new_zeros(batch.n_structures, width)
+    numbers = numbers.index_put((batch.structure, place), batch.numbers)
+    positions = batch.positions.new_zeros(batch.n_structures, width, 3)
+    positions = positions.index_put((batch.structure, place), batch.positions / BOHR)
+    return HARTREE * energy(numbers, positions, batch.charges)[batch.structure, place]

@@ -1,0 +1,79 @@
+"""London dispersion: D3 with Becke-Johnson damping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.potentials.base import GlobalTerm, register
+from interpmd.potentials.dense import MissingPhysicsError, per_atom
+from interpmd.systems import Batch
+
+
+@register
+class D3(GlobalTerm):
+    """D3(BJ) dispersion, two-body and Axilrod-Teller, computed by tad-dftd3.
+
+    The coefficients depend on coordination numbers, so the energy is of no finite body order.
+    For molecules; the library has no periodic sums.
+
+    Sources: Grimme, Ehrlich, Goerigk, J. Comput. Chem. 32, 1456 (2011), equation 6; Friede et
+    al., tad-dftd3.
+
+    Args:
+        functional: name of a density functional whose damping parameters are taken, or None.
+        parameters: s6, s8, a1, a2 (bohr), s9; they override those of the functional.
+
+    Raises:
+        ValueError: neither functional nor parameters, or a functional without parameters.
+    """
+
+    kind = "dispersion"
+
+    def __init__(
+        self, functional: str | None = None, parameters: dict[str, float] | None = None
+    ) -> None:
+        super().__init__()
+        known = _of_functional(functional) if functional else {}
+        self.parameters_by_name = {"s6": 1.0, "s9": 1.0} | known | (parameters or {})
+        if missing := {"s6", "s8", "a1", "a2", "s9"} - set(self.parameters_by_name):
+            raise ValueError(f"D3 needs {sorted(missing)}; give a functional or parameters")
+
+    @classmethod
+    def example(cls) -> D3:
+        """Parameters of PBE."""
+        return cls(parameters={"s8": 0.7875, "a1": 0.4289, "a2": 4.4407})
+
+    def config(self) -> dict[str, Any]:
+        return {"parameters": dict(self.parameters_by_name)}
+
+    def forward(self, batch: Batch) -> Float[Tensor, " atoms"]:
+        try:
+            from tad_dftd3 import dftd3
+        except ImportError as error:
+            raise MissingPhysicsError("dispersion", "tad-dftd3") from error
+        parameters = {
+            name: torch.as_tensor(value, dtype=batch.positions.dtype, device=batch.positions.device)
+            for name, value in self.parameters_by_name.items()
+        }
+        return per_atom(
+            batch, "dispersion", lambda numbers, positions, _: dftd3(numbers, positions, parameters)
+        )
+
+
+def _of_functional(functional: str) -> dict[str, float]:
+    try:
+        from tad_dftd3.param import get_params
+    except ImportError as error:
+        raise MissingPhysicsError("dispersion", "tad-dftd3") from error
+    try:
+        found = get_params(functional)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"D3 has no damping parameters for {functional!r}") from error
+    return {name: float(value) for name, value in found.items() if name in _NAMES}
+
+
+_NAMES = {"s6", "s8", "a1", "a2", "s9"}

@@ -1,0 +1,59 @@
+"""Electrostatics with charges that equilibrate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.potentials.base import GlobalTerm, register
+from interpmd.potentials.dense import MissingPhysicsError, per_atom
+from interpmd.systems import Batch
+
+
+@register
+class EEQ(GlobalTerm):
+    """Coulomb energy of electronegativity-equilibrated charges, computed by tad-multicharge.
+
+    The charges minimise the energy under the total charge of the structure, so each depends on
+    all atoms: the term is many-body through its charges and has no finite body order. For
+    molecules.
+
+    Source: Caldeweyher et al., J. Chem. Phys. 150, 154122 (2019), equations 8 to 13.
+    """
+
+    kind = "electrostatics"
+
+    @classmethod
+    def example(cls) -> EEQ:
+        """The published parameters."""
+        return cls()
+
+    def config(self) -> dict[str, Any]:
+        return {}
+
+    def forward(self, batch: Batch) -> Float[Tensor, " atoms"]:
+        get_eeq = _library()
+        return per_atom(
+            batch,
+            "electrostatics",
+            lambda numbers, positions, charges: get_eeq(
+                numbers, positions, charges, return_energy=True
+            )[1],
+        )
+
+    def charges(self, batch: Batch) -> Float[Tensor, " atoms"]:
+        """The charge of each atom in e."""
+        from interpmd.potentials.dense import HARTREE
+
+        get_eeq = _library()
+        return per_atom(batch, "electrostatics", lambda *given: get_eeq(*given)) / HARTREE
+
+
+def _library():
+    try:
+        from tad_multicharge.model.eeq import get_eeq
+    except ImportError as error:
+        raise MissingPhysicsError("electrostatics", "tad-multicharge") from error
+    return get_eeq
