@@ -66,11 +66,11 @@ class D3(GlobalTerm):
 
 def _of_functional(functional: str) -> dict[str, float]:
     try:
-        from tad_dftd3.param import get_params
+        from tad_dftd3.param import get_functional_params
     except ImportError as error:
         raise MissingPhysicsError("dispersion", "tad-dftd3") from error
     try:
-        found = get_params(functional)
+        found = get_functional_params(functional)
     except (KeyError, ValueError) as error:
         raise ValueError(f"D3 has no damping parameters for {functional!r}") from error
     return {name: float(value) for name, value in found.items() if name in _NAMES}

@@ -39,7 +39,7 @@ class EEQ(GlobalTerm):
             batch,
             "electrostatics",
             lambda numbers, positions, charges: get_eeq(
-                numbers, positions, charges, return_energy=True
+                numbers, positions, charges[:, None], return_energy=True
             )[1],
         )
 
@@ -48,7 +48,12 @@ class EEQ(GlobalTerm):
         from interpmd.potentials.dense import HARTREE
 
         get_eeq = _library()
-        return per_atom(batch, "electrostatics", lambda *given: get_eeq(*given)) / HARTREE
+        found = per_atom(
+            batch,
+            "electrostatics",
+            lambda numbers, positions, charges: get_eeq(numbers, positions, charges[:, None]),
+        )
+        return found / HARTREE
 
 
 def _library():

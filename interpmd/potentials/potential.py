@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from ase import Atoms
@@ -22,6 +23,9 @@ from interpmd.systems import (
     neighbours,
     sum_by_structure,
 )
+
+if TYPE_CHECKING:
+    from interpmd.potentials.calculator import InterpmdCalculator
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,18 @@ class Potential(nn.Module):
             site_energies=sites.detach(),
             stress=gradients[1] / volumes if stress else None,
         )
+
+    def save(self, folder: str | Path) -> None:
+        """Write to a folder as safetensors and JSON; see `interpmd.potentials.io`."""
+        from interpmd.potentials.io import save_potential
+
+        save_potential(self, folder)
+
+    def calculator(self, compile: bool = False) -> InterpmdCalculator:
+        """An ASE calculator; see `interpmd.potentials.calculator.InterpmdCalculator`."""
+        from interpmd.potentials.calculator import InterpmdCalculator
+
+        return InterpmdCalculator(self, compile=compile)
 
 
 def within(env: Environments, cutoff: float, present: float) -> Environments:

@@ -1,0 +1,58 @@
+"""Interpretable neural potentials: learn from quantum labels, explain every force.
+
+>>> import interpmd as im
+>>> potential = im.load("malonaldehyde")
+>>> explanation = im.explain(potential, atoms, target=im.Force(8))
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+#: Public names and where they live; loaded when they are first used.
+_WHERE = {
+    "Batch": "interpmd.systems",
+    "Potential": "interpmd.potentials",
+    "load": "interpmd.potentials.io:load_potential",
+    "shipped": "interpmd.potentials.io",
+    "Spec": "interpmd.fitting.fit",
+    "fit": "interpmd.fitting.fit",
+    "FitReport": "interpmd.fitting.report",
+    "evaluate": "interpmd.fitting.report",
+    "learning_curve": "interpmd.fitting.learning_curve",
+    "label": "interpmd.reference",
+    "sample": "interpmd.reference",
+    "isolated_atoms": "interpmd.reference",
+    "explain": "interpmd.attribution",
+    "methods": "interpmd.attribution",
+    "Energy": "interpmd.attribution",
+    "Force": "interpmd.attribution",
+    "Explanation": "interpmd.attribution",
+    "Decomposition": "interpmd.decomposition",
+    "simulate": "interpmd.dynamics",
+    "Trajectory": "interpmd.dynamics",
+    "run_demo": "interpmd.demo",
+    "InterpmdError": "interpmd.errors",
+    "LabelError": "interpmd.errors",
+    "PotentialFileError": "interpmd.errors",
+    "StructureError": "interpmd.errors",
+    "UnknownElementError": "interpmd.errors",
+}
+
+__all__ = sorted(_WHERE)  # noqa: PLE0605  (the names are the keys of one table)
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'interpmd' has no attribute {name!r}")
+    module, _, attribute = _WHERE[name].partition(":")
+    value = getattr(import_module(module), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
