@@ -26,7 +26,7 @@ from interpmd.potentials.base import TERMS
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.potential import Card, Potential
 
-#: Ridge strengths that are tried, as fractions of the mean of the diagonal.
+#: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6)
 
 #: A stronger ridge is preferred as long as its validation error is within this factor.
@@ -118,7 +118,7 @@ def fit(
         virial_weight: weight of a virial component relative to a force component, in 1/A.
         weights: factors by subset (info "subset" or "config_type"), for instance
             ``{"dimer": 5.0}``.
-        ridge: strength as a fraction of the mean diagonal; by validation if None.
+        ridge: strength per row of the linear problem; by validation if None.
         validation: fraction of `train` held out if `valid` is None.
         refine: rounds of gradient descent on the radial network, the read-out re-solved.
         memory: limit in GiB for the normal equations.
@@ -238,8 +238,7 @@ class _Problem:
     def prior(self, equations: NormalEquations, ridge: float) -> np.ndarray:
         """Diagonal precision of the prior."""
         order = np.tile(self.term.feature_order, len(self.term.elements))
-        strength = ridge * np.diag(equations.matrix).mean()
-        return strength * self.spec.parsimony ** (order - 2.0)
+        return ridge * equations.rows * self.spec.parsimony ** (order - 2.0)
 
     def solve(
         self,

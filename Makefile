@@ -1,0 +1,43 @@
+# make demo    install everything into .venv and run the main job
+# make test    install everything and run all checks and tests
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/ready
+
+export OMP_NUM_THREADS ?= 1
+export MPLBACKEND ?= Agg
+
+.PHONY: install demo test lint benchmarks fit data clean
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "interpmd needs Python 3.11 or later; install it or set PYTHON="; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "interpmd needs Python 3.11 or later, and $(PYTHON) is older; set PYTHON="; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/interpmd demo
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+test: lint
+	$(BIN)/pytest -n 2 --dist loadfile
+
+benchmarks: $(READY)
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/conservation.py
+	@echo "and, with a folder that holds the acetylacetone data:"
+	@echo "    $(BIN)/python benchmarks/acetylacetone.py FOLDER"
+
+fit: $(READY)
+	$(BIN)/python -m interpmd.shipped.make
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

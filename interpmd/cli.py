@@ -1,0 +1,175 @@
+"""The command `interpmd`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interpmd.errors import InterpmdError
+
+app = typer.Typer(
+    help="Interpretable neural potentials: learn from quantum labels, explain every force.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Frames = Annotated[Path, typer.Argument(help="Structures: any file that ASE reads (also .gz).")]
+PotentialName = Annotated[str, typer.Argument(help="Shipped potential (see `shipped`) or folder.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Report to write.")] = Path(
+        "interpmd-demo.html"
+    ),
+    potential: Annotated[str, typer.Option(help="Shipped potential or folder.")] = "malonaldehyde",
+    seed: Annotated[int, typer.Option(help="Seed of the velocities.")] = 0,
+) -> None:
+    """Watch a proton jump in malonaldehyde, and see which interactions push it."""
+    from interpmd.demo import run_demo
+
+    run_demo(out=out, potential=potential, seed=seed)
+
+
+@app.command()
+def fit(
+    train: Frames,
+    valid: Annotated[Path | None, typer.Option(help="Frames that choose the ridge.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Frames for the report.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("potential"),
+    cutoff: Annotated[float, typer.Option(help="Cutoff in A.")] = 5.0,
+    lmax: Annotated[int, typer.Option(help="Largest degree of the harmonics.")] = 4,
+    weights: Annotated[int, typer.Option(help="Most weights of the read-out.")] = 15_000,
+    term: Annotated[
+        list[str] | None, typer.Option(help="Physics term to add, e.g. repulsion; repeatable.")
+    ] = None,
+    energy_weight: Annotated[float, typer.Option(help="Energies against forces, 1/A.")] = 80.0,
+    memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
+    refine: Annotated[int, typer.Option(help="Rounds of refinement.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+) -> None:
+    """Fit a potential to energies and forces; go on with an interrupted fit."""
+    import interpmd as im
+
+    report = im.fit(
+        train,
+        valid=valid,
+        test=test,
+        spec={
+            "cutoff": cutoff,
+            "lmax": lmax,
+            "weights": weights,
+            "terms": {name: {} for name in term or ()},
+        },
+        energy_weight=energy_weight,
+        memory=memory,
+        refine=refine,
+        seed=seed,
+        out=out,
+    )
+    typer.echo(str(report))
+    typer.echo(f"written to {out}")
+
+
+@app.command()
+def evaluate(potential: PotentialName, frames: Frames) -> None:
+    """Errors of a potential on labelled frames, by subset and by element."""
+    import interpmd as im
+
+    found = im.evaluate(im.load(potential), frames, progress=True)
+    typer.echo(found.by_subset().round(3).to_string())
+    typer.echo(found.by_element().round(3).to_string())
+
+
+@app.command()
+def label(
+    frames: Frames,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ to write.")],
+    method: Annotated[str, typer.Option(help='"gfn2-xtb", or "functional/basis".')] = "gfn2-xtb",
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+) -> None:
+    """Label structures with a quantum method; resumes where it stopped."""
+    import interpmd as im
+
+    labelled = im.label(str(frames), method=method, out=out, workers=workers)
+    typer.echo(f"{len(labelled)} labelled frames in {out}")
+
+
+@app.command()
+def md(
+    potential: PotentialName,
+    structure: Frames,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Trajectory (.traj) to write.")],
+    ensemble: Annotated[str, typer.Option(help='"nve" or "nvt".')] = "nve",
+    temperature: Annotated[float, typer.Option(help="K.")] = 300.0,
+    steps: Annotated[int, typer.Option(help="Number of steps.")] = 2000,
+    time_step: Annotated[float, typer.Option(help="fs.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+) -> None:
+    """Run molecular dynamics with a potential."""
+    import interpmd as im
+    from interpmd.fitting.labels import read_frames
+
+    trajectory = im.simulate(
+        im.load(potential),
+        read_frames(structure)[-1],
+        ensemble=ensemble,
+        temperature=temperature,
+        steps=steps,
+        time_step=time_step,
+        seed=seed,
+        out=out,
+    )
+    typer.echo(str(trajectory))
+
+
+@app.command()
+def explain(
+    potential: PotentialName,
+    structure: Frames,
+    atom: Annotated[
+        int | None, typer.Option(help="Explain the force on this atom; the energy if left out.")
+    ] = None,
+    order: Annotated[int, typer.Option(help="Largest body order of the rows.")] = 3,
+    by: Annotated[str, typer.Option(help="order, term, kind, pair, atom or fragment.")] = "kind",
+    csv: Annotated[Path | None, typer.Option(help="File for all rows.")] = None,
+) -> None:
+    """Which interactions make the energy, or push an atom."""
+    import interpmd as im
+    from interpmd.fitting.labels import read_frames
+
+    target = im.Energy() if atom is None else im.Force(atom)
+    found = im.explain(im.load(potential), read_frames(structure)[-1], target=target, order=order)
+    typer.echo(found.by(by).to_string())
+    typer.echo(f"total {found.total}, residual {found.residual}")
+    if csv is not None:
+        found.to_frame().to_csv(csv, index=False)
+        typer.echo(f"all rows in {csv}")
+
+
+@app.command()
+def shipped() -> None:
+    """List the potentials that come with interpmd."""
+    import interpmd as im
+
+    typer.echo(im.shipped().to_string())
+
+
+def main() -> None:
+    """Entry point: errors of interpmd become one line and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except InterpmdError as error:
+        typer.echo(f"interpmd: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("interpmd: interrupted", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Potentials that come with interpmd; `interpmd.load(name)` reads them."""

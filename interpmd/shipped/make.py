@@ -1,0 +1,59 @@
+"""Fit the shipped potentials to the shipped data: ``python -m interpmd.shipped.make [name ...]``.
+
+Run from a clone of the repository, where ``data/`` lies beside the package.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DATA = HERE.parents[1] / "data"
+
+#: What differs from the defaults of `interpmd.fit`.
+RECIPES = {
+    "malonaldehyde": {
+        "spec": {"channels": (64, 64, 64, 20), "cutoff": 5.0, "terms": {"repulsion": {}}},
+    },
+    "water": {
+        "spec": {
+            "channels": (96, 96, 64, 20),
+            "cutoff": 6.0,
+            "lmax": 3,
+            "terms": {"repulsion": {}},
+        },
+    },
+    "alanine_dipeptide": {
+        "spec": {
+            "channels": (64, 64, 64, 24),
+            "cutoff": 5.0,
+            "lmax": 3,
+            "weights": 9_000,
+            "terms": {"repulsion": {}},
+        },
+    },
+}
+
+
+def make(name: str) -> None:
+    """Fit one potential and write it beside this file."""
+    from interpmd.fitting.fit import fit
+
+    folder = DATA / name
+    report = fit(folder / "train.extxyz.gz", test=folder / "test.extxyz.gz", **RECIPES[name])
+    card = report.potential.card
+    card.provenance["train"] = f"data/{name}/train.extxyz.gz"
+    card.provenance["made_by"] = f"python -m interpmd.shipped.make {name}"
+    card.errors["test_by_subset"] = json.loads(
+        report.evaluations["test"].by_subset().to_json(orient="index")
+    )
+    report.potential.save(HERE / name)
+    print(report)
+    print(report.evaluations["test"].by_subset().round(2).to_string())
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or RECIPES:
+        make(wanted)
