@@ -20,7 +20,14 @@ from tqdm.auto import tqdm
 from interpmd.errors import LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import Checkpoint
-from interpmd.fitting.normal import NormalEquations, Solution, Targets, column_scales, weighted_rows
+from interpmd.fitting.normal import (
+    NormalEquations,
+    SingularError,
+    Solution,
+    Targets,
+    column_scales,
+    weighted_rows,
+)
 from interpmd.fitting.report import FitReport, evaluate
 from interpmd.potentials.base import TERMS
 from interpmd.potentials.expansion import ClusterExpansion
@@ -298,7 +305,12 @@ class _Problem:
         for strength in [ridge] if ridge is not None else sorted(RIDGES, reverse=True):
             if not rows and ridge is None:
                 strength = 1e-7
-            solution = equations.solve(self.prior(equations, strength))
+            try:
+                solution = equations.solve(self.prior(equations, strength))
+            except SingularError:
+                if not tried:
+                    raise
+                break
             error = np.nan
             if rows:
                 misfit = stacked @ solution.mean.astype(np.float32) - values

@@ -32,6 +32,10 @@ class MemoryLimitError(InterpmdError, MemoryError):
     """The normal equations do not fit into the memory that the user allows."""
 
 
+class SingularError(InterpmdError, ArithmeticError):
+    """The normal equations have no solution at this ridge strength."""
+
+
 @dataclass(frozen=True)
 class Targets:
     """What the expansion has to reproduce of one frame (baseline terms already subtracted).
@@ -112,7 +116,7 @@ class NormalEquations:
         matrix[diagonal] += prior
         factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, overwrite_a=1)
         if info:
-            raise InterpmdError(
+            raise SingularError(
                 f"the normal equations are singular (column {info - 1}); use a stronger ridge"
             )
         mean = scipy.linalg.cho_solve((factor, True), self.vector)

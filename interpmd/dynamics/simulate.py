@@ -1,0 +1,185 @@
+"""Molecular dynamics with ASE's integrators: seeded, recorded as it goes, resumable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from ase import Atoms, units
+from ase.calculators.calculator import Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io.trajectory import Trajectory as TrajectoryFile
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary, ZeroRotation
+from ase.md.verlet import VelocityVerlet
+from tqdm.auto import tqdm
+
+from interpmd.dynamics.trajectory import Trajectory
+from interpmd.errors import InterpmdError
+from interpmd.potentials.potential import Potential
+from interpmd.systems import check_structure
+
+
+class SimulationError(InterpmdError, RuntimeError):
+    """A simulation went wrong; what was recorded until then is kept in the file."""
+
+
+def simulate(
+    potential: Potential | Calculator,
+    atoms: Atoms,
+    ensemble: Literal["nve", "nvt"] = "nve",
+    *,
+    temperature: float = 300.0,
+    time_step: float = 0.5,
+    steps: int = 2000,
+    record_every: int = 10,
+    friction: float = 0.01,
+    seed: int = 0,
+    out: str | Path | None = None,
+    stop_when: Callable[[Atoms], bool] | None = None,
+    compile: bool = False,
+    progress: bool = True,
+) -> Trajectory:
+    """Run molecular dynamics: velocity Verlet (nve) or Langevin (nvt) of ASE.
+
+    Args:
+        potential: a potential of interpmd, or any ASE calculator.
+        atoms: the first structure; left as it is. Velocities that it has are kept, else they
+            are drawn at `temperature`, without drift and (molecules) rotation.
+        ensemble: "nve" or "nvt".
+        temperature: K. time_step: fs. friction: of nvt in 1/fs.
+        steps: number of steps. record_every: steps between frames.
+        seed: of velocities and thermostat.
+        out: trajectory file (.traj, read by ASE). If it is there and was made with the same
+            settings, the run goes on from its last frame, to the same trajectory as without
+            the break.
+        stop_when: asked at every frame; true ends the run.
+        compile: whether to compile the potential (one molecule).
+        progress: whether to show a progress bar.
+
+    Raises:
+        ValueError: unknown ensemble, or numbers that make no sense.
+        SimulationError: the run exploded, or `out` was made with other settings.
+    """
+    if ensemble not in ("nve", "nvt"):
+        raise ValueError(f"the ensemble is 'nve' or 'nvt', not {ensemble!r}")
+    if min(steps, record_every) < 1 or min(temperature, time_step) <= 0:
+        raise ValueError("steps, record_every, temperature and time_step must be positive")
+    check_structure(atoms)
+    settings = {
+        "ensemble": ensemble,
+        "temperature_K": temperature,
+        "time_step_fs": time_step,
+        "record_every": record_every,
+        "friction_per_fs": friction if ensemble == "nvt" else None,
+        "seed": seed,
+        "atoms": str(atoms.symbols),
+    }
+    record = _Record(out, settings)
+    first = record.frames[-1] if record.frames else _with_velocities(atoms, temperature, seed)
+    moving = first.copy()
+    moving.calc = potential.calculator(compile) if isinstance(potential, Potential) else potential
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors: more threads are slower
+    try:
+        if not record.frames:
+            record.add(moving)
+        dynamics = _integrator(moving, ensemble, temperature, time_step, friction)
+        done = len(record.frames) - 1
+        with tqdm(total=steps, initial=done * record_every, unit="step", disable=not progress) as bar:
+            while done * record_every < steps and not (stop_when and stop_when(moving)):
+                # each stretch has noise of its own, so that a resumed run draws the same
+                dynamics.rng = np.random.default_rng([seed, done])
+                stretch = min(record_every, steps - done * record_every)
+                dynamics.run(stretch)
+                done += 1
+                bar.update(stretch)
+                _check(moving, temperature, done * record_every)
+                record.add(moving)
+    except KeyboardInterrupt:
+        if out is None:
+            raise
+    finally:
+        torch.set_num_threads(threads)
+        record.close()
+    times = np.arange(len(record.frames)) * float(record_every * time_step)
+    return Trajectory(record.frames, times, settings)
+
+
+class _Record:
+    """Frames in memory and, if there is a file, on disk."""
+
+    def __init__(self, out: str | Path | None, settings: dict[str, Any]) -> None:
+        self.frames: list[Atoms] = []
+        self.file = None
+        if out is None:
+            return
+        path, side = Path(out), Path(f"{out}.json")
+        if path.exists():
+            stored = json.loads(side.read_text()) if side.exists() else None
+            if stored != json.loads(json.dumps(settings)):
+                raise SimulationError(
+                    f"{path} exists and was made with other settings; choose another file or "
+                    "delete it"
+                )
+            with TrajectoryFile(path) as old:
+                self.frames = list(old)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            side.write_text(json.dumps(settings, indent=1) + "\n")
+        self.file = TrajectoryFile(path, "a" if self.frames else "w")
+
+    def add(self, atoms: Atoms) -> None:
+        """Store a copy with energy and forces."""
+        frame = atoms.copy()
+        frame.calc = SinglePointCalculator(
+            frame, energy=atoms.get_potential_energy(), forces=atoms.get_forces()
+        )
+        self.frames.append(frame)
+        if self.file is not None:
+            self.file.write(frame)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.file is not None:
+            self.file.close()
+
+
+def _with_velocities(atoms: Atoms, temperature: float, seed: int) -> Atoms:
+    moving = atoms.copy()
+    if not moving.has("momenta") or not moving.get_momenta().any():
+        MaxwellBoltzmannDistribution(
+            moving, temperature_K=temperature, rng=np.random.default_rng(seed)
+        )
+        if len(moving) > 1:
+            Stationary(moving)
+            if not moving.pbc.any() and len(moving) > 2:
+                ZeroRotation(moving)
+    return moving
+
+
+def _integrator(
+    atoms: Atoms, ensemble: str, temperature: float, time_step: float, friction: float
+) -> VelocityVerlet | Langevin:
+    if ensemble == "nve":
+        return VelocityVerlet(atoms, timestep=time_step * units.fs)
+    return Langevin(
+        atoms,
+        timestep=time_step * units.fs,
+        temperature_K=temperature,
+        friction=friction / units.fs,
+        fixcm=False,
+    )
+
+
+def _check(atoms: Atoms, temperature: float, step: int) -> None:
+    now = atoms.get_temperature()
+    if not np.isfinite(now) or now > 20 * temperature + 5000:
+        raise SimulationError(
+            f"the simulation exploded at step {step}: temperature {now:.4g} K; take a shorter "
+            "time step or a structure nearer to the training data"
+        )

@@ -1,0 +1,101 @@
+"""What a simulation returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from jaxtyping import Float
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Frames of a simulation, evenly spaced in time.
+
+    Attributes:
+        frames: structures with velocities, energies and forces, as ASE reads them.
+        times: fs, shape (frames,).
+        settings: how it was made: ensemble, temperature, time step, seed, version.
+    """
+
+    frames: Sequence[Atoms]
+    times: Float[np.ndarray, " frames"]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[Atoms]:
+        return iter(self.frames)
+
+    def __getitem__(self, index: int | slice) -> Atoms | Trajectory:
+        if isinstance(index, slice):
+            return replace(self, frames=self.frames[index], times=self.times[index])
+        return self.frames[index]
+
+    @property
+    def positions(self) -> Float[np.ndarray, "frames atoms 3"]:
+        """Angstrom."""
+        return np.stack([atoms.positions for atoms in self.frames])
+
+    @property
+    def potential_energies(self) -> Float[np.ndarray, " frames"]:
+        """The potential energies in eV."""
+        return np.array([atoms.get_potential_energy() for atoms in self.frames])
+
+    @property
+    def total_energies(self) -> Float[np.ndarray, " frames"]:
+        """Potential and kinetic energies in eV."""
+        kinetic = np.array([atoms.get_kinetic_energy() for atoms in self.frames])
+        return self.potential_energies + kinetic
+
+    @property
+    def temperatures(self) -> Float[np.ndarray, " frames"]:
+        """Instantaneous temperatures in K."""
+        return np.array([atoms.get_temperature() for atoms in self.frames])
+
+    def drift(self) -> float:
+        """Slope of the total energy in meV per atom and ps, by least squares."""
+        if len(self) < 2:
+            raise ValueError("the drift needs at least two frames")
+        slope = np.polyfit(self.times / 1000, self.total_energies, 1)[0]
+        return float(1000 * slope / len(self.frames[0]))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Time, energies and temperature of each frame."""
+        return pd.DataFrame(
+            {
+                "time_fs": self.times,
+                "potential_energy_eV": self.potential_energies,
+                "total_energy_eV": self.total_energies,
+                "temperature_K": self.temperatures,
+            }
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Potential and total energy against time, relative to the first frame."""
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots(figsize=(7, 3), layout="constrained")[1] if ax is None else ax
+        zero = self.potential_energies[0]
+        ax.plot(self.times, self.potential_energies - zero, color="#0072B2", label="potential")
+        ax.plot(self.times, self.total_energies - zero, "--", color="#D55E00", label="total")
+        ax.set(xlabel="time (fs)", ylabel="energy - first (eV)")
+        ax.legend(frameon=False)
+        return ax
+
+    def __str__(self) -> str:
+        atoms = self.frames[0].symbols if len(self) else "no atoms"
+        ensemble = self.settings.get("ensemble", "")
+        span = self.times[-1] - self.times[0] if len(self) else 0.0
+        return f"{ensemble} trajectory of {atoms}: {len(self)} frames, {span:.1f} fs"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self}</p>{self.to_frame().describe().round(4).to_html()}"

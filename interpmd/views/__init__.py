@@ -1,0 +1,1 @@
+"""How results look: static pictures and reports that open offline."""

@@ -1,0 +1,96 @@
+"""Molecular dynamics: conserved energy, seeds, resuming, accidents."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from ase.io import read
+
+import interpmd as im
+from interpmd.dynamics import SimulationError
+from interpmd.potentials import Morse, Potential
+
+ETHANE = molecule("C2H6")
+ETHANE.positions *= 1.1
+SOFT = Potential([Morse(depth=0.5, width=1.0, distance=1.5, cutoff=6.0)])
+
+
+def run(**arguments):
+    defaults = {"steps": 60, "record_every": 10, "temperature": 100.0, "progress": False}
+    return im.simulate(SOFT, ETHANE, **(defaults | arguments))
+
+
+def test_nve_conserves_energy_to_second_order_in_the_time_step():
+    def spread(time_step):
+        steps = round(40 / time_step)
+        found = run(steps=steps, time_step=time_step, record_every=max(1, round(1 / time_step)))
+        return np.ptp(found.total_energies)
+
+    coarse, fine = spread(0.5), spread(0.25)
+    assert fine < 1e-2
+    assert 2.5 < coarse / fine < 6
+
+
+def test_same_seed_same_trajectory_other_seed_another():
+    one, two, other = run(seed=1), run(seed=1), run(seed=2)
+    assert np.array_equal(one.positions, two.positions)
+    assert np.abs(one.positions[-1] - other.positions[-1]).max() > 1e-3
+
+
+def test_velocities_carry_no_drift_and_no_rotation():
+    first = run(steps=10)[0]
+    assert np.abs(first.get_momenta().sum(0)).max() < 1e-10
+    assert np.abs(first.get_angular_momentum()).max() < 1e-8
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt"])
+def test_a_resumed_run_is_the_run_without_a_break(tmp_path, ensemble):
+    whole = run(ensemble=ensemble, steps=80)
+    out = tmp_path / "run.traj"
+    run(ensemble=ensemble, steps=40, out=out)
+    resumed = run(ensemble=ensemble, steps=80, out=out)
+    assert len(resumed) == len(whole) == 9
+    assert np.abs(resumed.positions - whole.positions).max() < 1e-9
+    assert len(read(out, ":")) == 9
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path):
+    def stop(atoms):
+        stop.calls += 1
+        if stop.calls == 4:
+            raise KeyboardInterrupt
+        return False
+
+    stop.calls = 0
+    kept = run(out=tmp_path / "run.traj", stop_when=stop)
+    assert len(kept) == 4
+    assert len(run(out=tmp_path / "run.traj")) == 7
+
+
+def test_other_settings_do_not_mix_into_one_file(tmp_path):
+    run(out=tmp_path / "run.traj")
+    with pytest.raises(SimulationError, match="other settings"):
+        run(out=tmp_path / "run.traj", temperature=200.0)
+
+
+def test_an_explosion_is_named():
+    stiff = Potential([Morse(depth=8.0, width=4.0, distance=1.2, cutoff=6.0)])
+    with pytest.raises(SimulationError, match="exploded at step"):
+        im.simulate(stiff, molecule("C2H6"), time_step=8.0, steps=400, progress=False)
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="ensemble"):
+        run(ensemble="npt")
+    with pytest.raises(ValueError, match="positive"):
+        run(steps=0)
+
+
+def test_drift_is_the_slope_of_the_total_energy():
+    found = run(steps=200)
+    energies = found.total_energies
+    times = found.times / 1000
+    slope = ((times - times.mean()) * (energies - energies.mean())).sum()
+    slope /= ((times - times.mean()) ** 2).sum()
+    assert found.drift() == pytest.approx(1000 * slope / 8, rel=1e-9)
