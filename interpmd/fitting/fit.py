@@ -36,6 +36,9 @@ from interpmd.potentials.potential import Card, Potential
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6)
 
+#: Numbers of Bessel functions that are tried.
+BASES = (5, 8, 12)
+
 #: A stronger ridge is preferred as long as its validation error is within this factor.
 TOLERANCE = 1.03
 
@@ -50,8 +53,10 @@ class Spec:
         channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
             `weights` weights.
         weights: most weights of the read-out, over all elements.
-        basis, functions, gain: of the radial network; few Bessel functions are a smoothness
-            prior.
+        basis: number of Bessel functions of the radial network, the smoothness prior: few of
+            them vary slowly. If None, one of `BASES` is chosen by the validation error of small
+            trial fits.
+        functions, gain: of the radial network.
         terms: physics terms beside the expansion, by kind, with their arguments.
         parsimony: factor on the ridge per body order above two: among fits of equal quality,
             that of lower body order.
@@ -62,7 +67,7 @@ class Spec:
     lmax: int = 4
     channels: tuple[int, ...] = (128, 128, 128, 48)
     weights: int = 15_000
-    basis: int = 5
+    basis: int | None = None
     functions: int = 32
     gain: float = 1.0
     terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -157,9 +162,12 @@ def fit(
     if not used:
         raise LabelError("the training data hold single atoms only; there is nothing to learn")
 
-    term = spec.expansion(isolated, seed)
     base = baseline(isolated, spec.terms)
-    problem = _Problem(term, base, spec, energy_weight, virial_weight, weights or {}, memory, seed)
+    options = (energy_weight, virial_weight, weights or {}, memory, seed)
+    if spec.basis is None:
+        spec = replace(spec, basis=choose_basis(used, base, spec, options, progress))
+    term = spec.expansion(isolated, seed)
+    problem = _Problem(term, base, spec, *options)
     history = []
     if refine:
         from interpmd.fitting.refine import refine_radial
@@ -194,6 +202,28 @@ def fit(
         report.save(out)
         Checkpoint(out).remove()
     return report
+
+
+def choose_basis(
+    frames: Sequence[Atoms],
+    base: Potential,
+    spec: Spec,
+    options: tuple,
+    progress: bool,
+    most: int = 200,
+) -> int:
+    """Number of Bessel functions whose small trial fit validates best."""
+    *_, seed = options
+    chosen = np.random.default_rng(seed).permutation(len(frames))[:most]
+    sample = [frames[i] for i in chosen]
+    channels = tuple(max(2, k // 5) for k in spec.channels)
+    errors = {}
+    for basis in tqdm(BASES, desc="smoothness", unit="trial", disable=not progress):
+        trial = replace(spec, basis=basis, channels=channels, weights=spec.weights // 4)
+        problem = _Problem(trial.expansion(base.elements, seed), base, trial, *options)
+        _, scan = problem.solve(sample, None, 0.25, None, None, progress=False)
+        errors[basis] = scan.validation_error.min()
+    return min(errors, key=errors.get)
 
 
 def baseline(isolated: Mapping[int, float], terms: Mapping[str, Mapping[str, Any]]) -> Potential:

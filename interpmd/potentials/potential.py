@@ -25,6 +25,7 @@ from interpmd.systems import (
 )
 
 if TYPE_CHECKING:
+    from interpmd.decomposition import Decomposition
     from interpmd.potentials.calculator import InterpmdCalculator
 
 
@@ -235,6 +236,12 @@ class Potential(nn.Module):
         from interpmd.potentials.io import save_potential
 
         save_potential(self, folder)
+
+    def decompose(self, atoms: Atoms, order: int | None = None) -> Decomposition:
+        """The table of rows; see `interpmd.decomposition.decompose`."""
+        from interpmd.decomposition import decompose
+
+        return decompose(self, atoms, order)
 
     def calculator(self, compile: bool = False) -> InterpmdCalculator:
         """An ASE calculator; see `interpmd.potentials.calculator.InterpmdCalculator`."""

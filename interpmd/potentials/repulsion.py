@@ -42,7 +42,7 @@ class ZBL(LocalTerm):
     kind = "repulsion"
     body_order = 2
 
-    def __init__(self, elements: Sequence[int | str] | None = None, scale: float = 1.0) -> None:
+    def __init__(self, elements: Sequence[int | str] | None = None, scale: float = 0.7) -> None:
         super().__init__()
         if scale <= 0:
             raise ValueError(f"scale must be positive, not {scale}")

@@ -15,24 +15,28 @@ DATA = HERE.parents[1] / "data"
 #: What differs from the defaults of `interpmd.fit`.
 RECIPES = {
     "malonaldehyde": {
-        "spec": {"channels": (64, 64, 64, 20), "cutoff": 5.0, "terms": {"repulsion": {}}},
+        "spec": {"channels": (80, 80, 96, 32), "basis": 6, "terms": {"repulsion": {}}},
+        "energy_weight": 20.0,
     },
     "water": {
         "spec": {
-            "channels": (96, 96, 64, 20),
+            "channels": (192, 192, 128, 40),
             "cutoff": 6.0,
             "lmax": 3,
+            "basis": 12,
             "terms": {"repulsion": {}},
         },
+        "energy_weight": 20.0,
     },
     "alanine_dipeptide": {
         "spec": {
-            "channels": (64, 64, 64, 24),
-            "cutoff": 5.0,
+            "channels": (96, 96, 96, 32),
             "lmax": 3,
+            "basis": 8,
             "weights": 9_000,
             "terms": {"repulsion": {}},
         },
+        "energy_weight": 40.0,
     },
 }
 
@@ -42,7 +46,7 @@ def make(name: str) -> None:
     from interpmd.fitting.fit import fit
 
     folder = DATA / name
-    report = fit(folder / "train.extxyz.gz", test=folder / "test.extxyz.gz", **RECIPES[name])
+    report = fit(folder / "train.extxyz.gz", test=folder / "test.extxyz.gz", progress=False, **RECIPES[name])
     card = report.potential.card
     card.provenance["train"] = f"data/{name}/train.extxyz.gz"
     card.provenance["made_by"] = f"python -m interpmd.shipped.make {name}"

@@ -1,0 +1,186 @@
+"""Chemical names of clusters: every cluster of atoms gets exactly one kind and one label.
+
+| kind | when |
+|---|---|
+| atom | one atom |
+| bond stretch | two bonded atoms |
+| angle | three atoms held together by bonds |
+| torsion | four atoms in a chain of bonds |
+| out-of-plane | four atoms, one bonded to the other three |
+| ring or chain | more atoms (or rings of four) held together by bonds |
+| hydrogen bond | held together by bonds and at least one hydrogen bond |
+| between fragments | atoms of several molecules, not held together |
+| nonbonded pair, nonbonded | two, or more, atoms of one molecule, not held together |
+| remainder | what rows above the chosen order, or of no finite order, leave at a site |
+
+Bonds: closer than 1.2 times the sum of the covalent radii (Cordero et al., Dalton Trans. 2008,
+2832). Hydrogen bonds D-H...A with D and A in N, O, F: H...A below 2.5 A and an angle above 120
+degrees (Jeffrey, An Introduction to Hydrogen Bonding, 1997, table 2.1; moderate and strong).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.neighborlist import neighbor_list
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from interpmd.decomposition import Decomposition
+
+BOND_FACTOR = 1.2
+HYDROGEN_BOND_LENGTH, HYDROGEN_BOND_ANGLE = 2.5, 120.0
+DONORS = {7, 8, 9}
+
+#: All kinds, in the order of the table above.
+KINDS = (
+    "atom",
+    "bond stretch",
+    "angle",
+    "torsion",
+    "out-of-plane",
+    "ring or chain",
+    "hydrogen bond",
+    "between fragments",
+    "nonbonded pair",
+    "nonbonded",
+    "remainder",
+)
+
+_Place = tuple[int, tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class Chemistry:
+    """Who is bonded to whom.
+
+    Attributes:
+        bonds: ordered pairs (i, j, image of j relative to i).
+        hydrogen_bonds: the same for H...A and A...H.
+        fragments: number of the molecule of each atom.
+    """
+
+    bonds: frozenset[tuple[int, int, tuple[int, int, int]]]
+    hydrogen_bonds: frozenset[tuple[int, int, tuple[int, int, int]]]
+    fragments: np.ndarray
+
+
+def chemistry(atoms: Atoms) -> Chemistry:
+    """Bonds, hydrogen bonds and molecules of a structure."""
+    i, j, images = neighbor_list("ijS", atoms, BOND_FACTOR * covalent_radii[atoms.numbers])
+    bonds = frozenset(_triple(*row) for row in zip(i, j, images, strict=True))
+    graph = coo_matrix((np.ones(len(i)), (i, j)), shape=(len(atoms), len(atoms)))
+    _, fragments = connected_components(graph, directed=False)
+    return Chemistry(bonds, frozenset(_hydrogen_bonds(atoms, bonds)), fragments)
+
+
+def describe(
+    atoms: Atoms, table: Decomposition
+) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
+    """Label, kind and atoms of every row; labels name the atoms, as "O4-H8 bond stretch"."""
+    known = chemistry(atoms)
+    labels, kinds, members = [], [], []
+    for row in range(len(table.order)):
+        first, last = table.first[row], table.first[row + 1]
+        inside = tuple(int(a) for a in table.member_atoms[first:last])
+        if table.remainder[row]:
+            inside = inside[:1]
+            kinds.append("remainder")
+            labels.append(f"rest at {_name(atoms, inside[0])} ({table.terms[table.term[row]]})")
+        else:
+            images = [tuple(int(s) for s in image) for image in table.member_shifts[first:last]]
+            places = list(zip(inside, images, strict=True))
+            kinds.append(kind_of(places, known))
+            labels.append(_label(atoms, places, known, kinds[-1]))
+        members.append(inside)
+    return labels, kinds, members
+
+
+def kind_of(places: list[_Place], known: Chemistry) -> str:
+    """The kind of a cluster of atoms, each with its periodic image."""
+    size = len(places)
+    if size == 1:
+        return "atom"
+    bonded = _links(places, known.bonds)
+    if _connected(bonded):
+        degrees = sorted(bonded.sum(1))
+        if size == 2:
+            return "bond stretch"
+        if size == 3:
+            return "angle"
+        if size == 4 and degrees == [1, 1, 2, 2]:
+            return "torsion"
+        if size == 4 and degrees == [1, 1, 1, 3]:
+            return "out-of-plane"
+        return "ring or chain"
+    if _connected(bonded | _links(places, known.hydrogen_bonds)):
+        return "hydrogen bond"
+    if len({int(known.fragments[atom]) for atom, _ in places}) > 1:
+        return "between fragments"
+    return "nonbonded pair" if size == 2 else "nonbonded"
+
+
+def _label(atoms: Atoms, places: list[_Place], known: Chemistry, kind: str) -> str:
+    order = _walk(_links(places, known.bonds))
+    places = [places[i] for i in order]
+    text = _name(atoms, places[0][0])
+    for before, after in zip(places, places[1:], strict=False):
+        pair = _links([before, after], known.bonds)[0, 1]
+        text += ("–" if pair else "···") + _name(atoms, after[0])
+    return f"{text} {kind}"
+
+
+def _walk(links: np.ndarray) -> list[int]:
+    """Members along the bonds, from an end of the chain."""
+    left, order = set(range(len(links))), []
+    while left:
+        nexts = [m for m in sorted(left) if order and links[order[-1], m]]
+        loose = min(left, key=lambda m: (links[m, sorted(left)].sum() or 9, m))
+        chosen = nexts[0] if nexts else loose
+        order.append(chosen)
+        left.remove(chosen)
+    return order
+
+
+def _links(places: list[_Place], pairs: frozenset) -> np.ndarray:
+    size = len(places)
+    links = np.zeros((size, size), dtype=bool)
+    for a, (i, first) in enumerate(places):
+        for b, (j, second) in enumerate(places):
+            image = tuple(int(s - f) for f, s in zip(first, second, strict=True))
+            links[a, b] = (i, j, image) in pairs
+    return links
+
+
+def _connected(links: np.ndarray) -> bool:
+    return connected_components(links, directed=False)[0] == 1
+
+
+def _hydrogen_bonds(atoms: Atoms, bonds: frozenset) -> list:
+    donors = [(d, h) for d, h, _ in bonds if atoms.numbers[h] == 1 and atoms.numbers[d] in DONORS]
+    if not donors:
+        return []
+    found = []
+    donor_of = {h: d for d, h in donors}
+    i, j, images, vectors = neighbor_list("ijSD", atoms, HYDROGEN_BOND_LENGTH)
+    for h, a, image, vector in zip(i, j, images, vectors, strict=True):
+        if h not in donor_of or atoms.numbers[a] not in DONORS or _triple(h, a, image) in bonds:
+            continue
+        to_donor = atoms.get_distance(h, donor_of[h], mic=True, vector=True)
+        cosine = vector @ to_donor / np.linalg.norm(vector) / np.linalg.norm(to_donor)
+        if np.degrees(np.arccos(np.clip(cosine, -1, 1))) > HYDROGEN_BOND_ANGLE:
+            found += [_triple(h, a, image), _triple(a, h, -image)]
+    return found
+
+
+def _triple(i, j, image) -> tuple[int, int, tuple[int, int, int]]:
+    return int(i), int(j), tuple(int(s) for s in image)
+
+
+def _name(atoms: Atoms, atom: int) -> str:
+    return f"{atoms.symbols[atom]}{atom}"

@@ -1,0 +1,190 @@
+"""From a potential and a structure to the table."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from interpmd.decomposition.clusters import count_stars
+from interpmd.decomposition.decomposition import Decomposition
+from interpmd.decomposition.moebius import Rows, Sites, local_rows
+from interpmd.decomposition.whole import global_rows
+from interpmd.potentials.base import GlobalTerm, LocalTerm, Term
+from interpmd.potentials.potential import Potential
+from interpmd.systems import Batch, Environments, edge_vectors
+
+#: Most subsets of neighbours that are enumerated unless the order is given.
+STAR_BUDGET = 300_000
+
+#: Most subsets of neighbours that are enumerated at all.
+STAR_LIMIT = 20_000_000
+
+#: Order to which terms that depend on the whole structure are expanded if no other term says.
+GLOBAL_ORDER = 3
+
+
+def decompose(potential: Potential, atoms: Atoms | Batch, order: int | None = None) -> Decomposition:
+    """The energy and forces of one structure as a table of rows.
+
+    Alternating sums lose digits, so that everything is evaluated in float64 whatever the type of
+    the potential.
+
+    Args:
+        potential: the sum of terms.
+        atoms: one structure.
+        order: largest body order to enumerate; what lies above stands as remainders, one per
+            site. The full body order if None, or the highest within `STAR_BUDGET`, with a
+            warning.
+
+    Raises:
+        ValueError: order below 1, more than one structure, or so high an order that more than
+            `STAR_LIMIT` subsets of neighbours would have to be enumerated.
+        StructureError, UnknownElementError: see `Potential.batch`.
+    """
+    if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
+        raise ValueError(f"order is the largest number of atoms in a row, 1 or more, not {order!r}")
+    batch = potential.batch(atoms if isinstance(atoms, Batch) else [atoms])
+    if batch.n_structures != 1:
+        raise ValueError(f"decompose takes one structure at a time, not {batch.n_structures}")
+    structure = atoms.copy() if isinstance(atoms, Atoms) else batch.to_ase()[0]
+    batch = (
+        Batch.from_ase(atoms, torch.float64, potential.device)
+        if isinstance(atoms, Atoms)
+        else batch.to(dtype=torch.float64)
+    )
+    sites = _sites(potential, batch)
+    order = _affordable(potential, sites, order)
+    found: list[tuple[str, Rows]] = []
+    for name, term in potential.terms.items():
+        precise = _in_float64(term)
+        if isinstance(term, LocalTerm):
+            parts = local_rows(precise, sites[name], min(order, term.body_order))
+        else:
+            parts = global_rows(precise, batch, order)
+        found += [(_name(name, term, part.order), part) for part in parts]
+    return _assemble(structure, found, order)
+
+
+def _sites(potential: Potential, batch: Batch) -> dict[str, Sites]:
+    """Sites and neighbours of every local term, within its own cutoff."""
+    if not potential.local_terms:
+        return {}
+    pairs = potential.neighbours(batch)
+    vectors = edge_vectors(batch, pairs).detach()
+    distances = vectors.norm(dim=1)
+    sites = {}
+    for name, term in potential.local_terms.items():
+        keep = torch.nonzero(distances < term.cutoff)[:, 0]
+        sites[name] = Sites(
+            environments=Environments(
+                vectors=vectors[keep],
+                centre=pairs.centre[keep],
+                centre_numbers=batch.numbers,
+                neighbour_numbers=batch.numbers[pairs.neighbour[keep]],
+            ),
+            neighbour=pairs.neighbour[keep].cpu().numpy(),
+            shifts=pairs.shifts[keep].cpu().numpy(),
+        )
+    return sites
+
+
+def _affordable(potential: Potential, sites: dict[str, Sites], order: int | None) -> int:
+    def stars(order: int) -> int:
+        return sum(
+            count_stars(sites[name].degrees, min(order, term.body_order))
+            for name, term in potential.local_terms.items()
+        )
+
+    if order is not None:
+        if (needed := stars(order)) > STAR_LIMIT:
+            raise ValueError(
+                f"order {order} needs {needed:.3g} subsets of neighbours, more than the limit of "
+                f"{STAR_LIMIT:.3g}; choose a lower order or a smaller structure"
+            )
+        return order
+    orders = [term.body_order for term in potential.local_terms.values()]
+    full = max(orders, default=GLOBAL_ORDER)
+    if potential.global_terms:
+        full = max(full, GLOBAL_ORDER)
+    affordable = next((k for k in range(full, 1, -1) if stars(k) <= STAR_BUDGET), 1)
+    if affordable < full and stars(affordable) < stars(full):
+        warnings.warn(
+            f"rows are enumerated to order {affordable}, not {full}, which would need "
+            f"{stars(full):.3g} subsets of neighbours; what lies above stands as remainders. "
+            f"Pass order={full} to enumerate all",
+            stacklevel=3,
+        )
+    return affordable
+
+
+def _in_float64(term: Term) -> Term:
+    tensors = (*term.parameters(), *term.buffers())
+    if all(t.dtype == torch.float64 for t in tensors if t.is_floating_point()):
+        return term
+    return copy.deepcopy(term).double()
+
+
+def _name(name: str, term: LocalTerm | GlobalTerm, order: int) -> str:
+    """The term's own name for its rows, told apart where two terms share it."""
+    own = term.row_name(order) if order else term.kind
+    if own == term.kind or order == 0:
+        return name
+    return own if name == term.kind else f"{name} {own}"
+
+
+def _assemble(structure: Atoms, found: Iterable[tuple[str, Rows]], order: int) -> Decomposition:
+    kept = [(name, _without_zeros(part)) for name, part in found]
+    kept = [(name, part) for name, part in kept if len(part.energies)]
+    names = tuple(dict.fromkeys(name for name, _ in kept))
+    parts = [part for _, part in kept]
+    counts = [len(p.energies) for p in parts]
+    sizes = np.repeat(
+        np.array([p.members.atoms.shape[1] for p in parts], dtype=np.int64), counts
+    )
+    return Decomposition(
+        structure=structure,
+        terms=names,
+        term=np.repeat(np.array([names.index(name) for name, _ in kept], dtype=np.int64), counts),
+        order=np.repeat(np.array([p.order for p in parts], dtype=np.int64), counts),
+        energies=_joined([p.energies for p in parts], ()),
+        samples=_joint_samples(parts),
+        first=np.concatenate([[0], np.cumsum(sizes)]),
+        member_atoms=_joined([p.members.atoms.reshape(-1) for p in parts], (), np.int64),
+        member_shifts=_joined([p.members.shifts.reshape(-1, 3) for p in parts], (3,), np.int64),
+        member_forces=_joined([p.forces.reshape(-1, 3) for p in parts], (3,)),
+        requested_order=order,
+    )
+
+
+def _without_zeros(rows: Rows) -> Rows:
+    """Rows with some energy, force or uncertainty."""
+    keep = (rows.energies != 0) | (rows.forces != 0).any((1, 2)) | (rows.samples != 0).any(1)
+    return rows if keep.all() else rows.take(keep)
+
+
+def _joint_samples(parts: list[Rows]) -> np.ndarray:
+    """Samples side by side; terms without a posterior do not vary.
+
+    Posteriors of different terms are independent, so that any pairing of their draws is a joint
+    draw; where their numbers differ the smaller one is used.
+    """
+    columns = min((p.samples.shape[1] for p in parts if p.samples.shape[1]), default=0)
+    return _joined(
+        [
+            p.samples[:, :columns]
+            if p.samples.shape[1]
+            else np.zeros((len(p.energies), columns))
+            for p in parts
+        ],
+        (columns,),
+    )
+
+
+def _joined(arrays: list[np.ndarray], shape: tuple[int, ...], dtype: type = float) -> np.ndarray:
+    return np.concatenate([np.zeros((0, *shape), dtype=dtype), *arrays])
+

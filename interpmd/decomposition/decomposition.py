@@ -1,0 +1,312 @@
+"""The table: one row for each interaction of each cluster of atoms.
+
+Everything that a user looks at is a view of this one table. Rows are stored flat: members of
+row r stand at `first[r] : first[r + 1]` of the member arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from ase import Atoms
+from jaxtyping import Bool, Float, Int
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+#: What `Decomposition.by` can sum over, with what each means.
+GROUPINGS = {
+    "term": "rows of one name: pair, triplet, dispersion, ...",
+    "order": "rows of one body order; 0 holds the remainders",
+    "elements": "rows between the same elements, for instance H-H-O",
+    "atoms": "rows on the same atoms, whatever their term",
+    "atom": "each row's energy shared equally by its atoms; a remainder goes to its site",
+}
+
+#: Said wherever a table is shown.
+CONVENTION = (
+    "The rows sum to the model's energy and forces exactly. How a total splits among rows is not "
+    "an observable: it depends on the convention (pure rows, zero when any atom leaves to "
+    "infinity, remainders per site) and on the data that the potential was fitted to."
+)
+
+
+class Row(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        term: name of the interaction.
+        order: number of atoms; 0 for a remainder.
+        atoms: indices; of a remainder, its site and then every atom that its forces act on.
+        shifts: periodic image of each atom in cell vectors; None for molecules.
+        energy_eV: energy in eV.
+        energy_std_eV: standard deviation under the potential's posterior; 0 if it has none.
+        forces: eV/A on each of `atoms`, shape (len(atoms), 3).
+        remainder: whether the row is what finite rows leave over.
+    """
+
+    term: str
+    order: int
+    atoms: tuple[int, ...]
+    shifts: tuple[tuple[int, int, int], ...] | None
+    energy_eV: float
+    energy_std_eV: float
+    forces: Float[np.ndarray, "members 3"]
+    remainder: bool
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """Energy and forces of a structure as a sum of rows, one per interaction and cluster.
+
+    The rows vanish when one of their atoms leaves; each is a function of its own atoms that no
+    translation or rotation changes, so its forces sum to zero and exert no torque. Sums over rows
+    are the potential's energy and forces (float64, better than 1e-8).
+
+    Attributes:
+        structure: the atoms that were decomposed.
+        terms: names of the interactions.
+        term: index into `terms` of each row, shape (rows,).
+        order: body order of each row, 0 for remainders, shape (rows,).
+        energies: eV, shape (rows,).
+        samples: deviations from `energies` under joint samples of the posterior, in eV, shape
+            (rows, samples); sums over rows keep their covariance. No columns without posterior.
+        first: where the members of each row start, and the end, shape (rows + 1,).
+        member_atoms: atom index of every member, shape (members,).
+        member_shifts: periodic image of every member in cell vectors, shape (members, 3).
+        member_forces: eV/A on every member, shape (members, 3).
+        requested_order: largest body order that was enumerated.
+    """
+
+    structure: Atoms
+    terms: tuple[str, ...]
+    term: Int[np.ndarray, " rows"]
+    order: Int[np.ndarray, " rows"]
+    energies: Float[np.ndarray, " rows"]
+    samples: Float[np.ndarray, "rows samples"]
+    first: Int[np.ndarray, " rows_and_end"]
+    member_atoms: Int[np.ndarray, " members"]
+    member_shifts: Int[np.ndarray, "members 3"]
+    member_forces: Float[np.ndarray, "members 3"]
+    requested_order: int
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Row]:
+        periodic = self.structure.pbc.any()
+        std, atoms = self.energy_stds.tolist(), self.member_atoms.tolist()
+        shifts = self.member_shifts.tolist()
+        energies, orders, first = self.energies.tolist(), self.order.tolist(), self.first.tolist()
+        for row, term in enumerate(self.term.tolist()):
+            start, end = first[row], first[row + 1]
+            yield Row(
+                self.terms[term],
+                orders[row],
+                tuple(atoms[start:end]),
+                tuple(map(tuple, shifts[start:end])) if periodic else None,
+                energies[row],
+                std[row],
+                self.member_forces[start:end],
+                orders[row] == 0,
+            )
+
+    def __repr__(self) -> str:
+        formula = self.structure.get_chemical_formula()
+        return (
+            f"Decomposition of {formula}: {len(self)} rows to order {self.requested_order}, "
+            f"energy {self.energy:.6f} eV, {len(self.terms)} terms: {', '.join(self.terms)}"
+        )
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The table; columns are the fields of `Row`."""
+        import pandas as pd
+
+        columns = zip(*self, strict=True) if len(self) else ([] for _ in Row._fields)
+        return pd.DataFrame(
+            {
+                name: pd.Series(list(column), dtype=object)
+                if name in ("atoms", "shifts", "forces")
+                else list(column)
+                for name, column in zip(Row._fields, columns, strict=True)
+            }
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The same as `rows`."""
+        return self.rows
+
+    @property
+    def sizes(self) -> Int[np.ndarray, " rows"]:
+        """Number of members of each row."""
+        return np.diff(self.first)
+
+    @property
+    def owner(self) -> Int[np.ndarray, " members"]:
+        """Row of every member."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    @property
+    def remainder(self) -> Bool[np.ndarray, " rows"]:
+        """Which rows are remainders."""
+        return self.order == 0
+
+    @property
+    def energy(self) -> float:
+        """Sum of the energies of all rows in eV."""
+        return float(self.energies.sum())
+
+    @property
+    def energy_stds(self) -> Float[np.ndarray, " rows"]:
+        """Standard deviation of each row's energy in eV; 0 without posterior."""
+        return standard_deviation(self.samples)
+
+    @property
+    def energy_std(self) -> float:
+        """Standard deviation of the total energy in eV, covariances of the rows included."""
+        return float(standard_deviation(self.samples.sum(0)))
+
+    @property
+    def forces(self) -> Float[np.ndarray, "atoms 3"]:
+        """Sum of the forces of all rows in eV/A."""
+        total = np.zeros((len(self.structure), 3))
+        np.add.at(total, self.member_atoms, self.member_forces)
+        return total
+
+    def on_atom(self, atom: int) -> Float[np.ndarray, "rows 3"]:
+        """Force that each row exerts on one atom (all its images) in eV/A.
+
+        Raises:
+            IndexError: no such atom.
+        """
+        if not 0 <= atom < len(self.structure):
+            raise IndexError(f"atom {atom} of a structure of {len(self.structure)} atoms")
+        total = np.zeros((len(self), 3))
+        mine = self.member_atoms == atom
+        np.add.at(total, self.owner[mine], self.member_forces[mine])
+        return total
+
+    def by(self, what: str = "term") -> pd.DataFrame:
+        """Sums over groups of rows.
+
+        Args:
+            what: "term", "order", "elements", "atoms" or "atom" (see `GROUPINGS`).
+
+        Returns:
+            A frame indexed by group with energy_eV, energy_std_eV (covariances included),
+            force_eV_A (root of the sum over atoms of the squared net force of the group) and the
+            number of rows.
+
+        Raises:
+            ValueError: unknown grouping.
+        """
+        import pandas as pd
+
+        if what not in GROUPINGS:
+            raise ValueError(f"cannot sum by {what!r}; choose one of {', '.join(GROUPINGS)}")
+        if what == "atom":
+            return self._by_atom()
+        names = self._labels(what)
+        labels, index = np.unique(np.array(names, dtype=object), return_inverse=True)
+        energies = np.bincount(index, self.energies, len(labels))
+        samples = np.zeros((len(labels), self.samples.shape[1]))
+        np.add.at(samples, index, self.samples)
+        forces = np.zeros((len(labels), len(self.structure), 3))
+        np.add.at(forces, (index[self.owner], self.member_atoms), self.member_forces)
+        return pd.DataFrame(
+            {
+                "energy_eV": energies,
+                "energy_std_eV": standard_deviation(samples),
+                "force_eV_A": np.sqrt((forces**2).sum((1, 2))),
+                "rows": np.bincount(index, minlength=len(labels)),
+            },
+            index=pd.Index(labels, name=what, tupleize_cols=False),
+        )
+
+    def plot(self) -> Figure:
+        """Energy and force of every term and body order as bars; see `by`."""
+        from interpmd.decomposition.plot import plot_shares
+
+        return plot_shares(self)
+
+    def _labels(self, what: str) -> list[Any]:
+        if what == "term":
+            return [self.terms[t] for t in self.term]
+        if what == "order":
+            return self.order.tolist()
+        atoms, first = self.member_atoms, self.first
+        slices = [atoms[a:b] for a, b in zip(first[:-1], first[1:], strict=True)]
+        if what == "atoms":
+            return _objects([tuple(s.tolist()) for s in slices])
+        symbols = np.array(self.structure.get_chemical_symbols())
+        return [
+            f"{symbols[s[0]]} (remainder)" if order == 0 else "-".join(sorted(symbols[s]))
+            for s, order in zip(slices, self.order, strict=True)
+        ]
+
+    def _by_atom(self) -> pd.DataFrame:
+        import pandas as pd
+
+        sites = np.zeros(len(self.structure))
+        samples = np.zeros((len(sites), self.samples.shape[1]))
+        share = np.where(self.remainder, 0.0, 1 / self.sizes)[self.owner]
+        place = np.arange(len(self.owner)) - self.first[self.owner]
+        share = np.where(self.remainder[self.owner] & (place == 0), 1.0, share)
+        np.add.at(sites, self.member_atoms, share * self.energies[self.owner])
+        np.add.at(samples, self.member_atoms, share[:, None] * self.samples[self.owner])
+        return pd.DataFrame(
+            {
+                "energy_eV": sites,
+                "energy_std_eV": standard_deviation(samples),
+                "force_eV_A": np.linalg.norm(self.forces, axis=1),
+                "rows": np.bincount(self.member_atoms, minlength=len(sites)),
+            },
+            index=pd.Index(range(len(sites)), name="atom"),
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head = f"<b>{escape(repr(self))}</b>"
+        table = self.by("term").to_html(float_format=lambda v: f"{v:.4f}")
+        largest = np.argsort(-np.abs(self.energies))[:8]
+        frame = self._take(np.sort(largest)).rows.drop(columns="forces").to_html(index=False)
+        return f"<div>{head}{table}<p>Largest rows:</p>{frame}<p><i>{CONVENTION}</i></p></div>"
+
+    def _take(self, rows: Int[np.ndarray, " chosen"]) -> Decomposition:
+        """The table with only some rows; sums over it are no longer complete."""
+        sizes = self.sizes[rows]
+        members = np.concatenate(
+            [np.arange(self.first[r], self.first[r + 1]) for r in rows] or [np.zeros(0, dtype=int)]
+        )
+        return Decomposition(
+            structure=self.structure,
+            terms=self.terms,
+            term=self.term[rows],
+            order=self.order[rows],
+            energies=self.energies[rows],
+            samples=self.samples[rows],
+            first=np.concatenate([[0], np.cumsum(sizes)]),
+            member_atoms=self.member_atoms[members],
+            member_shifts=self.member_shifts[members],
+            member_forces=self.member_forces[members],
+            requested_order=self.requested_order,
+        )
+
+
+def standard_deviation(samples: Float[np.ndarray, "... samples"]) -> Float[np.ndarray, "..."]:
+    """Root mean square over the samples (deviations from a known mean); 0 without samples."""
+    if samples.shape[-1] == 0:
+        return np.zeros(samples.shape[:-1])
+    return np.sqrt((samples**2).mean(-1))
+
+
+def _objects(values: list[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

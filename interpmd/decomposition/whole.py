@@ -1,0 +1,143 @@
+"""Rows of global terms: inclusion-exclusion over sub-clusters of a molecule's atoms.
+
+A term whose site energies depend on the whole structure (charges that equilibrate, coordination
+numbers) has no finite body order. For a molecule of few atoms its many-body expansion is taken
+literally: the term is evaluated on every sub-cluster up to some size, alone in vacuum, and
+
+    row(S) = sum over T in S of (-1)^(|S| - |T|) E(T)
+
+(Xantheas, J. Chem. Phys. 100, 7523 (1994), equations 2-6). Convention: a sub-cluster is neutral
+unless it is the whole structure, which keeps its charge. What the rows do not reach, and
+everything in periodic or large structures, stands as one remainder per site.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.decomposition.clusters import Members, ranks, subsets
+from interpmd.decomposition.moebius import Rows
+from interpmd.potentials.base import GlobalTerm
+from interpmd.systems import Batch
+
+#: Most sub-clusters of a molecule on which a global term is evaluated.
+MOST_CLUSTERS = 10_000
+
+#: Atoms evaluated together.
+ATOMS_AT_ONCE = 4096
+
+
+def feasible_order(n_atoms: int, order: int) -> int:
+    """Largest order up to `order` with at most `MOST_CLUSTERS` sub-clusters (0 if none)."""
+    total, feasible = 0, 0
+    for size in range(1, min(order, n_atoms) + 1):
+        total += math.comb(n_atoms, size)
+        if total > MOST_CLUSTERS:
+            break
+        feasible = size
+    return feasible
+
+
+def global_rows(term: GlobalTerm, batch: Batch, order: int) -> list[Rows]:
+    """Rows of a global term up to a body order, and the remainder of each site.
+
+    Args:
+        term: evaluated on sub-clusters of molecules, and on the whole.
+        batch: one structure in float64.
+        order: largest body order; less is reached where there are too many sub-clusters, nothing
+            where the structure is periodic.
+
+    Returns:
+        One `Rows` per body order, and one of order 0 with a row per site: its energy less an
+        equal share of every row that it is a member of; not where the rows are all there is.
+    """
+    n_atoms = batch.n_atoms
+    reach = 0 if batch.periodic else feasible_order(n_atoms, order)
+    clusters = [_evaluate(term, batch, subsets(n_atoms, size)) for size in range(1, reach + 1)]
+    found = [_transform(clusters, n_atoms, size) for size in range(1, reach + 1)]
+    if reach < n_atoms:
+        found.append(_remainder(term, batch, found))
+    return found
+
+
+def _evaluate(
+    term: GlobalTerm, batch: Batch, chosen: np.ndarray
+) -> tuple[Float[np.ndarray, " clusters"], Float[np.ndarray, "clusters size 3"]]:
+    """Energy (eV) and gradient by position (eV/A) of sub-clusters of one size."""
+    count, size = chosen.shape
+    at_once = max(ATOMS_AT_ONCE // size, 1)
+    energies, gradients = np.zeros(count), np.zeros((count, size, 3))
+    for start in range(0, count, at_once):
+        atoms = torch.as_tensor(chosen[start : start + at_once], device=batch.positions.device)
+        positions = batch.positions.detach()[atoms.reshape(-1)].requires_grad_(True)
+        n = len(atoms)
+        whole = size == batch.n_atoms
+        part = Batch(
+            numbers=batch.numbers[atoms.reshape(-1)],
+            positions=positions,
+            cells=batch.cells.new_zeros(n, 3, 3),
+            pbc=batch.pbc.new_zeros(n, 3),
+            structure=torch.arange(n, device=atoms.device).repeat_interleave(size),
+            charges=batch.charges if whole else batch.charges.new_zeros(n),
+        )
+        with torch.enable_grad():
+            sites = term(part)
+        energies[start : start + n] = _array(sites).reshape(n, size).sum(1)
+        gradients[start : start + n] = _array(_gradient(sites.sum(), positions)).reshape(n, size, 3)
+    return energies, gradients
+
+
+def _transform(clusters: list[tuple[np.ndarray, np.ndarray]], n_atoms: int, size: int) -> Rows:
+    chosen = subsets(n_atoms, size)
+    energies, gradients = np.zeros(len(chosen)), np.zeros((len(chosen), size, 3))
+    for smaller in range(1, size + 1):
+        sign = (-1) ** (size - smaller)
+        for places in itertools.combinations(range(size), smaller):
+            index = ranks(chosen[:, list(places)])
+            energies += sign * clusters[smaller - 1][0][index]
+            gradients[:, list(places)] += sign * clusters[smaller - 1][1][index]
+    members = Members(chosen, np.zeros((*chosen.shape, 3), dtype=np.int64))
+    return Rows(size, members, energies, -gradients, np.zeros((len(chosen), 0)))
+
+
+def _remainder(term: GlobalTerm, batch: Batch, rows: list[Rows]) -> Rows:
+    """Energy and forces of each site less its equal share of the rows that contain it."""
+    n_atoms = batch.n_atoms
+    positions = batch.positions.detach().requires_grad_(True)
+    with torch.enable_grad():
+        sites = term(batch.with_positions(positions))
+        forces = -_array(torch.stack([_gradient(s, positions) for s in sites]))
+    energies = _array(sites).copy()
+    for part in rows:
+        size = part.members.atoms.shape[1]
+        for place in range(size):
+            site = part.members.atoms[:, place]
+            np.subtract.at(energies, site, part.energies / size)
+            target = (site[:, None], part.members.atoms)
+            np.subtract.at(forces, target, part.forces / size)
+    members = np.array([[i, *range(i), *range(i + 1, n_atoms)] for i in range(n_atoms)])
+    forces = np.take_along_axis(forces, members[:, :, None], axis=1)
+    return Rows(
+        order=0,
+        members=Members(members, np.zeros((n_atoms, n_atoms, 3), dtype=np.int64)),
+        energies=energies,
+        forces=forces,
+        samples=np.zeros((n_atoms, 0)),
+    )
+
+
+def _gradient(energy: Tensor, positions: Tensor) -> Tensor:
+    if not energy.requires_grad:
+        return torch.zeros_like(positions)
+    (found,) = torch.autograd.grad(energy, positions, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(positions) if found is None else found
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().double().numpy()
