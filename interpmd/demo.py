@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from ase.optimize import BFGS
 from jaxtyping import Float
 
 from interpmd.dynamics import Trajectory, simulate
@@ -68,7 +69,7 @@ def run_demo(
     temperature: float = 500.0,
     picoseconds: float = 4.0,
     seed: int = 0,
-    order: int = 3,
+    order: int = 5,
     quiet: bool = False,
 ) -> Demo:
     """Run dynamics of malonaldehyde until its proton jumps, and explain the force on it.
@@ -129,9 +130,12 @@ def _dynamics(potential, temperature, picoseconds, seed, quiet):
             count["after"] += 1
         return count["after"] > 25
 
+    start = MALONALDEHYDE.copy()
+    start.calc = potential.calculator()
+    BFGS(start, logfile=None).run(fmax=0.02, steps=100)
     trajectory = simulate(
         potential,
-        MALONALDEHYDE,
+        start,
         "nve",
         temperature=2 * temperature,  # half of it turns into potential energy
         time_step=0.5,
@@ -155,7 +159,7 @@ def transfer_coordinate(atoms: Atoms) -> float:
     return atoms.get_distance(PROTON, SECOND) - atoms.get_distance(PROTON, FIRST)
 
 
-def _window(trajectory: Trajectory, event: int, before: int = 20, after: int = 20) -> list[int]:
+def _window(trajectory: Trajectory, event: int, before: int = 12, after: int = 12) -> list[int]:
     return list(range(max(0, event - before), min(len(trajectory), event + after + 1)))
 
 
@@ -200,3 +204,90 @@ def _table(window: Sequence[int], explained: Sequence[_Explained], trajectory) -
     table.loc["sum = force"] = table.sum()
     table.loc["± (posterior)"] = [explained[i].force_std for i in frames.values()]
     return table.rename_axis("kind of interaction")
+
+
+def _report(
+    potential: Potential,
+    trajectory: Trajectory,
+    transfer: np.ndarray,
+    event: int,
+    jumped: bool,
+    window: Sequence[int],
+    explained: Sequence[_Explained],
+    table: pd.DataFrame,
+) -> Report:
+    import matplotlib.pyplot as plt
+
+    times = trajectory.times
+    level = potential.card.level or "unknown level"
+    report = Report("Which interaction pushes this proton?")
+    report.text(
+        f"Malonaldehyde at constant energy with a potential learned from {level}. The proton "
+        f"between the two oxygen atoms "
+        + (f"jumps at {times[event]:.0f} fs." if jumped else "did not jump in the time given.")
+        + " Every force below is the exact sum of the interactions listed."
+    )
+    report.heading("The jump")
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
+    middle = len(window) // 2
+    for ax, (name, place) in zip(
+        axes, {"before": 0, "at the jump": middle, "after": len(window) - 1}.items(), strict=True
+    ):
+        found = explained[place]
+        strongest = sorted(
+            (n for n in found.by_name if 2 <= len(found.members[n]) <= 3),
+            key=lambda n: -abs(found.by_name[n]),
+        )[:3]
+        draw_molecule(
+            trajectory[window[place]],
+            [(found.members[n], found.by_name[n]) for n in strongest],
+            (PROTON, found.force),
+            f"{name}, {times[window[place]]:.0f} fs",
+            ax,
+        )
+    report.figure(figure, "The molecule before, at and after the jump with the force on H8")
+    report.text(
+        "Black arrow: force on the proton H8. Bands: the three pairs and triplets that contribute "
+        "most to it along the way from O4 to O0, in eV/Å; solid (+) pushes towards O0, dashed (-) "
+        "back to O4."
+    )
+    figure, ax = plt.subplots(figsize=(9, 2.8), layout="constrained")
+    ax.plot(times, transfer, color="#0072B2")
+    ax.axhline(0, color="black", lw=0.6)
+    ax.axvspan(times[window[0]], times[window[-1]], color="#E69F00", alpha=0.25, label="explained")
+    ax.set(xlabel="time (fs)", ylabel="r(O4–H8) − r(O0–H8) (Å)")
+    ax.text(times[0], 0.05, " proton at O0", va="bottom")
+    ax.text(times[0], -0.05, " proton at O4", va="top")
+    ax.legend(frameon=False, loc="lower right")
+    report.figure(figure, "Position of the proton between the two oxygen atoms against time")
+    report.heading("What pushes it")
+    kinds = list(table.index[:-2])[:6]
+    series = {k: np.array([e.by_kind.get(k, 0.0) for e in explained]) for k in kinds}
+    series["sum"] = np.array([sum(e.by_kind.values()) for e in explained])
+    ax = time_lines(times[list(window)], series, event=times[event] if jumped else None)
+    ax.set_ylabel("force towards O0 (eV/Å)")
+    report.figure(ax.figure, "Contribution of each kind of interaction against time")
+    report.table(table)
+    ax = budget(
+        explained[middle].by_name, most=10, title=f"force on H8 towards O0 at {times[event]:.0f} fs"
+    )
+    report.figure(ax.figure, "Force budget at the jump: bars that add up to the force")
+    report.heading("How far to believe it")
+    worst = max(e.residual for e in explained)
+    grade = max(e.grade for e in explained)
+    report.text(
+        f"Fact: the interactions sum to the model's force (largest difference {worst:.0e} eV/Å), "
+        f"and each exerts no net force and no net torque. The posterior's error bar on the force "
+        f"is {explained[middle].force_std:.3f} eV/Å at the jump; the extrapolation grade reaches "
+        f"{grade:.2f} (above 1 the training data do not vouch for a structure). The total energy "
+        f"drifts by {trajectory.drift():.3f} meV/atom/ps.",
+        note=True,
+    )
+    report.text(
+        "Convention: how the force splits among interactions. The rows are the pure many-body "
+        "expansion (a row vanishes when one of its atoms leaves); another potential that fits the "
+        "same data could split the same force differently. Remainder: what interactions of more "
+        "atoms than shown leave at each site.",
+        note=True,
+    )
+    return report

@@ -1,0 +1,100 @@
+"""Values of the physics terms and analytic potentials against other sources."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+from ase.units import Hartree
+
+from interpmd.potentials import D3, EEQ, MW, ZBL, AxilrodTeller, LennardJones, Morse, Potential
+from interpmd.potentials import StillingerWeber as SW
+
+
+def energy(term, atoms):
+    return float(Potential([term]).predict(atoms).energy)
+
+
+def pair(distance, symbols="ArAr"):
+    return Atoms(symbols, positions=[[0, 0, 0], [distance, 0, 0]])
+
+
+def test_lennard_jones_minimum():
+    term = LennardJones(epsilon=0.0104, sigma=3.4, cutoff=8.5)
+    assert energy(term, pair(3.4 * 2 ** (1 / 6))) == pytest.approx(-0.0104, rel=1e-12)
+
+
+def test_morse_minimum():
+    assert energy(Morse(4.5, 2.0, 0.74, 5.0), pair(0.74, "HH")) == pytest.approx(-4.5, rel=1e-12)
+
+
+def test_stillinger_weber_silicon_has_its_published_cohesion_and_lattice_constant():
+    def cohesion(a):
+        return energy(SW(), bulk("Si", "diamond", a=a)) / 2
+
+    assert cohesion(5.431) == pytest.approx(-4.3366, abs=2e-4)
+    assert cohesion(5.431) < min(cohesion(5.40), cohesion(5.46))
+
+
+def test_mw_dimer():
+    """sigma_min of the two-body term: -epsilon at 2^(1/6) sigma (Stillinger and Weber)."""
+    assert energy(MW(), pair(2 ** (1 / 6) * 2.3925, "OO")) == pytest.approx(-0.26838, abs=2e-5)
+
+
+def test_axilrod_teller_equilateral_triangle_repels_and_line_attracts():
+    term = AxilrodTeller(c9=10.0, cutoff=50.0)
+    triangle = Atoms("Ar3", positions=[[0, 0, 0], [2, 0, 0], [1, np.sqrt(3), 0]])
+    line = Atoms("Ar3", positions=[[0, 0, 0], [2, 0, 0], [4, 0, 0]])
+    assert energy(term, triangle) == pytest.approx(10 * (11 / 8) / 2**9, rel=0.02)
+    assert energy(term, line) == pytest.approx(10 * (1 - 3) / (2 * 2 * 4) ** 3, rel=0.05)
+
+
+def test_zbl_at_close_range_is_a_screened_coulomb_repulsion():
+    r = 0.3
+    x = r * (2 * 8**0.23) / (0.8854 * 0.529177)
+    phi = (
+        0.18175 * np.exp(-3.1998 * x)
+        + 0.50986 * np.exp(-0.94229 * x)
+        + 0.28022 * np.exp(-0.4029 * x)
+        + 0.02817 * np.exp(-0.20162 * x)
+    )
+    expected = 14.399645 * 64 / r * phi
+    s = r / (0.7 * 2 * 0.66)
+    expected *= 1 - 28 * s**6 + 48 * s**7 - 21 * s**8
+    assert energy(ZBL(), pair(r, "OO")) == pytest.approx(expected, rel=1e-6)
+
+
+def test_zbl_leaves_bonds_alone():
+    assert energy(ZBL(), molecule("CH3CH2OH")) == 0
+
+
+def test_d3_is_that_of_the_reference_program():
+    """The same energy as s-dftd3, which comes with pyscf-dispersion."""
+    gto = pytest.importorskip("pyscf.gto")
+    dftd3 = pytest.importorskip("pyscf.dispersion.dftd3")
+    atoms = molecule("C6H6")
+    mol = gto.M(atom=list(zip(atoms.symbols, atoms.positions, strict=True)), verbose=0)
+    model = dftd3.DFTD3Dispersion(mol, xc="pbe", version="d3bj", atm=True)
+    expected = model.get_dispersion()["energy"] * Hartree
+    assert energy(D3(functional="pbe"), atoms) == pytest.approx(expected, rel=1e-5)
+    assert D3(functional="pbe").parameters_by_name["s8"] == pytest.approx(0.7875)
+
+
+def test_eeq_charges_sum_to_the_total_charge():
+    water = molecule("H2O")
+    water.info["charge"] = 1
+    term = EEQ()
+    charges = term.charges(Potential([term]).batch(water))
+    assert float(charges.sum()) == pytest.approx(1.0, abs=1e-10)
+    neutral = term.charges(Potential([term]).batch(molecule("H2O")))
+    assert float(neutral[0]) < -0.3 < 0.15 < float(neutral[1])
+
+
+def test_sums_of_potentials():
+    both = Potential([LennardJones(0.01, 3.4, 8.0)]) + Potential([AxilrodTeller(5.0, 8.0)])
+    atoms = molecule("CH3CH2OH")
+    parts = energy(LennardJones(0.01, 3.4, 8.0), atoms) + energy(AxilrodTeller(5.0, 8.0), atoms)
+    assert float(both.predict(atoms).energy) == pytest.approx(parts, rel=1e-12)
+    with pytest.raises(ValueError, match="both potentials have"):
+        both + both
