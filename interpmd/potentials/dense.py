@@ -9,10 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.errors import InterpmdError, StructureError
-from interpmd.systems import Batch
+from interpmd.systems import Batch, check_elements
 
 #: Bohr radius in A and Hartree in eV (CODATA 2018, as in ASE).
 BOHR, HARTREE = 0.529177210903, 27.211386245988
+
+#: The last element that the libraries have parameters for: lawrencium.
+HEAVIEST = 103
 
 
 class MissingPhysicsError(InterpmdError, ImportError):
@@ -35,12 +38,14 @@ def per_atom(
 
     Raises:
         StructureError: the batch is periodic.
+        UnknownElementError: an element beyond `HEAVIEST`.
     """
     if batch.periodic:
         raise StructureError(
             f"{term} is for molecules only, and the structure is periodic; use a potential "
             f"without {term}"
         )
+    check_elements(batch.numbers, range(1, HEAVIEST + 1), term)
     counts = torch.bincount(batch.structure, minlength=batch.n_structures)
     first = torch.cumsum(counts, 0) - counts
     place = torch.arange(batch.n_atoms, device=first.device) - first[batch.structure]

@@ -18,7 +18,8 @@ class D3(GlobalTerm):
     """D3(BJ) dispersion, two-body and Axilrod-Teller, computed by tad-dftd3.
 
     The coefficients depend on coordination numbers, so the energy is of no finite body order.
-    For molecules; the library has no periodic sums.
+    For molecules; the library has no periodic sums. A lone atom has the energy 0, but two far
+    apart feel each other as 1/r^6 up to the library's cutoff of 50 bohr.
 
     Sources: Grimme, Ehrlich, Goerigk, J. Comput. Chem. 32, 1456 (2011), equation 6; Friede et
     al., tad-dftd3.
@@ -29,6 +30,9 @@ class D3(GlobalTerm):
 
     Raises:
         ValueError: neither functional nor parameters, or a functional without parameters.
+        StructureError: (when called) a periodic structure.
+        UnknownElementError: (when called) an element beyond lawrencium.
+        MissingPhysicsError: (when called) tad-dftd3 is not installed.
     """
 
     kind = "dispersion"
@@ -70,7 +74,7 @@ def _of_functional(functional: str) -> dict[str, float]:
     except ImportError as error:
         raise MissingPhysicsError("dispersion", "tad-dftd3") from error
     try:
-        found = get_functional_params(functional)
+        found = get_functional_params(functional, dtype=torch.float64)
     except (KeyError, ValueError) as error:
         raise ValueError(f"D3 has no damping parameters for {functional!r}") from error
     return {name: float(value) for name, value in found.items() if name in _NAMES}

@@ -17,10 +17,16 @@ class EEQ(GlobalTerm):
     """Coulomb energy of electronegativity-equilibrated charges, computed by tad-multicharge.
 
     The charges minimise the energy under the total charge of the structure, so each depends on
-    all atoms: the term is many-body through its charges and has no finite body order. For
-    molecules.
+    all atoms: the term is many-body through its charges and has no finite body order. Charge
+    flows over any distance, so that the energy of two distant molecules is not quite the sum of
+    theirs. For molecules.
 
     Source: Caldeweyher et al., J. Chem. Phys. 150, 154122 (2019), equations 8 to 13.
+
+    Raises:
+        StructureError: (when called) a periodic structure.
+        UnknownElementError: (when called) an element beyond lawrencium.
+        MissingPhysicsError: (when called) tad-multicharge is not installed.
     """
 
     kind = "electrostatics"

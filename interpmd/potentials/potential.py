@@ -187,7 +187,9 @@ class Potential(nn.Module):
         """Energy of each atom in eV."""
         return torch.stack(list(self.term_energies(batch, pairs).values())).sum(0)
 
-    def forward(self, batch: Batch, pairs: Neighbours | None = None) -> Float[Tensor, " structures"]:
+    def forward(
+        self, batch: Batch, pairs: Neighbours | None = None
+    ) -> Float[Tensor, " structures"]:
         """Energy of each structure in eV."""
         return sum_by_structure(self.site_energies(batch, pairs), batch)
 

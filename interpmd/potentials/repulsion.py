@@ -11,13 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.potentials.base import LocalTerm, register
+from interpmd.potentials.dense import BOHR, HARTREE
 from interpmd.systems import Environments
 
 #: e^2 / (4 pi epsilon_0) in eV A.
-COULOMB = 14.399645478425668
-
-#: Bohr radius in A.
-BOHR = 0.529177210903
+COULOMB = HARTREE * BOHR
 
 
 @register
@@ -37,6 +35,9 @@ class ZBL(LocalTerm):
     Args:
         elements: atomic numbers or symbols; all if None.
         scale: outer end of the switch in units of the sum of the covalent radii.
+
+    Raises:
+        ValueError: a scale that is not positive.
     """
 
     kind = "repulsion"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.potentials.analytic.known import AnalyticTerm
 from interpmd.potentials.analytic.triplets import edge_pairs
-from interpmd.potentials.base import LocalTerm, register
+from interpmd.potentials.base import register
 from interpmd.systems import Environments
 
 
 @register
-class AxilrodTeller(LocalTerm):
+class AxilrodTeller(AnalyticTerm):
     """The row of a triplet is C9 (1 + 3 cos a cos b cos c) / (r_ab r_bc r_ca)^3 s s s.
 
     s(r) = (1 - (r/cutoff)^2)^3 for each of the three sides, so that a triplet counts where all
@@ -25,13 +27,19 @@ class AxilrodTeller(LocalTerm):
     Args:
         c9: coefficient in eV A^9.
         cutoff: angstrom.
+        elements: atomic numbers or symbols that the term accepts; any if None.
+
+    Raises:
+        ValueError: a cutoff that is not positive.
     """
 
     kind = "axilrod_teller"
     body_order = 3
 
-    def __init__(self, c9: float, cutoff: float) -> None:
-        super().__init__()
+    def __init__(
+        self, c9: float, cutoff: float, elements: Sequence[int | str] | None = None
+    ) -> None:
+        super().__init__(elements)
         if cutoff <= 0:
             raise ValueError(f"the cutoff must be positive, not {cutoff}")
         self.c9, self.cutoff = float(c9), float(cutoff)
@@ -42,7 +50,8 @@ class AxilrodTeller(LocalTerm):
         return cls(c9=2.0, cutoff=4.0)
 
     def config(self) -> dict[str, Any]:
-        return {"c9": self.c9, "cutoff": self.cutoff}
+        elements = self.elements and list(self.elements)
+        return {"c9": self.c9, "cutoff": self.cutoff, "elements": elements}
 
     def triplet_energy(
         self,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.potentials.base import LocalTerm, register
+from interpmd.potentials.analytic.known import AnalyticTerm
+from interpmd.potentials.base import register
 from interpmd.systems import Environments
 
 
-class PairPotential(LocalTerm):
+class PairPotential(AnalyticTerm):
     """E_i = 1/2 sum_j u(r_ij) s(r_ij); the row of a pair is u(r) s(r).
 
     s is a polynomial that falls from 1 at `onset` to 0 at `cutoff` with two derivatives.
@@ -21,16 +23,29 @@ class PairPotential(LocalTerm):
     Args:
         cutoff: angstrom.
         onset: where the switch begins, in angstrom; 0.8 cutoff if None.
+        elements: atomic numbers or symbols that the term accepts; any if None.
+
+    Raises:
+        ValueError: an onset that is not between 0 and the cutoff.
     """
 
     body_order = 2
 
-    def __init__(self, cutoff: float, onset: float | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        cutoff: float,
+        onset: float | None = None,
+        elements: Sequence[int | str] | None = None,
+    ) -> None:
+        super().__init__(elements)
         self.cutoff = float(cutoff)
         self.onset = 0.8 * self.cutoff if onset is None else float(onset)
         if not 0 <= self.onset < self.cutoff:
             raise ValueError(f"onset {self.onset} must be between 0 and the cutoff {self.cutoff}")
+
+    def config(self) -> dict[str, Any]:
+        elements = self.elements and list(self.elements)
+        return {"cutoff": self.cutoff, "onset": self.onset, "elements": elements}
 
     @abstractmethod
     def bare(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
@@ -53,15 +68,21 @@ class LennardJones(PairPotential):
     Source: Lennard-Jones, Proc. R. Soc. A 106, 463 (1924).
 
     Args:
-        epsilon: depth in eV. sigma: zero of the potential in A. cutoff, onset: A.
+        epsilon: depth in eV. sigma: zero of the potential in A. cutoff, onset: A. elements: see
+            `PairPotential`.
     """
 
     kind = "lennard_jones"
 
     def __init__(
-        self, epsilon: float, sigma: float, cutoff: float, onset: float | None = None
+        self,
+        epsilon: float,
+        sigma: float,
+        cutoff: float,
+        onset: float | None = None,
+        elements: Sequence[int | str] | None = None,
     ) -> None:
-        super().__init__(cutoff, onset)
+        super().__init__(cutoff, onset, elements)
         self.epsilon, self.sigma = float(epsilon), float(sigma)
 
     @classmethod
@@ -73,8 +94,7 @@ class LennardJones(PairPotential):
         return {
             "epsilon": self.epsilon,
             "sigma": self.sigma,
-            "cutoff": self.cutoff,
-            "onset": self.onset,
+            **super().config(),
         }
 
     def bare(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
@@ -89,7 +109,8 @@ class Morse(PairPotential):
     Source: Morse, Phys. Rev. 34, 57 (1929), equation 4.
 
     Args:
-        depth: D in eV. width: a in 1/A. distance: r0 in A. cutoff, onset: A.
+        depth: D in eV. width: a in 1/A. distance: r0 in A. cutoff, onset: A. elements: see
+            `PairPotential`.
     """
 
     kind = "morse"
@@ -101,8 +122,9 @@ class Morse(PairPotential):
         distance: float,
         cutoff: float,
         onset: float | None = None,
+        elements: Sequence[int | str] | None = None,
     ) -> None:
-        super().__init__(cutoff, onset)
+        super().__init__(cutoff, onset, elements)
         self.depth, self.width, self.distance = float(depth), float(width), float(distance)
 
     @classmethod
@@ -115,8 +137,7 @@ class Morse(PairPotential):
             "depth": self.depth,
             "width": self.width,
             "distance": self.distance,
-            "cutoff": self.cutoff,
-            "onset": self.onset,
+            **super().config(),
         }
 
     def bare(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:

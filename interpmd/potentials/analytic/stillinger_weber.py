@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from ase.units import kcal, mol
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.potentials.analytic.known import AnalyticTerm
 from interpmd.potentials.analytic.triplets import edge_pairs
-from interpmd.potentials.base import LocalTerm, register
+from interpmd.potentials.base import register
 from interpmd.systems import Environments
-
-#: kcal/mol in eV.
-KCAL = 0.0433641153
 
 
 @register
-class StillingerWeber(LocalTerm):
+class StillingerWeber(AnalyticTerm):
     """Two- and three-body terms that hold a tetrahedral network together.
 
     pair:    epsilon A (B (sigma/r)^p - (sigma/r)^q) exp(sigma / (r - a sigma))
@@ -31,7 +31,8 @@ class StillingerWeber(LocalTerm):
     Source: Stillinger and Weber, Phys. Rev. B 31, 5262 (1985), equations 2.3 to 2.7.
 
     Args:
-        epsilon: eV. sigma: A. The others have no unit.
+        epsilon: eV. sigma: A. The other numbers have no unit.
+        elements: atomic numbers or symbols that the term accepts; any if None.
     """
 
     kind = "stillinger_weber"
@@ -49,8 +50,9 @@ class StillingerWeber(LocalTerm):
         big_b: float = 0.6022245584,
         p: float = 4.0,
         q: float = 0.0,
+        elements: Sequence[int | str] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(elements)
         self.parameters_by_name = {
             "epsilon": epsilon,
             "sigma": sigma,
@@ -73,7 +75,8 @@ class StillingerWeber(LocalTerm):
         return cls(epsilon=0.5, sigma=1.3, lam=2.0)
 
     def config(self) -> dict[str, Any]:
-        return dict(self.parameters_by_name)
+        elements = self.elements and list(self.elements)
+        return self.parameters_by_name | {"elements": elements}
 
     def pair_energy(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
         """The row of each pair in eV."""
@@ -92,6 +95,21 @@ class StillingerWeber(LocalTerm):
         """What the corner between two edges adds to the row of its triplet, in eV."""
         tails = self._tail(first, self.gamma) * self._tail(second, self.gamma)
         return self.epsilon * self.lam * (cosine - self.cos_theta) ** 2 * tails
+
+    def triplet_energy(
+        self,
+        ab: Float[Tensor, " triplets"],
+        ac: Float[Tensor, " triplets"],
+        bc: Float[Tensor, " triplets"],
+    ) -> Float[Tensor, " triplets"]:
+        """The row of each triplet in eV, from its three sides in A: the sum of its corners."""
+        corners = ((ab, ac, bc), (ab, bc, ac), (ac, bc, ab))
+        return torch.stack(
+            [
+                self.corner_energy(x, y, (x**2 + y**2 - opposite**2) / (2 * x * y))
+                for x, y, opposite in corners
+            ]
+        ).sum(0)
 
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
         distances = env.vectors.norm(dim=1)
@@ -115,17 +133,20 @@ class MW(StillingerWeber):
 
     Source: Molinero and Moore, J. Phys. Chem. B 113, 4008 (2009), equation 1 and table 1:
     epsilon 6.189 kcal/mol, sigma 2.3925 A, lambda 23.15.
+
+    Args:
+        elements: which atoms stand for beads; oxygen unless given, any if None.
     """
 
     kind = "mw"
 
-    def __init__(self) -> None:
-        super().__init__(epsilon=6.189 * KCAL, sigma=2.3925, lam=23.15)
+    def __init__(self, elements: Sequence[int | str] | None = ("O",)) -> None:
+        super().__init__(epsilon=6.189 * kcal / mol, sigma=2.3925, lam=23.15, elements=elements)
 
     @classmethod
     def example(cls) -> MW:
-        """The published parameters."""
-        return cls()
+        """The published parameters, every atom a bead."""
+        return cls(elements=None)
 
     def config(self) -> dict[str, Any]:
-        return {}
+        return {"elements": self.elements and list(self.elements)}
