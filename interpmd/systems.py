@@ -59,7 +59,8 @@ class Batch:
         The total charge is read from ``atoms.info["charge"]`` (0 where missing).
 
         Raises:
-            StructureError: empty structure, NaN or infinite positions, singular periodic cell.
+            StructureError: empty structure, NaN or infinite positions, singular periodic cell,
+                an atomic number that no element has, a charge that is no number.
         """
         frames = [structures] if isinstance(structures, Atoms) else list(structures)
         if not frames:
@@ -76,9 +77,7 @@ class Batch:
             cells=torch.as_tensor(cells, dtype=dtype, device=device),
             pbc=torch.as_tensor(np.stack([a.pbc for a in frames]), device=device),
             structure=torch.as_tensor(np.repeat(np.arange(len(frames)), counts), device=device),
-            charges=torch.tensor(
-                [float(a.info.get("charge", 0)) for a in frames], dtype=dtype, device=device
-            ),
+            charges=torch.tensor([_charge(a) for a in frames], dtype=dtype, device=device),
         )
 
     def to_ase(self) -> list[Atoms]:
@@ -176,8 +175,12 @@ def check_structure(atoms: Atoms, name: str = "structure") -> None:
     """Raise StructureError, naming the culprit, if `atoms` cannot be used for anything."""
     if len(atoms) == 0:
         raise StructureError(f"{name} is empty: it has no atoms")
-    if (bad := np.flatnonzero(atoms.numbers < 1)).size:
-        raise StructureError(f"{name}: atom {bad[0]} has atomic number {atoms.numbers[bad[0]]}")
+    last = len(chemical_symbols) - 1
+    if (bad := np.flatnonzero((atoms.numbers < 1) | (atoms.numbers > last))).size:
+        raise StructureError(
+            f"{name}: atom {bad[0]} has atomic number {atoms.numbers[bad[0]]}; give it an element "
+            f"(1 to {last}) or remove it"
+        )
     finite = np.isfinite(atoms.positions).all(axis=1)
     if not finite.all():
         atom = int(np.flatnonzero(~finite)[0])
@@ -185,6 +188,7 @@ def check_structure(atoms: Atoms, name: str = "structure") -> None:
             f"{name}: position of atom {atom} ({atoms.symbols[atom]}) is not finite: "
             f"{atoms.positions[atom]}"
         )
+    _charge(atoms, name)
     if atoms.pbc.any():
         cell = np.asarray(atoms.cell)
         periodic = cell[atoms.pbc]
@@ -255,11 +259,20 @@ def sum_by_structure(values: Float[Tensor, " atoms"], batch: Batch) -> Float[Ten
     return values.new_zeros(batch.n_structures).index_add(0, batch.structure, values)
 
 
+def _charge(atoms: Atoms, name: str = "structure") -> float:
+    given = atoms.info.get("charge", 0)
+    try:
+        charge = float(given)
+    except (TypeError, ValueError):
+        charge = np.nan
+    if not np.isfinite(charge):
+        raise StructureError(f"{name}: info['charge'] is {given!r}; give the total charge in e")
+    return charge
+
+
 def _all_pairs(batch: Batch, cutoff: float) -> Neighbours:
     n, device = batch.n_atoms, batch.positions.device
-    centre, neighbour = torch.nonzero(
-        ~torch.eye(n, dtype=torch.bool, device=device), as_tuple=True
-    )
+    centre, neighbour = torch.nonzero(~torch.eye(n, dtype=torch.bool, device=device), as_tuple=True)
     shifts = torch.zeros(centre.shape[0], 3, dtype=torch.int64, device=device)
     return Neighbours(centre, neighbour, shifts, cutoff, degree=n - 1)
 

@@ -148,20 +148,13 @@ def isolated_atoms(
 def check_structure(atoms: Atoms) -> None:
     """Raise StructureError for a structure that no quantum method should be given.
 
-    That is: no atoms, positions or cell that are not finite, an unknown element, a periodic
-    direction without volume, or two atoms (images included) closer than 0.4 times the sum of
-    their covalent radii.
+    That is what `interpmd.systems.check_structure` refuses, and two atoms (images included) closer
+    than 0.4 times the sum of their covalent radii.
     """
-    if len(atoms) == 0:
-        raise StructureError("the structure has no atoms")
-    if (atoms.numbers < 1).any():
-        raise StructureError("an atom has no element (atomic number 0)")
-    bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
-    if len(bad) or not np.isfinite(atoms.cell.array).all():
-        where = f"atom {bad[0]} ({atoms.symbols[bad[0]]})" if len(bad) else "the cell"
-        raise StructureError(f"{where} has coordinates that are not finite")
-    if atoms.pbc.any() and not np.abs(atoms.cell.volume) > 0:
-        raise StructureError("periodic in a direction but the cell has no volume")
+    # here, so that the processes that label need not load torch
+    from interpmd.systems import check_structure as check_geometry
+
+    check_geometry(atoms)
     found = closest_overlap(atoms)
     if found is not None:
         i, j, distance = found
