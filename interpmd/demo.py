@@ -66,7 +66,7 @@ class Demo:
 def run_demo(
     out: str | Path = "interpmd-demo.html",
     potential: str | Path | Potential = "malonaldehyde",
-    temperature: float = 500.0,
+    temperature: float = 300.0,
     picoseconds: float = 4.0,
     seed: int = 0,
     order: int = 5,
@@ -160,7 +160,7 @@ def transfer_coordinate(atoms: Atoms) -> float:
 
 
 def _window(trajectory: Trajectory, event: int, before: int = 12, after: int = 12) -> list[int]:
-    return list(range(max(0, event - before), min(len(trajectory), event + after + 1)))
+    return list(range(max(0, event - before), min(len(trajectory), event + after + 1), 2))
 
 
 def _explain(potential: Potential, atoms: Atoms, order: int) -> _Explained:

@@ -13,7 +13,7 @@
 | nonbonded pair, nonbonded | two, or more, atoms of one molecule, not held together |
 | remainder | what rows above the chosen order, or of no finite order, leave at a site |
 
-Bonds: closer than 1.2 times the sum of the covalent radii (Cordero et al., Dalton Trans. 2008,
+Bonds: closer than 1.3 times the sum of the covalent radii (Cordero et al., Dalton Trans. 2008,
 2832). Hydrogen bonds D-H...A with D and A in N, O, F: H...A below 2.5 A and an angle above 120
 degrees (Jeffrey, An Introduction to Hydrogen Bonding, 1997, table 2.1; moderate and strong).
 """
@@ -33,7 +33,7 @@ from scipy.sparse.csgraph import connected_components
 if TYPE_CHECKING:
     from interpmd.decomposition import Decomposition
 
-BOND_FACTOR = 1.2
+BOND_FACTOR = 1.3
 HYDROGEN_BOND_LENGTH, HYDROGEN_BOND_ANGLE = 2.5, 120.0
 DONORS = {7, 8, 9}
 

@@ -67,6 +67,7 @@ def save_potential(potential: Potential, folder: str | Path) -> None:
     try:
         (fresh / CARD).write_text(json.dumps(description, indent=1, default=str) + "\n")
         save_file(tensors, fresh / WEIGHTS)
+        (fresh / WEIGHTS).chmod(0o644)
         folder.mkdir(exist_ok=True)
         for name in (WEIGHTS, CARD):
             (fresh / name).replace(folder / name)

@@ -87,8 +87,8 @@ def harmonics_of(
 def coupling(a: int, b: int, c: int) -> np.ndarray:
     """The invariant tensor t_abc of three degrees, unit norm, shape (2a+1, 2b+1, 2c+1).
 
-    sum_abc t_abc x_a y_b z_c is unchanged when one rotation acts on x, y and z. Defined up to
-    sign; for odd a + b + c it is antisymmetric and changes sign under inversion.
+    sum_abc t_abc x_a y_b z_c is unchanged when one rotation acts on x, y and z. The sign is a
+    convention; for odd a + b + c it is antisymmetric and changes sign under inversion.
 
     Raises:
         ValueError: the three degrees do not satisfy the triangle inequality.
@@ -104,7 +104,12 @@ def coupling(a: int, b: int, c: int) -> np.ndarray:
     values, vectors = np.linalg.eigh(moment)
     if not values[0] < 1e-10 < np.append(values, np.inf)[1]:
         raise ArithmeticError(f"no unique coupling of degrees {a}, {b}, {c}: {values[:2]}")
-    tensor = vectors[:, 0] * np.sign(vectors[np.abs(vectors[:, 0]).argmax(), 0])
+    # the sign by a product with irregular numbers: the largest component would not do, since
+    # equal ones differ by rounding, and the sign must be the same on every machine
+    side = vectors[:, 0] @ np.cos(1 + 2 * np.arange(size) ** 2)
+    if abs(side) < 1e-3:
+        raise ArithmeticError(f"the sign of the coupling of degrees {a}, {b}, {c} is not safe")
+    tensor = vectors[:, 0] * np.sign(side)
     return np.where(np.abs(tensor) < 1e-13, 0.0, tensor).reshape(2 * a + 1, 2 * b + 1, 2 * c + 1)
 
 
