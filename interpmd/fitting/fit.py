@@ -32,6 +32,7 @@ from interpmd.fitting.report import FitReport, evaluate
 from interpmd.potentials.base import TERMS
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.potential import Card, Potential
+from interpmd.potentials.uncertainty import uncertainty
 
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6)
@@ -319,11 +320,18 @@ class _Problem:
         with tqdm(
             total=len(frames), initial=start, desc="frames", unit="frame", disable=not progress
         ) as bar:
+            done = start
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                bar.update(count)
+
             try:
-                equations.add(frames[start:], targets, bar.update)
+                equations.add(frames[start:], targets, advance)
             except KeyboardInterrupt:
                 if checkpoint is not None:
-                    checkpoint.write(equations, key, bar.n)
+                    checkpoint.write(equations, key, done)
                 raise
 
     def _scan(self, equations, rows, ridge, progress) -> tuple[float, pd.DataFrame]:
@@ -370,8 +378,9 @@ class _Problem:
         samples = self.calibration * solution.samples(self.spec.samples, self.seed)
         samples = (torch.from_numpy(samples) / scale[:, None]).view(*shape, -1)
         self.term.samples = samples.float()
-        self.term.grade_scale.copy_(grade_scales(self.term, frames))
-        return Potential({**base.terms, "expansion": self.term}, elements=base.elements)
+        potential = Potential({**base.terms, "expansion": self.term}, elements=base.elements)
+        self.term.grade_scale.copy_(grade_scales(potential, frames))
+        return potential
 
     def _key(self, frames: Sequence[Atoms]) -> str:
         digest = hashlib.sha256(repr((self.spec, self.seed, self.energy_weight)).encode())
@@ -382,17 +391,13 @@ class _Problem:
         return digest.hexdigest()
 
 
-def grade_scales(
-    term: ClusterExpansion, frames: Sequence[Atoms], most: int = 300
-) -> torch.Tensor:
-    """Largest spread of a site energy over training frames, by element, in eV."""
-    from interpmd.systems import Batch, environments, neighbours
-
+def grade_scales(potential: Potential, frames: Sequence[Atoms], most: int = 150) -> torch.Tensor:
+    """Largest standard deviation of a force in the training frames, by element, in eV/A."""
+    term = potential.terms["expansion"]
     largest = torch.full((len(term.elements),), 1e-12, dtype=torch.float64)
     for atoms in frames[:: max(1, len(frames) // most)]:
-        batch = Batch.from_ase(atoms)
-        env = environments(batch, neighbours(batch, term.cutoff))
-        spread = term.site_energy_samples(env).pow(2).mean(1).sqrt()
+        batch = potential.batch(atoms)
+        spread = uncertainty(potential, batch).forces_std.norm(dim=1)
         largest.scatter_reduce_(0, term.species[batch.numbers], spread, "amax")
     return largest
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.potentials.potential import Potential, within
-from interpmd.systems import Batch, Neighbours, environments, sum_by_structure
+from interpmd.systems import Batch, Neighbours, environments
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Uncertainty:
     Attributes:
         energy_std: eV, shape (structures,).
         forces_std: eV/A, shape (atoms, 3).
-        extrapolation: spread of each site energy over the largest in training, shape (atoms,);
-            above 1 the training data do not vouch for the atom. Zero for potentials that have
-            nothing learned in them.
+        extrapolation: standard deviation of the force on each atom over the largest that the
+            training data have for its element, shape (atoms,); above 1 the data do not vouch for
+            it. Zero for potentials that have nothing learned in them.
     """
 
     energy_std: Float[Tensor, " structures"]
@@ -36,7 +36,7 @@ def uncertainty(
     positions = batch.positions.detach().requires_grad_(True)
     moved = batch.with_positions(positions)
     pairs = potential.neighbours(batch) if pairs is None else pairs
-    samples, grade = None, torch.zeros_like(positions[:, 0])
+    samples, scale = None, torch.zeros(batch.n_atoms, dtype=torch.float64, device=positions.device)
     with torch.enable_grad():
         env = environments(moved, pairs)
         for term in potential.local_terms.values():
@@ -45,12 +45,10 @@ def uncertainty(
             mine = within(env, term.cutoff, potential.cutoff)
             found = term.site_energy_samples(mine)
             samples = found if samples is None else samples + found
-            spread = found.detach().pow(2).mean(1).sqrt()
-            scale = term.grade_scale[term.species[batch.numbers]]
-            grade = torch.maximum(grade, (spread / scale).to(grade.dtype))
+            scale = torch.maximum(scale, term.grade_scale[term.species[batch.numbers]])
         if samples is None:
-            zero = torch.zeros_like(positions)
-            return Uncertainty(sum_by_structure(zero[:, 0].detach(), batch), zero.detach(), grade)
+            zero = torch.zeros_like(batch.positions)
+            return Uncertainty(zero[: batch.n_structures, 0], zero, zero[:, 0])
         total = samples.sum(0)
         eye = torch.eye(len(total), dtype=total.dtype, device=total.device)
         (forces,) = torch.autograd.grad(
@@ -58,6 +56,7 @@ def uncertainty(
         )
     by_structure = samples.detach().new_zeros(batch.n_structures, samples.shape[1])
     by_structure.index_add_(0, batch.structure, samples.detach())
+    forces_std = forces.pow(2).mean(0).sqrt()
     return Uncertainty(
-        by_structure.pow(2).mean(1).sqrt(), forces.pow(2).mean(0).sqrt(), grade.detach()
+        by_structure.pow(2).mean(1).sqrt(), forces_std, forces_std.norm(dim=1) / scale
     )

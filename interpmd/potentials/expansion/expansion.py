@@ -182,14 +182,6 @@ class ClusterExpansion(LocalTerm):
             [features @ self.samples[s].to(features) for s in range(len(self.elements))]
         )[species, torch.arange(len(species), device=species.device)]
 
-    def extrapolation(self, env: Environments) -> Float[Tensor, " sites"]:
-        """Spread of the site energies over the largest in the training data of that element.
-
-        Above 1 the site is one that the training data do not vouch for.
-        """
-        spread = self.site_energy_samples(env).pow(2).mean(1).sqrt()
-        return spread / self.grade_scale[self.species[env.centre_numbers]]
-
     def _edges(self, vectors: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         distances = vectors.pow(2).sum(1).sqrt()
         angular = harmonics_of(vectors / distances[:, None], self.monomials)

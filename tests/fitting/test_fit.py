@@ -1,0 +1,273 @@
+"""Fitting: known truth is found again, bad data are named, memory is bounded, runs resume."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+
+import interpmd as im
+from interpmd.fitting import fit as fitting
+from interpmd.fitting.labels import LabelWarning, check_consistency, isolated_energies
+from interpmd.fitting.normal import MemoryLimitError, NormalEquations, Targets, weighted_rows
+from interpmd.potentials import ClusterExpansion, Potential, StillingerWeber
+
+SMALL = {"channels": (12, 12, 8), "lmax": 2, "basis": 6, "cutoff": 3.5, "functions": 12}
+TRUTH = Potential([StillingerWeber(epsilon=0.4, sigma=1.6, lam=5.0)])
+
+
+def labelled(atoms, energy=None, forces=None):
+    found = TRUTH.predict(atoms)
+    energy = float(found.energy) if energy is None else energy
+    forces = found.forces.numpy() if forces is None else forces
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+    return atoms
+
+
+def frames(count, seed=0, spread=0.12):
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        atoms = molecule("CH3OH")
+        atoms.positions += rng.normal(scale=spread, size=(6, 3))
+        made.append(labelled(atoms))
+    return made
+
+
+ISOLATED = [labelled(Atoms(s), 0.0, np.zeros((1, 3))) for s in "HCO"]
+
+
+def scaled(factor, count=40):
+    return [
+        labelled(a.copy(), a.calc.results["energy"], factor * a.calc.results["forces"])
+        for a in frames(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def report():
+    return im.fit(frames(80) + ISOLATED, test=frames(20, 1), spec=SMALL, progress=False)
+
+
+def test_a_stillinger_weber_potential_is_found_again(report):
+    errors = report.errors().loc["test"]
+    typical = 1e3 * np.std([a.calc.results["forces"] for a in frames(20, 1)])
+    assert errors["force_rmse_meV/A"] < 0.03 * typical
+    assert set(report.evaluations["test"].by_element().index) == {"H", "C", "O"}
+
+
+def test_the_read_out_is_the_minimum_of_the_penalised_squares():
+    """The gradient of the posterior's exponent vanishes at the solution."""
+    term = ClusterExpansion(["H", "C", "O"], **SMALL)
+    many = frames(12)
+    targets = [Targets(a.calc.results["energy"], a.calc.results["forces"], energy_weight=3) for a in many]
+    size = 3 * term.n_features
+    scale, prior = np.full(size, 0.7), np.full(size, 1e-3)
+    equations = NormalEquations(term, scale, memory=1.0)
+    equations.add(many, targets)
+    mean = equations.solve(prior).mean
+    rows = [weighted_rows(equations.term, a, t, scale) for a, t in zip(many, targets, strict=True)]
+    x = np.concatenate([r for r, _ in rows]).astype(float)
+    y = np.concatenate([v for _, v in rows])
+    gradient = x.T @ (x @ mean - y) + prior * mean
+    assert np.abs(gradient).max() < 1e-6 * np.abs(x.T @ y).max()
+
+
+def test_blocks_do_not_change_the_normal_equations():
+    term, many = ClusterExpansion(["H", "C", "O"], **SMALL), frames(7)
+    targets = [Targets(a.calc.results["energy"], a.calc.results["forces"]) for a in many]
+    scale = np.ones(3 * term.n_features)
+    one, two = (NormalEquations(term, scale, memory=1.0) for _ in range(2))
+    two.block_rows = 5
+    one.add(many, targets)
+    two.add(many, targets)
+    assert np.allclose(np.tril(one.matrix), np.tril(two.matrix), rtol=1e-10)
+    assert np.allclose(one.vector, two.vector, rtol=1e-10)
+
+
+def test_posterior_samples_have_the_covariance_of_the_posterior():
+    term, many = ClusterExpansion(["H", "C", "O"], lmax=1, channels=(2, 1), functions=2), frames(6)
+    targets = [Targets(a.calc.results["energy"], a.calc.results["forces"]) for a in many]
+    size = 3 * term.n_features
+    equations = NormalEquations(term, np.ones(size), memory=1.0)
+    equations.add(many, targets)
+    prior = np.full(size, 1.0)
+    solution = equations.solve(prior)
+    full = np.tril(equations.matrix) + np.tril(equations.matrix, -1).T + np.diag(prior)
+    expected = solution.variance * np.linalg.inv(full)
+    samples = solution.samples(20_000, seed=0)
+    assert np.allclose(samples @ samples.T / 20_000, expected, atol=0.05 * expected.max())
+
+
+def test_error_bars_match_the_errors(report):
+    """Calibrated on frames held out: on new frames the mean squares agree within a factor."""
+    errors, bars = [], []
+    calculator = report.potential.calculator()
+    for atoms in frames(15, 2):
+        found = report.potential.predict(atoms)
+        errors.append(found.forces.numpy() - atoms.calc.results["forces"])
+        bars.append(calculator.get_property("forces_std", atoms))
+    ratio = np.sqrt(np.mean(np.square(errors)) / np.mean(np.square(bars)))
+    assert 0.5 < ratio < 2
+
+
+def test_extrapolation_grade_rises_outside_the_data(report):
+    inside = report.potential.calculator().get_property("extrapolation", frames(9, 0)[8])
+    torn = molecule("CH3OH")
+    torn.positions[0] += [0, 0, 1.2]
+    with pytest.warns(UserWarning, match="unlike the training data"):
+        outside = report.potential.calculator().get_property("extrapolation", torn)
+    assert inside.max() <= 1 + 1e-9
+    assert outside.max() > 3 * inside.max()
+
+
+def test_isolated_atoms_from_frames_from_arguments_or_with_a_warning():
+    assert isolated_energies(ISOLATED + frames(3)) == {1: 0.0, 6: 0.0, 8: 0.0}
+    given = {"H": -1.0, 6: -2.0, "O": -3.0}
+    assert isolated_energies(frames(3), given) == {1: -1.0, 6: -2.0, 8: -3.0}
+    with pytest.warns(LabelWarning, match="no isolated-atom energies for H, C, O"):
+        found = isolated_energies(frames(3))
+    mean = np.mean([a.calc.results["energy"] for a in frames(3)])
+    assert 4 * found[1] + found[6] + found[8] == pytest.approx(mean)
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(-1.0, "wrong sign"), (1 / 51.422, "Hartree/bohr"), (23.06, "kcal/mol/A")],
+)
+def test_inconsistent_forces_are_named(factor, words):
+    with pytest.raises(im.LabelError, match=words):
+        check_consistency(scaled(factor))
+
+
+def test_consistent_forces_pass():
+    assert check_consistency(scaled(1.0)) == pytest.approx(1.0, abs=0.2)
+
+
+@pytest.mark.parametrize("missing", ["energy", "forces"])
+def test_missing_labels_are_named(missing):
+    bad = frames(6)
+    del bad[4].calc.results[missing]
+    with pytest.raises(im.LabelError, match=rf"frame 4 .* has no {missing}"):
+        im.fit(bad, spec=SMALL, progress=False)
+
+
+def test_labels_that_are_not_finite_are_named():
+    bad = frames(6)
+    bad[2].calc.results["forces"][1, 1] = np.nan
+    with pytest.raises(im.LabelError, match="frame 2 .*not finite"):
+        im.fit(bad, spec=SMALL, progress=False)
+
+
+def test_strange_elements_in_the_test_set_are_named():
+    strange = labelled(molecule("CH3SH"))
+    with pytest.raises(im.UnknownElementError, match="test data, frame 0 holds S"):
+        im.fit(frames(8) + ISOLATED, test=[strange], spec=SMALL, progress=False)
+
+
+def test_unreadable_files_are_named(tmp_path):
+    with pytest.raises(im.LabelError, match="there is no file"):
+        im.fit(tmp_path / "nothing.xyz", progress=False)
+    (tmp_path / "foreign.xyz").write_bytes(b"\x00\x01 not a structure")
+    with pytest.raises(im.LabelError, match="cannot be read"):
+        im.fit(tmp_path / "foreign.xyz", progress=False)
+    write(tmp_path / "cut.xyz", frames(3), format="extxyz")
+    text = (tmp_path / "cut.xyz").read_text()
+    (tmp_path / "cut.xyz").write_text(text[: len(text) - 150])
+    with pytest.raises(im.LabelError, match="truncated"):
+        im.fit(tmp_path / "cut.xyz", progress=False)
+
+
+def test_the_memory_limit_is_kept():
+    with pytest.raises(MemoryLimitError, match="raise memory="):
+        im.fit(frames(8) + ISOLATED, spec=SMALL, memory=0.05, progress=False)
+
+
+def test_an_interrupted_fit_goes_on(tmp_path, monkeypatch):
+    many, out = frames(40) + ISOLATED, tmp_path / "potential"
+    arguments = {"spec": SMALL, "ridge": 1e-6, "progress": False}
+    monkeypatch.setattr(
+        NormalEquations, "block_rows", property(lambda self: 50, lambda self, value: None), raising=False
+    )
+    whole = im.fit(many, **arguments).potential
+    flush, calls = NormalEquations._flush, []
+
+    def stop(self, pending):
+        calls.append(len(pending))
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        flush(self, pending)
+
+    monkeypatch.setattr(NormalEquations, "_flush", stop)
+    with pytest.raises(KeyboardInterrupt):
+        im.fit(many, out=out, **arguments)
+    assert (tmp_path / "potential.partial").exists()
+    assert not out.exists()
+    calls.clear()
+    calls.extend([0] * 5)
+    resumed = im.fit(many, out=out, **arguments).potential
+    assert sum(calls[5:]) < 40
+    assert not (tmp_path / "potential.partial").exists()
+    a, b = whole.predict(many[0]), resumed.predict(many[0])
+    assert torch.allclose(a.forces, b.forces, atol=1e-6)
+
+
+def test_weights_of_subsets_matter():
+    many = frames(60)
+    for index, atoms in enumerate(many):
+        atoms.info["subset"] = "a" if index % 2 else "b"
+    spec = SMALL | {"channels": (3, 3)}
+    arguments = {"spec": spec, "ridge": 1e-6, "progress": False}
+    heavy = im.fit(many + ISOLATED, test=many, weights={"a": 30.0}, **arguments)
+    light = im.fit(many + ISOLATED, test=many, weights={"a": 1 / 30}, **arguments)
+    error = [r.evaluations["test"].by_subset().loc["a", "force_rmse_meV/A"] for r in (heavy, light)]
+    assert error[0] < 0.98 * error[1]
+
+
+def test_stress_is_learned():
+    rng = np.random.default_rng(0)
+
+    def crystal():
+        atoms = Atoms("CO", positions=[[0, 0, 0], [1.4, 1.3, 1.2]], pbc=True)
+        atoms.set_cell(np.eye(3) * 2.8 + rng.normal(scale=0.12, size=(3, 3)), scale_atoms=False)
+        atoms.positions += rng.normal(scale=0.08, size=(2, 3))
+        found = TRUTH.predict(atoms, stress=True)
+        stress = found.stress[0].numpy()
+        atoms.calc = SinglePointCalculator(
+            atoms,
+            energy=float(found.energy),
+            forces=found.forces.numpy(),
+            stress=stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
+        )
+        return atoms
+
+    train, test = [crystal() for _ in range(60)], [crystal() for _ in range(10)]
+    potential = im.fit(train + ISOLATED[1:], spec=SMALL, progress=False).potential
+    errors = [
+        potential.predict(a, stress=True).stress[0].numpy() - a.get_stress(voigt=False) for a in test
+    ]
+    spread = np.std([a.get_stress() for a in test])
+    assert np.sqrt(np.mean(np.square(errors))) < 0.15 * spread
+
+
+def test_the_report_is_written_and_the_potential_comes_back(report, tmp_path):
+    report.save(tmp_path / "out")
+    stored = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert stored["errors"]["test"] == report.evaluations["test"].summary()
+    assert (tmp_path / "out" / "parity.png").stat().st_size > 10_000
+    again = im.load(tmp_path / "out")
+    atoms = frames(1, 5)[0]
+    assert torch.equal(again.predict(atoms).forces, report.potential.predict(atoms).forces)
+    assert again.card.provenance["seed"] == 0
+    assert "frames" in report._repr_html_()
+
+
+def test_channels_are_scaled_to_the_number_of_weights():
+    term = fitting.Spec(basis=5).expansion([1, 6, 8], seed=0)
+    assert 0.9 * 15_000 < 3 * term.n_features <= 15_000
