@@ -40,7 +40,7 @@ _WHERE = {
     "UnknownElementError": "interpmd.errors",
 }
 
-__all__ = sorted(_WHERE)  # noqa: PLE0605  (the names are the keys of one table)
+__all__ = sorted(_WHERE)
 
 __version__ = "0.1.0"
 

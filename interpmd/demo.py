@@ -185,7 +185,7 @@ def _explain(potential: Potential, atoms: Atoms, order: int) -> _Explained:
         by_kind,
         by_name,
         {},
-        {n: m for n, m in zip(names, members, strict=True)},
+        dict(zip(names, members, strict=True)),
         float(abs(sum(by_kind.values()) - force @ direction)),
         float(np.sqrt(((doubt.forces_std[PROTON].numpy() * direction) ** 2).sum())),
         float(doubt.extrapolation.max()),

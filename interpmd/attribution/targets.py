@@ -51,7 +51,7 @@ class Force:
     along: int | tuple[float, float, float] | None = None
     unit = "eV/A"
 
-    def direction(self, atoms: Atoms) -> Float[np.ndarray, "3"] | None:
+    def direction(self, atoms: Atoms) -> Float[np.ndarray, 3] | None:
         """Unit vector of `along`, or None.
 
         Raises:

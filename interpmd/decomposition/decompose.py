@@ -28,7 +28,9 @@ STAR_LIMIT = 20_000_000
 GLOBAL_ORDER = 3
 
 
-def decompose(potential: Potential, atoms: Atoms | Batch, order: int | None = None) -> Decomposition:
+def decompose(
+    potential: Potential, atoms: Atoms | Batch, order: int | None = None
+) -> Decomposition:
     """The energy and forces of one structure as a table of rows.
 
     Alternating sums lose digits, so that everything is evaluated in float64 whatever the type of
@@ -143,9 +145,7 @@ def _assemble(structure: Atoms, found: Iterable[tuple[str, Rows]], order: int) -
     names = tuple(dict.fromkeys(name for name, _ in kept))
     parts = [part for _, part in kept]
     counts = [len(p.energies) for p in parts]
-    sizes = np.repeat(
-        np.array([p.members.atoms.shape[1] for p in parts], dtype=np.int64), counts
-    )
+    sizes = np.repeat(np.array([p.members.atoms.shape[1] for p in parts], dtype=np.int64), counts)
     return Decomposition(
         structure=structure,
         terms=names,
@@ -176,9 +176,7 @@ def _joint_samples(parts: list[Rows]) -> np.ndarray:
     columns = min((p.samples.shape[1] for p in parts if p.samples.shape[1]), default=0)
     return _joined(
         [
-            p.samples[:, :columns]
-            if p.samples.shape[1]
-            else np.zeros((len(p.energies), columns))
+            p.samples[:, :columns] if p.samples.shape[1] else np.zeros((len(p.energies), columns))
             for p in parts
         ],
         (columns,),
@@ -187,4 +185,3 @@ def _joint_samples(parts: list[Rows]) -> np.ndarray:
 
 def _joined(arrays: list[np.ndarray], shape: tuple[int, ...], dtype: type = float) -> np.ndarray:
     return np.concatenate([np.zeros((0, *shape), dtype=dtype), *arrays])
-

@@ -299,7 +299,7 @@ class Decomposition:
         )
 
 
-def standard_deviation(samples: Float[np.ndarray, "... samples"]) -> Float[np.ndarray, "..."]:
+def standard_deviation(samples: Float[np.ndarray, "... samples"]) -> Float[np.ndarray, ...]:
     """Root mean square over the samples (deviations from a known mean); 0 without samples."""
     if samples.shape[-1] == 0:
         return np.zeros(samples.shape[:-1])

@@ -14,9 +14,8 @@ are the sites with a subset of their neighbours on which the term is evaluated.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
-
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -60,9 +59,7 @@ class Rows:
     def take(self, rows: np.ndarray) -> Rows:
         """Some of the rows."""
         members = Members(self.members.atoms[rows], self.members.shifts[rows])
-        return Rows(
-            self.order, members, self.energies[rows], self.forces[rows], self.samples[rows]
-        )
+        return Rows(self.order, members, self.energies[rows], self.forces[rows], self.samples[rows])
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class _Values:
     gradients: Float[np.ndarray, "stars size 3"]
     samples: Float[np.ndarray, "stars samples"]
 
-    def part(self, index: Int[np.ndarray, "..."]) -> _Values:
+    def part(self, index: Int[np.ndarray, ...]) -> _Values:
         return _Values(self.energies[index], self.gradients[index], self.samples[index])
 
 
@@ -239,7 +236,12 @@ def _merge(sites: Sites, groups: list[_Group], parts: list[_Values], size: int) 
     forces = np.take_along_axis(np.concatenate(forces), order[:, :, None], axis=1)
     first, label = distinct(members)
     energies = np.concatenate([p.energies.reshape(-1) for p in parts])
-    samples = np.concatenate([p.samples.reshape(math.prod(p.samples.shape[:-1]), -1 if p.samples.size else 0) for p in parts])
+    samples = np.concatenate(
+        [
+            p.samples.reshape(math.prod(p.samples.shape[:-1]), -1 if p.samples.size else 0)
+            for p in parts
+        ]
+    )
     return Rows(
         order=size + 1,
         members=Members(members.atoms[first], members.shifts[first]),

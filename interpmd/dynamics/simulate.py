@@ -90,7 +90,9 @@ def simulate(
             record.add(moving)
         dynamics = _integrator(moving, ensemble, temperature, time_step, friction)
         done = len(record.frames) - 1
-        with tqdm(total=steps, initial=done * record_every, unit="step", disable=not progress) as bar:
+        with tqdm(
+            total=steps, initial=done * record_every, unit="step", disable=not progress
+        ) as bar:
             while done * record_every < steps and not (stop_when and stop_when(moving)):
                 # each stretch has noise of its own, so that a resumed run draws the same
                 dynamics.rng = np.random.default_rng([seed, done])

@@ -28,9 +28,7 @@ class Design:
     virial: Float[Tensor, "structures 3 3 weights"] | None = None
 
 
-def design(
-    term: ClusterExpansion, batch: Batch, pairs: Neighbours, virial: bool = False
-) -> Design:
+def design(term: ClusterExpansion, batch: Batch, pairs: Neighbours, virial: bool = False) -> Design:
     """The design matrix of some structures.
 
     Args:

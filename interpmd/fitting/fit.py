@@ -168,7 +168,7 @@ def fit(
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, options, progress))
     term = spec.expansion(isolated, seed)
-    problem = _Problem(term, base, spec, *options)
+    problem = Problem(term, base, spec, *options)
     history = []
     if refine:
         from interpmd.fitting.refine import refine_radial
@@ -198,7 +198,8 @@ def fit(
     potential.card = replace(
         potential.card, errors={name: e.summary() for name, e in errors.items()}
     )
-    report = FitReport(potential, scan, errors, fitted)
+    sample = others.get("test", used)
+    report = FitReport(potential, scan, errors, fitted, sample[:: max(1, len(sample) // 100)])
     if out is not None:
         report.save(out)
         Checkpoint(out).remove()
@@ -221,7 +222,7 @@ def choose_basis(
     errors = {}
     for basis in tqdm(BASES, desc="smoothness", unit="trial", disable=not progress):
         trial = replace(spec, basis=basis, channels=channels, weights=spec.weights // 4)
-        problem = _Problem(trial.expansion(base.elements, seed), base, trial, *options)
+        problem = Problem(trial.expansion(base.elements, seed), base, trial, *options)
         _, scan = problem.solve(sample, None, 0.25, None, None, progress=False)
         errors[basis] = scan.validation_error.min()
     return min(errors, key=errors.get)
@@ -239,7 +240,7 @@ def baseline(isolated: Mapping[int, float], terms: Mapping[str, Mapping[str, Any
     return Potential(parts, elements=sorted(isolated))
 
 
-class _Problem:
+class Problem:
     """The linear problem of one fit: rows, prior, posterior."""
 
     def __init__(self, term, base, spec, energy_weight, virial_weight, weights, memory, seed):
@@ -370,11 +371,16 @@ class _Problem:
         self.calibration = float(chosen.calibration)
         return float(chosen.ridge), scan
 
+    def set_readout(self, solution: Solution) -> None:
+        """Take the mean of the posterior as read-out."""
+        mean = torch.from_numpy(solution.mean / self.scale)
+        self.term.readout.copy_(mean.view(self.term.readout.shape))
+
     def finish(self, solution: Solution, frames: Sequence[Atoms], base: Potential) -> Potential:
         """The potential: baseline and expansion, with posterior and extrapolation grade."""
         shape = (len(self.term.elements), self.term.n_features)
         scale = torch.from_numpy(self.scale)
-        self.term.readout.copy_((torch.from_numpy(solution.mean) / scale).view(shape))
+        self.set_readout(solution)
         samples = self.calibration * solution.samples(self.spec.samples, self.seed)
         samples = (torch.from_numpy(samples) / scale[:, None]).view(*shape, -1)
         self.term.samples = samples.float()

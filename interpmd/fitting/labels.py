@@ -55,7 +55,9 @@ def read_frames(source: str | Path | Atoms | Iterable[Atoms]) -> list[Atoms]:
             with gzip.open(path, "rt") as file:
                 frames = read(io.StringIO(file.read()), ":", format="extxyz")
         else:
-            frames = read(path, ":", format="extxyz" if path.suffix in {".xyz", ".extxyz"} else None)
+            frames = read(
+                path, ":", format="extxyz" if path.suffix in {".xyz", ".extxyz"} else None
+            )
     except Exception as error:
         raise LabelError(
             f"{path} cannot be read ({type(error).__name__}: {error}); is it truncated, or not a "
@@ -213,4 +215,3 @@ def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarra
 def _distance(slope: float, ratio: float) -> float:
     """Difference of two ratios on a logarithmic scale; infinite if their signs differ."""
     return abs(np.log(slope / ratio)) if slope * ratio > 0 else np.inf
-

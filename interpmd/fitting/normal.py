@@ -178,9 +178,7 @@ def weighted_rows(
         rows.append(found.forces.flatten(0, 1).numpy() / scale * np.float32(target.force_weight))
         values.append(target.forces.ravel() * target.force_weight)
     if target.stress is not None:
-        rows.append(
-            found.virial.flatten(0, 2).numpy() / scale * np.float32(target.virial_weight)
-        )
+        rows.append(found.virial.flatten(0, 2).numpy() / scale * np.float32(target.virial_weight))
         values.append(-target.stress.ravel() * atoms.get_volume() * target.virial_weight)
     return np.concatenate(rows), np.concatenate(values)
 
@@ -208,7 +206,9 @@ def column_scales(
 def quick_energies(frames: Sequence[Atoms], seed: int) -> np.ndarray:
     """Energies of frames, up to a constant, from a small expansion fitted to their forces only."""
     elements = sorted({int(z) for a in frames for z in a.numbers})
-    term = ClusterExpansion(elements, lmax=2, channels=(16, 16, 12), basis=5, functions=12, seed=seed)
+    term = ClusterExpansion(
+        elements, lmax=2, channels=(16, 16, 12), basis=5, functions=12, seed=seed
+    )
     single = copy.deepcopy(term).float()
     designs = [rows_of(single, atoms) for atoms in frames]
     rows = torch.cat([d.forces.flatten(0, 1) for d in designs]).double().numpy()

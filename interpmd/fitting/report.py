@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -94,27 +93,33 @@ class FitReport:
         scan: ridge strengths tried, with their validation errors.
         evaluations: "train" (a sample), "valid", "test" where given.
         seconds: time that the fit took, without the evaluations.
+        sample: frames that `shares` looks at.
     """
 
     potential: Potential
     scan: pd.DataFrame
     evaluations: dict[str, Evaluation]
     seconds: float
-    notes: dict[str, Any] = field(default_factory=dict)
+    sample: Sequence[Atoms] = ()
 
     def errors(self) -> pd.DataFrame:
         """Errors on every set: meV and meV/A."""
         rows = {name: e.summary() for name, e in self.evaluations.items()}
         return pd.DataFrame.from_dict(rows, orient="index")
 
-    @cached_property
-    def shares(self) -> pd.DataFrame:
+    def shares(self, most: int = 100) -> pd.DataFrame:
         """Share of each degree of the expansion in the variance of energies and forces.
 
         A product of degree nu reaches up to body order nu + 1 and, where a neighbour stands in it
-        twice, below; `potential.decompose` tells the pure body orders of one structure.
+        twice, below; `Potential.decompose` tells the pure body orders of one structure. Shares
+        can be negative or above one where contributions cancel; they sum to one.
+
+        Args:
+            most: frames of the test (or training) set that are looked at.
         """
-        return degree_shares(self.potential, self.notes["sample"])
+        from interpmd.fitting.shares import degree_shares
+
+        return degree_shares(self.potential, self.sample[:most])
 
     def plot(self) -> Sequence[Axes]:
         """Parity on the test set, or on the best set that is there."""
@@ -152,7 +157,9 @@ class FitReport:
         )
 
     def _repr_html_(self) -> str:
-        tables = [f"<h4>{n}</h4>{e.by_subset().round(2).to_html()}" for n, e in self.evaluations.items()]
+        tables = [
+            f"<h4>{n}</h4>{e.by_subset().round(2).to_html()}" for n, e in self.evaluations.items()
+        ]
         return f"<pre>{self.potential}</pre>{self.errors().round(2).to_html()}{''.join(tables)}"
 
 

@@ -29,9 +29,7 @@ class Uncertainty:
     extrapolation: Float[Tensor, " atoms"]
 
 
-def uncertainty(
-    potential: Potential, batch: Batch, pairs: Neighbours | None = None
-) -> Uncertainty:
+def uncertainty(potential: Potential, batch: Batch, pairs: Neighbours | None = None) -> Uncertainty:
     """Error bars of energies and forces, and the extrapolation grade of each atom."""
     positions = batch.positions.detach().requires_grad_(True)
     moved = batch.with_positions(positions)
@@ -51,9 +49,7 @@ def uncertainty(
             return Uncertainty(zero[: batch.n_structures, 0], zero, zero[:, 0])
         total = samples.sum(0)
         eye = torch.eye(len(total), dtype=total.dtype, device=total.device)
-        (forces,) = torch.autograd.grad(
-            total, positions, grad_outputs=eye, is_grads_batched=True
-        )
+        (forces,) = torch.autograd.grad(total, positions, grad_outputs=eye, is_grads_batched=True)
     by_structure = samples.detach().new_zeros(batch.n_structures, samples.shape[1])
     by_structure.index_add_(0, batch.structure, samples.detach())
     forces_std = forces.pow(2).mean(0).sqrt()

@@ -65,7 +65,7 @@ class DihedralRestraint:
     i: int
     j: int
     k: int
-    l: int  # noqa: E741 (the four atoms of a dihedral are i, j, k, l everywhere)
+    l: int
     target: float
     stiffness: float = 2.0
 

@@ -136,7 +136,7 @@ def isolated_atoms(
     frames = []
     for symbol in dict.fromkeys(symbols):
         atom = Atoms(symbol, positions=[[0.0, 0.0, 0.0]])
-        unpaired = int(round(ground_state_magnetic_moments[atom.numbers[0]]))
+        unpaired = round(ground_state_magnetic_moments[atom.numbers[0]])
         atom.info |= {"config_type": "IsolatedAtom", "multiplicity": unpaired + 1}
         frames.append(atom)
     labelled = label(frames, method, progress=progress)

@@ -46,7 +46,9 @@ def make(name: str) -> None:
     from interpmd.fitting.fit import fit
 
     folder = DATA / name
-    report = fit(folder / "train.extxyz.gz", test=folder / "test.extxyz.gz", progress=False, **RECIPES[name])
+    report = fit(
+        folder / "train.extxyz.gz", test=folder / "test.extxyz.gz", progress=False, **RECIPES[name]
+    )
     card = report.potential.card
     card.provenance["train"] = f"data/{name}/train.extxyz.gz"
     card.provenance["made_by"] = f"python -m interpmd.shipped.make {name}"

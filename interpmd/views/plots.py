@@ -58,9 +58,13 @@ def budget(
         ax.plot([start, start], [row - 0.35, row + 1.35], color=GREY, lw=0.8, zorder=0)
     ax.barh(len(bars), start, color="#333333", height=0.7)
     names = [name for name, _ in bars] + ["sum"]
-    ax.set_yticks(range(len(names)), [
-        f"{name}  {value:+.3f}" for name, value in zip(names, [v for _, v in bars] + [start], strict=True)
-    ])
+    ax.set_yticks(
+        range(len(names)),
+        [
+            f"{name}  {value:+.3f}"
+            for name, value in zip(names, [v for _, v in bars] + [start], strict=True)
+        ],
+    )
     ax.invert_yaxis()
     ax.axvline(0, color="black", lw=0.8)
     ax.set(xlabel=unit, title=title)

@@ -66,7 +66,9 @@ def test_the_read_out_is_the_minimum_of_the_penalised_squares():
     """The gradient of the posterior's exponent vanishes at the solution."""
     term = ClusterExpansion(["H", "C", "O"], **SMALL)
     many = frames(12)
-    targets = [Targets(a.calc.results["energy"], a.calc.results["forces"], energy_weight=3) for a in many]
+    targets = [
+        Targets(a.calc.results["energy"], a.calc.results["forces"], energy_weight=3) for a in many
+    ]
     size = 3 * term.n_features
     scale, prior = np.full(size, 0.7), np.full(size, 1e-3)
     equations = NormalEquations(term, scale, memory=1.0)
@@ -193,7 +195,10 @@ def test_an_interrupted_fit_goes_on(tmp_path, monkeypatch):
     many, out = frames(40) + ISOLATED, tmp_path / "potential"
     arguments = {"spec": SMALL, "ridge": 1e-6, "progress": False}
     monkeypatch.setattr(
-        NormalEquations, "block_rows", property(lambda self: 50, lambda self, value: None), raising=False
+        NormalEquations,
+        "block_rows",
+        property(lambda self: 50, lambda self, value: None),
+        raising=False,
     )
     whole = im.fit(many, **arguments).potential
     flush, calls = NormalEquations._flush, []
@@ -250,7 +255,8 @@ def test_stress_is_learned():
     train, test = [crystal() for _ in range(60)], [crystal() for _ in range(10)]
     potential = im.fit(train + ISOLATED[1:], spec=SMALL, progress=False).potential
     errors = [
-        potential.predict(a, stress=True).stress[0].numpy() - a.get_stress(voigt=False) for a in test
+        potential.predict(a, stress=True).stress[0].numpy() - a.get_stress(voigt=False)
+        for a in test
     ]
     spread = np.std([a.get_stress() for a in test])
     assert np.sqrt(np.mean(np.square(errors))) < 0.15 * spread
@@ -271,3 +277,28 @@ def test_the_report_is_written_and_the_potential_comes_back(report, tmp_path):
 def test_channels_are_scaled_to_the_number_of_weights():
     term = fitting.Spec(basis=5).expansion([1, 6, 8], seed=0)
     assert 0.9 * 15_000 < 3 * term.n_features <= 15_000
+
+
+def test_shares_of_the_degrees_sum_to_one(report):
+    shares = report.shares()
+    assert list(shares.index) == ["pair", "triplet", "quadruplet"]
+    assert np.allclose(shares.sum(), 1.0, atol=1e-9)
+    assert shares.loc["pair", "force_share"] > 0.1
+
+
+def test_refinement_of_the_radial_network_improves_held_out_forces():
+    spec = SMALL | {"channels": (4, 4), "functions": 6}
+    many = frames(60)
+    plain = im.fit(many + ISOLATED, spec=spec, progress=False)
+    refined = im.fit(many + ISOLATED, spec=spec, refine=4, progress=False)
+    history = refined.potential.card.provenance["refinement"]
+    assert min(history) < 0.97 * history[0]
+    weights = [r.potential.terms["expansion"].radial.first for r in (plain, refined)]
+    assert not torch.equal(*weights)
+
+
+def test_learning_curve_falls():
+    curve = im.learning_curve(
+        frames(80) + ISOLATED, frames(20, 1), sizes=[10, 80], spec=SMALL, progress=False
+    )
+    assert curve.loc[80, "force_rmse_meV/A"] < 0.7 * curve.loc[10, "force_rmse_meV/A"]

@@ -73,8 +73,7 @@ def test_every_independent_invariant_is_there():
         for inversion in (1, -1):
             powers = [
                 sum(
-                    inversion ** (l * k)
-                    * sum(np.cos(m * k * angles) for m in range(-l, l + 1))
+                    inversion ** (l * k) * sum(np.cos(m * k * angles) for m in range(-l, l + 1))
                     for l in range(lmax + 1)
                 )
                 for k in range(1, nu + 1)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk, molecule
-from ase.units import Hartree
+from ase.units import Bohr, Hartree
+from scipy.special import erf
 
+from interpmd.errors import InterpmdError, StructureError, UnknownElementError
 from interpmd.potentials import D3, EEQ, MW, ZBL, AxilrodTeller, LennardJones, Morse, Potential
 from interpmd.potentials import StillingerWeber as SW
 
@@ -78,7 +83,50 @@ def test_d3_is_that_of_the_reference_program():
     model = dftd3.DFTD3Dispersion(mol, xc="pbe", version="d3bj", atm=True)
     expected = model.get_dispersion()["energy"] * Hartree
     assert energy(D3(functional="pbe"), atoms) == pytest.approx(expected, rel=1e-5)
-    assert D3(functional="pbe").parameters_by_name["s8"] == pytest.approx(0.7875)
+    assert D3(functional="pbe").parameters_by_name["s8"] == pytest.approx(0.7875, abs=1e-12)
+    with pytest.raises(ValueError, match="no damping parameters for 'nonsense'"):
+        D3(functional="nonsense")
+    with pytest.raises(ValueError, match=r"needs \['a1', 'a2', 's8'\]"):
+        D3()
+
+
+@pytest.mark.parametrize("term", [D3.example(), EEQ()], ids=["dispersion", "electrostatics"])
+def test_terms_of_the_whole_structure_refuse_what_they_cannot_do(term, monkeypatch):
+    with pytest.raises(UnknownElementError, match=rf"atom 1 is Rf, but {term.kind} knows"):
+        energy(term, pair(2.0, "HRf"))
+    with pytest.raises(StructureError, match=f"{term.kind} is for molecules only"):
+        energy(term, bulk("Si"))
+    for name in ("tad_dftd3", "tad_multicharge.model.eeq"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InterpmdError, match=r"pip install interpmd\[physics\]"):
+        energy(term, pair(2.0))
+
+
+@pytest.mark.parametrize("charge", [-1, 0, 2])
+def test_eeq_is_the_minimum_of_the_charge_model(charge):
+    """Equations 8 to 13 of Caldeweyher et al., solved by numpy with the library's numbers."""
+    param = pytest.importorskip("tad_multicharge.param.eeq2019")
+    from tad_mctc.ncoord import cn_eeq
+
+    atoms = molecule("CH3CH2OH")
+    atoms.info["charge"] = charge
+    term = EEQ()
+    numbers, positions = torch.as_tensor(atoms.numbers), torch.as_tensor(atoms.positions / Bohr)
+    coordination = cn_eeq(numbers, positions).numpy()
+    chi, eta, kcn, rad = (
+        getattr(param, name)[numbers].double().numpy() for name in ("chi", "eta", "kcn", "rad")
+    )
+    r = atoms.get_all_distances() / Bohr + np.eye(len(atoms))
+    matrix = erf(r / np.sqrt(rad[:, None] ** 2 + rad**2)) / r
+    np.fill_diagonal(matrix, eta + np.sqrt(2 / np.pi) / rad)
+    drive = kcn * np.sqrt(coordination) - chi
+    ones = np.ones((len(atoms), 1))
+    bordered = np.block([[matrix, ones], [ones.T, np.zeros((1, 1))]])
+    charges = np.linalg.solve(bordered, np.append(drive, charge))[:-1]
+    found = term.charges(Potential([term]).batch(atoms)).numpy()
+    assert found == pytest.approx(charges, abs=1e-6)
+    expected = charges @ (matrix @ charges / 2 - drive) * Hartree
+    assert energy(term, atoms) == pytest.approx(expected, abs=1e-5)
 
 
 def test_eeq_charges_sum_to_the_total_charge():

@@ -30,7 +30,7 @@ def finite_difference_forces(atoms: Atoms, method: str, step: float, **options) 
     return forces
 
 
-@pytest.mark.parametrize("method, name", [("gfn2-xtb", "GFN2-xTB"), ("gfn1-xtb", "GFN1-xTB")])
+@pytest.mark.parametrize(("method", "name"), [("gfn2-xtb", "GFN2-xTB"), ("gfn1-xtb", "GFN1-xTB")])
 def test_tight_binding_agrees_with_the_calculator_of_tblite(method, name):
     from tblite.ase import TBLite
 
@@ -59,7 +59,7 @@ def test_tight_binding_stress_of_a_crystal():
     assert labelled.get_stress()[0] == pytest.approx(slope, abs=1e-5)
 
 
-@pytest.mark.parametrize("charge, multiplicity", [(0, 1), (1, 2), (0, 3)])
+@pytest.mark.parametrize(("charge", "multiplicity"), [(0, 1), (1, 2), (0, 3)])
 def test_tight_binding_forces_are_the_slope_of_the_energy(charge, multiplicity):
     atoms = distorted()
     options = {"charge": charge, "multiplicity": multiplicity}
@@ -70,7 +70,7 @@ def test_tight_binding_forces_are_the_slope_of_the_energy(charge, multiplicity):
 
 
 @pytest.mark.parametrize(
-    "method, multiplicity, charge",
+    ("method", "multiplicity", "charge"),
     [("b3lyp-d3bj/sto-3g", 1, 0), ("pbe-d4/sto-3g", 1, 0), ("hf/sto-3g", 2, 1)],
 )
 def test_dft_forces_are_the_slope_of_the_energy(method, multiplicity, charge):
@@ -127,7 +127,9 @@ def test_unknown_methods_say_what_exists(method):
         label(molecule("H2O"), method)
 
 
-@pytest.mark.parametrize("method, culprit", [("pbf/def2-svp", "pbf"), ("pbe/def3-svp", "def3-svp")])
+@pytest.mark.parametrize(
+    ("method", "culprit"), [("pbf/def2-svp", "pbf"), ("pbe/def3-svp", "def3-svp")]
+)
 def test_unknown_functional_or_basis_is_named(method, culprit):
     with pytest.raises(UnknownMethodError, match=culprit):
         label(molecule("H2O"), method)

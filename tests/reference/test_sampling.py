@@ -50,7 +50,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize("how, atoms, options", WAYS, ids=[way[0] for way in WAYS])
+@pytest.mark.parametrize(("how", "atoms", "options"), WAYS, ids=[way[0] for way in WAYS])
 def test_sampling_is_deterministic_and_counts(how, atoms, options):
     first, again, other = (sample(atoms, how, n=4, seed=s, **options) for s in (1, 1, 2))
     assert len(first) == len(again) == len(other) == 4

@@ -169,7 +169,7 @@ def couplings(lmax: int, degrees: tuple[int, ...], intermediate: int | None = No
     quadratic, offsets = _quadratic(blocks, pairs, lmax)
     kept = _independent(candidates, blocks, pairs, quadratic, offsets, lmax)
     left, right, owner, weight, labels = [], [], [], [], []
-    for index, (degree, first, second) in enumerate(kept):
+    for index, (_, first, second) in enumerate(kept):
         width = 2 * blocks[first][0] + 1
         left.append(offsets[first] + np.arange(width))
         right.append(offsets[second] + np.arange(width))
@@ -191,9 +191,7 @@ def couplings(lmax: int, degrees: tuple[int, ...], intermediate: int | None = No
     )
 
 
-def _quadratic(
-    blocks: Sequence, pairs: np.ndarray, lmax: int
-) -> tuple[np.ndarray, dict[int, int]]:
+def _quadratic(blocks: Sequence, pairs: np.ndarray, lmax: int) -> tuple[np.ndarray, dict[int, int]]:
     """Matrix from products A_i A_j to T, and where each block starts in V = (A, T)."""
     first = (lmax + 1) ** 2
     columns, offsets, place = [], {}, first

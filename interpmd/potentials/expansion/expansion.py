@@ -17,7 +17,7 @@ products channel by channel, Darby et al., Phys. Rev. Lett. 131, 028001 (2023), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,7 +160,9 @@ class ClusterExpansion(LocalTerm):
         """A: the neighbour density of each site, projected on channels and harmonics."""
         radial, angular, pair = self._edges(env.vectors, env.neighbour_numbers)
         spread = radial.new_zeros(len(radial), len(self.elements), self.functions)
-        spread = spread.scatter(1, pair[:, None, None].expand(-1, 1, self.functions), radial[:, None])
+        spread = spread.scatter(
+            1, pair[:, None, None].expand(-1, 1, self.functions), radial[:, None]
+        )
         coefficients = _outer_by_site(spread.flatten(1), angular, env)
         return self._mix(coefficients)
 

@@ -32,9 +32,7 @@ def features_and_gradients(term: ClusterExpansion, env: Environments) -> Feature
     n_channels, components = max(term.channels), angular.shape[1]
     padded = slopes.new_zeros(env.n_sites, n_channels, components, width, 3)
     padded[site, :, :, slot] = slopes
-    density = projected.new_zeros(env.n_sites, n_channels, components).index_add(
-        0, site, projected
-    )
+    density = projected.new_zeros(env.n_sites, n_channels, components).index_add(0, site, projected)
     vector, jacobian = _vector(term, density)
     values, gradients = [], []
     for nu, channels in enumerate(term.channels, start=1):
