@@ -1,11 +1,16 @@
-"""What every potential must satisfy, as functions that anyone can call on his own."""
+"""What every potential must satisfy, as one function that anyone can call on their own."""
 
 from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from ase import Atoms
 
+from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.potential import Potential
 from interpmd.systems import _search
 
@@ -15,13 +20,30 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
 
     Checked: energies unchanged by translation, rotation, inversion and permutation, forces
     turning along; forces (and stress, where periodic) equal to numerical derivatives; net force
-    and torque; a batch equal to its structures one by one; the dense list of neighbours equal to
-    the searched one.
+    and torque; a batch equal to its structures one by one, whatever their sizes; distant copies
+    and supercells having their multiple of the energy; pair forces vanishing smoothly at the
+    cutoff of every local term; the dense list of neighbours equal to the searched one; float32
+    close to float64; the same energies after saving and loading.
+
+    Args:
+        potential: what to check.
+        atoms: a structure that it knows, a molecule or a crystal.
+        seed: of the random directions.
 
     Raises:
         AssertionError: naming what fails and by how much.
     """
-    for check in (_symmetries, _derivatives, _conservation, _batches, _neighbour_lists):
+    for check in (
+        _symmetries,
+        _derivatives,
+        _conservation,
+        _batches,
+        _extensivity,
+        _cutoffs,
+        _neighbour_lists,
+        _precision,
+        _round_trip,
+    ):
         check(potential, atoms, np.random.default_rng(seed))
 
 
@@ -56,25 +78,34 @@ def _symmetries(potential: Potential, atoms: Atoms, rng: np.random.Generator) ->
 
 def _derivatives(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
     _, forces = _predict(potential, atoms)
-    direction, step = rng.normal(size=(len(atoms), 3)), 1e-4
-    energies = []
-    for sign in (1, -1):
+    direction = rng.normal(size=(len(atoms), 3))
+
+    def displaced(step: float) -> float:
         moved = atoms.copy()
-        moved.positions += sign * step * direction
-        energies.append(_predict(potential, moved)[0])
-    slope = (energies[0] - energies[1]) / (2 * step)
-    _close(-(forces * direction).sum(), slope, "forces against numerical derivative", 1e-5)
-    if atoms.pbc.all():
-        stress = potential.predict(atoms, stress=True).stress[0].double().numpy()
-        strain = rng.normal(size=(3, 3))
-        strain, energies = (strain + strain.T) / 2, []
-        for sign in (1, -1):
-            moved = atoms.copy()
-            deform = np.eye(3) + sign * 1e-5 * strain
-            moved.set_cell(np.asarray(atoms.cell) @ deform, scale_atoms=True)
-            energies.append(_predict(potential, moved)[0])
-        slope = (energies[0] - energies[1]) / 2e-5 / atoms.get_volume()
-        _close((stress * strain).sum(), slope, "stress against numerical derivative", 1e-5)
+        moved.positions += step * direction
+        return _predict(potential, moved)[0]
+
+    slope = _slope(displaced)
+    _close(-(forces * direction).sum(), slope, "forces against numerical derivative", 1e-6)
+    if not atoms.pbc.all():
+        return
+    stress = potential.predict(atoms, stress=True).stress[0].double().numpy()
+    strain = rng.normal(size=(3, 3))
+    strain = (strain + strain.T) / 2
+
+    def strained(step: float) -> float:
+        moved = atoms.copy()
+        moved.set_cell(np.asarray(atoms.cell) @ (np.eye(3) + step * strain), scale_atoms=True)
+        return _predict(potential, moved)[0] / atoms.get_volume()
+
+    slope = _slope(strained)
+    _close((stress * strain).sum(), slope, "stress against numerical derivative", 1e-6)
+
+
+def _slope(energy: Callable[[float], float], step: float = 2e-4) -> float:
+    """Derivative at 0 by a central difference of fourth order."""
+    near, far = energy(step) - energy(-step), energy(2 * step) - energy(-2 * step)
+    return (8 * near - far) / (12 * step)
 
 
 def _conservation(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
@@ -88,12 +119,43 @@ def _conservation(potential: Potential, atoms: Atoms, rng: np.random.Generator) 
 def _batches(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
     other = atoms.copy()
     other.rattle(0.05, rng=rng)
-    found = potential.predict([atoms, other, atoms[:1]] if not atoms.pbc.any() else [atoms, other])
-    for index, single in enumerate((atoms, other)):
+    first = atoms.repeat((2, 1, 1)) if atoms.pbc.any() else atoms[:1]
+    frames = [first, atoms, other]
+    found = potential.predict(frames)
+    start = 0
+    for index, single in enumerate(frames):
         energy, forces = _predict(potential, single)
         _close(float(found.energy[index]), energy, "energy in a batch")
-        part = found.forces[index * len(atoms) : (index + 1) * len(atoms)]
+        part = found.forces[start : start + len(single)]
         _close(part.double().numpy(), forces, "forces in a batch")
+        start += len(single)
+
+
+def _extensivity(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
+    energy, _ = _predict(potential, atoms)
+    if atoms.pbc.any():
+        axis = int(np.flatnonzero(atoms.pbc)[0])
+        double = atoms.repeat([2 if direction == axis else 1 for direction in range(3)])
+        _close(_predict(potential, double)[0], 2 * energy, "energy of a supercell")
+        return
+    double = atoms + atoms
+    double.positions[len(atoms) :] += [300.0, 0, 0]
+    # charge flows and dispersion reaches over any distance
+    tolerance = 2e-3 if potential.global_terms else 1e-9
+    _close(_predict(potential, double)[0], 2 * energy, "energy of distant copies", tolerance)
+
+
+def _cutoffs(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
+    def force(term: LocalTerm, distance: float) -> float:
+        pair = Atoms(atoms.numbers[[0, -1]], positions=[[0, 0, 0], [distance, 0, 0]])
+        return float(Potential([term]).predict(pair).forces[1, 0])
+
+    for name, term in potential.local_terms.items():
+        if term.cutoff > 0:
+            _close(force(term, term.cutoff + 1e-6), 0, f"force of {name} beyond its cutoff", 0)
+            scale = 1 + abs(force(term, 0.9 * term.cutoff))
+            close = force(term, term.cutoff - 1e-4)
+            _close(close, 0, f"force of {name} just inside its cutoff", 1e-5 * scale)
 
 
 def _neighbour_lists(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
@@ -107,3 +169,25 @@ def _neighbour_lists(potential: Potential, atoms: Atoms, rng: np.random.Generato
             potential.site_energies(batch, dense).double().numpy(),
             "site energies with a searched list of neighbours",
         )
+
+
+def _precision(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
+    energy, forces = _predict(potential, atoms)
+    single = copy.deepcopy(potential).float()
+    found = single.predict(potential.batch(atoms).to(dtype=torch.float32))
+    if found.forces.dtype != torch.float32 or found.energy.dtype != torch.float32:
+        raise AssertionError(f"float32 becomes {found.energy.dtype}, {found.forces.dtype}")
+    _close(float(found.energy[0]), energy, "energy in float32", 1e-4)
+    _close(found.forces.double().numpy(), forces, "forces in float32", 1e-4)
+
+
+def _round_trip(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
+    from interpmd.potentials.io import load_potential
+
+    with tempfile.TemporaryDirectory() as folder:
+        potential.save(f"{folder}/potential")
+        again = load_potential(f"{folder}/potential")
+    energy, forces = _predict(potential, atoms)
+    other, reloaded = _predict(again, atoms)
+    _close(other, energy, "energy after saving and loading", 0)
+    _close(reloaded, forces, "forces after saving and loading", 0)

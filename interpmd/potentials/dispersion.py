@@ -60,7 +60,7 @@ class D3(GlobalTerm):
         except ImportError as error:
             raise MissingPhysicsError("dispersion", "tad-dftd3") from error
         parameters = {
-            name: torch.as_tensor(value, dtype=batch.positions.dtype, device=batch.positions.device)
+            name: torch.as_tensor(value, dtype=torch.float64, device=batch.positions.device)
             for name, value in self.parameters_by_name.items()
         }
         return per_atom(

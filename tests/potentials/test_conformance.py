@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-import torch
 from ase import Atoms
 from ase.build import molecule
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import interpmd as im
 from interpmd.potentials import Potential
@@ -29,7 +32,20 @@ def potential(request):
 
 
 def test_molecule(potential):
+    assert potential.predict(ETHANOL).site_energies.abs().max() > 1e-6
     check_potential(potential, ETHANOL)
+
+
+@pytest.mark.parametrize("kind", sorted(TERMS))
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 8), spread=st.floats(1.6, 3.0))
+def test_any_molecule(kind, seed, size, spread):
+    rng = np.random.default_rng(seed)
+    sites = rng.permutation(np.argwhere(np.ones((2, 2, 2))))[:size]
+    atoms = Atoms(
+        rng.choice([1, 6, 8], size), positions=spread * (sites + rng.uniform(-0.2, 0.2, (size, 3)))
+    )
+    check_potential(Potential([TERMS[kind].example()]), atoms, seed)
 
 
 def test_periodic_cell(potential):
@@ -52,36 +68,6 @@ def test_a_slab_is_periodic_in_two_directions_only(potential):
     )
 
 
-def test_distant_molecules_do_not_feel_each_other(potential):
-    far = ETHANOL + ETHANOL
-    far.positions[len(ETHANOL) :] += [300.0, 0, 0]
-    one, two = (float(potential.predict(a).energy) for a in (ETHANOL, far))
-    assert two == pytest.approx(2 * one, abs=2e-3 if potential.global_terms else 1e-9)
-
-
-def test_forces_are_continuous_at_the_cutoff(potential):
-    if potential.cutoff == 0:
-        pytest.skip("no cutoff")
-    symbols = "CC" if potential.elements is None or 6 in potential.elements else "OO"
-
-    def force(distance):
-        pair = Atoms(symbols, positions=[[0, 0, 0], [distance, 0, 0]])
-        return float(potential.predict(pair).forces[1, 0])
-
-    assert force(potential.cutoff + 1e-6) == 0
-    assert abs(force(potential.cutoff - 1e-4)) < 1e-5
-
-
-def test_float32_is_close_to_float64(potential):
-    exact = potential.predict(ETHANOL)
-    single = Potential([TERMS[next(iter(potential.terms))].example()]).float()
-    if not any(True for _ in single.buffers()):
-        pytest.skip("no tensors of its own")
-    found = single.predict(ETHANOL)
-    scale = 1 + exact.forces.abs().max()
-    assert (found.forces.double() - exact.forces).abs().max() < 1e-4 * scale
-
-
 def test_an_isolated_atom_has_the_energy_of_its_one_atom_row(potential):
     atom = Atoms("O", positions=[[1.0, 2.0, 3.0]])
     found = potential.predict(atom)
@@ -90,17 +76,85 @@ def test_an_isolated_atom_has_the_energy_of_its_one_atom_row(potential):
     assert not found.forces.any()
 
 
-def test_save_and_load(potential, tmp_path):
-    potential.save(tmp_path / "potential")
-    again = im.load(tmp_path / "potential")
-    one, two = potential.predict(ETHANOL), again.predict(ETHANOL)
-    assert torch.equal(one.forces, two.forces)
-    assert torch.equal(one.energy, two.energy)
-
-
 def test_local_terms_take_sites_without_neighbours(potential):
     for term in potential.terms.values():
         if isinstance(term, LocalTerm):
             lonely = Potential([term]).predict([Atoms("H"), ETHANOL, Atoms("C")])
             alone = Potential([term]).predict(ETHANOL)
             assert np.allclose(lonely.forces[1:-1], alone.forces, atol=1e-12)
+
+
+class Broken(LocalTerm):
+    """A pair potential with one fault, to see that the suite finds it."""
+
+    kind = "broken"
+    body_order = 2
+    cutoff = 3.0
+
+    def __init__(self, fault: str = "") -> None:
+        super().__init__()
+        self.fault = fault
+
+    @classmethod
+    def example(cls) -> Broken:
+        return cls()
+
+    def config(self) -> dict[str, str]:
+        return {"fault": self.fault}
+
+    def forward(self, env):
+        vectors = env.vectors
+        if self.fault == "direction":
+            vectors = vectors * vectors.new_tensor([1.0, 1.0, 1.1])
+        if self.fault == "gradient":
+            vectors = vectors + 1e-3 * vectors.detach()
+        r = vectors.norm(dim=1)
+        energies = (1 - r / self.cutoff).clamp(min=0) ** (1 if self.fault == "cutoff" else 3)
+        if self.fault == "order":
+            energies = energies * (1 + env.centre % 2)
+        sites = energies.new_zeros(env.n_sites).index_add(0, env.centre, energies)
+        if self.fault == "batch":
+            sites = sites * sites.sum()
+        if self.fault == "extensive":
+            sites = sites * env.n_sites
+        if self.fault == "dense" and env.degree is not None:
+            sites = sites * (1 + 1e-6)
+        if self.fault == "precision":
+            sites = sites.double()
+        return sites
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("direction", "rotation"),
+        ("order", "permutation"),
+        ("gradient", "forces against numerical derivative"),
+        ("batch", "in a batch"),
+        ("extensive", "batch|distant copies"),
+        ("cutoff", "just inside its cutoff"),
+        ("dense", "searched list|batch"),
+        ("precision", "float32 becomes"),
+    ],
+)
+def test_the_suite_finds_faults(fault, message):
+    with pytest.raises(AssertionError, match=message):
+        check_potential(Potential([Broken(fault)]), ETHANOL)
+
+
+def test_the_suite_finds_a_wrong_stress():
+    class Wrong(Potential):
+        def predict(self, structures, pairs=None, stress=False):
+            found = super().predict(structures, pairs, stress)
+            return replace(found, stress=1.001 * found.stress) if stress else found
+
+    with pytest.raises(AssertionError, match="stress against numerical derivative"):
+        check_potential(Wrong([Broken()]), CRYSTAL)
+
+
+def test_the_suite_finds_what_is_lost_on_disk(monkeypatch):
+    monkeypatch.setitem(TERMS, "broken", Broken)
+    check_potential(Potential([Broken()]), ETHANOL)
+    monkeypatch.setattr(Broken, "config", lambda self: {"fault": "direction"})
+    with pytest.raises(AssertionError, match="after saving and loading"):
+        check_potential(Potential([Broken()]), ETHANOL)

@@ -1,0 +1,86 @@
+"""Speed of the shipped potentials, one thread, beside their own reference methods."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from ase import Atoms
+from results import record
+
+import interpmd as im
+from interpmd.demo import MALONALDEHYDE
+from interpmd.reference.calculator import as_calculator
+
+COMMAND = "python benchmarks/speed.py"
+
+
+def milliseconds(function, repeats: int) -> float:
+    """Median time of a call."""
+    function()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return 1e3 * float(np.median(times))
+
+
+def forces_of(calculator, atoms: Atoms):
+    def call():
+        calculator.results = {}
+        calculator.calculate(atoms, ["energy", "forces"], ["positions"])
+
+    return call
+
+
+def water_box(count: int, seed: int = 0) -> Atoms:
+    """Water molecules on a grid at liquid density, turned at random."""
+    rng = np.random.default_rng(seed)
+    side = round(count ** (1 / 3) + 0.49)
+    spacing = (29.9) ** (1 / 3)
+    monomer = np.array([[0, 0, 0], [0.757, 0.586, 0], [-0.757, 0.586, 0]])
+    places = [np.array([i, j, k]) for i in range(side) for j in range(side) for k in range(side)]
+    positions = []
+    for place in places[:count]:
+        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        positions.append(monomer @ turn.T + spacing * place)
+    cell = np.eye(3) * spacing * side
+    return Atoms("OHH" * count, positions=np.concatenate(positions), cell=cell, pbc=True)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    potential = im.load("malonaldehyde")
+    eager = milliseconds(forces_of(potential.calculator(), MALONALDEHYDE), 100)
+    compiled = milliseconds(forces_of(potential.calculator(compile=True), MALONALDEHYDE), 300)
+    rows = milliseconds(lambda: potential.decompose(MALONALDEHYDE, order=4), 5)
+    figures = {
+        "malonaldehyde (9 atoms): energy and forces, eager": f"{eager:.1f} ms",
+        "malonaldehyde: energy and forces, compiled": f"{compiled:.2f} ms",
+        "malonaldehyde: table to fourth order with forces": f"{rows / 1e3:.2f} s",
+    }
+    for method in ("gfn2-xtb", "wb97x-d3bj/def2-svp"):
+        repeats = 20 if method == "gfn2-xtb" else 2
+        reference = milliseconds(forces_of(as_calculator(method), MALONALDEHYDE), repeats)
+        figures[f"malonaldehyde: times faster than {method}, same run"] = (
+            f"{reference / eager:.3g} eager, {reference / compiled:.3g} compiled"
+        )
+    water = im.load("water")
+    times = {}
+    for count in (67, 133, 333, 667):
+        box = water_box(count)
+        times[len(box)] = milliseconds(lambda box=box: water.predict(box), 2)
+    figures["periodic water: atoms and time of one call"] = ", ".join(
+        f"{atoms}: {t / 1e3:.2f} s" for atoms, t in times.items()
+    )
+    sizes, values = np.log(list(times)), np.log(list(times.values()))
+    figures["periodic water: growth exponent (1 is linear)"] = (
+        f"{np.polyfit(sizes, values, 1)[0]:.2f}"
+    )
+    record(figures, COMMAND)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Explanations add up, name what they show, and say what is wrong with a question."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase.build import molecule
+
+import interpmd as im
+from interpmd.attribution.explain import METHODS
+from interpmd.attribution.kinds import KINDS, chemistry, kind_of
+from interpmd.potentials import D3, ClusterExpansion, Isolated, LennardJones, Potential
+
+ETHANOL = molecule("CH3CH2OH")  # C0 C1 O2 H3(O) H4.. H8
+POTENTIAL = Potential(
+    {
+        "isolated": Isolated({"H": -13.6, "C": -1029.0, "O": -2041.0}),
+        "lennard_jones": LennardJones(epsilon=0.05, sigma=1.4, cutoff=4.0),
+        "expansion": ClusterExpansion.example(),
+        "dispersion": D3.example(),
+    }
+)
+
+
+@pytest.fixture(params=sorted(METHODS))
+def method(request):
+    return request.param
+
+
+@pytest.mark.parametrize(
+    "target", [im.Energy(), im.Force(3), im.Force(3, 2), im.Force(3, (0, 0, 1))]
+)
+@pytest.mark.parametrize("order", [2, 3])
+def test_complete_and_certified(method, target, order):
+    found = im.explain(POTENTIAL, ETHANOL, target, method=method, order=order)
+    assert found.residual < 1e-8
+    certificate = found.certificate()
+    assert certificate.passed
+    assert "EXACT" in str(certificate)
+    assert "convention" in str(certificate)
+    for what in ("order", "term", "kind", "pair", "atom", "fragment"):
+        assert np.allclose(found.by(what).sum(), found.total, atol=1e-9), what
+    frame = found.to_frame()
+    columns = [c for c in frame if c.startswith("value_")]
+    assert np.allclose(frame[columns].sum(), found.total, atol=1e-9)
+
+
+def test_force_targets_are_the_forces():
+    forces = POTENTIAL.predict(ETHANOL).forces.numpy()
+    assert np.allclose(im.explain(POTENTIAL, ETHANOL, im.Force(3)).total, forces[3], atol=1e-10)
+    toward = ETHANOL.positions[2] - ETHANOL.positions[3]
+    along = forces[3] @ toward / np.linalg.norm(toward)
+    assert im.explain(POTENTIAL, ETHANOL, im.Force(3, 2)).total == pytest.approx(along)
+
+
+def test_shapley_values_of_a_pair_potential_are_half_of_each_pair():
+    potential = Potential([LennardJones(epsilon=0.05, sigma=1.4, cutoff=4.0)])
+    found = im.explain(potential, ETHANOL).by("atom")
+    sites = potential.predict(ETHANOL).site_energies.numpy()
+    assert np.allclose(found.sort_index().to_numpy(), sites, atol=1e-12)
+
+
+def test_clusters_have_chemical_names():
+    known = chemistry(ETHANOL)
+    oxygen = ETHANOL.symbols.search("O")[0]
+    chain = _chain(known, oxygen)
+    places = [(a, (0, 0, 0)) for a in chain]
+    assert [kind_of(places[:n], known) for n in (1, 2, 3, 4)] == [
+        "atom",
+        "bond stretch",
+        "angle",
+        "torsion",
+    ]
+    assert kind_of([places[0], places[3]], known) == "nonbonded pair"
+    assert kind_of([places[0], places[1], places[3]], known) == "nonbonded"
+    assert set(KINDS) >= {"torsion", "hydrogen bond", "remainder"}
+
+
+def _chain(known, oxygen):
+    """H-O-C-C of ethanol."""
+    bonds = {(i, j) for i, j, _ in known.bonds}
+    hydrogen = next(j for i, j in bonds if i == oxygen and ETHANOL.symbols[j] == "H")
+    carbon = next(j for i, j in bonds if i == oxygen and ETHANOL.symbols[j] == "C")
+    other = next(j for i, j in bonds if i == carbon and ETHANOL.symbols[j] == "C")
+    return [hydrogen, oxygen, carbon, other]
+
+
+def test_hydrogen_bonds_and_fragments():
+    dimer = molecule("H2O") + molecule("H2O")
+    dimer.positions[:3] = [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]
+    dimer.positions[3:] = [[2.85, 0, 0], [3.2, 0.7, 0.6], [3.2, 0.3, -0.9]]
+    known = chemistry(dimer)
+    assert kind_of([(1, (0, 0, 0)), (3, (0, 0, 0))], known) == "hydrogen bond"
+    assert kind_of([(2, (0, 0, 0)), (4, (0, 0, 0))], known) == "between fragments"
+    assert kind_of([(0, (0, 0, 0)), (1, (0, 0, 0))], known) == "bond stretch"
+    assert len(set(known.fragments.tolist())) == 2
+
+
+def test_bad_questions():
+    with pytest.raises(im.InterpmdError, match="no atom 99"):
+        im.explain(POTENTIAL, ETHANOL, im.Force(99))
+    with pytest.raises(im.InterpmdError, match="known: mobius"):
+        im.explain(POTENTIAL, ETHANOL, method="astrology")
+    with pytest.raises(im.InterpmdError, match="no direction"):
+        im.explain(POTENTIAL, ETHANOL, im.Force(0, (0, 0, 0)))
+    with pytest.raises(im.InterpmdError, match="choose one of order"):
+        im.explain(POTENTIAL, ETHANOL).by("colour")
+    with pytest.raises(im.UnknownElementError, match="atom 0 is S"):
+        im.explain(POTENTIAL, molecule("SO2"))
+
+
+def test_methods_say_what_they_guarantee():
+    table = im.methods()
+    assert list(table.columns) == ["computes", "guarantees", "cost"]
+    assert table.notna().all().all()
+
+
+def test_the_budget_shows_the_numbers():
+    found = im.explain(POTENTIAL, ETHANOL, im.Force(3, 2))
+    ax = found.plot(most=4)
+    widths = [bar.get_width() for bar in ax.patches]
+    assert sum(widths[:-1]) == pytest.approx(widths[-1])
+    assert widths[-1] == pytest.approx(found.total)
