@@ -66,7 +66,7 @@ class Demo:
 def run_demo(
     out: str | Path = "interpmd-demo.html",
     potential: str | Path | Potential = "malonaldehyde",
-    temperature: float = 300.0,
+    temperature: float = 350.0,
     picoseconds: float = 4.0,
     seed: int = 0,
     order: int = 5,

@@ -13,7 +13,7 @@ from interpmd.views.report import Report
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    return run_demo(out=folder / "report.html", picoseconds=1.0, order=3, quiet=True)
+    return run_demo(out=folder / "report.html", picoseconds=3.0, order=3, quiet=True)
 
 
 @pytest.mark.timeout(200)
