@@ -228,7 +228,7 @@ def _report(
         + " Every force below is the exact sum of the interactions listed."
     )
     report.heading("The jump")
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(11, 4.4), layout="constrained")
     middle = len(window) // 2
     for ax, (name, place) in zip(
         axes, {"before": 0, "at the jump": middle, "after": len(window) - 1}.items(), strict=True
@@ -240,7 +240,7 @@ def _report(
         )[:3]
         draw_molecule(
             trajectory[window[place]],
-            [(found.members[n], found.by_name[n]) for n in strongest],
+            [(found.members[n], found.by_name[n], n) for n in strongest],
             (PROTON, found.force),
             f"{name}, {times[window[place]]:.0f} fs",
             ax,
@@ -249,7 +249,7 @@ def _report(
     report.text(
         "Black arrow: force on the proton H8. Bands: the three pairs and triplets that contribute "
         "most to it along the way from O4 to O0, in eV/Å; solid (+) pushes towards O0, dashed (-) "
-        "back to O4."
+        "back to O4. An arrow of 0.35 Å beside the atoms means 1 eV/Å."
     )
     figure, ax = plt.subplots(figsize=(9, 2.8), layout="constrained")
     ax.plot(times, transfer, color="#0072B2")

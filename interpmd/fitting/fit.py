@@ -397,7 +397,7 @@ class Problem:
         return digest.hexdigest()
 
 
-def grade_scales(potential: Potential, frames: Sequence[Atoms], most: int = 150) -> torch.Tensor:
+def grade_scales(potential: Potential, frames: Sequence[Atoms], most: int = 60) -> torch.Tensor:
     """Largest standard deviation of a force in the training frames, by element, in eV/A."""
     term = potential.terms["expansion"]
     largest = torch.full((len(term.elements),), 1e-12, dtype=torch.float64)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def draw_molecule(
     atoms: Atoms,
-    interactions: Sequence[tuple[tuple[int, ...], float]] = (),
+    interactions: Sequence[tuple[tuple[int, ...], float, str]] = (),
     force: tuple[int, np.ndarray] | None = None,
     title: str = "",
     ax: Axes | None = None,
@@ -28,9 +28,8 @@ def draw_molecule(
 
     Args:
         atoms: the molecule.
-        interactions: atoms of each interaction and its contribution; drawn as bands, solid where
-            it pushes along the force (+) and dashed where it pushes against it (-), with the
-            sign written on them.
+        interactions: atoms of each interaction, its contribution and its name; drawn as bands,
+            solid where it is positive and dashed where negative, and listed underneath.
         force: atom and force vector in eV/A, drawn as an arrow (1 eV/A is 0.35 A long).
         title: above the picture.
         ax: where to draw.
@@ -42,21 +41,22 @@ def draw_molecule(
     points = (atoms.positions - atoms.positions.mean(0)) @ axes.T
     for i, j in _bonds(atoms):
         ax.plot(*points[[i, j], :2].T, color="#888888", lw=5, solid_capstyle="round", zorder=1)
-    largest = max((abs(value) for _, value in interactions), default=1.0) or 1.0
-    for members, value in interactions:
+    largest = max((abs(value) for _, value, _ in interactions), default=1.0) or 1.0
+    for row, (members, value, name) in enumerate(interactions):
         (colour, _), dash = (ALONG, "-") if value >= 0 else (AGAINST, (0, (1.2, 0.8)))
         corners = points[list(members), :2]
         closed = np.vstack([corners, corners[:1]]) if len(members) > 2 else corners
         width = 2 + 5 * abs(value) / largest
         ax.plot(*closed.T, color=colour, ls=dash, lw=width, alpha=0.75, zorder=2)
         ax.text(
-            *corners.mean(0),
-            f"{value:+.2f}",
-            fontsize=8,
+            0.5,
+            -0.02 - 0.075 * row,
+            f"{'━' if value >= 0 else '╍'} {name} {value:+.2f}",
+            color=colour,
+            fontsize=9,
             ha="center",
-            va="center",
-            zorder=6,
-            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour, "lw": 0.8},
+            va="top",
+            transform=ax.transAxes,
         )
     for index in np.argsort(points[:, 2]):
         number = atoms.numbers[index]
@@ -80,12 +80,19 @@ def draw_molecule(
         )
     if force is not None:
         atom, vector = force
-        arrow = 0.35 * (axes @ vector)[:2]
+        arrow = (axes @ vector)[:2]
+        start = points[atom, :2] + 0.25 * arrow / (np.linalg.norm(arrow) or 1.0)
         ax.annotate(
             "",
-            points[atom, :2] + arrow,
-            points[atom, :2],
-            arrowprops={"arrowstyle": "-|>", "lw": 2.5, "color": "black", "shrinkA": 4},
+            start + 0.35 * arrow,
+            start,
+            arrowprops={
+                "arrowstyle": "-|>",
+                "lw": 2.5,
+                "color": "black",
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
             zorder=7,
         )
     margin = 0.7
