@@ -146,3 +146,11 @@ def test_sums_of_potentials():
     assert float(both.predict(atoms).energy) == pytest.approx(parts, rel=1e-12)
     with pytest.raises(ValueError, match="both potentials have"):
         both + both
+
+
+def test_terms_of_a_sum_keep_their_own_cutoffs():
+    atoms = bulk("Si", "diamond", a=5.431)  # second neighbours at 3.84 A
+    short, long = LennardJones(0.01, 2.2, 4.0, onset=3.95), Morse(0.1, 1.3, 2.4, 6.0)
+    parts = Potential([short, long]).term_energies(Potential([short]).batch(atoms))
+    for name, term in {"lennard_jones": short, "morse": long}.items():
+        assert float(parts[name].sum()) == pytest.approx(energy(term, atoms), rel=1e-12)
