@@ -401,10 +401,15 @@ def grade_scales(potential: Potential, frames: Sequence[Atoms], most: int = 60) 
     """Largest standard deviation of a force in the training frames, by element, in eV/A."""
     term = potential.terms["expansion"]
     largest = torch.full((len(term.elements),), 1e-12, dtype=torch.float64)
-    for atoms in frames[:: max(1, len(frames) // most)]:
-        batch = potential.batch(atoms)
-        spread = uncertainty(potential, batch).forces_std.norm(dim=1)
-        largest.scatter_reduce_(0, term.species[batch.numbers], spread, "amax")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors: more threads are slower
+    try:
+        for atoms in frames[:: max(1, len(frames) // most)]:
+            batch = potential.batch(atoms)
+            spread = uncertainty(potential, batch).forces_std.norm(dim=1)
+            largest.scatter_reduce_(0, term.species[batch.numbers], spread, "amax")
+    finally:
+        torch.set_num_threads(threads)
     return largest
 
 

@@ -30,10 +30,10 @@ RECIPES = {
     },
     "alanine_dipeptide": {
         "spec": {
-            "channels": (96, 96, 96, 32),
+            "channels": (64, 64, 64, 20),
             "lmax": 3,
             "basis": 8,
-            "weights": 9_000,
+            "weights": 6_000,
             "terms": {"repulsion": {}},
         },
         "energy_weight": 40.0,

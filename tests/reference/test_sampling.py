@@ -55,7 +55,7 @@ def test_sampling_is_deterministic_and_counts(how, atoms, options):
     first, again, other = (sample(atoms, how, n=4, seed=s, **options) for s in (1, 1, 2))
     assert len(first) == len(again) == len(other) == 4
     for a, b in zip(first, again, strict=True):
-        np.testing.assert_array_equal(a.positions, b.positions)
+        np.testing.assert_allclose(a.positions, b.positions, rtol=0, atol=1e-12)
         np.testing.assert_array_equal(a.numbers, b.numbers)
     assert any(
         len(a) != len(b) or not np.allclose(a.positions, b.positions)
