@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import torch
 from ase import Atoms
 
 from interpmd.attribution.kinds import KINDS, chemistry, describe
@@ -58,7 +60,7 @@ class Certificate:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """What each cluster of atoms contributes to a target.
 
@@ -213,7 +215,7 @@ class Explanation:
         split: Callable = lambda s: [tuple(sorted(p)) for p in combinations(s, 2)] or [s]  # noqa: E731
         return [split(s) for s in sites]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.target} by {self.method}: total {self.total} {self.unit}"
 
     def _repr_html_(self) -> str:
@@ -226,7 +228,9 @@ class Explanation:
 def view(potential, table: Decomposition, target: Energy | Force) -> Explanation:
     """The table of a structure, seen as contributions to a target."""
     atoms = table.structure
-    found = potential.predict(atoms)
+    # rows are made in float64, and so must be what they are compared with
+    single = potential.dtype != torch.float64
+    found = (copy.deepcopy(potential).double() if single else potential).predict(atoms)
     predicted = target.of_prediction(
         atoms, float(found.energy[0]), found.forces.double().cpu().numpy()
     )

@@ -9,7 +9,8 @@
 | out-of-plane | four atoms, one bonded to the other three |
 | ring or chain | more atoms (or rings of four) held together by bonds |
 | hydrogen bond | held together by bonds and at least one hydrogen bond |
-| between fragments | atoms of several molecules, not held together |
+| between fragments | atoms of several molecules (or images of one), not held together |
+| 1-3 pair | two atoms, not bonded, that share a bonded neighbour |
 | nonbonded pair, nonbonded | two, or more, atoms of one molecule, not held together |
 | remainder | what rows above the chosen order, or of no finite order, leave at a site |
 
@@ -21,14 +22,14 @@ degrees (Jeffrey, An Introduction to Hydrogen Bonding, 1997, table 2.1; moderate
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+from jaxtyping import Int
 
 if TYPE_CHECKING:
     from interpmd.decomposition import Decomposition
@@ -47,12 +48,14 @@ KINDS = (
     "ring or chain",
     "hydrogen bond",
     "between fragments",
+    "1-3 pair",
     "nonbonded pair",
     "nonbonded",
     "remainder",
 )
 
 _Place = tuple[int, tuple[int, int, int]]
+_Pair = tuple[int, int, tuple[int, int, int]]
 
 
 @dataclass(frozen=True)
@@ -62,21 +65,41 @@ class Chemistry:
     Attributes:
         bonds: ordered pairs (i, j, image of j relative to i).
         hydrogen_bonds: the same for H...A and A...H.
-        fragments: number of the molecule of each atom.
+        across: the same for atoms that share a bonded neighbour.
+        fragments: number of the molecule of each atom, shape (atoms,).
+        images: cell in which each atom lies when its molecule is put together, shape (atoms, 3).
+        endless: numbers of the molecules that are bonded to their own images (crystals).
     """
 
-    bonds: frozenset[tuple[int, int, tuple[int, int, int]]]
-    hydrogen_bonds: frozenset[tuple[int, int, tuple[int, int, int]]]
-    fragments: np.ndarray
+    bonds: frozenset[_Pair]
+    hydrogen_bonds: frozenset[_Pair]
+    across: frozenset[_Pair]
+    fragments: Int[np.ndarray, " atoms"]
+    images: Int[np.ndarray, "atoms 3"]
+    endless: frozenset[int]
+
+    def molecule(self, place: _Place) -> tuple[int, tuple[int, int, int]]:
+        """Which molecule an atom belongs to; images of a molecule are other molecules."""
+        atom, image = place
+        number = int(self.fragments[atom])
+        if number in self.endless:
+            return number, (0, 0, 0)
+        return number, tuple(int(s - m) for s, m in zip(image, self.images[atom], strict=True))
 
 
 def chemistry(atoms: Atoms) -> Chemistry:
     """Bonds, hydrogen bonds and molecules of a structure."""
     i, j, images = neighbor_list("ijS", atoms, BOND_FACTOR * covalent_radii[atoms.numbers])
     bonds = frozenset(_triple(*row) for row in zip(i, j, images, strict=True))
-    graph = coo_matrix((np.ones(len(i)), (i, j)), shape=(len(atoms), len(atoms)))
-    _, fragments = connected_components(graph, directed=False)
-    return Chemistry(bonds, frozenset(_hydrogen_bonds(atoms, bonds)), fragments)
+    bonded: list[list[_Place]] = [[] for _ in atoms]
+    for first, second, image in sorted(bonds):
+        bonded[first].append((second, image))
+    across = frozenset(
+        _triple(first, second, np.subtract(there, here))
+        for around in bonded
+        for (first, here), (second, there) in permutations(around, 2)
+    )
+    return Chemistry(bonds, frozenset(_hydrogen_bonds(atoms, bonds)), across, *_molecules(bonded))
 
 
 def describe(
@@ -120,8 +143,10 @@ def kind_of(places: list[_Place], known: Chemistry) -> str:
         return "ring or chain"
     if _connected(bonded | _links(places, known.hydrogen_bonds)):
         return "hydrogen bond"
-    if len({int(known.fragments[atom]) for atom, _ in places}) > 1:
+    if len({known.molecule(place) for place in places}) > 1:
         return "between fragments"
+    if size == 2 and _links(places, known.across)[0, 1]:
+        return "1-3 pair"
     return "nonbonded pair" if size == 2 else "nonbonded"
 
 
@@ -158,7 +183,32 @@ def _links(places: list[_Place], pairs: frozenset) -> np.ndarray:
 
 
 def _connected(links: np.ndarray) -> bool:
-    return connected_components(links, directed=False)[0] == 1
+    reached = np.arange(len(links)) == 0
+    for _ in range(len(links) - 1):
+        reached = reached | links[reached].any(0)
+    return bool(reached.all())
+
+
+def _molecules(bonded: list[list[_Place]]) -> tuple[np.ndarray, np.ndarray, frozenset[int]]:
+    """Molecule and image of each atom, and the molecules that go on for ever."""
+    fragments = np.full(len(bonded), -1)
+    images = np.zeros((len(bonded), 3), dtype=int)
+    endless = set()
+    for seed in range(len(bonded)):
+        if fragments[seed] >= 0:
+            continue
+        number = fragments.max() + 1
+        fragments[seed], waiting = number, [seed]
+        while waiting:
+            atom = waiting.pop()
+            for other, shift in bonded[atom]:
+                image = images[atom] + shift
+                if fragments[other] < 0:
+                    fragments[other], images[other] = number, image
+                    waiting.append(other)
+                elif (image != images[other]).any():
+                    endless.add(int(number))
+    return fragments, images, frozenset(endless)
 
 
 def _hydrogen_bonds(atoms: Atoms, bonds: frozenset) -> list:
@@ -178,7 +228,7 @@ def _hydrogen_bonds(atoms: Atoms, bonds: frozenset) -> list:
     return found
 
 
-def _triple(i, j, image) -> tuple[int, int, tuple[int, int, int]]:
+def _triple(i, j, image) -> _Pair:
     return int(i), int(j), tuple(int(s) for s in image)
 
 

@@ -57,6 +57,8 @@ class Force:
         Raises:
             TargetError: no such atom, or a direction of no length.
         """
+        if isinstance(self.atom, bool) or not isinstance(self.atom, int | np.integer):
+            raise TargetError(f"an atom is named by its index, a whole number, not {self.atom!r}")
         for index in (self.atom, self.along):
             if isinstance(index, int | np.integer) and not 0 <= index < len(atoms):
                 raise TargetError(

@@ -59,7 +59,7 @@ class Row(NamedTuple):
     remainder: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decomposition:
     """Energy and forces of a structure as a sum of rows, one per interaction and cluster.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ase.build import molecule
+import torch
+from ase.build import bulk, molecule
 
 import interpmd as im
 from interpmd.attribution.explain import METHODS
@@ -96,7 +97,40 @@ def test_hydrogen_bonds_and_fragments():
     assert len(set(known.fragments.tolist())) == 2
 
 
+def test_images_of_a_molecule_are_other_molecules():
+    water = molecule("H2O")
+    water.set_cell([4.0, 4.0, 4.0])
+    water.pbc = True
+    water.positions += [3.9, 0, 0]
+    water.wrap()  # the molecule lies across the boundary
+    known = chemistry(water)
+    home, hydrogens = (0, (0, 0, 0)), [(j, image) for i, j, image in known.bonds if i == 0]
+    (j, near), (k, also) = hydrogens
+    assert kind_of([home, (j, near)], known) == "bond stretch"
+    assert kind_of([(j, near), (k, also)], known) == "1-3 pair"
+    assert kind_of([home, (0, (0, 1, 0))], known) == "between fragments"
+    assert kind_of([(j, near), (k, (also[0], also[1] + 1, also[2]))], known) == "between fragments"
+    assert {i for i, *_ in known.across} == {1, 2}
+
+
+def test_a_crystal_is_one_molecule():
+    known = chemistry(bulk("Si"))
+    assert known.endless == {0}
+    assert kind_of([(0, (0, 0, 0)), (1, (2, 2, 2))], known) == "nonbonded pair"
+
+
+def test_single_precision_is_compared_in_double():
+    potential = Potential([ClusterExpansion.example()]).to(torch.float32)
+    found = im.explain(potential, ETHANOL, order=3)
+    assert found.residual < 1e-12
+    assert repr(found).startswith("energy by mobius: total")
+
+
 def test_bad_questions():
+    with pytest.raises(im.InterpmdError, match="whole number"):
+        im.explain(POTENTIAL, ETHANOL, im.Force(1.5))
+    with pytest.raises(im.InterpmdError, match=r"Energy\(\) or Force"):
+        im.explain(POTENTIAL, ETHANOL, "energy")
     with pytest.raises(im.InterpmdError, match="no atom 99"):
         im.explain(POTENTIAL, ETHANOL, im.Force(99))
     with pytest.raises(im.InterpmdError, match="known: mobius"):

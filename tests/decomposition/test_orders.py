@@ -1,0 +1,112 @@
+"""Terms without finite order, orders that cannot be reached, and questions that make no sense."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import molecule
+
+from interpmd.decomposition import decompose, whole
+from interpmd.potentials import EEQ, MW, ClusterExpansion, Potential
+from interpmd.potentials.base import GlobalTerm
+from interpmd.systems import Batch, sum_by_structure
+
+METHANOL = molecule("CH3OH")
+METHANOL.rattle(0.05, seed=1)
+CELL = Atoms("OH3", positions=np.diag([1.0, 1.1, 1.2, 0.9])[:, :3], cell=np.eye(3) * 4, pbc=True)
+
+
+class Breathing(GlobalTerm):
+    """A site energy that depends on all atoms and on the total charge."""
+
+    kind = "breathing"
+
+    @classmethod
+    def example(cls):
+        return cls()
+
+    def config(self):
+        return {}
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        count = torch.bincount(batch.structure, minlength=batch.n_structures)[:, None]
+        total = batch.positions.new_zeros(batch.n_structures, 3)
+        centre = total.index_add(0, batch.structure, batch.positions) / count
+        away = (batch.positions - centre[batch.structure]).pow(2).sum(1)
+        size = sum_by_structure(away, batch)[batch.structure]
+        return torch.sin(away) * size + batch.charges[batch.structure]
+
+
+@pytest.mark.parametrize("atoms", [METHANOL, CELL], ids=["molecule", "periodic"])
+@pytest.mark.parametrize("order", [1, 2, 4, None])
+def test_terms_of_all_atoms_add_up(atoms, order):
+    potential = Potential([Breathing()])
+    table, found = potential.decompose(atoms, order=order), potential.predict(atoms)
+    assert table.energy == pytest.approx(float(found.energy), abs=1e-10)
+    assert np.abs(table.forces - found.forces.numpy()).max() < 1e-10
+    rest = [row for row in table if row.remainder]
+    assert sorted(row.atoms[0] for row in rest) == list(range(len(atoms)))
+    assert all(np.abs(row.forces.sum(0)).max() < 1e-10 for row in table)
+    if atoms is CELL:
+        sites = [row.energy_eV for row in rest]
+        assert len(table) == len(rest)
+        assert np.allclose(sites, found.site_energies, atol=1e-12)
+
+
+def test_parts_are_neutral_and_the_whole_keeps_its_charge():
+    ion = molecule("H2O")
+    potential = Potential([EEQ()])
+    neutral = potential.decompose(ion, order=3).by("order").energy_eV
+    ion.info["charge"] = 1
+    charged = potential.decompose(ion, order=3).by("order").energy_eV
+    assert neutral[2] == pytest.approx(charged[2], abs=1e-12)
+    pairs = [Atoms(ion.numbers[p], ion.positions[p]) for p in ([0, 1], [0, 2], [1, 2])]
+    expected = sum(float(potential.predict(pair).energy) for pair in pairs)
+    assert charged[2] == pytest.approx(expected, abs=1e-10)
+    assert charged.sum() == pytest.approx(float(potential.predict(ion).energy), abs=1e-10)
+    assert abs(charged[3] - neutral[3]) > 1.0
+
+
+def test_too_many_parts_become_remainders(monkeypatch):
+    potential = Potential([Breathing()])
+    monkeypatch.setattr(whole, "MOST_CLUSTERS", 6 + 15)
+    table = potential.decompose(METHANOL, order=4)
+    assert {row.order for row in table} <= {0, 1, 2}
+    assert table.energy == pytest.approx(float(potential.predict(METHANOL).energy), abs=1e-10)
+
+
+def test_the_order_is_lowered_with_a_warning_where_subsets_are_too_many(monkeypatch):
+    module = sys.modules[decompose.__module__]
+    monkeypatch.setattr(module, "STAR_BUDGET", 6 * (1 + 5 + 10))
+    potential = Potential([ClusterExpansion.example()])
+    with pytest.warns(UserWarning, match="order 3, not"):
+        table = potential.decompose(METHANOL)
+    assert table.requested_order == 3
+    assert any(row.remainder for row in table)
+    assert table.energy == pytest.approx(float(potential.predict(METHANOL).energy), abs=1e-10)
+    monkeypatch.setattr(module, "STAR_LIMIT", 10)
+    with pytest.raises(ValueError, match="choose a lower order"):
+        potential.decompose(METHANOL, order=3)
+
+
+@pytest.mark.parametrize("order", [0, -1, 1.5, True])
+def test_orders_are_whole_numbers(order):
+    with pytest.raises(ValueError, match="1 or more"):
+        Potential([MW()]).decompose(Atoms("O"), order=order)
+
+
+def test_one_structure_at_a_time():
+    with pytest.raises(ValueError, match="one structure at a time"):
+        Potential([MW()]).decompose(Batch.from_ase([Atoms("O"), Atoms("O")]))
+
+
+def test_single_precision_is_decomposed_in_double():
+    potential = Potential([ClusterExpansion.example()]).to(torch.float32)
+    table = potential.decompose(METHANOL)
+    precise = Potential([ClusterExpansion.example()]).to(torch.float32).double()
+    assert table.energy == pytest.approx(float(precise.predict(METHANOL).energy), abs=1e-10)
+    assert potential.dtype == torch.float32
