@@ -16,7 +16,7 @@ _WHERE = {
     "Potential": "interpmd.potentials",
     "load": "interpmd.potentials.io:load_potential",
     "shipped": "interpmd.potentials.io",
-    "Spec": "interpmd.fitting.fit",
+    "Spec": "interpmd.fitting.spec",
     "fit": "interpmd.fitting.fit",
     "FitReport": "interpmd.fitting.report",
     "evaluate": "interpmd.fitting.report",

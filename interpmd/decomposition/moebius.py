@@ -145,15 +145,15 @@ def evaluate(
     vectors = env.vectors.detach().requires_grad_(True)
     env = replace(env, vectors=vectors)
     with torch.enable_grad():
-        energies = term(env)
+        if hasattr(term, "energies_and_samples"):
+            energies, samples = term.energies_and_samples(env)
+        else:
+            energies = term(env)
+            samples = energies.new_zeros(len(energies), 0)
     gradients = torch.zeros_like(vectors)
     if energies.requires_grad and len(vectors):
         (found,) = torch.autograd.grad(energies.sum(), vectors, allow_unused=True)
         gradients = gradients if found is None else found
-    samples = energies.new_zeros(len(energies), 0)
-    if hasattr(term, "site_energy_samples"):
-        with torch.no_grad():
-            samples = term.site_energy_samples(replace(env, vectors=vectors.detach()))
     return _array(energies), _array(gradients), _array(samples)
 
 

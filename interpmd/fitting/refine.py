@@ -19,7 +19,7 @@ from interpmd.fitting.normal import Targets
 from interpmd.systems import Batch, environments, neighbours
 
 if TYPE_CHECKING:
-    from interpmd.fitting.fit import Problem
+    from interpmd.fitting.problem import Problem
 
 #: Frames that the refinement works on, learning rate, and ridge strength while it lasts.
 MOST, RATE, RIDGE = 200, 2e-3, 1e-7

@@ -15,7 +15,12 @@ DATA = HERE.parents[1] / "data"
 #: What differs from the defaults of `interpmd.fit`.
 RECIPES = {
     "malonaldehyde": {
-        "spec": {"channels": (80, 80, 96, 32), "basis": 6, "terms": {"repulsion": {}}},
+        "spec": {
+            "channels": (64, 64, 48, 52),
+            "lmax": (0, 4, 4, 3),
+            "basis": 6,
+            "terms": {"repulsion": {}},
+        },
         "energy_weight": 20.0,
     },
     "water": {
@@ -30,10 +35,10 @@ RECIPES = {
     },
     "alanine_dipeptide": {
         "spec": {
-            "channels": (64, 64, 64, 20),
-            "lmax": 3,
-            "basis": 8,
-            "weights": 6_000,
+            "channels": (128, 128, 96, 48),
+            "lmax": (0, 4, 4, 3),
+            "basis": 6,
+            "weights": 12_000,
             "terms": {"repulsion": {}},
         },
         "energy_weight": 40.0,

@@ -4,7 +4,7 @@ For a site i with neighbours j (species s_j, distance r, direction u):
 
     C_i,s,n,lm = sum_{j of species s} h_n(r) Y_lm(u)             h: radial network (radial.py)
     A_i,k,lm   = sum_{s,n} W_l,k,(s,n) C_i,s,n,lm                k: channels
-    B_i,k,p    = invariants of degree 1..4 of A_i,k              angular.py
+    B_i,k,p    = invariants of degree 1..4 of A_i,k              invariants.py
     E_i        = sum_{k,p} w_{Z_i,k,p} B_i,k,p                   w: the read-out, in closed form
 
 A product of degree nu contains nu neighbours, so the body order is nu + 1 and finite. The same
@@ -25,14 +25,11 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from interpmd.potentials.base import BODY_NAMES, LocalTerm, register
-from interpmd.potentials.expansion.angular import (
-    couplings,
-    harmonics_of,
-    monomial_coefficients,
-)
+from interpmd.potentials.expansion.angular import harmonics_of, monomial_coefficients
+from interpmd.potentials.expansion.invariants import Invariants
 from interpmd.potentials.expansion.radial import RadialNetwork
 from interpmd.systems import Environments
 
@@ -60,7 +57,7 @@ class ClusterExpansion(LocalTerm):
     Args:
         elements: atomic numbers or symbols.
         cutoff: angstrom.
-        lmax: largest degree l of the spherical harmonics.
+        lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
         channels: number of channels for the body orders 2, 3, ... (so their number sets the
             body order).
         basis: number of Bessel functions.
@@ -78,7 +75,7 @@ class ClusterExpansion(LocalTerm):
         self,
         elements: Sequence[int | str],
         cutoff: float = 5.0,
-        lmax: int = 3,
+        lmax: int | Sequence[int] = 3,
         channels: Sequence[int] = (64, 64, 64, 64),
         basis: int = 8,
         functions: int = 32,
@@ -88,11 +85,15 @@ class ClusterExpansion(LocalTerm):
         super().__init__()
         if not 1 <= len(channels) <= MAX_DEGREE or min(channels) < 1:
             raise ValueError(f"channels are 1 to {MAX_DEGREE} positive numbers, not {channels}")
-        if cutoff <= 0 or lmax < 0 or not elements:
+        each = [lmax] * len(channels) if isinstance(lmax, int) else list(lmax)
+        if len(each) != len(channels):
+            raise ValueError(f"lmax is one number or as many as channels, not {lmax}")
+        if cutoff <= 0 or min(each) < 0 or not elements:
             raise ValueError("the cutoff must be positive, lmax 0 or more, and elements given")
         numbers = (atomic_numbers[e] if isinstance(e, str) else int(e) for e in elements)
         self.elements = tuple(sorted(set(numbers)))
-        self.cutoff, self.lmax, self.channels = float(cutoff), int(lmax), tuple(channels)
+        self.cutoff, self.channels = float(cutoff), tuple(channels)
+        self.lmax_by_order, self.lmax = tuple(each), max(each)
         self.functions, self.gain, self.seed = int(functions), float(gain), int(seed)
         self.body_order = len(channels) + 1
         self.radial = RadialNetwork(self.cutoff, basis, functions, gain, seed)
@@ -102,7 +103,7 @@ class ClusterExpansion(LocalTerm):
         generator = torch.Generator().manual_seed(seed + 1)
         inputs = len(self.elements) * functions
         mixing = torch.randn(
-            lmax + 1, inputs, max(channels), generator=generator, dtype=torch.float64
+            self.lmax + 1, inputs, max(channels), generator=generator, dtype=torch.float64
         )
         self.register_buffer("mixing", mixing * inputs**-0.5)
         self._prepare_couplings()
@@ -113,7 +114,8 @@ class ClusterExpansion(LocalTerm):
     @classmethod
     def example(cls) -> ClusterExpansion:
         """A small instance with a random read-out."""
-        term = cls(["H", "C", "O"], cutoff=4.0, lmax=2, channels=(3, 3, 2, 2), functions=4)
+        arguments = {"cutoff": 4.0, "lmax": (0, 2, 2, 1), "channels": (3, 3, 2, 2), "functions": 4}
+        term = cls(["H", "C", "O"], **arguments)
         generator = torch.Generator().manual_seed(0)
         term.readout.copy_(torch.randn(term.readout.shape, generator=generator) * 0.1)
         return term
@@ -122,7 +124,7 @@ class ClusterExpansion(LocalTerm):
         return {
             "elements": list(self.elements),
             "cutoff": self.cutoff,
-            "lmax": self.lmax,
+            "lmax": list(self.lmax_by_order),
             "channels": list(self.channels),
             "basis": self.radial.basis,
             "functions": self.functions,
@@ -145,44 +147,47 @@ class ClusterExpansion(LocalTerm):
         return np.concatenate([np.full(k * p, 2 + nu) for nu, (k, p) in enumerate(blocks)])
 
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
-        density = self.density(env)
-        weights = self.readout[self.species[env.centre_numbers]].split(self._sizes, dim=1)
-        vector = self._vector(density[:, : max(self.channels[1:], default=0)])
-        energy = (weights[0] * density[:, : self.channels[0], 0]).sum(1)
-        for nu, weight in enumerate(weights[1:], start=2):
-            left, right, share = self._terms(nu)
-            block = vector[:, : self.channels[nu - 1]]
-            weight = weight.unflatten(1, (self.channels[nu - 1], -1)) @ share
-            energy = energy + (block[..., left] * weight * block[..., right]).sum((1, 2))
+        density, species = self.density(env), self.species[env.centre_numbers]
+        weights = self.readout.split(self._sizes, dim=1)
+        energy = (weights[0][species] * density[0, :, : self.channels[0]]).sum(1)
+        for channels, weight, degree in zip(
+            self.channels[1:], weights[1:], self.degrees, strict=True
+        ):
+            weight = weight.unflatten(1, (channels, -1))
+            energy = energy + degree.contract(density[..., :channels], weight, species)
         return energy
 
-    def density(self, env: Environments) -> Float[Tensor, "sites channels components"]:
+    def density(self, env: Environments) -> Float[Tensor, "components sites channels"]:
         """A: the neighbour density of each site, projected on channels and harmonics."""
         radial, angular, pair = self._edges(env.vectors, env.neighbour_numbers)
         spread = radial.new_zeros(len(radial), len(self.elements), self.functions)
         spread = spread.scatter(
             1, pair[:, None, None].expand(-1, 1, self.functions), radial[:, None]
         )
-        coefficients = _outer_by_site(spread.flatten(1), angular, env)
-        return self._mix(coefficients)
+        return self._mix(_outer_by_site(spread.flatten(1), angular, env))
 
     def features(self, env: Environments) -> Float[Tensor, "sites features"]:
         """Invariants B of each site; the energy is linear in them."""
         density = self.density(env)
-        vector = self._vector(density[:, : max(self.channels[1:], default=0)])
-        values = [density[:, : self.channels[0], 0]]
-        for nu in range(2, self.body_order):
-            left, right, share = self._terms(nu)
-            block = vector[:, : self.channels[nu - 1]]
-            values.append(((block[..., left] * block[..., right]) @ share.T).flatten(1))
+        values = [density[0, :, : self.channels[0]]]
+        for channels, degree in zip(self.channels[1:], self.degrees, strict=True):
+            values.append(degree(density[..., :channels]).permute(1, 2, 0).flatten(1))
         return torch.cat(values, dim=1)
+
+    def energies_and_samples(
+        self, env: Environments
+    ) -> tuple[Float[Tensor, " sites"], Float[Tensor, "sites samples"]]:
+        """Site energies and their deviations under samples of the posterior, in eV."""
+        features, species = self.features(env), self.species[env.centre_numbers]
+        return (features * self.readout[species]).sum(1), self._sampled(features, species)
 
     def site_energy_samples(self, env: Environments) -> Float[Tensor, "sites samples"]:
         """Deviations of the site energies under samples of the posterior, in eV."""
-        features, species = self.features(env), self.species[env.centre_numbers]
-        return torch.stack(
-            [features @ self.samples[s].to(features) for s in range(len(self.elements))]
-        )[species, torch.arange(len(species), device=species.device)]
+        return self._sampled(self.features(env), self.species[env.centre_numbers])
+
+    def _sampled(self, features: Tensor, species: Tensor) -> Tensor:
+        sampled = [features @ self.samples[s].to(features) for s in range(len(self.elements))]
+        return torch.stack(sampled)[species, torch.arange(len(species), device=species.device)]
 
     def _edges(self, vectors: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         distances = vectors.pow(2).sum(1).sqrt()
@@ -191,44 +196,18 @@ class ClusterExpansion(LocalTerm):
 
     def _mix(self, coefficients: Tensor) -> Tensor:
         widths = [2 * l + 1 for l in range(self.lmax + 1)]
-        mixed = [
-            torch.einsum("sim,ik->skm", block, self.mixing[l])
-            for l, block in enumerate(coefficients.split(widths, dim=2))
-        ]
-        return torch.cat(mixed, dim=2)
-
-    def _vector(self, density: Tensor) -> Tensor:
-        """V = (A, T): the density and its coupled products."""
-        if self.body_order < 4:
-            return density
-        products = density[..., self.pairs[0]] * density[..., self.pairs[1]]
-        return torch.cat([density, products @ self.quadratic], dim=-1)
-
-    def _terms(self, nu: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Products V_left V_right of degree nu, and which invariant each belongs to."""
-        return tuple(getattr(self, f"{name}{nu}") for name in ("left", "right", "share"))
+        blocks = coefficients.transpose(0, 1).contiguous().split(widths)
+        mixed = [block.flatten(0, 1) @ self.mixing[l] for l, block in enumerate(blocks)]
+        return torch.cat(mixed).unflatten(0, (sum(widths), -1))
 
     def _prepare_couplings(self) -> None:
-        degrees = tuple(range(2, self.body_order))
-        self.n_invariants = [1]
-        self.labels: list[tuple[str, ...]] = [("0",)]
-        tensors: dict[str, Any] = {"monomials": monomial_coefficients(self.lmax)}
-        if degrees:
-            recipe = couplings(self.lmax, degrees)
-            tensors |= {"pairs": recipe.pairs, "quadratic": recipe.quadratic}
-            for nu in degrees:
-                mine = recipe.degree[recipe.owner] == nu
-                owner = recipe.owner[mine] - recipe.owner[mine].min()
-                share = np.zeros((owner.max() + 1, len(owner)))
-                share[owner, np.arange(len(owner))] = recipe.weight[mine]
-                tensors |= {f"left{nu}": recipe.left[mine], f"right{nu}": recipe.right[mine]}
-                tensors[f"share{nu}"] = share
-                self.n_invariants.append(len(share))
-                self.labels.append(
-                    tuple(s for s, d in zip(recipe.labels, recipe.degree, strict=True) if d == nu)
-                )
-        for name, values in tensors.items():
-            self.register_buffer(name, torch.as_tensor(values), persistent=False)
+        self.degrees = nn.ModuleList(
+            Invariants(lmax, nu) for nu, lmax in enumerate(self.lmax_by_order[1:], start=2)
+        )
+        self.n_invariants = [1, *(degree.count for degree in self.degrees)]
+        self.labels = [("0",), *(degree.labels for degree in self.degrees)]
+        monomials = torch.as_tensor(monomial_coefficients(self.lmax))
+        self.register_buffer("monomials", monomials, persistent=False)
         self._sizes = [k * p for k, p in zip(self.channels, self.n_invariants, strict=True)]
 
 
@@ -236,11 +215,11 @@ def _outer_by_site(
     radial: Float[Tensor, "edges inputs"],
     angular: Float[Tensor, "edges components"],
     env: Environments,
-) -> Float[Tensor, "sites inputs components"]:
-    """Sum over the edges of each site of the outer product radial x angular."""
+) -> Float[Tensor, "sites components inputs"]:
+    """Sum over the edges of each site of the outer product angular x radial."""
     if env.degree is not None and env.degree > 0:
         shape = (env.n_sites, env.degree)
-        return radial.unflatten(0, shape).mT @ angular.unflatten(0, shape)
-    products = (radial[:, :, None] * angular[:, None, :]).flatten(1)
+        return angular.unflatten(0, shape).mT @ radial.unflatten(0, shape)
+    products = (angular[:, :, None] * radial[:, None, :]).flatten(1)
     sums = products.new_zeros(env.n_sites, products.shape[1])
-    return sums.index_add(0, env.centre, products).unflatten(1, (radial.shape[1], -1))
+    return sums.index_add(0, env.centre, products).unflatten(1, (angular.shape[1], -1))

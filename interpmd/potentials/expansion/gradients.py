@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.func import jvp
+from torch.nn.functional import pad
 
 from interpmd.potentials.expansion.angular import harmonics_of
 from interpmd.potentials.expansion.expansion import ClusterExpansion, Features
@@ -33,10 +34,9 @@ def features_and_gradients(term: ClusterExpansion, env: Environments) -> Feature
     padded = slopes.new_zeros(env.n_sites, n_channels, components, width, 3)
     padded[site, :, :, slot] = slopes
     density = projected.new_zeros(env.n_sites, n_channels, components).index_add(0, site, projected)
-    vector, jacobian = _vector(term, density)
     values, gradients = [], []
     for nu, channels in enumerate(term.channels, start=1):
-        value, derivative = _invariants(term, vector[:, :channels], jacobian[:, :channels], nu)
+        value, derivative = _invariants(term, density[:, :channels], nu)
         values.append(value.flatten(1))
         # (sites, channels, 3 width, invariants): the last axis stays contiguous in the result
         block = padded[:, :channels].flatten(3).mT @ derivative.mT
@@ -86,36 +86,30 @@ def _edge_projections(
 
 
 def _invariants(
-    term: ClusterExpansion, vector: Tensor, jacobian: Tensor, nu: int
+    term: ClusterExpansion, density: Float[Tensor, "sites channels components"], nu: int
 ) -> tuple[
     Float[Tensor, "sites channels invariants"],
     Float[Tensor, "sites channels invariants components"],
 ]:
     """Invariants of degree nu of each channel, and their derivatives by its density."""
-    if nu == 1:
-        return vector[..., :1], jacobian[..., :1, :]
-    left, right, share = term._terms(nu)
-    products = vector[..., left] * vector[..., right]
-    if nu == 2:  # squares of A: the derivative is diagonal
-        return products @ share.T, 2 * share * vector[..., None, left]
-    derivative = vector[..., left, None] * jacobian[..., right, :]
-    derivative.addcmul_(vector[..., right, None], jacobian[..., left, :])
-    return products @ share.T, share @ derivative
-
-
-def _vector(term: ClusterExpansion, density: Tensor) -> tuple[Tensor, Tensor]:
-    """V = (A, T) and dV/dA, shapes (sites, channels, components of V[, components of A])."""
     components = density.shape[-1]
     eye = torch.eye(components, dtype=density.dtype, device=density.device)
-    identity = eye.expand(*density.shape[:2], -1, -1)
-    if term.body_order < 4:
-        return density, identity
-    first, second = term.pairs
-    hessian = density.new_zeros(components, components, term.quadratic.shape[1])
-    hessian[first, second] += term.quadratic
-    hessian[second, first] += term.quadratic
-    slopes = (density @ hessian.transpose(1, 2).flatten(1)).unflatten(-1, (-1, components))
-    return term._vector(density), torch.cat([identity, slopes], dim=-2)
+    if nu == 1:
+        return density[..., :1], eye[:1].expand(*density.shape[:2], -1, -1)
+    degree = term.degrees[nu - 2]
+    used = (degree.lmax + 1) ** 2
+    density, eye = density[..., :used], eye[:used, :used]
+    left, right, share = degree.left, degree.right, degree.share
+    vector = degree.vector(density.permute(2, 0, 1)).permute(1, 2, 0)
+    products = vector[..., left] * vector[..., right]
+    if nu == 2:  # squares of A: the derivative is diagonal
+        derivative = 2 * share * vector[..., None, left]
+        return products @ share.T, pad(derivative, (0, components - used))
+    slopes = (density @ degree.hessian().flatten(0, 1).T).unflatten(-1, (-1, used))
+    jacobian = torch.cat([eye.expand(*density.shape[:2], -1, -1), slopes], dim=-2)
+    derivative = vector[..., left, None] * jacobian[..., right, :]
+    derivative.addcmul_(vector[..., right, None], jacobian[..., left, :])
+    return products @ share.T, pad(share @ derivative, (0, components - used))
 
 
 def _tangent(unit: Tensor, distances: Tensor, axis: int) -> Tensor:

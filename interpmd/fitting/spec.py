@@ -1,0 +1,59 @@
+"""What kind of potential to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from interpmd.potentials.expansion import ClusterExpansion
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What kind of potential to fit, and with which prior.
+
+    Attributes:
+        cutoff: angstrom.
+        lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
+        channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
+            `weights` weights.
+        weights: most weights of the read-out, over all elements.
+        basis: number of Bessel functions of the radial network, the smoothness prior: few of
+            them vary slowly. If None, one of `BASES` is chosen by the validation error of small
+            trial fits.
+        functions, gain: of the radial network.
+        terms: physics terms beside the expansion, by kind, with their arguments.
+        parsimony: factor on the ridge per body order above two: among fits of equal quality,
+            that of lower body order.
+        samples: of the posterior that are kept.
+    """
+
+    cutoff: float = 5.0
+    lmax: int | tuple[int, ...] = 4
+    channels: tuple[int, ...] = (128, 128, 128, 48)
+    weights: int = 15_000
+    basis: int | None = None
+    functions: int = 32
+    gain: float = 1.0
+    terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parsimony: float = 3.0
+    samples: int = 32
+
+    def expansion(self, elements: Iterable[int], seed: int) -> ClusterExpansion:
+        """The expansion for some elements, its channels scaled to the number of weights."""
+        arguments = {
+            "elements": sorted(elements),
+            "cutoff": self.cutoff,
+            "lmax": self.lmax,
+            "basis": self.basis,
+            "functions": self.functions,
+            "gain": self.gain,
+            "seed": seed,
+        }
+        term = ClusterExpansion(channels=self.channels, **arguments)
+        count = len(term.elements) * term.n_features
+        if count <= self.weights:
+            return term
+        channels = [max(1, int(k * self.weights / count)) for k in self.channels]
+        return ClusterExpansion(channels=channels, **arguments)
