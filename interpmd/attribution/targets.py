@@ -1,14 +1,25 @@
-"""What can be explained: the energy, the force on an atom."""
+"""What can be explained: the energy, forces, torques.
+
+Every target is a linear functional of the energy and the forces,
+
+    target = a E + sum over atoms of b_atom . F_atom,
+
+with coefficients that the whole structure fixes. So whatever splits E and F exactly splits every
+target exactly, and a target of a part of the structure is well defined: absent atoms feel nothing.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
+from interpmd.attribution.kinds import chemistry
 from interpmd.errors import InterpmdError
 
 if TYPE_CHECKING:
@@ -20,36 +31,86 @@ class TargetError(InterpmdError, ValueError):
 
 
 @dataclass(frozen=True)
-class Energy:
+class Functional:
+    """Coefficients of a target, one set for each of its components.
+
+    Attributes:
+        energy: shape (components,).
+        forces: shape (components, atoms, 3).
+        vector: whether the target is a vector, else a number with one component.
+    """
+
+    energy: Float[np.ndarray, " components"]
+    forces: Float[np.ndarray, "components atoms 3"]
+    vector: bool = False
+
+    def of(
+        self, energies: Float[np.ndarray, " structures"], forces: np.ndarray
+    ) -> Float[np.ndarray, "structures components"]:
+        """The target of energies and forces, shapes (structures,) and (structures, atoms, 3)."""
+        return np.outer(energies, self.energy) + np.einsum("snx,cnx->sc", forces, self.forces)
+
+    def of_rows(self, table: Decomposition) -> Float[np.ndarray, "rows components"]:
+        """What each row of a table adds."""
+        values = np.outer(table.energies, self.energy)
+        owner, atoms = table.owner, table.member_atoms
+        for component, weights in enumerate(self.forces):
+            if weights.any():
+                product = (table.member_forces * weights[atoms]).sum(1)
+                values[:, component] += np.bincount(owner, product, len(table))
+        return values
+
+    def shaped(self, values: Float[np.ndarray, "... components"]) -> np.ndarray:
+        """Values as a user expects them: the last axis only where the target is a vector."""
+        return values if self.vector else values[..., 0]
+
+
+class Target(ABC):
+    """What is explained; `unit` is eV or eV/A."""
+
+    unit: ClassVar[str]
+
+    @abstractmethod
+    def functional(self, atoms: Atoms) -> Functional:
+        """Coefficients for a structure.
+
+        Raises:
+            TargetError: the target does not exist in it.
+        """
+
+
+@dataclass(frozen=True)
+class Energy(Target):
     """The total energy in eV."""
 
     unit = "eV"
 
-    def of_rows(self, table: Decomposition) -> Float[np.ndarray, " rows"]:
-        """What each row adds."""
-        return table.energies
-
-    def of_prediction(self, atoms: Atoms, energy: float, forces: np.ndarray) -> np.ndarray:
-        """The value that the rows should sum to."""
-        return np.asarray(energy)
+    def functional(self, atoms: Atoms) -> Functional:
+        return Functional(np.ones(1), np.zeros((1, len(atoms), 3)))
 
     def __str__(self) -> str:
         return "energy"
 
 
 @dataclass(frozen=True)
-class Force:
-    """The force on an atom in eV/A.
+class Force(Target):
+    """The force on an atom, or the net force on several, in eV/A.
 
     Args:
-        atom: index of the atom.
+        atom: index of the atom, or the indices of a fragment's atoms.
         along: None for the whole vector; a vector, or the index of another atom, for the
-            component in that direction (positive towards it).
+            component in that direction (positive towards it; of a fragment, seen from the mean
+            of its positions).
     """
 
-    atom: int
-    along: int | tuple[float, float, float] | None = None
+    atom: int | Sequence[int]
+    along: int | Sequence[float] | None = None
     unit = "eV/A"
+
+    @property
+    def indices(self) -> list[int]:
+        """The atoms on which the force acts."""
+        return list(self.atom) if isinstance(self.atom, Sequence | np.ndarray) else [self.atom]
 
     def direction(self, atoms: Atoms) -> Float[np.ndarray, 3] | None:
         """Unit vector of `along`, or None.
@@ -57,17 +118,15 @@ class Force:
         Raises:
             TargetError: no such atom, or a direction of no length.
         """
-        if isinstance(self.atom, bool) or not isinstance(self.atom, int | np.integer):
-            raise TargetError(f"an atom is named by its index, a whole number, not {self.atom!r}")
-        for index in (self.atom, self.along):
-            if isinstance(index, int | np.integer) and not 0 <= index < len(atoms):
-                raise TargetError(
-                    f"there is no atom {index}: {atoms.symbols} has atoms 0 to {len(atoms) - 1}"
-                )
+        mine = _checked(self.indices, atoms)
         if self.along is None:
             return None
         if isinstance(self.along, int | np.integer):
-            vector = atoms.get_distance(self.atom, int(self.along), mic=True, vector=True)
+            (other,) = _checked([self.along], atoms)
+            if len(mine) == 1:
+                vector = atoms.get_distance(mine[0], other, mic=True, vector=True)
+            else:
+                vector = atoms.positions[other] - atoms.positions[mine].mean(0)
         else:
             vector = np.asarray(self.along, dtype=float)
         length = np.linalg.norm(vector)
@@ -75,17 +134,80 @@ class Force:
             raise TargetError(f"along={self.along!r} is no direction")
         return vector / length
 
-    def of_rows(self, table: Decomposition) -> np.ndarray:
-        """What each row adds, shape (rows, 3) or (rows,)."""
-        direction = self.direction(table.structure)
-        forces = table.on_atom(self.atom)
-        return forces if direction is None else forces @ direction
-
-    def of_prediction(self, atoms: Atoms, energy: float, forces: np.ndarray) -> np.ndarray:
-        """The value that the rows should sum to."""
+    def functional(self, atoms: Atoms) -> Functional:
         direction = self.direction(atoms)
-        return forces[self.atom] if direction is None else forces[self.atom] @ direction
+        axes = np.eye(3) if direction is None else direction[None]
+        forces = np.zeros((len(axes), len(atoms), 3))
+        forces[:, self.indices] = axes[:, None]
+        return Functional(np.zeros(len(axes)), forces, vector=direction is None)
 
     def __str__(self) -> str:
         along = "" if self.along is None else f" along {self.along}"
-        return f"force on atom {self.atom}{along}"
+        mine = self.indices
+        where = f"atom {mine[0]}" if len(mine) == 1 else f"atoms {', '.join(map(str, mine))}"
+        return f"force on {where}{along}"
+
+
+@dataclass(frozen=True)
+class Torque(Target):
+    """The torque about the middle bond of a dihedral angle, -dE/dphi in eV (per radian).
+
+    The side of the last atom turns as a rigid body about the axis from the second to the third
+    atom, everything else stands still: torque = sum over that side of (axis x (r - r_3)) . F.
+
+    Args:
+        dihedral: four atoms in a row.
+        rotates: atoms that turn; all that hang on the third atom if the middle bond is cut, if
+            None.
+    """
+
+    dihedral: Sequence[int]
+    rotates: Sequence[int] | None = None
+    unit = "eV"
+
+    def functional(self, atoms: Atoms) -> Functional:
+        if len(self.dihedral) != 4 or len(set(self.dihedral)) != 4:
+            raise TargetError(f"a dihedral has four different atoms, not {self.dihedral!r}")
+        _, second, third, last = _checked(self.dihedral, atoms)
+        turning = self._side(atoms, second, third, last)
+        axis = atoms.get_distance(second, third, mic=True, vector=True)
+        axis /= np.linalg.norm(axis)
+        arms = np.array([atoms.get_distance(third, a, mic=True, vector=True) for a in turning])
+        forces = np.zeros((1, len(atoms), 3))
+        forces[0, turning] = np.cross(axis, arms)
+        return Functional(np.zeros(1), forces)
+
+    def _side(self, atoms: Atoms, second: int, third: int, last: int) -> list[int]:
+        if self.rotates is not None:
+            return _checked(self.rotates, atoms)
+        bonds = {(i, j) for i, j, _ in chemistry(atoms).bonds}
+        reached, waiting = {third}, [third]
+        while waiting:
+            atom = waiting.pop()
+            for i, j in bonds:
+                if i == atom and j not in reached and {i, j} != {second, third}:
+                    reached.add(j)
+                    waiting.append(j)
+        if second in reached:
+            raise TargetError(
+                f"atoms {second} and {third} are in a ring, so that no side can turn; name the "
+                "atoms that shall turn with rotates=[...]"
+            )
+        return sorted(reached | {last})
+
+    def __str__(self) -> str:
+        return f"torque about dihedral {'-'.join(map(str, self.dihedral))}"
+
+
+def _checked(indices: Sequence[int], atoms: Atoms) -> list[int]:
+    """The indices as whole numbers; raises TargetError for what is none of the structure's."""
+    if not len(indices):
+        raise TargetError("a force acts on one atom at least, and none is given")
+    for index in indices:
+        if isinstance(index, bool) or not isinstance(index, int | np.integer):
+            raise TargetError(f"an atom is named by its index, a whole number, not {index!r}")
+        if not 0 <= index < len(atoms):
+            raise TargetError(
+                f"there is no atom {index}: {atoms.symbols} has atoms 0 to {len(atoms) - 1}"
+            )
+    return [int(i) for i in indices]

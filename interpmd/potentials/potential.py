@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from interpmd.potentials.calculator import InterpmdCalculator
 
 
+#: Sites that local terms are evaluated on together.
+SITES_AT_ONCE = 128
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What a potential says about a batch.
@@ -207,14 +211,57 @@ class Potential(nn.Module):
             stress: whether to compute the stress (needs a cell in three periodic directions).
         """
         batch = self.batch(structures)
-        positions = batch.positions.detach().requires_grad_(True)
-        moved, inputs = batch.with_positions(positions), [positions]
         if pairs is None and self.local_terms:
             pairs = self.neighbours(batch)
+        sites, forces, virial = self._from_structures(batch, stress)
+        if self.local_terms:
+            local, slopes, vectors = self._from_environments(batch, pairs)
+            sites = sites + local
+            forces = forces.index_add(0, pairs.centre, slopes)
+            forces = forces.index_add(0, pairs.neighbour, -slopes)
+            if stress:
+                of_edges = vectors[:, :, None] * slopes[:, None, :]
+                virial = virial.index_add(0, batch.structure[pairs.centre], of_edges)
+        volumes = torch.linalg.det(batch.cells).abs()[:, None, None]
+        return Prediction(
+            energy=sum_by_structure(sites, batch),
+            forces=forces,
+            site_energies=sites,
+            stress=(virial + virial.mT) / (2 * volumes) if stress else None,
+        )
+
+    def _from_environments(self, batch: Batch, pairs: Neighbours) -> tuple[Tensor, Tensor, Tensor]:
+        """Site energies of the local terms, their slopes by edge vector, and the edge vectors.
+
+        Sites do not see each other, so that few at a time, whose products stay in the processor's
+        caches, give the same at a cost that grows linearly.
+        """
+        whole = environments(batch.with_positions(batch.positions.detach()), pairs)
+        energies, slopes = [], []
+        for env in _parts(whole):
+            vectors = env.vectors.requires_grad_(True)
+            with torch.enable_grad():
+                sites = torch.stack(
+                    [
+                        term(within(replace(env, vectors=vectors), term.cutoff, self.cutoff))
+                        for term in self.local_terms.values()
+                    ]
+                ).sum(0)
+            slopes += _gradients(sites, [vectors])
+            energies.append(sites.detach())
+        return torch.cat(energies), torch.cat(slopes), whole.vectors.detach()
+
+    def _from_structures(self, batch: Batch, stress: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Site energies, forces and virials of the terms that depend on whole structures."""
+        sites = batch.positions.new_zeros(batch.n_atoms)
+        strain = torch.zeros_like(batch.cells)
+        if not self.global_terms:
+            return sites, torch.zeros_like(batch.positions), strain
+        positions = batch.positions.detach().requires_grad_(True)
+        moved, inputs = batch.with_positions(positions), [positions]
         if stress:
             eye = torch.eye(3, dtype=batch.positions.dtype, device=batch.positions.device)
-            strain = torch.zeros_like(batch.cells).requires_grad_(True)
-            deform = eye + (strain + strain.mT) / 2
+            deform = eye + strain.requires_grad_(True)
             moved = replace(
                 batch,
                 positions=torch.einsum("ax,axy->ay", positions, deform[batch.structure]),
@@ -222,16 +269,9 @@ class Potential(nn.Module):
             )
             inputs.append(strain)
         with torch.enable_grad():
-            sites = self.site_energies(moved, pairs)
+            sites = torch.stack([term(moved) for term in self.global_terms.values()]).sum(0)
             gradients = _gradients(sites, inputs)
-        energy = sum_by_structure(sites.detach(), batch)
-        volumes = torch.linalg.det(batch.cells).abs()[:, None, None]
-        return Prediction(
-            energy=energy,
-            forces=-gradients[0],
-            site_energies=sites.detach(),
-            stress=gradients[1] / volumes if stress else None,
-        )
+        return sites.detach(), -gradients[0], gradients[1] if stress else strain
 
     def save(self, folder: str | Path) -> None:
         """Write to a folder as safetensors and JSON; see `interpmd.potentials.io`."""
@@ -263,6 +303,25 @@ def within(env: Environments, cutoff: float, present: float) -> Environments:
         centre=env.centre[keep],
         neighbour_numbers=env.neighbour_numbers[keep],
     )
+
+
+def _parts(env: Environments) -> Iterable[Environments]:
+    """The sites in groups of at most `SITES_AT_ONCE`."""
+    if env.n_sites <= SITES_AT_ONCE:
+        yield env
+        return
+    counts = torch.bincount(env.centre, minlength=env.n_sites)
+    last = torch.cumsum(counts, 0).tolist()
+    for start in range(0, env.n_sites, SITES_AT_ONCE):
+        stop = min(start + SITES_AT_ONCE, env.n_sites)
+        edges = slice(last[start - 1] if start else 0, last[stop - 1])
+        yield replace(
+            env,
+            vectors=env.vectors[edges].clone(),
+            centre=env.centre[edges] - start,
+            centre_numbers=env.centre_numbers[start:stop],
+            neighbour_numbers=env.neighbour_numbers[edges],
+        )
 
 
 def _gradients(sites: Tensor, inputs: list[Tensor]) -> list[Tensor]:

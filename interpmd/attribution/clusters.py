@@ -1,0 +1,136 @@
+"""Which atoms each value of an explanation belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from interpmd.decomposition import Decomposition
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Clusters of atoms, stored flat: members of cluster c stand at first[c] : first[c + 1].
+
+    Attributes:
+        terms: names of the interactions, or of what else the values are.
+        term: index into `terms` of each cluster, shape (clusters,).
+        order: number of atoms (or fragments); 0 for a remainder, shape (clusters,).
+        first: where the members of each start, and the end, shape (clusters + 1,).
+        member_atoms: atom of every member, shape (members,); of a remainder first its site.
+        member_shifts: periodic image of every member in cell vectors, shape (members, 3).
+    """
+
+    terms: tuple[str, ...]
+    term: Int[np.ndarray, " clusters"]
+    order: Int[np.ndarray, " clusters"]
+    first: Int[np.ndarray, " clusters_and_end"]
+    member_atoms: Int[np.ndarray, " members"]
+    member_shifts: Int[np.ndarray, "members 3"]
+
+    @classmethod
+    def of_table(cls, table: Decomposition) -> Clusters:
+        """Those of the rows of a table."""
+        return cls(
+            table.terms,
+            table.term,
+            table.order,
+            table.first,
+            table.member_atoms,
+            table.member_shifts,
+        )
+
+    @classmethod
+    def of_tuples(
+        cls,
+        members: Iterable[Sequence[int]],
+        term: str,
+        orders: Sequence[int] | None = None,
+        shifts: Sequence[Sequence[Sequence[int]]] | None = None,
+    ) -> Clusters:
+        """Clusters named by tuples of atoms, all of one term."""
+        members = [tuple(m) for m in members]
+        sizes = [len(m) for m in members]
+        flat = np.array([a for m in members for a in m], dtype=np.int64)
+        images = np.zeros((len(flat), 3), dtype=np.int64)
+        if shifts is not None and len(flat):
+            images = np.array([s for m in shifts for s in m], dtype=np.int64).reshape(-1, 3)
+        return cls(
+            (term,),
+            np.zeros(len(members), dtype=np.int64),
+            np.array(sizes if orders is None else orders, dtype=np.int64),
+            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            flat,
+            images,
+        )
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def sizes(self) -> Int[np.ndarray, " clusters"]:
+        """Number of members of each cluster."""
+        return np.diff(self.first)
+
+    @property
+    def owner(self) -> Int[np.ndarray, " members"]:
+        """Cluster of every member."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    @property
+    def remainder(self) -> Bool[np.ndarray, " clusters"]:
+        """Which clusters are remainders."""
+        return self.order == 0
+
+    def tuples(self) -> list[tuple[int, ...]]:
+        """Atoms of each cluster; of a remainder only its site."""
+        atoms, first = self.member_atoms.tolist(), self.first.tolist()
+        rest = self.remainder.tolist()
+        return [
+            tuple(atoms[a : a + 1] if alone else atoms[a:b])
+            for a, b, alone in zip(first[:-1], first[1:], rest, strict=True)
+        ]
+
+    def keys(self) -> list[tuple]:
+        """What tells clusters apart: term, order, members and their images."""
+        atoms, shifts = self.member_atoms.tolist(), self.member_shifts.tolist()
+        return [
+            (
+                self.terms[t],
+                int(o),
+                tuple(atoms[a:b]),
+                tuple(tuple(s) for s in shifts[a:b]),
+            )
+            for t, o, a, b in zip(
+                self.term, self.order, self.first[:-1], self.first[1:], strict=True
+            )
+        ]
+
+    @classmethod
+    def of_keys(cls, keys: Sequence[tuple]) -> Clusters:
+        """The inverse of `keys`."""
+        terms = tuple(dict.fromkeys(key[0] for key in keys))
+        made = cls.of_tuples(
+            [k[2] for k in keys], "", [k[1] for k in keys], [k[3] for k in keys]
+        )
+        place = {name: index for index, name in enumerate(terms)}
+        term = np.array([place[k[0]] for k in keys], dtype=np.int64)
+        return cls(terms, term, made.order, made.first, made.member_atoms, made.member_shifts)
+
+    def take(self, chosen: np.ndarray) -> Clusters:
+        """Some of the clusters, by index or mask."""
+        chosen = np.arange(len(self))[chosen]
+        sizes = self.sizes[chosen]
+        start = np.repeat(self.first[chosen] - np.cumsum(sizes) + sizes, sizes)
+        members = start + np.arange(sizes.sum())
+        return Clusters(
+            self.terms,
+            self.term[chosen],
+            self.order[chosen],
+            np.concatenate([[0], np.cumsum(sizes)]),
+            self.member_atoms[members],
+            self.member_shifts[members],
+        )

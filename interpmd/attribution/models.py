@@ -1,0 +1,128 @@
+"""What can be explained: potentials, any ASE calculator, any torch function."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from torch import Tensor
+
+from interpmd.errors import InterpmdError
+from interpmd.potentials.potential import Potential
+
+#: Atoms that a potential evaluates together.
+ATOMS_AT_ONCE = 1024
+
+
+class ModelError(InterpmdError, TypeError):
+    """Something that gives no energies and forces."""
+
+
+class Model(ABC):
+    """Energies and forces of structures; the common face of everything that is explained.
+
+    Attributes:
+        name: for people.
+        potential: the interpmd potential in float64, which knows its exact table; else None.
+        provenance: where the numbers come from.
+    """
+
+    name: str
+    potential: Potential | None = None
+    provenance: dict[str, Any]
+
+    @abstractmethod
+    def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Energies in eV, shape (frames,), and forces in eV/A of each frame."""
+
+
+class PotentialModel(Model):
+    """An interpmd potential, in float64: alternating sums lose digits."""
+
+    def __init__(self, potential: Potential) -> None:
+        single = potential.dtype != torch.float64
+        self.potential = copy.deepcopy(potential).double() if single else potential
+        self.name = potential.card.level or ", ".join(potential.terms)
+        self.provenance = {"level": potential.card.level, **potential.card.provenance}
+
+    def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
+        energies, forces, part = [], [], []
+        for index, atoms in enumerate(frames):
+            part.append(atoms)
+            if index == len(frames) - 1 or sum(map(len, part)) >= ATOMS_AT_ONCE:
+                found = self.potential.predict(part)
+                energies.append(found.energy.cpu().numpy())
+                forces += np.split(found.forces.cpu().numpy(), np.cumsum([len(a) for a in part]))[
+                    :-1
+                ]
+                part = []
+        return np.concatenate(energies) if energies else np.zeros(0), forces
+
+
+class CalculatorModel(Model):
+    """Any ASE calculator: a quantum code, a force field, another network."""
+
+    def __init__(self, calculator: Calculator) -> None:
+        self.calculator = calculator
+        self.name = getattr(calculator, "name", None) or type(calculator).__name__
+        self.provenance = {"calculator": self.name, **getattr(calculator, "parameters", {})}
+
+    def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
+        energies, forces = [], []
+        for atoms in frames:
+            alone = atoms.copy()
+            alone.calc = self.calculator
+            forces.append(np.array(alone.get_forces()))
+            energies.append(float(alone.get_potential_energy()))
+        return np.array(energies), forces
+
+
+class TorchModel(Model):
+    """A torch function of atomic numbers and positions.
+
+    Args:
+        function: takes numbers, shape (atoms,), and positions in angstrom, shape (atoms, 3), and
+            returns the energy in eV, differentiable in the positions.
+        name: for people.
+    """
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], name: str = "torch") -> None:
+        self.function, self.name = function, name
+        self.provenance = {"model": name}
+
+    def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
+        energies, forces = [], []
+        for atoms in frames:
+            positions = torch.tensor(atoms.positions, requires_grad=True)
+            energy = self.function(torch.as_tensor(atoms.numbers), positions).sum()
+            gradient = torch.zeros_like(positions)
+            if energy.requires_grad:
+                (found,) = torch.autograd.grad(energy, positions, allow_unused=True)
+                gradient = gradient if found is None else found
+            energies.append(float(energy))
+            forces.append(-gradient.double().numpy())
+        return np.array(energies), forces
+
+
+def as_model(thing: Any) -> Model:
+    """A `Model` for a potential, an ASE calculator, or a torch function (see `TorchModel`).
+
+    Raises:
+        ModelError: none of these.
+    """
+    if isinstance(thing, Model):
+        return thing
+    if isinstance(thing, Potential):
+        return PotentialModel(thing)
+    if hasattr(thing, "get_potential_energy") and hasattr(thing, "get_forces"):
+        return CalculatorModel(thing)
+    raise ModelError(
+        f"cannot explain {type(thing).__name__}: pass a Potential, an ASE calculator, or "
+        "TorchModel(function) for a torch function of numbers and positions"
+    )

@@ -1,0 +1,112 @@
+"""The methods of explanation and what each guarantees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from ase import Atoms
+
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.fragments import Fragments
+from interpmd.attribution.models import Model
+from interpmd.attribution.targets import Target
+from interpmd.errors import InterpmdError
+
+#: What a method may guarantee; `certificate` checks those that it claims.
+AXIOMS = {
+    "complete": "the values sum to the target",
+    "null player": "who changes nothing gets nothing",
+    "symmetric": "players that are interchangeable get the same",
+    "linear": "explanations of summed potentials are summed explanations",
+    "momentum": "every value is a force that conserves momentum and angular momentum",
+}
+
+
+class MethodError(InterpmdError, ValueError):
+    """An unknown method or context, or one that does not suit the question."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question, as a method gets it.
+
+    Attributes:
+        model: what is explained.
+        atoms, target: the structure, and what about it.
+        order: largest number of players that get a value together.
+        context: "vacuum" or "in_situ".
+        fragments: the players; single atoms if None.
+        options: of the method.
+    """
+
+    model: Model
+    atoms: Atoms
+    target: Target
+    order: int | None
+    context: str = "vacuum"
+    fragments: Fragments | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to explain, and what that guarantees.
+
+    Attributes:
+        run: from the request to the explanation.
+        computes: in words.
+        guarantees: those of `AXIOMS` that hold to rounding, always.
+        cost: in words.
+        exact: whether the values are those of the definition, not estimates.
+        models: "any", or "potential" where the terms of an interpmd potential are needed.
+        contexts: that it knows.
+        vectors: whether it explains vectors, or numbers only.
+        needs: package of an extra, if any.
+    """
+
+    run: Callable[[Request], Explanation]
+    computes: str
+    guarantees: tuple[str, ...]
+    cost: str
+    exact: bool = True
+    models: str = "any"
+    contexts: tuple[str, ...] = ("vacuum",)
+    vectors: bool = True
+    needs: str | None = None
+
+
+#: All methods by name; `@method(...)` adds to it.
+METHODS: dict[str, Method] = {}
+
+
+def method(name: str, **about: Any) -> Callable:
+    """Decorator: register a function from a `Request` to an `Explanation`."""
+    unknown = set(about["guarantees"]) - set(AXIOMS)
+    if unknown or name in METHODS:
+        raise ValueError(f"{name}: registered twice, or unknown guarantees {unknown}")
+
+    def add(run: Callable[[Request], Explanation]) -> Callable[[Request], Explanation]:
+        METHODS[name] = Method(run, **about)
+        return run
+
+    return add
+
+
+def methods() -> pd.DataFrame:
+    """All methods: what each computes, what it guarantees, what it costs."""
+    rows = {
+        name: {
+            "computes": m.computes,
+            "guarantees": ", ".join(m.guarantees) or "none",
+            "exact": m.exact,
+            "models": m.models,
+            "contexts": ", ".join(m.contexts),
+            "cost": m.cost,
+            "needs": m.needs or "",
+        }
+        for name, m in METHODS.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
