@@ -24,7 +24,7 @@ def main(picoseconds: float) -> None:
     trajectory = im.simulate(
         potential,
         start,
-        temperature=600,
+        temperature=850,  # half of it goes into the potential energy
         time_step=0.5,
         steps=round(picoseconds * 2000),
         record_every=100,

@@ -1,7 +1,27 @@
 """Why the energy or a force is what it is."""
 
-from interpmd.attribution.explain import explain, methods
-from interpmd.attribution.explanation import Certificate, Explanation
-from interpmd.attribution.targets import Energy, Force
+from interpmd.attribution.certificate import Certificate, Check
+from interpmd.attribution.explain import cooperativity, explain
+from interpmd.attribution.explanation import Explanation, load_explanation
+from interpmd.attribution.fragments import fragments_of
+from interpmd.attribution.models import TorchModel
+from interpmd.attribution.registry import METHODS, methods
+from interpmd.attribution.storage import to_shap
+from interpmd.attribution.targets import Energy, Force, Torque
 
-__all__ = ["Certificate", "Energy", "Explanation", "Force", "explain", "methods"]
+__all__ = [
+    "METHODS",
+    "Certificate",
+    "Check",
+    "Energy",
+    "Explanation",
+    "Force",
+    "TorchModel",
+    "Torque",
+    "cooperativity",
+    "explain",
+    "fragments_of",
+    "load_explanation",
+    "methods",
+    "to_shap",
+]

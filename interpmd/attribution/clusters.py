@@ -94,7 +94,7 @@ class Clusters:
             for a, b, alone in zip(first[:-1], first[1:], rest, strict=True)
         ]
 
-    def keys(self) -> list[tuple]:
+    def identities(self) -> list[tuple]:
         """What tells clusters apart: term, order, members and their images."""
         atoms, shifts = self.member_atoms.tolist(), self.member_shifts.tolist()
         return [
@@ -110,12 +110,10 @@ class Clusters:
         ]
 
     @classmethod
-    def of_keys(cls, keys: Sequence[tuple]) -> Clusters:
-        """The inverse of `keys`."""
+    def of_identities(cls, keys: Sequence[tuple]) -> Clusters:
+        """The inverse of `identities`."""
         terms = tuple(dict.fromkeys(key[0] for key in keys))
-        made = cls.of_tuples(
-            [k[2] for k in keys], "", [k[1] for k in keys], [k[3] for k in keys]
-        )
+        made = cls.of_tuples([k[2] for k in keys], "", [k[1] for k in keys], [k[3] for k in keys])
         place = {name: index for index, name in enumerate(terms)}
         term = np.array([place[k[0]] for k in keys], dtype=np.int64)
         return cls(terms, term, made.order, made.first, made.member_atoms, made.member_shifts)

@@ -2,91 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-import pandas as pd
 from ase import Atoms
 
-from interpmd.attribution.explanation import Explanation, view
-from interpmd.attribution.targets import Energy, Force
-from interpmd.errors import InterpmdError
-from interpmd.potentials.potential import Potential
-
-
-class MethodError(InterpmdError, ValueError):
-    """An unknown method or context."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """How to explain, and what that guarantees."""
-
-    run: Callable[[Potential, Atoms, Energy | Force, int | None], Explanation]
-    what: str
-    guarantees: str
-    cost: str
-
-
-def _mobius(
-    potential: Potential, atoms: Atoms, target: Energy | Force, order: int | None
-) -> Explanation:
-    return view(potential, potential.decompose(atoms, order=order), target)
-
-
-#: All methods by name; a new one is added here.
-METHODS = {
-    "mobius": Method(
-        _mobius,
-        "contribution of each cluster of atoms beyond all its parts (Harsanyi dividend, "
-        "many-body expansion)",
-        "complete, symmetric, null player, rows free of net force and torque (1e-8)",
-        "one decomposition",
-    )
-}
-
-CONTEXTS = ("vacuum",)
+from interpmd.attribution import methods as _families  # noqa: F401 (registers them)
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.fragments import fragments_of
+from interpmd.attribution.models import as_model
+from interpmd.attribution.registry import METHODS, MethodError, Request
+from interpmd.attribution.targets import Energy, Target
+from interpmd.systems import check_structure
 
 
 def explain(
-    potential: Potential,
+    model: Any,
     atoms: Atoms,
-    target: Energy | Force | None = None,
+    target: Target | None = None,
     method: str = "mobius",
     order: int | None = 3,
     context: str = "vacuum",
+    fragments: str | Sequence[Sequence[int]] | None = None,
+    **options: Any,
 ) -> Explanation:
-    """Explain the energy, or the force on an atom.
+    """Explain the energy, a force, or a torque.
 
     Args:
-        potential: the potential.
+        model: a Potential, any ASE calculator, or a torch function (`TorchModel`).
         atoms: the structure.
-        target: `Energy()` (if None) or `Force(atom, along=...)`.
+        target: `Energy()` (if None), `Force(atom, along=...)` or `Torque(dihedral)`.
         method: see `methods`.
-        order: largest body order of the rows; what is above stands as one remainder per site.
-        context: "vacuum": a cluster by itself.
+        order: largest number of players that get a value together (the largest body order of
+            the rows); what is above stands as remainders.
+        context: "vacuum": a cluster by itself; "in_situ": the effect of taking it away from the
+            whole structure.
+        fragments: players instead of single atoms; see `fragments_of`.
+        options: of the method, for instance `samples` and `seed` of those that sample.
 
     Raises:
-        MethodError: unknown method or context.
+        MethodError: unknown method, context or option, or one that does not suit the model.
+        ModelError: the model is none.
         TargetError: no such atom, or no direction.
+        FragmentError: no such fragments.
         StructureError, UnknownElementError: the structure cannot be evaluated.
     """
     target = Energy() if target is None else target
-    if not isinstance(target, Energy | Force):
-        raise MethodError(f"the target is Energy() or Force(atom), not {target!r}")
+    if not isinstance(target, Target):
+        raise MethodError(f"the target is Energy(), Force(atom) or Torque(...), not {target!r}")
     if method not in METHODS:
         raise MethodError(f"no method is called {method!r}; known: {', '.join(METHODS)}")
-    if context not in CONTEXTS:
-        raise MethodError(f"no context is called {context!r}; known: {', '.join(CONTEXTS)}")
-    if isinstance(target, Force):
-        target.direction(atoms)
-    return METHODS[method].run(potential, atoms, target, order)
+    chosen = METHODS[method]
+    if context not in chosen.contexts:
+        raise MethodError(
+            f"{method} knows no context {context!r}; known: {', '.join(chosen.contexts)}"
+        )
+    if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
+        raise MethodError(f"order is a number of players, 1 or more, not {order!r}")
+    wrapped = as_model(model)
+    if chosen.models == "potential" and wrapped.potential is None:
+        raise MethodError(f"{method} needs an interpmd potential, not {wrapped.name}")
+    if wrapped.potential is None:
+        check_structure(atoms)
+    else:
+        wrapped.potential.batch(atoms)
+    if target.functional(atoms).vector and not chosen.vectors:
+        raise MethodError(f"{method} explains numbers only; give the force a direction (along=)")
+    request = Request(
+        model=wrapped,
+        atoms=atoms.copy(),
+        target=target,
+        order=order,
+        context=context,
+        fragments=None if fragments is None else fragments_of(atoms, fragments),
+        options=options,
+    )
+    try:
+        found = chosen.run(request)
+    except TypeError as error:
+        if options and "unexpected keyword" in str(error):
+            raise MethodError(f"{method}: {error}") from error
+        raise
+    return replace(found, method=method)
 
 
-def methods() -> pd.DataFrame:
-    """All methods: what each computes, what it guarantees, what it costs."""
-    rows = {
-        name: {"computes": m.what, "guarantees": m.guarantees, "cost": m.cost}
-        for name, m in METHODS.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+def cooperativity(
+    model: Any,
+    atoms: Atoms,
+    target: Target | None = None,
+    order: int = 2,
+    fragments: str | Sequence[Sequence[int]] | None = None,
+) -> Explanation:
+    """How the others change what a cluster does: its effect in situ less that in vacuum.
+
+    Zero where interactions are additive; every value is the sum of all larger interactions that
+    the cluster takes part in.
+
+    Args:
+        model, atoms, target, order, fragments: see `explain`.
+    """
+    there = explain(model, atoms, target, "mobius", order, "in_situ", fragments)
+    alone = explain(model, atoms, target, "mobius", order, "vacuum", fragments)
+    return there - alone[~alone.clusters.remainder]

@@ -2,62 +2,36 @@
 
 from __future__ import annotations
 
-import copy
+import html
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
 
-from interpmd.attribution.kinds import KINDS, chemistry, describe
-from interpmd.attribution.targets import Energy, Force
-from interpmd.decomposition import Decomposition
+from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
+from interpmd.attribution.clusters import Clusters
+from interpmd.attribution.fragments import Fragments
+from interpmd.attribution.kinds import KINDS, chemistry, describe, name_fragments
+from interpmd.attribution.targets import Target
 from interpmd.errors import InterpmdError
 
 if TYPE_CHECKING:
+    import shap
     from matplotlib.axes import Axes
 
-#: What `Explanation.by` sums over. Shares of atoms and pairs are equal parts of a row: for
+#: What `Explanation.by` sums over. Shares of atoms and pairs are equal parts of a value: for
 #: atoms that is the Shapley value, for pairs a convention.
 GROUPINGS = ("order", "term", "kind", "pair", "atom", "fragment")
 
 
 class GroupingError(InterpmdError, ValueError):
-    """An unknown way of summing rows."""
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What was checked about one explanation.
-
-    Attributes:
-        completeness: largest difference between the sum of the rows and the potential, eV or
-            eV/A.
-        momentum: largest net force of a row in eV/A; remainders, which act on many, included.
-        torque: largest net torque of a row in eV.
-        statement: what is fact and what is convention.
-    """
-
-    completeness: float
-    momentum: float
-    torque: float
-    statement: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether the axioms hold to 1e-8."""
-        return max(self.completeness, self.momentum, self.torque) < 1e-8
-
-    def __str__(self) -> str:
-        badge = "EXACT" if self.passed else "NOT EXACT"
-        return (
-            f"[{badge}] rows add up to {self.completeness:.1e}; net force of a row "
-            f"{self.momentum:.1e} eV/A, net torque {self.torque:.1e} eV. {self.statement}"
-        )
+    """An unknown way of summing values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,24 +39,36 @@ class Explanation:
     """What each cluster of atoms contributes to a target.
 
     Attributes:
-        table: the decomposition that it is a view of.
+        atoms: the structure that was explained.
         target: what is explained.
-        values: contribution of each row in `unit`, shape (rows,), or (rows, 3) for a vector.
-        predicted: what the potential itself says, a number or shape (3,).
-        labels, kinds: chemical name and kind of each row.
+        clusters: the atoms that each value belongs to.
+        values: in `unit`, shape (clusters,), or (clusters, 3) for a vector.
+        predicted: what the values should sum to: the target of the model, a number or shape (3,).
         method, context: how it was made.
-        provenance: of the potential.
+        statement: what is guaranteed, what is an estimate, what is convention.
+        complete: whether the method claims that the values sum to the target.
+        fragments: the players, where they are not single atoms.
+        stds: standard deviation of each value under the posterior, where it is known.
+        checks: what the method itself found out, by name ("momentum", "torque", ...).
+        provenance: of the model.
     """
 
-    table: Decomposition
-    target: Energy | Force
+    atoms: Atoms
+    target: Target
+    clusters: Clusters
     values: np.ndarray
     predicted: np.ndarray
-    labels: tuple[str, ...]
-    kinds: tuple[str, ...]
     method: str = "mobius"
     context: str = "vacuum"
+    statement: str = ""
+    complete: bool = True
+    fragments: Fragments | None = None
+    stds: np.ndarray | None = None
+    checks: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.clusters)
 
     @property
     def unit(self) -> str:
@@ -90,13 +76,8 @@ class Explanation:
         return self.target.unit
 
     @property
-    def atoms(self) -> Atoms:
-        """The structure that was explained."""
-        return self.table.structure
-
-    @property
     def total(self) -> float | np.ndarray:
-        """Sum of all rows."""
+        """Sum of all values."""
         total = self.values.sum(axis=0)
         return float(total) if np.ndim(total) == 0 else total
 
@@ -105,12 +86,141 @@ class Explanation:
         """Completeness error: largest difference between `total` and `predicted`."""
         return float(np.abs(self.total - self.predicted).max())
 
+    @property
+    def orders(self) -> np.ndarray:
+        """Number of players of each value; 0 for remainders."""
+        return self.clusters.order
+
+    @cached_property
+    def _described(self) -> tuple[list[str], list[str]]:
+        if self.fragments is not None:
+            return name_fragments(self.atoms, self.clusters, self.fragments)
+        labels, kinds, _ = describe(self.atoms, self.clusters)
+        return labels, kinds
+
+    @property
+    def labels(self) -> list[str]:
+        """Chemical name of every cluster."""
+        return self._described[0]
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kind of every cluster, one of `kinds.KINDS`."""
+        return self._described[1]
+
+    def __getitem__(self, key: Any) -> Any:
+        """Value of a tuple of atoms (summed over terms and images), or some of the clusters.
+
+        A tuple of atoms gives a number (or vector), 0 if no value belongs to exactly these
+        atoms; an index, slice or mask gives an explanation with only those clusters.
+        """
+        if isinstance(key, tuple):
+            wanted = tuple(sorted(key))
+            mine = [tuple(sorted(t)) == wanted for t in self._whole_tuples]
+            return self.values[np.array(mine, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
+        chosen = np.atleast_1d(np.arange(len(self))[key])
+        values = self.values[chosen]
+        return replace(
+            self,
+            clusters=self.clusters.take(chosen),
+            values=values,
+            predicted=values.sum(axis=0),
+            stds=None if self.stds is None else self.stds[chosen],
+            complete=False,
+        )
+
+    @cached_property
+    def _whole_tuples(self) -> list[tuple[int, ...]]:
+        return self.clusters.tuples()
+
+    def only(
+        self,
+        order: int | None = None,
+        kind: str | None = None,
+        term: str | None = None,
+        atom: int | None = None,
+    ) -> Explanation:
+        """The clusters of one order, kind or term, or with one atom in them."""
+        keep = np.ones(len(self), dtype=bool)
+        if order is not None:
+            keep &= self.orders == order
+        if kind is not None:
+            keep &= np.array([k == kind for k in self.kinds], dtype=bool)
+        if term is not None:
+            keep &= np.array([self.clusters.terms[t] == term for t in self.clusters.term])
+        if atom is not None:
+            keep &= np.array([atom in t for t in self._whole_tuples], dtype=bool)
+        return self[keep]
+
+    def merged(self) -> Explanation:
+        """One value for each cluster, terms added up."""
+        keys = [("all", *key[1:]) for key in self.clusters.identities()]
+        return self._with_sums(keys, self.values)
+
+    def __sub__(self, other: Explanation) -> Explanation:
+        """Difference, cluster by cluster; of two structures, methods, contexts or potentials."""
+        return self._combined(other, -1.0, "-")
+
+    def __add__(self, other: Explanation) -> Explanation:
+        """Sum, cluster by cluster."""
+        return self._combined(other, 1.0, "+")
+
+    def __mul__(self, factor: float) -> Explanation:
+        """Values times a number."""
+        stds = None if self.stds is None else abs(factor) * self.stds
+        return replace(
+            self, values=self.values * factor, predicted=self.predicted * factor, stds=stds
+        )
+
+    __rmul__ = __mul__
+
+    def _combined(self, other: Explanation, sign: float, symbol: str) -> Explanation:
+        if len(self.atoms) != len(other.atoms) or (self.atoms.numbers != other.atoms.numbers).any():
+            raise GroupingError("explanations of structures with different atoms")
+        if self.unit != other.unit or self.values.ndim != other.values.ndim:
+            raise GroupingError(f"{self.target} and {other.target} cannot be combined")
+        first, second = self, other
+        if (self.method, self.context) != (other.method, other.context):
+            first, second = self.merged(), other.merged()
+
+        def either(a: str, b: str) -> str:
+            return a if a == b else f"{a} {symbol} {b}"
+
+        found = first._with_sums(
+            [*first.clusters.identities(), *second.clusters.identities()],
+            np.concatenate([first.values, sign * second.values]),
+        )
+        return replace(
+            found,
+            predicted=self.predicted + sign * other.predicted,
+            method=either(self.method, other.method),
+            context=either(self.context, other.context),
+            statement=either(self.statement, other.statement),
+            complete=self.complete and other.complete,
+            checks={},
+        )
+
+    def _with_sums(self, keys: list[tuple], values: np.ndarray) -> Explanation:
+        place = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+        sums = np.zeros((len(place), *values.shape[1:]))
+        np.add.at(sums, [place[key] for key in keys], values)
+        return replace(self, clusters=Clusters.of_identities(list(place)), values=sums, stds=None)
+
     def to_frame(self) -> pd.DataFrame:
-        """One line per row that contributes, the largest first."""
-        rows = self.table.rows
-        frame = rows[["term", "order", "atoms", "shifts", "remainder"]].copy()
-        frame.insert(0, "label", self.labels)
-        frame.insert(1, "kind", self.kinds)
+        """One line per cluster that contributes, the largest first."""
+        clusters = self.clusters
+        frame = pd.DataFrame(
+            {
+                "label": self.labels,
+                "kind": self.kinds,
+                "term": [clusters.terms[t] for t in clusters.term],
+                "order": clusters.order,
+                "atoms": pd.Series(self._whole_tuples, dtype=object),
+                "remainder": clusters.remainder,
+            }
+        )
+        if self.atoms.pbc.any():
+            frame["shifts"] = pd.Series([key[3] for key in clusters.identities()], dtype=object)
         column = f"value_{self.unit}"
         if self.values.ndim == 1:
             frame[column] = self.values
@@ -119,15 +229,19 @@ class Explanation:
             for axis, name in enumerate("xyz"):
                 frame[f"{column}_{name}"] = self.values[:, axis]
             size = np.linalg.norm(self.values, axis=1)
-        if isinstance(self.target, Energy):
-            frame["std_eV"] = self.table.energy_stds
+        if self.stds is not None:
+            frame[f"std_{self.unit}"] = self.stds
         order = np.argsort(-size, kind="stable")
         return frame.iloc[order[size[order] > 0]].reset_index(drop=True)
 
-    def by(self, what: str) -> pd.Series | pd.DataFrame:
+    def by(self, what: str, fragments: Fragments | None = None) -> pd.Series | pd.DataFrame:
         """Sums over "order", "term", "kind", "pair", "atom" or "fragment".
 
-        A row's value goes in equal parts to its pairs or atoms; fragments are sets of molecules.
+        A value goes in equal parts to its pairs or atoms.
+
+        Args:
+            what: the grouping.
+            fragments: for "fragment"; the players, or the molecules, if None.
 
         Raises:
             GroupingError: another word.
@@ -135,83 +249,93 @@ class Explanation:
         if what not in GROUPINGS:
             raise GroupingError(f"cannot sum by {what!r}; choose one of {', '.join(GROUPINGS)}")
         sums: dict[Any, Any] = {}
-        for keys, value in zip(self._keys(what), self.values, strict=True):
+        for keys, value in zip(self._keys(what, fragments), self.values, strict=True):
             for key in keys:
                 sums[key] = sums.get(key, 0.0) + value / len(keys)
         order = sorted(sums, key=lambda k: KINDS.index(k) if k in KINDS else 0)
         column = f"value_{self.unit}"
         index = pd.Index(order, name=what, tupleize_cols=False)
-        stacked = np.array([sums[k] for k in order])
+        stacked = np.array([sums[k] for k in order]).reshape(-1, *self.values.shape[1:])
         if self.values.ndim == 1:
             return pd.Series(stacked, index=index, name=column)
         return pd.DataFrame(stacked, index=index, columns=[f"{column}_{x}" for x in "xyz"])
 
     def certificate(self) -> Certificate:
-        """Check the axioms on this explanation."""
-        table = self.table
-        owner = np.repeat(np.arange(len(table.order)), np.diff(table.first))
-        members = table.structure.positions[table.member_atoms]
-        members = members + table.member_shifts @ np.asarray(table.structure.cell)
-        net, torque = np.zeros((2, len(table.order), 3))
-        np.add.at(net, owner, table.member_forces)
-        np.add.at(torque, owner, np.cross(members, table.member_forces))
-        remainders = any(table.remainder)
-        return Certificate(
-            completeness=self.residual,
-            momentum=float(np.abs(net).max(initial=0.0)),
-            torque=float(np.abs(torque).max(initial=0.0)),
-            statement=(
-                "The sum is fact; the split among rows is a convention (pure rows that vanish "
-                "when an atom leaves) and depends on the training data"
-                + ("; remainders are what lies above the chosen order." if remainders else ".")
-            ),
-        )
+        """The axioms, checked on this explanation, and what its model is certified for."""
+        limit = TOLERANCE if self.complete else None
+        words = "" if self.complete else f"{self.method} does not claim that its values add up"
+        checks = [Check("axioms", "completeness", self.residual, limit, self.unit, words)]
+        for name, unit in (("momentum", "eV/A"), ("torque", "eV")):
+            if name in self.checks:
+                checks.append(Check("axioms", name, self.checks[name], TOLERANCE, unit))
+        checks += [
+            Check("faithfulness", name, value)
+            for name, value in self.checks.items()
+            if name not in ("momentum", "torque")
+        ]
+        made = Certificate.from_json(self.provenance.get("certificate", ()))
+        return Certificate((*checks, *made.checks), self.statement)
+
+    def save(self, path: str | Path) -> None:
+        """Write to one file (.npz: arrays and JSON, no pickles)."""
+        from interpmd.attribution.storage import save_explanation
+
+        save_explanation(self, path)
+
+    def to_shap(self, by: str = "label") -> shap.Explanation:
+        """A `shap.Explanation` of one sample, for shap's own plots; see `to_shap`."""
+        from interpmd.attribution.storage import to_shap
+
+        return to_shap([self], by)[0]
 
     def plot(self, by: str = "label", most: int = 8, ax: Axes | None = None) -> Axes:
         """Budget of contributions as a waterfall; vectors are projected on their sum.
 
         Args:
-            by: "label" for single rows, or a grouping of `by`.
+            by: "label" for single clusters, or a grouping of `by`.
             most: bars.
             ax: where to draw.
         """
         from interpmd.views.plots import budget
 
+        title = f"{self.target}" + ("" if self.values.ndim == 1 else ", along its direction")
+        unit = self.unit.replace("A", "Å")
+        return budget(self.scalars(by), most=most, unit=unit, title=title, ax=ax)
+
+    def scalars(self, by: str = "label") -> dict[str, float]:
+        """Values by name; vectors are projected on the direction of `predicted`."""
         direction = None
         if self.values.ndim == 2:
-            length = np.linalg.norm(self.total)
-            direction = np.asarray(self.total) / (length or 1.0)
-        values: dict[str, float] = {}
+            length = np.linalg.norm(self.predicted)
+            direction = np.asarray(self.predicted) / (length or 1.0)
+        flat = self.values if direction is None else self.values @ direction
+        found: dict[str, float] = {}
         if by == "label":
-            for label, value in zip(self.labels, self.values, strict=True):
-                scalar = float(value if direction is None else value @ direction)
-                values[label] = values.get(label, 0.0) + scalar
-        else:
-            grouped = self.by(by)
-            found = grouped.to_numpy() if direction is None else grouped.to_numpy() @ direction
-            values = {str(k): float(v) for k, v in zip(grouped.index, found, strict=True)}
-        title = f"{self.target}" + ("" if direction is None else ", along its direction")
-        return budget(values, most=most, unit=self.unit.replace("A", "Å"), title=title, ax=ax)
+            for label, value in zip(self.labels, flat, strict=True):
+                found[label] = found.get(label, 0.0) + float(value)
+            return found
+        grouped = self.by(by)
+        numbers = grouped.to_numpy() if direction is None else grouped.to_numpy() @ direction
+        return {str(k): float(v) for k, v in zip(grouped.index, numbers, strict=True)}
 
-    def _keys(self, what: str) -> list[list[Any]]:
-        table = self.table
+    def _keys(self, what: str, fragments: Fragments | None) -> list[list[Any]]:
         if what == "order":
-            return [[int(o)] for o in table.order]
+            return [[int(o)] for o in self.orders]
         if what == "term":
-            return [[table.terms[t]] for t in table.term]
+            return [[self.clusters.terms[t]] for t in self.clusters.term]
         if what == "kind":
             return [[k] for k in self.kinds]
-        sites = [
-            tuple(int(a) for a in table.member_atoms[first : first + (1 if rest else last - first)])
-            for first, last, rest in zip(
-                table.first[:-1], table.first[1:], table.remainder, strict=True
-            )
-        ]
+        sites = self._whole_tuples
         if what == "atom":
             return [list(s) for s in sites]
         if what == "fragment":
-            fragments = chemistry(table.structure).fragments
-            return [[tuple(sorted({int(fragments[a]) for a in s}))] for s in sites]
+            given = fragments or self.fragments
+            number = chemistry(self.atoms).fragments
+            if given is not None:
+                number = np.zeros(len(self.atoms), dtype=int)
+                for index, members in enumerate(given):
+                    number[list(members)] = index
+            return [[tuple(sorted({int(number[a]) for a in s}))] for s in sites]
         split: Callable = lambda s: [tuple(sorted(p)) for p in combinations(s, 2)] or [s]  # noqa: E731
         return [split(s) for s in sites]
 
@@ -219,29 +343,15 @@ class Explanation:
         return f"{self.target} by {self.method}: total {self.total} {self.unit}"
 
     def _repr_html_(self) -> str:
+        head = html.escape(f"{self.method}, {self.context}: total {self.total} {self.unit}")
         return (
-            f"<p><b>{self.target}</b>, {self.method}, {self.context}: total {self.total} "
-            f"{self.unit}</p>{self.to_frame().head(12).round(4).to_html()}<p>{self.certificate()}</p>"
+            f"<p><b>{html.escape(str(self.target))}</b>, {head}</p>"
+            f"{self.to_frame().head(12).round(4).to_html()}{self.certificate()._repr_html_()}"
         )
 
 
-def view(potential, table: Decomposition, target: Energy | Force) -> Explanation:
-    """The table of a structure, seen as contributions to a target."""
-    atoms = table.structure
-    # rows are made in float64, and so must be what they are compared with
-    single = potential.dtype != torch.float64
-    found = (copy.deepcopy(potential).double() if single else potential).predict(atoms)
-    predicted = target.of_prediction(
-        atoms, float(found.energy[0]), found.forces.double().cpu().numpy()
-    )
-    labels, kinds, _ = describe(atoms, table)
-    provenance = {"level": potential.card.level, **potential.card.provenance}
-    return Explanation(
-        table,
-        target,
-        np.asarray(target.of_rows(table)),
-        np.asarray(predicted),
-        tuple(labels),
-        tuple(kinds),
-        provenance=provenance,
-    )
+def load_explanation(path: str | Path) -> Explanation:
+    """Read what `Explanation.save` wrote."""
+    from interpmd.attribution.storage import load
+
+    return load(path)

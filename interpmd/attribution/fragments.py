@@ -82,9 +82,7 @@ def _matches(atoms: Atoms, pattern: str) -> list[tuple[int, ...]]:
 
     query = Chem.MolFromSmarts(pattern)
     if query is None:
-        raise FragmentError(
-            f"{pattern!r} is neither 'molecules', 'residues' nor a SMARTS pattern"
-        )
+        raise FragmentError(f"{pattern!r} is neither 'molecules', 'residues' nor a SMARTS pattern")
     block = f"{len(atoms)}\n\n" + "\n".join(
         f"{s} {x:.8f} {y:.8f} {z:.8f}"
         for s, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True)

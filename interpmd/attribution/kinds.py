@@ -12,6 +12,7 @@
 | between fragments | atoms of several molecules (or images of one), not held together |
 | 1-3 pair | two atoms, not bonded, that share a bonded neighbour |
 | nonbonded pair, nonbonded | two, or more, atoms of one molecule, not held together |
+| fragment | all atoms of one fragment, where fragments are the players |
 | remainder | what rows above the chosen order, or of no finite order, leave at a site |
 
 Bonds: closer than 1.3 times the sum of the covalent radii (Cordero et al., Dalton Trans. 2008,
@@ -32,7 +33,8 @@ from ase.neighborlist import neighbor_list
 from jaxtyping import Int
 
 if TYPE_CHECKING:
-    from interpmd.decomposition import Decomposition
+    from interpmd.attribution.clusters import Clusters
+    from interpmd.attribution.fragments import Fragments
 
 BOND_FACTOR = 1.3
 HYDROGEN_BOND_LENGTH, HYDROGEN_BOND_ANGLE = 2.5, 120.0
@@ -51,6 +53,7 @@ KINDS = (
     "1-3 pair",
     "nonbonded pair",
     "nonbonded",
+    "fragment",
     "remainder",
 )
 
@@ -102,9 +105,7 @@ def chemistry(atoms: Atoms) -> Chemistry:
     return Chemistry(bonds, frozenset(_hydrogen_bonds(atoms, bonds)), across, *_molecules(bonded))
 
 
-def describe(
-    atoms: Atoms, table: Decomposition
-) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
+def describe(atoms: Atoms, table: Clusters) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
     """Label, kind and atoms of every row; labels name the atoms, as "O4-H8 bond stretch"."""
     known = chemistry(atoms)
     labels, kinds, members = [], [], []
@@ -122,6 +123,25 @@ def describe(
             labels.append(_label(atoms, places, known, kinds[-1]))
         members.append(inside)
     return labels, kinds, members
+
+
+def name_fragments(
+    atoms: Atoms, clusters: Clusters, fragments: Fragments
+) -> tuple[list[str], list[str]]:
+    """Label and kind of clusters of whole fragments; a fragment is named by its formula and
+    first atom, as "H2O(3)"."""
+    number = {a: f for f, members in enumerate(fragments) for a in members}
+    names = [
+        f"{atoms[list(members)].get_chemical_formula()}({members[0]})" for members in fragments
+    ]
+    labels, kinds = [], []
+    for members, rest in zip(clusters.tuples(), clusters.remainder, strict=True):
+        inside = sorted({number[a] for a in members})
+        labels.append(("rest at " if rest else "") + "···".join(names[f] for f in inside))
+        kinds.append(
+            "remainder" if rest else "fragment" if len(inside) == 1 else "between fragments"
+        )
+    return labels, kinds
 
 
 def kind_of(places: list[_Place], known: Chemistry) -> str:

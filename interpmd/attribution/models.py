@@ -49,7 +49,8 @@ class PotentialModel(Model):
         single = potential.dtype != torch.float64
         self.potential = copy.deepcopy(potential).double() if single else potential
         self.name = potential.card.level or ", ".join(potential.terms)
-        self.provenance = {"level": potential.card.level, **potential.card.provenance}
+        card = potential.card
+        self.provenance = {"level": card.level, **card.provenance, "certificate": card.certificate}
 
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
         energies, forces, part = [], [], []

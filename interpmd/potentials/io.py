@@ -99,6 +99,7 @@ def load_potential(name_or_folder: str | Path) -> Potential:
             level=description.get("level"),
             provenance=description.get("provenance", {}),
             errors=description.get("errors", {}),
+            certificate=description.get("certificate", []),
         )
         potential = Potential(terms, description["elements"], card)
     except (KeyError, TypeError, ValueError) as error:

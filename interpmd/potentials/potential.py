@@ -59,11 +59,13 @@ class Card:
         level: level of theory of the training data, for instance "wb97x-d3bj/def2-svp".
         provenance: versions, seeds, data sets, and how the fit was made.
         errors: test errors by subset.
+        certificate: checks that were made of it once and for all; see `interpmd.certify`.
     """
 
     level: str | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, Any] = field(default_factory=dict)
+    certificate: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Potential(nn.Module):

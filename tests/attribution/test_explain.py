@@ -129,7 +129,7 @@ def test_single_precision_is_compared_in_double():
 def test_bad_questions():
     with pytest.raises(im.InterpmdError, match="whole number"):
         im.explain(POTENTIAL, ETHANOL, im.Force(1.5))
-    with pytest.raises(im.InterpmdError, match=r"Energy\(\) or Force"):
+    with pytest.raises(im.InterpmdError, match=r"Energy\(\), Force"):
         im.explain(POTENTIAL, ETHANOL, "energy")
     with pytest.raises(im.InterpmdError, match="no atom 99"):
         im.explain(POTENTIAL, ETHANOL, im.Force(99))
@@ -145,7 +145,7 @@ def test_bad_questions():
 
 def test_methods_say_what_they_guarantee():
     table = im.methods()
-    assert list(table.columns) == ["computes", "guarantees", "cost"]
+    assert {"computes", "guarantees", "exact", "cost"} <= set(table.columns)
     assert table.notna().all().all()
 
 

@@ -1,0 +1,176 @@
+"""What may be believed of an explanation, and what is convention."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from interpmd.errors import InterpmdError
+
+#: Groups of checks; the first belongs to each explanation, the others to potentials too.
+GROUPS = {
+    "axioms": "sums, symmetries and conservation laws that hold by construction",
+    "analytic truth": "rows of potentials with known terms",
+    "learned truth": "rows of potentials fitted to known terms",
+    "quantum truth": "many-body expansion by the reference method itself",
+    "faithfulness": "taking away what ranks high changes the target most",
+    "sanity": "an explanation must depend on what was learned",
+    "identifiability": "how far the training data determine the rows",
+}
+
+#: Largest violation of an axiom, in eV or eV/A.
+TOLERANCE = 1e-8
+
+
+class CertificateError(InterpmdError, AssertionError):
+    """A check that was required fails or was not made."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property that was checked.
+
+    Attributes:
+        group: one of `GROUPS`.
+        name: of the property.
+        value: what was found.
+        limit: largest value that passes; None if there is no limit to compare with.
+        unit: of value and limit.
+        words: what it means.
+    """
+
+    group: str
+    name: str
+    value: float
+    limit: float | None = None
+    unit: str = ""
+    words: str = ""
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the value is within the limit; None without limit."""
+        return None if self.limit is None else bool(self.value <= self.limit)
+
+    def __str__(self) -> str:
+        verdict = {True: "passed", False: "FAILED", None: "noted"}[self.passed]
+        limit = "" if self.limit is None else f" (at most {self.limit:.3g})"
+        unit = f" {self.unit}" if self.unit else ""
+        words = f": {self.words}" if self.words else ""
+        return f"{verdict}  {self.group}, {self.name} {self.value:.3g}{unit}{limit}{words}"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Checks of an explanation, or of a potential.
+
+    Attributes:
+        checks: in the order in which they were made.
+        statement: what is fact and what is convention.
+    """
+
+    checks: tuple[Check, ...] = ()
+    statement: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check fails and the axioms were checked."""
+        return self.badge == "EXACT" or (self.badge == "CHECKED")
+
+    @property
+    def badge(self) -> str:
+        """In one word: EXACT, CHECKED (nothing fails, axioms not among the checks), ESTIMATE
+        (axioms fail by no more than a sampled method's noise is expected to), NOT EXACT."""
+        if any(c.passed is False for c in self.checks):
+            return "NOT EXACT"
+        return "EXACT" if any(c.group == "axioms" for c in self.checks) else "CHECKED"
+
+    def __getitem__(self, name: str) -> float:
+        """Value of a check by its name."""
+        for check in self.checks:
+            if check.name == name:
+                return check.value
+        raise KeyError(f"no check is called {name!r}; made: {[c.name for c in self.checks]}")
+
+    @property
+    def completeness(self) -> float:
+        """Largest difference between the sum of the values and the target."""
+        return self["completeness"]
+
+    def group(self, name: str) -> tuple[Check, ...]:
+        """The checks of one group."""
+        return tuple(c for c in self.checks if c.group == name)
+
+    def require(self, *groups: str) -> Certificate:
+        """Raise unless all checks of these groups (or of these names) were made and pass.
+
+        Returns:
+            The certificate itself, so that a notebook can end a cell with it.
+
+        Raises:
+            CertificateError: a check fails, or none was made; says which and why.
+        """
+        for wanted in groups or ("axioms",):
+            found = [c for c in self.checks if wanted in (c.group, c.name)]
+            if not found:
+                raise CertificateError(
+                    f"{wanted!r} was not checked; made: "
+                    + (", ".join(sorted({c.group for c in self.checks})) or "nothing")
+                )
+            failed = [str(c) for c in found if c.passed is False]
+            if failed:
+                raise CertificateError("; ".join(failed))
+        return self
+
+    def with_checks(self, checks: Iterable[Check]) -> Certificate:
+        """The same with more checks."""
+        return replace(self, checks=(*self.checks, *checks))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One line per check."""
+        return pd.DataFrame(
+            [
+                {
+                    "group": c.group,
+                    "check": c.name,
+                    "value": c.value,
+                    "limit": c.limit,
+                    "unit": c.unit,
+                    "passed": c.passed,
+                    "words": c.words,
+                }
+                for c in self.checks
+            ],
+            columns=["group", "check", "value", "limit", "unit", "passed", "words"],
+        )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """For the card of a potential."""
+        return [dict(vars(c)) for c in self.checks]
+
+    @classmethod
+    def from_json(cls, checks: Iterable[dict[str, Any]], statement: str = "") -> Certificate:
+        """The inverse of `to_json`."""
+        return cls(tuple(Check(**c) for c in checks), statement)
+
+    def __str__(self) -> str:
+        lines = [f"[{self.badge}]", *(f"  {c}" for c in self.checks)]
+        return "\n".join([*lines, f"  {self.statement}"] if self.statement else lines)
+
+    def _repr_html_(self) -> str:
+        colour = {"EXACT": "#1b7f3b", "CHECKED": "#1f5fa8"}.get(self.badge, "#a8320b")
+        mark = {True: "✓ passed", False: "✗ failed", None: "• noted"}
+        rows = "".join(
+            f"<tr><td>{mark[c.passed]}</td><td>{html.escape(c.group)}</td>"
+            f"<td>{html.escape(c.name)}</td><td>{c.value:.3g} {html.escape(c.unit)}</td>"
+            f"<td>{html.escape(c.words)}</td></tr>"
+            for c in self.checks
+        )
+        return (
+            f'<div><span style="background:{colour};color:white;padding:2px 8px;'
+            f'border-radius:4px;font-weight:bold">{self.badge}</span>'
+            f"<table>{rows}</table><i>{html.escape(self.statement)}</i></div>"
+        )

@@ -1,0 +1,304 @@
+"""Exact methods: sums of the rows of the table, or of the dividends of a game.
+
+For an interpmd potential everything here costs one decomposition. For anything else (a quantum
+code, a network without a table) the dividends come from evaluations of parts of the structure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from interpmd.attribution import indices
+from interpmd.attribution.clusters import Clusters
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.fragments import fragments_of
+from interpmd.attribution.games import Game
+from interpmd.attribution.indices import Players, Values
+from interpmd.attribution.registry import MethodError, Request, method
+from interpmd.attribution.targets import Energy
+from interpmd.decomposition import Decomposition
+
+#: Most parts of a structure that are evaluated where there is no table.
+MOST_PARTS = 70_000
+
+CONVENTION = (
+    "The sum is fact; the split among clusters is a convention (pure contributions, which vanish "
+    "when an atom leaves) and depends on the training data"
+)
+EXACT = ("complete", "null player", "symmetric", "linear")
+
+
+@method(
+    "mobius",
+    computes="contribution of each cluster beyond all its parts (many-body expansion, Harsanyi "
+    "dividend); in_situ: effect of taking it away from the whole",
+    guarantees=(*EXACT, "momentum"),
+    cost="one decomposition; without a table one evaluation per cluster",
+    contexts=("vacuum", "in_situ"),
+)
+def mobius(request: Request) -> Explanation:
+    """Rows of the table, or dividends of the game."""
+    if request.context == "in_situ":
+        return _in_situ(request)
+    if request.model.potential is None or request.fragments is not None:
+        return _of_game(request)
+    table = request.model.potential.decompose(request.atoms, order=request.order)
+    functional = request.target.functional(request.atoms)
+    rest = "; remainders are what lies above the chosen order." if table.remainder.any() else "."
+    momentum, torque = _conservation(table)
+    return Explanation(
+        atoms=request.atoms,
+        target=request.target,
+        clusters=Clusters.of_table(table),
+        values=functional.shaped(functional.of_rows(table)),
+        predicted=_predicted(request),
+        statement=CONVENTION + rest,
+        stds=table.energy_stds if isinstance(request.target, Energy) else None,
+        checks={"momentum": momentum, "torque": torque},
+        provenance=request.model.provenance,
+    )
+
+
+@method(
+    "shapley",
+    computes="Shapley value of each atom or fragment: mean effect of its joining, over all orders",
+    guarantees=EXACT,
+    cost="one decomposition; without a table 2^players evaluations",
+)
+def shapley(request: Request) -> Explanation:
+    """Every dividend in equal parts to its players."""
+    return _index(request, "Shapley value", indices.shapley)
+
+
+@method(
+    "shapley_interaction",
+    computes="k-Shapley interactions (k-SII) of up to `order` players",
+    guarantees=("complete", "symmetric", "linear"),
+    cost="one decomposition; without a table 2^players evaluations",
+)
+def shapley_interaction(request: Request) -> Explanation:
+    """Interaction indices, made to sum to the whole."""
+    order = _interaction_order(request)
+    return _index(request, "k-SII", lambda values: indices.k_shapley(values, order))
+
+
+@method(
+    "shapley_taylor",
+    computes="Shapley-Taylor interactions: dividends below `order`, larger ones shared among "
+    "the clusters of `order` players inside",
+    guarantees=EXACT,
+    cost="one decomposition; without a table 2^players evaluations",
+)
+def shapley_taylor(request: Request) -> Explanation:
+    """Dividends up to an order that take in everything above."""
+    order = _interaction_order(request)
+    return _index(request, "Shapley-Taylor", lambda values: indices.shapley_taylor(values, order))
+
+
+@method(
+    "owen",
+    computes="Owen value of each atom, fragments (molecules if not given) acting as unions",
+    guarantees=("complete", "null player", "linear"),
+    cost="one decomposition; without a table 2^players evaluations",
+)
+def owen(request: Request) -> Explanation:
+    """Dividends in equal parts to the fragments in them, then to the atoms of each."""
+    unions = request.fragments or fragments_of(request.atoms)
+    alone = Request(**{**vars(request), "fragments": None})
+    return _index(alone, "Owen value", lambda values: indices.owen(values, unions))
+
+
+def _index(request: Request, name: str, index: Callable[[Values], Values]) -> Explanation:
+    """An index of the full game, with what no dividend reaches as remainders."""
+    values, rest = _dividends(request, None)
+    found = index(values)
+    note = "Shapley-like values divide interactions by a convention (equal shares)"
+    if rest:
+        note += "; remainders of no finite order are not divided but stand at their sites"
+    return _explanation(request, name, found, rest, note + ".")
+
+
+def _of_game(request: Request) -> Explanation:
+    values, rest = _dividends(request, request.order)
+    return _explanation(request, "dividend", values, rest, CONVENTION + ".")
+
+
+def _in_situ(request: Request) -> Explanation:
+    """Effect of every cluster in the presence of all others."""
+    order = 2 if request.order is None else request.order
+    potential = request.model.potential
+    if potential is not None and request.fragments is None:
+        table = potential.decompose(request.atoms, order=None)
+        if not table.remainder.any():
+            return _in_situ_of_table(request, table, order)
+    if request.atoms.pbc.any() and request.fragments is None:
+        raise MethodError(
+            "in situ values of a periodic structure need a potential whose table is complete; "
+            "pass fragments, or raise the order of the decomposition"
+        )
+    game = _game(request)
+    everyone = tuple(range(len(game.players)))
+    _check_parts(len(everyone), order, "in situ values")
+    parts = [p for p in game.up_to(order) if len(p) < len(everyone)]
+    without = game.of(tuple(sorted(set(everyone) - set(p))) for p in parts)
+    lacking = {p: without[tuple(sorted(set(everyone) - set(p)))] for p in parts}
+    lacking[everyone] = np.zeros_like(game.whole)
+    values: Values = {}
+    for cluster in game.up_to(order):
+        effect = game.whole.copy()
+        for size in range(1, len(cluster) + 1):
+            for away in combinations(cluster, size):
+                effect = effect + (-1) ** size * lacking[away]
+        values[cluster] = effect
+    return _explanation(request, "in situ", values, {}, IN_SITU, complete=False)
+
+
+IN_SITU = (
+    "The effect of a cluster with everything else present is a fact of the model; such effects "
+    "overlap and do not sum to the whole."
+)
+
+
+def _in_situ_of_table(request: Request, table: Decomposition, order: int) -> Explanation:
+    functional = request.target.functional(request.atoms)
+    rows = functional.of_rows(table)
+    numbers: dict[tuple, int] = {}
+    values: Values = {}
+    for key, value in zip(Clusters.of_table(table).identities(), rows, strict=True):
+        places = list(zip(key[2], key[3], strict=True))
+        for size in range(1, min(order, len(places)) + 1):
+            for inside in combinations(places, size):
+                cluster = _home(inside)
+                at = (numbers.setdefault(cluster, len(numbers)),)
+                values[at] = values[at] + value if at in values else value
+    keys = [("in situ", len(c), *map(tuple, zip(*c, strict=True))) for c in numbers]
+    return Explanation(
+        atoms=request.atoms,
+        target=request.target,
+        clusters=Clusters.of_identities(keys),
+        values=functional.shaped(np.array(list(values.values())).reshape(len(keys), -1)),
+        predicted=_predicted(request),
+        context="in_situ",
+        statement=IN_SITU,
+        complete=False,
+        provenance=request.model.provenance,
+    )
+
+
+def _home(places: Sequence[tuple]) -> tuple:
+    """The cluster moved by whole cells so that its first member lies in the home cell."""
+    places = sorted((a, tuple(s)) for a, s in places)
+    origin = places[0][1]
+    return tuple((a, tuple(x - o for x, o in zip(s, origin, strict=True))) for a, s in places)
+
+
+def _dividends(request: Request, order: int | None) -> tuple[Values, Values]:
+    """Dividends of the players, and remainders by site."""
+    potential = request.model.potential
+    if potential is not None:
+        table = potential.decompose(request.atoms, order=None)
+        values, rest = _by_players(table, request)
+        if order is not None and request.fragments is not None:
+            return _cut(values, rest, order)
+        return values, rest
+    game = _game(request)
+    count = len(game.players)
+    order = count if order is None else min(order, count)
+    _check_parts(count, order, "dividends")
+    values = indices.dividends(game.of(game.up_to(order)))
+    if order == count:
+        return values, {}
+    left = game.whole - sum(values.values(), np.zeros(1))
+    return values, {(p,): left / count for p in range(count)}
+
+
+def _by_players(table: Decomposition, request: Request) -> tuple[Values, Values]:
+    functional = request.target.functional(request.atoms)
+    number = np.arange(len(request.atoms))
+    for index, members in enumerate(request.fragments or ()):
+        number[list(members)] = index
+    values: Values = {}
+    rest: Values = {}
+    owners = number[table.member_atoms].tolist()
+    first, remainder = table.first.tolist(), table.remainder.tolist()
+    for row, value in enumerate(functional.of_rows(table)):
+        inside = owners[first[row] : first[row + 1]]
+        players: Players = tuple(sorted(set(inside[:1] if remainder[row] else inside)))
+        into = rest if remainder[row] else values
+        into[players] = into[players] + value if players in into else value
+    return values, rest
+
+
+def _cut(values: Values, rest: Values, order: int) -> tuple[Values, Values]:
+    """Dividends of more than `order` players as remainders, shared by their players."""
+    rest = dict(rest)
+    for players, value in values.items():
+        if len(players) > order:
+            for player in players:
+                share = value / len(players)
+                rest[(player,)] = rest[(player,)] + share if (player,) in rest else share
+    return {p: v for p, v in values.items() if len(p) <= order}, rest
+
+
+def _explanation(
+    request: Request, name: str, values: Values, rest: Values, note: str, complete: bool = True
+) -> Explanation:
+    players = request.fragments or tuple((i,) for i in range(len(request.atoms)))
+    members = [sorted(a for p in c for a in players[p]) for c in (*values, *rest)]
+    functional = request.target.functional(request.atoms)
+    flat = np.array([*values.values(), *rest.values()]).reshape(len(members), -1)
+    return Explanation(
+        atoms=request.atoms,
+        target=request.target,
+        clusters=Clusters.of_tuples(members, name, [*(len(c) for c in values), *(0 for _ in rest)]),
+        values=functional.shaped(flat),
+        predicted=_predicted(request),
+        context=request.context,
+        statement=note,
+        complete=complete,
+        fragments=request.fragments,
+        provenance=request.model.provenance,
+    )
+
+
+def _predicted(request: Request) -> np.ndarray:
+    """The target of the whole structure, by the model itself."""
+    energies, forces = request.model.evaluate([request.atoms])
+    functional = request.target.functional(request.atoms)
+    return np.asarray(functional.shaped(functional.of(energies, forces[0][None])[0]))
+
+
+def _game(request: Request) -> Game:
+    return Game(request.model, request.atoms, request.target, request.fragments)
+
+
+def _check_parts(players: int, order: int, what: str) -> None:
+    needed = sum(math.comb(players, k) for k in range(1, order + 1))
+    if needed > MOST_PARTS:
+        raise MethodError(
+            f"{what} of {players} players up to order {order} need {needed:.3g} evaluations, more "
+            f"than {MOST_PARTS}; lower the order, join atoms to fragments, or use a method that "
+            "samples"
+        )
+
+
+def _interaction_order(request: Request) -> int:
+    order = 2 if request.order is None else request.order
+    if not 1 <= order <= 6:
+        raise MethodError(f"interactions are between 1 to 6 players, not {order}")
+    return order
+
+
+def _conservation(table: Decomposition) -> tuple[float, float]:
+    """Largest net force (eV/A) and net torque (eV) of a row."""
+    owner = table.owner
+    members = table.structure.positions[table.member_atoms]
+    members = members + table.member_shifts @ np.asarray(table.structure.cell)
+    net, torque = np.zeros((2, len(table), 3))
+    np.add.at(net, owner, table.member_forces)
+    np.add.at(torque, owner, np.cross(members, table.member_forces))
+    return float(np.abs(net).max(initial=0.0)), float(np.abs(torque).max(initial=0.0))
