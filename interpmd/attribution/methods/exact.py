@@ -25,6 +25,9 @@ from interpmd.decomposition import Decomposition
 #: Most parts of a structure that are evaluated where there is no table.
 MOST_PARTS = 70_000
 
+#: Where a table leaves remainders, parts are evaluated instead if there are no more than this.
+FEW_PARTS = 4096
+
 CONVENTION = (
     "The sum is fact; the split among clusters is a convention (pure contributions, which vanish "
     "when an atom leaves) and depends on the training data"
@@ -202,9 +205,11 @@ def _dividends(request: Request, order: int | None) -> tuple[Values, Values]:
     if potential is not None:
         table = potential.decompose(request.atoms, order=None)
         values, rest = _by_players(table, request)
-        if order is not None and request.fragments is not None:
-            return _cut(values, rest, order)
-        return values, rest
+        players = len(request.fragments or request.atoms)
+        if not rest or 2**players > FEW_PARTS:
+            if order is not None and request.fragments is not None:
+                return _cut(values, rest, order)
+            return values, rest
     game = _game(request)
     count = len(game.players)
     order = count if order is None else min(order, count)
