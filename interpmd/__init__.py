@@ -36,6 +36,8 @@ _WHERE = {
     "TorchModel": "interpmd.attribution",
     "Explanation": "interpmd.attribution",
     "Certificate": "interpmd.attribution",
+    "certify": "interpmd.attribution",
+    "assert_explanation_close": "interpmd.attribution",
     "Decomposition": "interpmd.decomposition",
     "simulate": "interpmd.dynamics",
     "Trajectory": "interpmd.dynamics",

@@ -1,6 +1,7 @@
 """Why the energy or a force is what it is."""
 
 from interpmd.attribution.certificate import Certificate, Check
+from interpmd.attribution.certify import assert_explanation_close, certify
 from interpmd.attribution.explain import cooperativity, explain
 from interpmd.attribution.explanation import Explanation, load_explanation
 from interpmd.attribution.fragments import fragments_of
@@ -18,6 +19,8 @@ __all__ = [
     "Force",
     "TorchModel",
     "Torque",
+    "assert_explanation_close",
+    "certify",
     "cooperativity",
     "explain",
     "fragments_of",

@@ -237,10 +237,7 @@ def _merge(sites: Sites, groups: list[_Group], parts: list[_Values], size: int) 
     first, label = distinct(members)
     energies = np.concatenate([p.energies.reshape(-1) for p in parts])
     samples = np.concatenate(
-        [
-            p.samples.reshape(math.prod(p.samples.shape[:-1]), -1 if p.samples.size else 0)
-            for p in parts
-        ]
+        [p.samples.reshape(math.prod(p.samples.shape[:-1]), p.samples.shape[-1]) for p in parts]
     )
     return Rows(
         order=size + 1,

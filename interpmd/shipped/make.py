@@ -48,7 +48,9 @@ RECIPES = {
 
 def make(name: str) -> None:
     """Fit one potential and write it beside this file."""
+    from interpmd.attribution import certify
     from interpmd.fitting.fit import fit
+    from interpmd.fitting.labels import read_frames
 
     folder = DATA / name
     report = fit(
@@ -60,6 +62,9 @@ def make(name: str) -> None:
     card.errors["test_by_subset"] = json.loads(
         report.evaluations["test"].by_subset().to_json(orient="index")
     )
+    frames = read_frames(folder / "test.extxyz.gz")
+    largest = sorted(frames, key=len)[-3:]
+    card.certificate.extend(certify(report.potential, largest).to_json())
     report.potential.save(HERE / name)
     print(report)
     print(report.evaluations["test"].by_subset().round(2).to_string())

@@ -1,0 +1,150 @@
+"""Certificates pass what is right, fail what is wrong, and can be required."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+import interpmd as im
+from interpmd.attribution.certificate import CertificateError, Check
+from interpmd.demo import MALONALDEHYDE
+from interpmd.potentials import ClusterExpansion, LennardJones, Potential
+
+SHIPPED = im.load("malonaldehyde")
+PAIRS = Potential([LennardJones(epsilon=0.05, sigma=1.4, cutoff=4.0)])
+
+
+@pytest.fixture(scope="module")
+def certificate():
+    return im.certify(SHIPPED, MALONALDEHYDE)
+
+
+def test_a_fitted_potential_passes(certificate):
+    assert certificate.badge == "EXACT"
+    certificate.require("axioms", "analytic truth", "sanity", "identifiability")
+    assert certificate["momentum"] < 1e-10
+    assert certificate["torque"] < 1e-10
+    assert certificate["rows of analytic terms"] < 1e-10
+    assert certificate["pairs"] > 10 * certificate["energy"] > 0  # sums are known best
+
+
+def test_periodic_structures_are_certified():
+    crystal = bulk("Ar", cubic=True, a=2.6)
+    certificate = im.certify(PAIRS, crystal)
+    certificate.require("axioms")
+    with pytest.raises(CertificateError, match="'sanity' was not checked"):
+        certificate.require("sanity")
+
+
+class Leaky(ClusterExpansion):
+    """An expansion whose energy does not vanish at its cutoff, and knows left from right."""
+
+    kind = "leaky"
+
+    def forward(self, env):
+        tilt = env.vectors.new_zeros(env.n_sites).index_add(0, env.centre, env.vectors[:, 0] ** 2)
+        return super().forward(env) + 1e-3 * tilt
+
+    def energies_and_samples(self, env):
+        energies = self(env)
+        return energies, energies.new_zeros(len(energies), 0)
+
+
+def test_a_broken_potential_fails():
+    term = Leaky(["H", "C", "O"], cutoff=4.0, lmax=1, channels=(3, 3), functions=4)
+    certificate = im.certify(Potential([term]), molecule("CH3OH"))
+    assert certificate.badge == "NOT EXACT"
+    with pytest.raises(CertificateError, match="symmetry"):
+        certificate.require("symmetry")
+    with pytest.raises(CertificateError, match="torque"):
+        certificate.require("axioms")
+    with pytest.raises(CertificateError, match="continuity"):
+        certificate.require("continuity at the cutoff")
+
+
+def test_explanations_carry_the_certificate_of_their_potential(tmp_path):
+    potential = im.load("malonaldehyde")
+    potential.card.certificate[:] = [vars(Check("learned truth", "pairs", 3.0, 5.0, "meV"))]
+    potential.save(tmp_path / "saved")
+    certificate = im.explain(im.load(tmp_path / "saved"), MALONALDEHYDE).certificate()
+    certificate.require("axioms", "learned truth")
+    assert certificate["pairs"] == 3.0
+    assert "passed  learned truth, pairs 3 meV (at most 5)" in str(certificate)
+    assert "EXACT" in certificate._repr_html_()
+    assert set(certificate.to_frame().group) == {"axioms", "learned truth"}
+
+
+def test_a_tampered_explanation_fails():
+    found = im.explain(SHIPPED, MALONALDEHYDE)
+    broken = replace(found, values=found.values * 1.001)
+    assert not broken.certificate().passed
+    with pytest.raises(CertificateError, match="completeness"):
+        broken.certificate().require()
+
+
+def test_regression_of_explanations(tmp_path):
+    found = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8))
+    found.save(tmp_path / "known.npz")
+    known = im.load_explanation(tmp_path / "known.npz")
+    im.assert_explanation_close(found, known, atol=0, rtol=0)
+    assert str(known.target) == "force on atom 8"
+    values = known.values.copy()
+    values[7, 1] += 1e-3
+    with pytest.raises(AssertionError, match="1 of") as error:
+        im.assert_explanation_close(found, replace(known, values=values))
+    assert known.labels[7] in str(error.value)
+    with pytest.raises(AssertionError, match="different questions"):
+        im.assert_explanation_close(found, im.explain(SHIPPED, MALONALDEHYDE, im.Force(7)))
+
+
+def test_damaged_explanations_are_named(tmp_path):
+    path = tmp_path / "file.npz"
+    im.explain(PAIRS, molecule("H2O")).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(im.InterpmdError, match=r"file\.npz holds no explanation"):
+        im.load_explanation(path)
+    np.savez(path, a=np.zeros(3))
+    with pytest.raises(im.InterpmdError, match="no explanation"):
+        im.load_explanation(path)
+
+
+def test_a_distant_atom_of_a_potential_with_a_posterior():
+    """Sites with and without neighbours in one table, posterior samples included."""
+    far = MALONALDEHYDE + Atoms("H", [[500.0, 0, 0]])
+    found = im.explain(SHIPPED, far, order=3)
+    assert found.residual < 1e-8
+    alone = SHIPPED.predict(Atoms("H", [[0.0, 0, 0]])).energy
+    assert found[(9,)] == pytest.approx(float(alone), abs=1e-9)
+
+
+def test_slices_and_sums():
+    found = im.explain(SHIPPED, MALONALDEHYDE, order=None)
+    bonds = found.only(kind="bond stretch")
+    assert set(bonds.kinds) == {"bond stretch"}
+    assert bonds.total == pytest.approx(found.by("kind")["bond stretch"])
+    assert (found - found).total == pytest.approx(0.0, abs=1e-9)
+    assert (2.0 * found).total == pytest.approx(2 * found.total)
+    assert (found + found).residual < 1e-8
+    with pytest.raises(im.InterpmdError, match="different atoms"):
+        found - im.explain(SHIPPED, MALONALDEHYDE[:8])
+
+
+def test_shap_draws_explanations():
+    import matplotlib.pyplot as plt
+    import shap
+
+    found = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8, along=4))
+    single = found.to_shap(by="kind")
+    assert single.values.sum() + single.base_values == pytest.approx(found.total)
+    moved = MALONALDEHYDE.copy()
+    moved.rattle(0.02, seed=3)
+    many = im.to_shap([found, im.explain(SHIPPED, moved, im.Force(8, along=4))], by="kind")
+    assert many.values.shape[0] == 2
+    shap.plots.waterfall(single, show=False)
+    shap.plots.bar(many, show=False)
+    shap.plots.beeswarm(many, show=False)
+    plt.close("all")
