@@ -152,6 +152,28 @@ def explain(
 
 
 @app.command()
+def benchmark(
+    what: Annotated[str, typer.Argument(help='"explainers": every method against known truth.')],
+    csv: Annotated[Path | None, typer.Option(help="File for the table.")] = None,
+    atoms: Annotated[int, typer.Option(help="Atoms in the random cluster.")] = 8,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+) -> None:
+    """Compare methods of explanation with known truth."""
+    import pandas as pd
+
+    from interpmd.attribution.benchmark import benchmark_explainers
+
+    if what != "explainers":
+        raise InterpmdError(f"there is no benchmark {what!r}; known: explainers")
+    table = benchmark_explainers(atoms=atoms, seed=seed)
+    with pd.option_context("display.max_colwidth", 40):
+        typer.echo(table.to_string(float_format=lambda v: f"{v:.2g}"))
+    if csv is not None:
+        table.to_csv(csv)
+        typer.echo(f"table in {csv}")
+
+
+@app.command()
 def shipped() -> None:
     """List the potentials that come with interpmd."""
     import interpmd as im

@@ -10,6 +10,7 @@ import torch
 from ase import Atoms
 from scipy.stats import spearmanr
 
+from interpmd.attribution.benchmark import cluster
 from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
 from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.explain import explain
@@ -75,7 +76,7 @@ def analytic_error(seed: int = 0) -> float:
     worst = 0.0
     for term in (cls.example() for cls in TERMS.values() if issubclass(cls, AnalyticTerm)):
         potential = Potential([term])
-        for atoms in (_cluster(8, seed, False), _cluster(8, seed, True)):
+        for atoms in (cluster(8, seed, False), cluster(8, seed, True)):
             table = potential.decompose(atoms, order=term.body_order)
             found = {(row.atoms, row.shifts): 0.0 for row in table if row.order > 1}
             for row in table:
@@ -233,16 +234,3 @@ def _sums(table: Decomposition, renumbered: np.ndarray | None) -> dict[tuple, fl
 
 def _difference(first: dict[tuple, float], second: dict[tuple, float]) -> float:
     return max(abs(first.get(k, 0.0) - second.get(k, 0.0)) for k in {*first, *second})
-
-
-def _cluster(count: int, seed: int, periodic: bool) -> Atoms:
-    """Random argon-like cluster or box with distances that suit all analytic examples."""
-    rng = np.random.default_rng(seed)
-    side = 4.4
-    points: list[np.ndarray] = []
-    while len(points) < count:
-        new = rng.random(3) * side
-        images = [new - p - side * periodic * np.round((new - p) / side) for p in points]
-        if not images or min(map(np.linalg.norm, images)) > 1.2:
-            points.append(new)
-    return Atoms("C" * count, points, cell=np.eye(3) * side, pbc=periodic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 from ase import Atoms
@@ -76,14 +77,14 @@ def explain(
         order=order,
         context=context,
         fragments=None if fragments is None else fragments_of(atoms, fragments),
-        options=options,
     )
-    try:
-        found = chosen.run(request)
-    except TypeError as error:
-        if options and "unexpected keyword" in str(error):
-            raise MethodError(f"{method}: {error}") from error
-        raise
+    known = [n for n, p in signature(chosen.run).parameters.items() if p.default is not p.empty]
+    if unknown := set(options) - set(known):
+        raise MethodError(
+            f"{method} has no option {', '.join(sorted(unknown))}; known: "
+            + (", ".join(known) or "none")
+        )
+    found = chosen.run(request, **options)
     return replace(found, method=method)
 
 

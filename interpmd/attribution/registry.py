@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -39,7 +39,6 @@ class Request:
         order: largest number of players that get a value together.
         context: "vacuum" or "in_situ".
         fragments: the players; single atoms if None.
-        options: of the method.
     """
 
     model: Model
@@ -48,7 +47,6 @@ class Request:
     order: int | None
     context: str = "vacuum"
     fragments: Fragments | None = None
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Method:
     """How to explain, and what that guarantees.
 
     Attributes:
-        run: from the request to the explanation.
+        run: from the request to the explanation; keyword arguments are the method's options.
         computes: in words.
         guarantees: those of `AXIOMS` that hold to rounding, always.
         cost: in words.
@@ -67,7 +65,7 @@ class Method:
         needs: package of an extra, if any.
     """
 
-    run: Callable[[Request], Explanation]
+    run: Callable[..., Explanation]
     computes: str
     guarantees: tuple[str, ...]
     cost: str
@@ -88,7 +86,7 @@ def method(name: str, **about: Any) -> Callable:
     if unknown or name in METHODS:
         raise ValueError(f"{name}: registered twice, or unknown guarantees {unknown}")
 
-    def add(run: Callable[[Request], Explanation]) -> Callable[[Request], Explanation]:
+    def add(run: Callable[..., Explanation]) -> Callable[..., Explanation]:
         METHODS[name] = Method(run, **about)
         return run
 

@@ -183,7 +183,9 @@ def _in_situ_of_table(request: Request, table: Decomposition, order: int) -> Exp
         atoms=request.atoms,
         target=request.target,
         clusters=Clusters.of_identities(keys),
-        values=functional.shaped(np.array(list(values.values())).reshape(len(keys), -1)),
+        values=functional.shaped(
+            np.array(list(values.values())).reshape(-1, len(functional.energy))
+        ),
         predicted=_predicted(request),
         context="in_situ",
         statement=IN_SITU,
@@ -255,7 +257,7 @@ def _explanation(
     players = request.fragments or tuple((i,) for i in range(len(request.atoms)))
     members = [sorted(a for p in c for a in players[p]) for c in (*values, *rest)]
     functional = request.target.functional(request.atoms)
-    flat = np.array([*values.values(), *rest.values()]).reshape(len(members), -1)
+    flat = np.array([*values.values(), *rest.values()]).reshape(-1, len(functional.energy))
     return Explanation(
         atoms=request.atoms,
         target=request.target,

@@ -95,4 +95,4 @@ def _clusters(atoms: Atoms, cutoff: float, size: int) -> Int[np.ndarray, "cluste
     order = np.lexsort(np.moveaxis(members, 2, 0)[::-1], axis=1)
     members = np.take_along_axis(members, order[:, :, None], axis=1)
     members[:, :, 1:] -= members[:, :1, 1:].copy()
-    return np.unique(members.reshape(len(members), -1), axis=0).reshape(-1, size, 4)
+    return np.unique(members.reshape(-1, 4 * size), axis=0).reshape(-1, size, 4)
