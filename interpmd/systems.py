@@ -158,6 +158,8 @@ class Environments:
         centre_numbers: atomic number of each site, shape (sites,).
         neighbour_numbers: atomic number of each neighbour, shape (edges,).
         degree: number of edges of every site where that is the same for all, else None.
+        gates: how far each neighbour is present, from 0 (absent) to 1, shape (edges,); all are
+            if None.
     """
 
     vectors: Float[Tensor, "edges 3"]
@@ -165,6 +167,13 @@ class Environments:
     centre_numbers: Int[Tensor, " sites"]
     neighbour_numbers: Int[Tensor, " edges"]
     degree: int | None = None
+    gates: Float[Tensor, " edges"] | None = None
+
+    def gated(self, values: Float[Tensor, "edges ..."]) -> Float[Tensor, "edges ..."]:
+        """Contributions of the neighbours, each times its gate."""
+        if self.gates is None:
+            return values
+        return values * self.gates.view(-1, *[1] * (values.ndim - 1))
 
     @property
     def n_sites(self) -> int:

@@ -150,10 +150,10 @@ def evaluate(
         else:
             energies = term(env)
             samples = energies.new_zeros(len(energies), 0)
-    gradients = torch.zeros_like(vectors)
-    if energies.requires_grad and len(vectors):
-        (found,) = torch.autograd.grad(energies.sum(), vectors, allow_unused=True)
-        gradients = gradients if found is None else found
+        gradients = torch.zeros_like(vectors)
+        if energies.requires_grad and len(vectors):
+            (found,) = torch.autograd.grad(energies.sum(), vectors, allow_unused=True)
+            gradients = gradients if found is None else found
     return _array(energies), _array(gradients), _array(samples)
 
 

@@ -59,8 +59,10 @@ class LocalTerm(Term):
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
         """Energy of each site in eV.
 
-        A site without neighbours is legal and common: the table of rows evaluates every site on
-        subsets of its neighbours. Sites are independent of each other.
+        Every neighbour contributes times its gate (`env.gated`), so that gates of 0 and 1 are
+        the same as its absence and presence. A site without neighbours is legal and common: the
+        table of rows evaluates every site on subsets of its neighbours. Sites are independent of
+        each other.
         """
 
     def row_name(self, order: int) -> str:

@@ -249,7 +249,7 @@ class Potential(nn.Module):
                         for term in self.local_terms.values()
                     ]
                 ).sum(0)
-            slopes += _gradients(sites, [vectors])
+                slopes += _gradients(sites, [vectors])
             energies.append(sites.detach())
         return torch.cat(energies), torch.cat(slopes), whole.vectors.detach()
 
@@ -304,6 +304,7 @@ def within(env: Environments, cutoff: float, present: float) -> Environments:
         vectors=env.vectors[keep],
         centre=env.centre[keep],
         neighbour_numbers=env.neighbour_numbers[keep],
+        gates=None if env.gates is None else env.gates[keep],
     )
 
 
@@ -323,6 +324,7 @@ def _parts(env: Environments) -> Iterable[Environments]:
             centre=env.centre[edges] - start,
             centre_numbers=env.centre_numbers[start:stop],
             neighbour_numbers=env.neighbour_numbers[edges],
+            gates=None if env.gates is None else env.gates[edges],
         )
 
 

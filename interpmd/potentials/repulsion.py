@@ -69,7 +69,7 @@ class ZBL(LocalTerm):
         distances = env.vectors.norm(dim=1)
         outer = self.scale * (self.radii[z_i] + self.radii[z_j])
         energies = 0.5 * zbl_energy(distances, z_i, z_j) * switch(distances, outer)
-        return energies.new_zeros(env.n_sites).index_add(0, env.centre, energies)
+        return energies.new_zeros(env.n_sites).index_add(0, env.centre, env.gated(energies))
 
 
 def zbl_energy(

@@ -16,8 +16,8 @@ from interpmd.attribution import indices
 from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.fragments import fragments_of
-from interpmd.attribution.games import Game
 from interpmd.attribution.indices import Players, Values
+from interpmd.attribution.methods.common import game_of, predicted
 from interpmd.attribution.registry import MethodError, Request, method
 from interpmd.attribution.targets import Energy
 from interpmd.decomposition import Decomposition
@@ -48,7 +48,7 @@ def mobius(request: Request) -> Explanation:
     if request.context == "in_situ":
         return _in_situ(request)
     if request.model.potential is None or request.fragments is not None:
-        return _of_game(request)
+        return _ofgame_of(request)
     table = request.model.potential.decompose(request.atoms, order=request.order)
     functional = request.target.functional(request.atoms)
     rest = "; remainders are what lies above the chosen order." if table.remainder.any() else "."
@@ -58,7 +58,7 @@ def mobius(request: Request) -> Explanation:
         target=request.target,
         clusters=Clusters.of_table(table),
         values=functional.shaped(functional.of_rows(table)),
-        predicted=_predicted(request),
+        predicted=predicted(request),
         statement=CONVENTION + rest,
         stds=table.energy_stds if isinstance(request.target, Energy) else None,
         checks={"momentum": momentum, "torque": torque},
@@ -143,7 +143,7 @@ def _in_situ(request: Request) -> Explanation:
             "in situ values of a periodic structure need a potential whose table is complete; "
             "pass fragments, or raise the order of the decomposition"
         )
-    game = _game(request)
+    game = game_of(request)
     everyone = tuple(range(len(game.players)))
     _check_parts(len(everyone), order, "in situ values")
     parts = [p for p in game.up_to(order) if len(p) < len(everyone)]
@@ -186,7 +186,7 @@ def _in_situ_of_table(request: Request, table: Decomposition, order: int) -> Exp
         values=functional.shaped(
             np.array(list(values.values())).reshape(-1, len(functional.energy))
         ),
-        predicted=_predicted(request),
+        predicted=predicted(request),
         context="in_situ",
         statement=IN_SITU,
         complete=False,
@@ -212,7 +212,7 @@ def _dividends(request: Request, order: int | None) -> tuple[Values, Values]:
             if order is not None and request.fragments is not None:
                 return _cut(values, rest, order)
             return values, rest
-    game = _game(request)
+    game = game_of(request)
     count = len(game.players)
     order = count if order is None else min(order, count)
     _check_parts(count, order, "dividends")
@@ -263,24 +263,13 @@ def _explanation(
         target=request.target,
         clusters=Clusters.of_tuples(members, name, [*(len(c) for c in values), *(0 for _ in rest)]),
         values=functional.shaped(flat),
-        predicted=_predicted(request),
+        predicted=predicted(request),
         context=request.context,
         statement=note,
         complete=complete,
         fragments=request.fragments,
         provenance=request.model.provenance,
     )
-
-
-def _predicted(request: Request) -> np.ndarray:
-    """The target of the whole structure, by the model itself."""
-    energies, forces = request.model.evaluate([request.atoms])
-    functional = request.target.functional(request.atoms)
-    return np.asarray(functional.shaped(functional.of(energies, forces[0][None])[0]))
-
-
-def _game(request: Request) -> Game:
-    return Game(request.model, request.atoms, request.target, request.fragments)
 
 
 def _check_parts(players: int, order: int, what: str) -> None:

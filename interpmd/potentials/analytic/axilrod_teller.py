@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.potentials.analytic.known import AnalyticTerm
-from interpmd.potentials.analytic.triplets import edge_pairs
+from interpmd.potentials.analytic.triplets import edge_pairs, gated_corners
 from interpmd.potentials.base import register
 from interpmd.systems import Environments
 
@@ -75,4 +75,5 @@ class AxilrodTeller(AnalyticTerm):
         lengths = env.vectors.norm(dim=1)
         sides = (env.vectors[first] - env.vectors[second]).norm(dim=1)
         energies = self.triplet_energy(lengths[first], lengths[second], sides) / 3
+        energies = gated_corners(env, energies, first, second)
         return lengths.new_zeros(env.n_sites).index_add(0, env.centre[first], energies)

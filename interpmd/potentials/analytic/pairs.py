@@ -57,7 +57,7 @@ class PairPotential(AnalyticTerm):
         return self.bare(distances) * (1 - 10 * x**3 + 15 * x**4 - 6 * x**5)
 
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
-        energies = 0.5 * self.pair_energy(env.vectors.norm(dim=1))
+        energies = env.gated(0.5 * self.pair_energy(env.vectors.norm(dim=1)))
         return energies.new_zeros(env.n_sites).index_add(0, env.centre, energies)
 
 

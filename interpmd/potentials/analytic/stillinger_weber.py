@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.potentials.analytic.known import AnalyticTerm
-from interpmd.potentials.analytic.triplets import edge_pairs
+from interpmd.potentials.analytic.triplets import edge_pairs, gated_corners
 from interpmd.potentials.base import register
 from interpmd.systems import Environments
 
@@ -113,11 +113,12 @@ class StillingerWeber(AnalyticTerm):
 
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
         distances = env.vectors.norm(dim=1)
-        pairs = 0.5 * self.pair_energy(distances)
+        pairs = env.gated(0.5 * self.pair_energy(distances))
         first, second = edge_pairs(env)
         cosine = (env.vectors[first] * env.vectors[second]).sum(1)
         cosine = cosine / (distances[first] * distances[second])
         corners = self.corner_energy(distances[first], distances[second], cosine)
+        corners = gated_corners(env, corners, first, second)
         sites = distances.new_zeros(env.n_sites).index_add(0, env.centre, pairs)
         return sites.index_add(0, env.centre[first], corners)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpmd.systems import Environments
@@ -19,3 +19,15 @@ def edge_pairs(env: Environments) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " 
     start = torch.cumsum(repeats, 0) - repeats
     second = first + 1 + torch.arange(len(first), device=first.device) - start[first]
     return first, second
+
+
+def gated_corners(
+    env: Environments,
+    energies: Float[Tensor, " pairs"],
+    first: Int[Tensor, " pairs"],
+    second: Int[Tensor, " pairs"],
+) -> Float[Tensor, " pairs"]:
+    """Energies of pairs of edges times the gates of both."""
+    if env.gates is None:
+        return energies
+    return energies * env.gates[first] * env.gates[second]

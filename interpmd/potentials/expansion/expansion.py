@@ -160,6 +160,7 @@ class ClusterExpansion(LocalTerm):
     def density(self, env: Environments) -> Float[Tensor, "components sites channels"]:
         """A: the neighbour density of each site, projected on channels and harmonics."""
         radial, angular, pair = self._edges(env.vectors, env.neighbour_numbers)
+        radial = env.gated(radial)
         spread = radial.new_zeros(len(radial), len(self.elements), self.functions)
         spread = spread.scatter(
             1, pair[:, None, None].expand(-1, 1, self.functions), radial[:, None]

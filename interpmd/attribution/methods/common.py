@@ -1,0 +1,73 @@
+"""What several families of methods need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpmd.attribution.games import Game
+from interpmd.attribution.registry import MethodError, Request
+
+
+def predicted(request: Request) -> np.ndarray:
+    """The target of the whole structure, by the model itself."""
+    energies, forces = request.model.evaluate([request.atoms])
+    functional = request.target.functional(request.atoms)
+    return np.asarray(functional.shaped(functional.of(energies, forces[0][None])[0]))
+
+
+def game_of(request: Request) -> Game:
+    """The game of a request."""
+    return Game(request.model, request.atoms, request.target, request.fragments)
+
+
+def extra(package: str) -> ModuleType:
+    """A package of the extra "explain".
+
+    Raises:
+        MethodError: it is not installed.
+    """
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise MethodError(
+            f"this method needs {package}; install it with pip install 'interpmd[explain]'"
+        ) from error
+
+
+def captum_attribution(
+    forward: Callable[[Float[Tensor, "sets players"]], Float[Tensor, "sets components"]],
+    algorithm: str,
+    players: int,
+    components: int,
+    seed: int | None = None,
+    **options,
+) -> Float[np.ndarray, "players components"]:
+    """Attributions of an algorithm of captum for the step from all 0 to all 1.
+
+    Args:
+        forward: from gates to values.
+        algorithm: name of the class in captum.attr.
+        players, components: number of gates and of values.
+        seed: of algorithms that sample.
+        options: of its `attribute`.
+    """
+    attr = extra("captum.attr")
+    method = getattr(attr, algorithm)(forward)
+    present = torch.ones(1, players, dtype=torch.float64, requires_grad=True)
+    if algorithm != "InputXGradient":
+        options["baselines"] = torch.zeros_like(present)
+    if algorithm == "IntegratedGradients":
+        options["method"] = "gausslegendre"
+    found = []
+    for component in range(components):
+        if seed is not None:
+            torch.manual_seed(seed)
+        found.append(method.attribute(present, target=component, **options)[0])
+    return torch.stack(found, dim=1).detach().double().numpy()

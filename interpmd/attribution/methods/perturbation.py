@@ -1,0 +1,201 @@
+"""Explainers that only ask what happens when players are absent: captum's and shap's.
+
+They work for any model, and most of them estimate what "shapley" computes exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import pdist
+
+from interpmd.attribution.clusters import Clusters
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.games import Game
+from interpmd.attribution.methods.common import captum_attribution, extra, game_of
+from interpmd.attribution.registry import MethodError, Request, method
+
+ESTIMATE = (
+    "An estimate of Shapley values from a sample of coalitions; for interpmd potentials "
+    '"shapley" gives them exactly.'
+)
+SAMPLED = ("linear",)
+
+
+@method(
+    "ablation",
+    computes="change of the target when a player alone is taken away (captum FeatureAblation)",
+    guarantees=("null player", "symmetric", "linear"),
+    cost="one evaluation per player",
+    needs="captum",
+)
+def ablation(request: Request) -> Explanation:
+    """Leave one out: the effect in situ of single players."""
+    note = (
+        "Effects of single players with all others present overlap: they do not sum to the whole."
+    )
+    game = game_of(request)
+    return _explained(request, game, _captum(game, "FeatureAblation"), note, complete=False)
+
+
+@method(
+    "shapley_sampling",
+    computes="Shapley values estimated from random orders (captum ShapleyValueSampling)",
+    guarantees=("complete", "null player", *SAMPLED),
+    cost="`samples` times players evaluations",
+    exact=False,
+    needs="captum",
+)
+def shapley_sampling(request: Request, samples: int = 50, seed: int = 0) -> Explanation:
+    """Castro et al., Comput. Oper. Res. 36, 1726 (2009)."""
+    game = game_of(request)
+    values = _captum(game, "ShapleyValueSampling", seed=seed, n_samples=samples)
+    return _explained(request, game, values, ESTIMATE)
+
+
+@method(
+    "kernel_shap",
+    computes="Shapley values estimated by weighted regression (captum KernelShap)",
+    guarantees=(),
+    cost="`samples` evaluations",
+    exact=False,
+    needs="captum",
+)
+def kernel_shap(request: Request, samples: int = 512, seed: int = 0) -> Explanation:
+    """Lundberg and Lee, NeurIPS 2017 (arXiv:1705.07874), theorem 2."""
+    game = game_of(request)
+    values = _captum(game, "KernelShap", seed=seed, n_samples=samples)
+    return _explained(request, game, values, ESTIMATE, complete=False)
+
+
+@method(
+    "shap_exact",
+    computes="Shapley values from all coalitions (shap Exact)",
+    guarantees=("complete", "null player", "symmetric", "linear"),
+    cost="2^players evaluations",
+    needs="shap",
+)
+def shap_exact(request: Request) -> Explanation:
+    """All coalitions; at most 14 players."""
+    game = game_of(request)
+    if len(game.players) > 14:
+        raise MethodError(f"all coalitions of {len(game.players)} players are too many")
+    note = "Shapley values, interactions divided by a convention (equal shares)."
+    values = _shap(game, lambda shap, f, masker: shap.explainers.Exact(f, masker))
+    return _explained(request, game, values, note)
+
+
+@method(
+    "shap_permutation",
+    computes="Shapley values estimated from permutations and their reverses (shap Permutation)",
+    guarantees=("complete", "null player", *SAMPLED),
+    cost="`samples` times twice the players evaluations",
+    exact=False,
+    needs="shap",
+)
+def shap_permutation(request: Request, samples: int = 10, seed: int = 0) -> Explanation:
+    """Exact for interactions of at most two players (Mitchell et al., JMLR 23, 43 (2022))."""
+    game = game_of(request)
+    evaluations = samples * (2 * len(game.players) + 1)
+    values = _shap(
+        game,
+        lambda shap, f, masker: shap.explainers.Permutation(f, masker, seed=seed),
+        max_evals=max(evaluations, 2 * len(game.players) + 1),
+    )
+    return _explained(request, game, values, ESTIMATE)
+
+
+@method(
+    "shap_kernel",
+    computes="Shapley values estimated by weighted regression (shap KernelExplainer)",
+    guarantees=("complete",),
+    cost="`samples` evaluations",
+    exact=False,
+    needs="shap",
+)
+def shap_kernel(request: Request, samples: int = 512, seed: int = 0) -> Explanation:
+    """As `kernel_shap`, small and large coalitions enumerated first, made complete."""
+    shap, game = extra("shap"), game_of(request)
+    n = len(game.players)
+    if n == 1:
+        return _explained(request, game, game.whole[None], ESTIMATE)
+    state = np.random.get_state()  # noqa: NPY002 (shap draws from the global generator)
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        explainer = shap.KernelExplainer(lambda x: game(x > 0.5), np.zeros((1, n)))
+        found = explainer.shap_values(np.ones((1, n)), nsamples=samples, silent=True, l1_reg=0)
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    return _explained(request, game, np.asarray(found)[0].reshape(n, -1), ESTIMATE)
+
+
+@method(
+    "shap_partition",
+    computes="Owen values of a hierarchy of near players (shap Partition)",
+    guarantees=("complete", "null player", "linear"),
+    cost="players squared evaluations",
+    needs="shap",
+)
+def shap_partition(request: Request) -> Explanation:
+    """Players that are near each other enter together: recursive Owen values."""
+    game = game_of(request)
+    n = len(game.players)
+    if n < 3:
+        raise MethodError("a hierarchy needs three players at least")
+    places = np.array([request.atoms.positions[list(p)].mean(0) for p in game.players])
+    tree = linkage(pdist(places), "average")
+
+    def explainer(shap, f, masker):
+        masker = shap.maskers.Partition(np.zeros((1, n)), clustering=tree)
+        return shap.explainers.Partition(f, masker)
+
+    note = "Owen values of a hierarchy by distance: which atoms enter together is a convention."
+    return _explained(request, game, _shap(game, explainer, max_evals=n * n * 4 + 10), note)
+
+
+def _captum(game: Game, algorithm: str, seed: int | None = None, **options) -> np.ndarray:
+    def forward(gates: torch.Tensor) -> torch.Tensor:
+        return torch.as_tensor(game(gates.detach().numpy() > 0.5))
+
+    if algorithm == "KernelShap":
+        options["return_input_shape"] = True
+    return captum_attribution(
+        forward,
+        algorithm,
+        len(game.players),
+        len(game.functional.energy),
+        seed=seed,
+        perturbations_per_eval=64,
+        **options,
+    )
+
+
+def _shap(game: Game, make: Callable, **options) -> np.ndarray:
+    shap, n = extra("shap"), len(game.players)
+    masker = shap.maskers.Independent(np.zeros((1, n)), max_samples=1)
+    explainer = make(shap, lambda x: game(np.asarray(x) > 0.5), masker)
+    found = (
+        explainer(np.ones((1, n)), silent=True, **options)
+        if options
+        else explainer(np.ones((1, n)))
+    )
+    return np.asarray(found.values)[0].reshape(n, -1)
+
+
+def _explained(
+    request: Request, game: Game, values: np.ndarray, note: str, complete: bool = True
+) -> Explanation:
+    return Explanation(
+        atoms=request.atoms,
+        target=request.target,
+        clusters=Clusters.of_tuples(game.players, "value", [1] * len(game.players)),
+        values=game.functional.shaped(values),
+        predicted=np.asarray(game.functional.shaped(game.whole)),
+        statement=note,
+        complete=complete,
+        fragments=request.fragments,
+        provenance=request.model.provenance,
+    )
