@@ -117,7 +117,7 @@ def _correlation(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.corrcoef(found, expected)[0, 1])
 
 
-def cluster(count: int, seed: int, periodic: bool, side: float = 4.4) -> Atoms:
+def cluster(count: int, seed: int, periodic: bool, side: float = 3.9) -> Atoms:
     """Carbon atoms at random places at least 1.2 A apart, which suits all analytic examples."""
     rng = np.random.default_rng(seed)
     points: list[np.ndarray] = []

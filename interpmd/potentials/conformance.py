@@ -22,8 +22,9 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
     turning along; forces (and stress, where periodic) equal to numerical derivatives; net force
     and torque; a batch equal to its structures one by one, whatever their sizes; distant copies
     and supercells having their multiple of the energy; pair forces vanishing smoothly at the
-    cutoff of every local term; the dense list of neighbours equal to the searched one; float32
-    close to float64; the same energies after saving and loading.
+    cutoff of every local term; the dense list of neighbours equal to the searched one; gates of 0
+    and 1 the same as atoms that are absent and present; float32 close to float64; the same
+    energies after saving and loading.
 
     Args:
         potential: what to check.
@@ -43,6 +44,7 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
         _neighbour_lists,
         _precision,
         _round_trip,
+        _gates,
     ):
         check(potential, atoms, np.random.default_rng(seed))
 
@@ -169,6 +171,51 @@ def _neighbour_lists(potential: Potential, atoms: Atoms, rng: np.random.Generato
             potential.site_energies(batch, dense).double().numpy(),
             "site energies with a searched list of neighbours",
         )
+
+
+def _gates(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
+    from interpmd.potentials.gated import GatedPotential
+
+    potential = copy.deepcopy(potential).double()
+    gated = GatedPotential(potential, atoms)
+    size = len(atoms)
+    energy, forces = torch.ones(1).double(), torch.zeros(1, size, 3).double()
+    direction = torch.as_tensor(rng.normal(size=(1, size, 3)))
+    present = rng.random(size) < 0.5
+    present[rng.integers(size)] = True
+    sets = torch.as_tensor(np.stack([np.ones(size), present, np.zeros(size)]))
+    whole, _slopes = _predict(potential, atoms)
+    found = gated.values(energy, forces, atom_gates=sets)[:, 0]
+    _close(float(found[0]), whole, "energy with all gates open")
+    _close(float(found[2]), 0, "energy with all atoms gated away")
+    if not potential.global_terms:  # those are truncated to rows of few atoms
+        part, partial = _predict(potential, atoms[present])
+        _close(float(found[1]), part, "energy with gates of 0 and 1")
+        along = float(gated.values(energy * 0, direction, atom_gates=sets)[1, 0])
+        expected = float((direction[0, present].numpy() * partial).sum())
+        _close(along, expected, "forces with gates of 0 and 1")
+        edges = torch.stack([torch.ones(len(gated.edges)), torch.zeros(len(gated.edges))]).double()
+        open_, shut = gated.values(energy, forces, edge_gates=edges)[:, 0].tolist()
+        alone = sum(_predict(potential, _alone(atoms, i))[0] for i in range(size))
+        _close(open_, whole, "energy with all edges open")
+        _close(shut, alone, "energy with all edges gated away")
+    all_open = sets[:1].clone().requires_grad_(True)
+    along = gated.values(energy * 0, direction, atom_gates=all_open).sum()
+    gradient = torch.zeros_like(all_open)
+    if along.requires_grad:
+        (gradient,) = torch.autograd.grad(along, all_open)
+    step = torch.as_tensor(rng.normal(size=size))
+
+    def moved(by: float) -> float:
+        return float(gated.values(energy * 0, direction, atom_gates=sets[:1] + by * step))
+
+    slope = _slope(moved, 1e-3)
+    _close(float(gradient[0] @ step), slope, "derivative of the forces by the gates", 1e-5)
+
+
+def _alone(atoms: Atoms, index: int) -> Atoms:
+    """One atom, no longer periodic."""
+    return Atoms(atoms.symbols[[index]], atoms.positions[[index]])
 
 
 def _precision(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:

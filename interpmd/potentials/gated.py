@@ -151,7 +151,8 @@ class GatedPotential:
                     total.sum(), positions, create_graph=gates.requires_grad, allow_unused=True
                 )
                 slope = slope if found is None else found
-        return total[:, None] * energy - torch.einsum("bax,cax->bc", slope, forces)
+        found = total[:, None] * energy - torch.einsum("bax,cax->bc", slope, forces)
+        return found if gates.requires_grad else found.detach()
 
     def _of_rows(self, energy: Tensor, forces: Tensor, gates: Tensor) -> Tensor:
         """The multilinear extension of the terms that depend on the whole structure."""
@@ -159,6 +160,8 @@ class GatedPotential:
             terms = dict(self.potential.global_terms)
             self._table = Potential(terms, self.potential.elements).decompose(self.atoms)
         table = self._table
+        if not len(table):
+            return torch.zeros(len(gates), len(energy), dtype=torch.float64)
         values = torch.outer(torch.as_tensor(table.energies), energy)
         member = torch.as_tensor(table.member_forces)
         owner = torch.as_tensor(table.owner)

@@ -112,6 +112,8 @@ class Broken(LocalTerm):
         energies = (1 - r / self.cutoff).clamp(min=0) ** (1 if self.fault == "cutoff" else 3)
         if self.fault == "order":
             energies = energies * (1 + env.centre % 2)
+        if self.fault != "gates":
+            energies = env.gated(energies)
         sites = energies.new_zeros(env.n_sites).index_add(0, env.centre, energies)
         if self.fault == "batch":
             sites = sites * sites.sum()
@@ -135,6 +137,7 @@ class Broken(LocalTerm):
         ("cutoff", "just inside its cutoff"),
         ("dense", "searched list|batch"),
         ("precision", "float32 becomes"),
+        ("gates", "with gates of 0 and 1"),
     ],
 )
 def test_the_suite_finds_faults(fault, message):

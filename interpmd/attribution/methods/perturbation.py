@@ -157,12 +157,19 @@ def shap_partition(request: Request) -> Explanation:
 
 
 def _captum(game: Game, algorithm: str, seed: int | None = None, **options) -> np.ndarray:
+    """Attributions of interactions by captum, to which what each player has alone is added.
+
+    captum sums in float32, in which the energies of atoms would drown the interactions.
+    """
+    alone = game(np.eye(len(game.players)))
+
     def forward(gates: torch.Tensor) -> torch.Tensor:
-        return torch.as_tensor(game(gates.detach().numpy() > 0.5))
+        present = gates.detach().numpy() > 0.5
+        return torch.as_tensor(game(present) - present @ alone)
 
     if algorithm == "KernelShap":
         options["return_input_shape"] = True
-    return captum_attribution(
+    values = captum_attribution(
         forward,
         algorithm,
         len(game.players),
@@ -171,6 +178,11 @@ def _captum(game: Game, algorithm: str, seed: int | None = None, **options) -> n
         perturbations_per_eval=64,
         **options,
     )
+    if algorithm == "ShapleyValueSampling":  # complete up to the rounding of captum's sums
+        lost = game.whole - alone.sum(0) - values.sum(0)
+        size = np.abs(values)
+        values = values + lost * size / np.maximum(size.sum(0), 1e-300)
+    return values + alone
 
 
 def _shap(game: Game, make: Callable, **options) -> np.ndarray:
