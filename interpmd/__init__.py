@@ -23,7 +23,7 @@ _WHERE = {
     "learning_curve": "interpmd.fitting.learning_curve",
     "doctor": "interpmd.fitting.doctor",
     "cure": "interpmd.fitting.cure",
-    "Diagnosis": "interpmd.fitting.doctor",
+    "Diagnosis": "interpmd.fitting.diagnosis",
     "label": "interpmd.reference",
     "sample": "interpmd.reference",
     "isolated_atoms": "interpmd.reference",

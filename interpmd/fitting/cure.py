@@ -16,7 +16,8 @@ from ase.data import ground_state_magnetic_moments
 
 from interpmd.errors import LabelError
 from interpmd.fitting import labels
-from interpmd.fitting.doctor import Diagnosis, doctor, trimer_positions
+from interpmd.fitting.diagnosis import Diagnosis, trimer_positions
+from interpmd.fitting.doctor import doctor
 from interpmd.fitting.fit import fit
 from interpmd.fitting.report import FitReport
 from interpmd.fitting.spec import Spec
@@ -168,24 +169,26 @@ def label_proposal(
     if not isinstance(method, str):
         return [_calculated(atoms, method) for atoms in proposed]
     from interpmd.reference import label
+    from interpmd.reference.methods import resolve
+    from interpmd.reference.store import HASH_KEY, content_hash
 
-    states, owner = [], []
+    level, states, owner = resolve(method).name, [], {}
     for index, atoms in enumerate(proposed):
         for multiplicity in multiplicities(atoms):
             state = atoms.copy()
-            state.info |= {"multiplicity": multiplicity, "proposed": index}
+            state.info["multiplicity"] = multiplicity
             states.append(state)
-            owner.append(index)
-    found: dict[int, list[Atoms]] = {}
+            owner[content_hash(state, level, 0, multiplicity)] = index
+    found: list[list[Atoms]] = [[] for _ in proposed]
     for atoms in label(
         states, method, out=out, workers=workers, progress=progress, retry_failed=False
     ):
-        found.setdefault(int(atoms.info.pop("proposed")), []).append(atoms)
+        found[owner[atoms.info[HASH_KEY]]].append(atoms)
     return [
         min(many, key=lambda atoms: atoms.calc.results["energy"])
-        for index, many in sorted(found.items())
+        for atoms, many in zip(proposed, found, strict=True)
         # where a state did not converge, nobody knows which is the lowest
-        if len(many) == owner.count(index)
+        if len(many) == len(multiplicities(atoms))
     ]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from interpmd.fitting.doctor import Diagnosis
+    from interpmd.fitting.diagnosis import Diagnosis
 
 #: Triplets that get a bar, the worst ones.
 MOST_BARS = 12

@@ -15,7 +15,7 @@ import interpmd as im
 from interpmd.cli import app
 from interpmd.fitting import doctor as doctoring
 from interpmd.fitting.cure import label_proposal, multiplicities
-from interpmd.fitting.doctor import ranges
+from interpmd.fitting.diagnosis import WIDTH, ranges, trimer_positions
 from interpmd.potentials import Potential, StillingerWeber
 
 SMALL = {"channels": (12, 12, 8), "lmax": 2, "basis": 6, "cutoff": 3.5, "functions": 12}
@@ -75,7 +75,7 @@ def atoms_of(found, geometry):
     numbers, sides = found.numbers[geometry], found.sides[geometry]
     if not numbers[2]:
         return Atoms(numbers[:2], [[0, 0, 0], [0, 0, sides[0]]])
-    return Atoms(numbers, doctoring.trimer_positions(sides[None])[0])
+    return Atoms(numbers, trimer_positions(sides[None])[0])
 
 
 def errors(found, order):
@@ -141,7 +141,7 @@ def test_counts_of_the_data(diagnosis):
     hydrogens = table[(table.order == 2) & (table.elements == "C-O")]
     distances = np.array([a.get_distance(0, 1) for a in TRAIN[:80]])
     for row in hydrogens.itertuples():
-        assert row.in_data == (np.abs(distances - row.r1_A) <= doctoring.WIDTH).sum()
+        assert row.in_data == (np.abs(distances - row.r1_A) <= WIDTH).sum()
     drawn = table[table.drawn]
     assert (drawn.in_data > 0).all()
     assert not drawn.elements.isin(["O-O-O", "C-C-C", "C-O-O"]).any()
@@ -231,6 +231,29 @@ def test_labels_are_of_the_lowest_spin_state_and_complete(tmp_path):
     assert len(read(out, ":")) == 3
     assert found.get_potential_energy() == min(a.get_potential_energy() for a in read(out, ":"))
     assert found.info["subset"] == "dimer"
+    hydrogen = Atoms("H2", [[0, 0, 0], [0.8, 0, 0]], info={"subset": "dimer"})
+    again = label_proposal([hydrogen, oxygen], "gfn2-xtb", out, progress=False)
+    assert [str(a.symbols) for a in again] == ["H2", "O2"]
+    assert again[1].get_potential_energy() == pytest.approx(found.get_potential_energy(), abs=1e-6)
+    assert len(read(out, ":")) == 5
+
+
+def test_a_structure_with_a_failed_state_is_left_out(tmp_path, monkeypatch):
+    pytest.importorskip("tblite")
+    from interpmd.reference.methods import XTB, CalculationError
+
+    original = XTB.evaluate
+
+    def singlet_fails(self, atoms, charge=0, multiplicity=1):
+        if multiplicity == 1 and atoms.symbols[0] == "O":
+            raise CalculationError("not converged")
+        return original(self, atoms, charge, multiplicity)
+
+    monkeypatch.setattr(XTB, "evaluate", singlet_fails)
+    two = [Atoms(name, [[0, 0, 0], [1.1, 0, 0]], info={"subset": "dimer"}) for name in ("O2", "N2")]
+    with pytest.warns(UserWarning, match="1 frames have no label"):
+        found = label_proposal(two, "gfn2-xtb", progress=False)
+    assert [str(a.symbols) for a in found] == ["N2"]
 
 
 @pytest.mark.parametrize(("symbols", "expected"), [("CH", [2, 4]), ("N", [4]), ("H3", [2, 4])])
