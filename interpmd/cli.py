@@ -174,6 +174,35 @@ def benchmark(
 
 
 @app.command()
+def doctor(
+    potential: PotentialName,
+    train: Annotated[
+        Path | None, typer.Option(help="Frames it was fitted to: what occurs in them comes first.")
+    ] = None,
+    propose: Annotated[
+        Path | None, typer.Option(help="File for dimers and trimers to label (.extxyz).")
+    ] = None,
+    most: Annotated[int, typer.Option(help="Most structures to propose.")] = 200,
+    threshold: Annotated[float, typer.Option(help="Determined below this, in eV.")] = 0.05,
+    plot: Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf).")] = None,
+) -> None:
+    """Which pairs and triplets of elements the training data leave open, and where."""
+    import interpmd as im
+
+    found = im.doctor(potential, data=train, threshold=threshold)
+    typer.echo(str(found))
+    if propose is not None:
+        from ase.io import write
+
+        frames = found.proposal(most)
+        write(propose, frames, format="extxyz")
+        typer.echo(f"{len(frames)} structures to label in {propose}")
+    if plot is not None:
+        found.plot().savefig(plot, dpi=130)
+        typer.echo(f"picture in {plot}")
+
+
+@app.command()
 def shipped() -> None:
     """List the potentials that come with interpmd."""
     import interpmd as im
