@@ -43,8 +43,8 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
         _cutoffs,
         _neighbour_lists,
         _precision,
-        _round_trip,
         _gates,
+        _round_trip,
     ):
         check(potential, atoms, np.random.default_rng(seed))
 
