@@ -4,6 +4,12 @@ from interpmd.attribution.certificate import Certificate, Check
 from interpmd.attribution.certify import assert_explanation_close, certify
 from interpmd.attribution.explain import cooperativity, explain
 from interpmd.attribution.explanation import Explanation, load_explanation
+from interpmd.attribution.faithfulness import (
+    Faithfulness,
+    faithfulness,
+    infidelity,
+    sensitivity,
+)
 from interpmd.attribution.fragments import fragments_of
 from interpmd.attribution.models import TorchModel
 from interpmd.attribution.registry import METHODS, methods
@@ -16,6 +22,7 @@ __all__ = [
     "Check",
     "Energy",
     "Explanation",
+    "Faithfulness",
     "Force",
     "TorchModel",
     "Torque",
@@ -23,8 +30,11 @@ __all__ = [
     "certify",
     "cooperativity",
     "explain",
+    "faithfulness",
     "fragments_of",
+    "infidelity",
     "load_explanation",
     "methods",
+    "sensitivity",
     "to_shap",
 ]

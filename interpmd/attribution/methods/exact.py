@@ -48,7 +48,7 @@ def mobius(request: Request) -> Explanation:
     if request.context == "in_situ":
         return _in_situ(request)
     if request.model.potential is None or request.fragments is not None:
-        return _ofgame_of(request)
+        return _of_game(request)
     table = request.model.potential.decompose(request.atoms, order=request.order)
     functional = request.target.functional(request.atoms)
     rest = "; remainders are what lies above the chosen order." if table.remainder.any() else "."
