@@ -64,18 +64,21 @@ def intact(atoms: Atoms, size: int) -> bool:
     return len(found) == size and all(len(group) == 3 for group in found)
 
 
-def dynamics(thermal: list[Atoms], size: int, starts: int, per_start: int) -> list[Atoms]:
+def dynamics(
+    thermal: list[Atoms], size: int, starts: int, per_start: int, seed: int = SEED
+) -> list[Atoms]:
     """Molecular dynamics of relaxed clusters; those that flew apart or reacted are left out."""
     frames = []
     temperatures = (150, 200, 250, 300, 350, 400)
-    seeds = random_clusters(thermal, size, starts, (2.6, 3.2), seed=SEED + 100 * size, contact=0.55)
-    for index, start in enumerate(seeds):
+    first = seed + 100 * size
+    begun = random_clusters(thermal, size, starts, (2.6, 3.2), seed=first, contact=0.55)
+    for index, start in enumerate(begun):
         minimum = relaxed(start, steps=120)
         found = langevin(
             minimum,
             n=per_start,
             temperature=temperatures[index % len(temperatures)],
-            seed=SEED + 100 * size + index,
+            seed=first + index,
             interval=40,
             equilibration=150,
             timestep=0.75,
