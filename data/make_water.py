@@ -34,12 +34,12 @@ LARGEST_FORCE = 25.0  # eV/A: beyond lies what no dynamics visits
 DROPLET = 20
 
 
-def monomers(rng: np.random.Generator) -> tuple[list[Atoms], list[Atoms]]:
+def monomers(rng: np.random.Generator, seed: int = SEED) -> tuple[list[Atoms], list[Atoms]]:
     """Thermal monomers, to build clusters from, and distorted ones."""
     water = relaxed(molecule("H2O"))
-    thermal = normal_modes(water, n=60, temperature=300, seed=SEED)
-    thermal += langevin(water, n=60, temperature=400, seed=SEED + 1)
-    distorted = normal_modes(water, n=40, temperature=2000, seed=SEED + 2)
+    thermal = normal_modes(water, n=60, temperature=300, seed=seed)
+    thermal += langevin(water, n=60, temperature=400, seed=seed + 1)
+    distorted = normal_modes(water, n=40, temperature=2000, seed=seed + 2)
     while len(distorted) < 130:
         atoms = water.copy()
         for hydrogen in (1, 2):

@@ -4,6 +4,7 @@
 
 Trimers, tetramers and hexamers from dynamics of their own (seeds that `make_water.py` does not
 use), each with its sub-clusters: differences of their energies are the many-body contributions.
+Distorted monomers, so that the molecules themselves are known as well.
 """
 
 from __future__ import annotations
@@ -26,23 +27,24 @@ NAMES = {1: "monomer", 2: "dimer", 3: "trimer", 4: "tetramer", 6: "hexamer"}
 def geometries() -> list[Atoms]:
     """Clusters and their sub-clusters, each with its subset "fragment"."""
     rng = np.random.default_rng(SEED)
-    thermal, _ = monomers(rng)
-    close = random_clusters(thermal, 3, 150, (2.4, 4.0), seed=SEED + 1, contact=0.55)
+    thermal, distorted = monomers(rng, seed=SEED + 6)
+    close = random_clusters(thermal, 3, 400, (2.3, 4.0), seed=SEED + 1, contact=0.5)
     close += random_clusters(thermal, 4, 100, (2.4, 4.0), seed=SEED + 2, contact=0.6)
     trimers = dynamics(thermal, 3, 24, 8, seed=SEED + 3)
     tetramers = dynamics(thermal, 4, 24, 6, seed=SEED + 4)
     hexamers = dynamics(thermal, 6, 12, 4, seed=SEED + 5)
-    frames = []
-    for atoms in trimers + close[:150]:
+    frames = [*distorted]
+    for atoms in trimers + close[:400]:
         frames += fragments(atoms, orders=(2, 3))
-    for atoms in tetramers + close[150:]:
+    for atoms in tetramers + close[400:]:
         parts = fragments(atoms, orders=(1, 2, 3, 4))
         frames += [p for p in parts if p.info["molecules"] > 2 or rng.uniform() < 0.5]
     for atoms in hexamers:
         for size, count in ((3, 4), (4, 3), (6, 1)):
             parts = fragments(atoms, orders=(size,))
             frames += [parts[i] for i in rng.permutation(len(parts))[:count]]
-    return distinct([tagged([a], "fragment", molecules=a.info["molecules"])[0] for a in frames])
+    sized = [tagged([a], "fragment", molecules=len(a) // 3)[0] for a in frames]
+    return distinct(sized)
 
 
 def main() -> None:
@@ -57,7 +59,8 @@ def main() -> None:
     card = {
         "name": "water, fragments",
         "description": "Water trimers, tetramers and hexamers from molecular dynamics at 150 to "
-        "400 K and from random placement, with their sub-clusters; for training only.",
+        "400 K and from random placement, with their sub-clusters, and "
+        "distorted monomers; for training only.",
         "level": frames[0].info["level"],
         "code": frames[0].info["code"],
         "units": {"positions": "A", "energy": "eV", "forces": "eV/A"},

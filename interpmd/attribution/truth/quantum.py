@@ -135,12 +135,12 @@ class QuantumTruth:
         for (order, part), (colour, _, _), marker in zip(
             self._groups(self.contributions), SERIES, "os^vD", strict=False
         ):
-            name = f"{_name(order)}, RMSE {errors.rmse[order]:.3f}"
+            name = f"{_name(order)} {errors.rmse[order]:.3f}"
             left.plot(
                 part.quantum, part.potential, marker, ms=4, mfc="none", color=colour, label=name
             )
         left.set(xlabel=f"{self.method} (kcal/mol)", ylabel="potential (kcal/mol)")
-        left.legend(frameon=False, fontsize=8)
+        left.legend(frameon=False, fontsize=8, title="RMSE in kcal/mol", title_fontsize=8)
         shares = self.shares(molecules)
         places = np.arange(len(shares))
         for shift, (name, (colour, hatch, _)) in zip(
