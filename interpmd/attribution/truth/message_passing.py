@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from interpmd.errors import StructureError
 from interpmd.fitting import labels
 from interpmd.potentials.base import GlobalTerm, register
 from interpmd.potentials.expansion.radial import bessel, envelope
@@ -51,6 +52,9 @@ class MessagePassing(GlobalTerm):
         layers: rounds of messages; an atom feels others up to `layers` cutoffs away.
         basis: number of Bessel functions.
         seed: of the initial weights.
+
+    Raises:
+        StructureError: (when called) a periodic structure.
     """
 
     kind = "message_passing"
@@ -93,6 +97,11 @@ class MessagePassing(GlobalTerm):
         }
 
     def forward(self, batch: Batch, pairs: Neighbours | None = None) -> Float[Tensor, " atoms"]:
+        if batch.periodic:
+            raise StructureError(
+                "the message-passing network is for molecules only, and the structure is periodic: "
+                "there is no finite many-body expansion to compare"
+            )
         pairs = neighbours(batch, self.cutoff) if pairs is None else pairs
         vectors = edge_vectors(batch, pairs)
         distances = vectors.pow(2).sum(1).sqrt()
