@@ -23,6 +23,7 @@ POTENTIAL = Potential(
         "dispersion": D3.example(),
     }
 )
+METHANOL = molecule("CH3OH")  # few atoms: some methods evaluate all their subsets
 LOCAL = Potential(POTENTIAL.local_terms)
 
 
@@ -34,13 +35,13 @@ def method(request):
 def explained(method, target, **options):
     """By the potential, or without the terms that the method says it cannot explain."""
     try:
-        return im.explain(POTENTIAL, ETHANOL, target, method=method, **options)
+        return im.explain(POTENTIAL, METHANOL, target, method=method, **options)
     except MethodError as error:
-        if "not the energy" in str(error):
-            assert str(target) == "energy"
+        if "not the energy" in str(error) and isinstance(target, im.Energy):
             pytest.skip(str(error))
-        assert "dispersion depends on the whole structure" in str(error)
-        return im.explain(LOCAL, ETHANOL, target, method=method, **options)
+        if "dispersion depends on the whole structure" not in str(error):
+            raise
+        return im.explain(LOCAL, METHANOL, target, method=method, **options)
 
 
 def claims(axiom):
