@@ -33,6 +33,7 @@ test: lint
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/conservation.py
+	$(BIN)/python benchmarks/truth.py
 	@echo "and, with a folder that holds the acetylacetone data:"
 	@echo "    $(BIN)/python benchmarks/acetylacetone.py FOLDER"
 

@@ -34,12 +34,12 @@ LARGEST_FORCE = 25.0  # eV/A: beyond lies what no dynamics visits
 DROPLET = 20
 
 
-def monomers(rng: np.random.Generator) -> tuple[list[Atoms], list[Atoms]]:
+def monomers(rng: np.random.Generator, seed: int = SEED) -> tuple[list[Atoms], list[Atoms]]:
     """Thermal monomers, to build clusters from, and distorted ones."""
     water = relaxed(molecule("H2O"))
-    thermal = normal_modes(water, n=60, temperature=300, seed=SEED)
-    thermal += langevin(water, n=60, temperature=400, seed=SEED + 1)
-    distorted = normal_modes(water, n=40, temperature=2000, seed=SEED + 2)
+    thermal = normal_modes(water, n=60, temperature=300, seed=seed)
+    thermal += langevin(water, n=60, temperature=400, seed=seed + 1)
+    distorted = normal_modes(water, n=40, temperature=2000, seed=seed + 2)
     while len(distorted) < 130:
         atoms = water.copy()
         for hydrogen in (1, 2):
@@ -64,18 +64,21 @@ def intact(atoms: Atoms, size: int) -> bool:
     return len(found) == size and all(len(group) == 3 for group in found)
 
 
-def dynamics(thermal: list[Atoms], size: int, starts: int, per_start: int) -> list[Atoms]:
+def dynamics(
+    thermal: list[Atoms], size: int, starts: int, per_start: int, seed: int = SEED
+) -> list[Atoms]:
     """Molecular dynamics of relaxed clusters; those that flew apart or reacted are left out."""
     frames = []
     temperatures = (150, 200, 250, 300, 350, 400)
-    seeds = random_clusters(thermal, size, starts, (2.6, 3.2), seed=SEED + 100 * size, contact=0.55)
-    for index, start in enumerate(seeds):
+    first = seed + 100 * size
+    begun = random_clusters(thermal, size, starts, (2.6, 3.2), seed=first, contact=0.55)
+    for index, start in enumerate(begun):
         minimum = relaxed(start, steps=120)
         found = langevin(
             minimum,
             n=per_start,
             temperature=temperatures[index % len(temperatures)],
-            seed=SEED + 100 * size + index,
+            seed=first + index,
             interval=40,
             equilibration=150,
             timestep=0.75,

@@ -236,6 +236,7 @@ def _merge(sites: Sites, groups: list[_Group], parts: list[_Values], size: int) 
     forces = np.take_along_axis(np.concatenate(forces), order[:, :, None], axis=1)
     first, label = distinct(members)
     energies = np.concatenate([p.energies.reshape(-1) for p in parts])
+    # shapes in full: a group without subsets of this size has samples of none of them
     samples = np.concatenate(
         [p.samples.reshape(math.prod(p.samples.shape[:-1]), p.samples.shape[-1]) for p in parts]
     )

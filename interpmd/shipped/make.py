@@ -25,13 +25,15 @@ RECIPES = {
     },
     "water": {
         "spec": {
-            "channels": (192, 192, 128, 40),
+            "channels": (192, 256, 256, 32),
             "cutoff": 6.0,
-            "lmax": 3,
+            "lmax": (0, 4, 3, 2),
             "basis": 12,
+            "functions": 48,
+            "parsimony": 5.0,
             "terms": {"repulsion": {}},
         },
-        "energy_weight": 20.0,
+        "energy_weight": 40.0,
     },
     "alanine_dipeptide": {
         "spec": {
@@ -45,6 +47,9 @@ RECIPES = {
     },
 }
 
+#: Training data beside `train.extxyz.gz`.
+MORE = {"water": ("fragments.extxyz.gz",)}
+
 
 def make(name: str) -> None:
     """Fit one potential and write it beside this file."""
@@ -53,11 +58,11 @@ def make(name: str) -> None:
     from interpmd.fitting.labels import read_frames
 
     folder = DATA / name
-    report = fit(
-        folder / "train.extxyz.gz", test=folder / "test.extxyz.gz", progress=False, **RECIPES[name]
-    )
+    parts = ("train.extxyz.gz", *MORE.get(name, ()))
+    train = [atoms for part in parts for atoms in read_frames(folder / part)]
+    report = fit(train, test=folder / "test.extxyz.gz", progress=False, **RECIPES[name])
     card = report.potential.card
-    card.provenance["train"] = f"data/{name}/train.extxyz.gz"
+    card.provenance["train"] = ", ".join(f"data/{name}/{part}" for part in parts)
     card.provenance["made_by"] = f"python -m interpmd.shipped.make {name}"
     card.errors["test_by_subset"] = json.loads(
         report.evaluations["test"].by_subset().to_json(orient="index")

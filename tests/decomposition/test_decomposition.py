@@ -148,3 +148,15 @@ def test_the_table_looks_like_one():
     assert columns <= set(table.rows)
     assert "convention" in table._repr_html_()
     assert table.by("order").energy_eV.sum() == pytest.approx(table.energy)
+
+
+def test_sites_with_fewer_neighbours_than_the_order_keep_their_error_bars():
+    term = ClusterExpansion.example()
+    generator = torch.Generator().manual_seed(1)
+    term.samples = torch.randn(*term.readout.shape, 5, generator=generator)
+    # H and C see O only; the atom far away sees none
+    chain = Atoms("HOCC", positions=[[0, 0, 0], [3.0, 0, 0], [6.0, 0.5, 0], [30.0, 0, 0]])
+    table = Potential([term]).decompose(chain)
+    check_complete(Potential([term]), table, chain)
+    assert table.samples.shape == (len(table), 5)
+    assert (table.energy_stds[table.order > 1] > 0).all()

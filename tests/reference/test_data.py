@@ -64,6 +64,22 @@ def test_card_matches_files(name):
     assert (DATA.parent / card["regenerate"].split()[1]).is_file()
 
 
+def test_fragments_of_water_match_their_card_and_none_is_a_test_frame():
+    card = json.loads((DATA / "water" / "fragments.json").read_text())
+    path = DATA / "water" / "fragments.extxyz.gz"
+    frames = read_quickly(path)
+    text = gzip.decompress(path.read_bytes())
+    assert hashlib.sha256(text).hexdigest() == card["sha256_of_text"]
+    assert len(frames) == card["frames"] == sum(card["counts"].values())
+    sizes = Counter(len(a) // 3 for a in frames)
+    assert sorted(sizes.values()) == sorted(card["counts"].values())
+    assert {a.info["level"] for a in frames} == {card["level"]}
+    # places from the first atom on tell frames apart, wherever the molecules stand
+    places = lambda a: np.round(a.positions - a.positions[0], 4).tobytes()  # noqa: E731
+    assert not {places(a) for a in frames} & {places(a) for a in frames_of("water")["test"]}
+    assert (DATA.parent / card["regenerate"].split()[1]).is_file()
+
+
 def test_files_can_be_read_by_ase_directly():
     [atoms] = read(DATA / "water" / "test.extxyz.gz", index=":1")
     expected = frames_of("water")["test"][0]

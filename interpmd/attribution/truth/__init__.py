@@ -1,0 +1,17 @@
+"""Is what an explanation says right? Checked where the truth is known.
+
+`learned_truth`: potentials fitted to an analytic potential, whose rows are known in closed form.
+`quantum_truth`: a potential beside the many-body expansion of its own reference method.
+"""
+
+from interpmd.attribution.truth.learned import RowErrors, TruthError, learned_truth, row_errors
+from interpmd.attribution.truth.quantum import QuantumTruth, quantum_truth
+
+__all__ = [
+    "QuantumTruth",
+    "RowErrors",
+    "TruthError",
+    "learned_truth",
+    "quantum_truth",
+    "row_errors",
+]
