@@ -70,23 +70,32 @@ class Certificate:
     Attributes:
         checks: in the order in which they were made.
         statement: what is fact and what is convention.
+        exact: whether values are those of their definition, not estimates.
     """
 
     checks: tuple[Check, ...] = ()
     statement: str = ""
+    exact: bool = True
 
     @property
     def passed(self) -> bool:
-        """Whether no check fails and the axioms were checked."""
-        return self.badge == "EXACT" or (self.badge == "CHECKED")
+        """Whether no check fails and what should add up does."""
+        return self.badge != "NOT EXACT"
 
     @property
     def badge(self) -> str:
-        """In one word: EXACT, CHECKED (nothing fails, axioms not among the checks), ESTIMATE
-        (axioms fail by no more than a sampled method's noise is expected to), NOT EXACT."""
-        if any(c.passed is False for c in self.checks):
+        """In words.
+
+        NOT EXACT: a check fails, or the values are not claimed to add up. ESTIMATE: they add up,
+        but come from a sample or a convention of the method. EXACT: they are those of the
+        definition and the axioms hold. CHECKED: nothing fails, axioms are not among the checks.
+        """
+        axioms = self.group("axioms")
+        if any(c.passed is False for c in self.checks) or any(c.passed is None for c in axioms):
             return "NOT EXACT"
-        return "EXACT" if any(c.group == "axioms" for c in self.checks) else "CHECKED"
+        if not axioms:
+            return "CHECKED"
+        return "EXACT" if self.exact else "ESTIMATE"
 
     def __getitem__(self, name: str) -> float:
         """Value of a check by its name."""
@@ -161,7 +170,9 @@ class Certificate:
         return "\n".join([*lines, f"  {self.statement}"] if self.statement else lines)
 
     def _repr_html_(self) -> str:
-        colour = {"EXACT": "#1b7f3b", "CHECKED": "#1f5fa8"}.get(self.badge, "#a8320b")
+        colour = {"EXACT": "#1b7f3b", "CHECKED": "#1f5fa8", "ESTIMATE": "#7a5a00"}.get(
+            self.badge, "#a8320b"
+        )
         mark = {True: "✓ passed", False: "✗ failed", None: "• noted"}
         rows = "".join(
             f"<tr><td>{mark[c.passed]}</td><td>{html.escape(c.group)}</td>"

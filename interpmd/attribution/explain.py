@@ -85,7 +85,7 @@ def explain(
             + (", ".join(known) or "none")
         )
     found = chosen.run(request, **options)
-    return replace(found, method=method)
+    return replace(found, method=method, exact=chosen.exact)
 
 
 def cooperativity(

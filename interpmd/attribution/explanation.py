@@ -47,6 +47,7 @@ class Explanation:
         method, context: how it was made.
         statement: what is guaranteed, what is an estimate, what is convention.
         complete: whether the method claims that the values sum to the target.
+        exact: whether the values are those of their definition, not estimates.
         fragments: the players, where they are not single atoms.
         stds: standard deviation of each value under the posterior, where it is known.
         checks: what the method itself found out, by name ("momentum", "torque", ...).
@@ -62,6 +63,7 @@ class Explanation:
     context: str = "vacuum"
     statement: str = ""
     complete: bool = True
+    exact: bool = True
     fragments: Fragments | None = None
     stds: np.ndarray | None = None
     checks: dict[str, float] = field(default_factory=dict)
@@ -274,7 +276,7 @@ class Explanation:
             if name not in ("momentum", "torque")
         ]
         made = Certificate.from_json(self.provenance.get("certificate", ()))
-        return Certificate((*checks, *made.checks), self.statement)
+        return Certificate((*checks, *made.checks), self.statement, self.exact)
 
     def save(self, path: str | Path) -> None:
         """Write to one file (.npz: arrays and JSON, no pickles)."""

@@ -69,14 +69,15 @@ class Faithfulness:
     def checks(self) -> tuple[Check, ...]:
         """Areas beside those of other rankings; below 1 the explanation ranks better.
 
-        An explanation that ranks no better than chance fails. Distance is a strong rival where
-        interactions are of short range, and is only noted.
+        Without limits: where contributions are opposite, the order of exact values may lose to
+        chance (exact Shapley values did on up to 17 % of 30 random structures, none of them by
+        Stillinger-Weber), and distance is a strong rival where interactions are of short range.
 
         Example:
             >>> explanation.certificate().with_checks(faithfulness(model, explanation).checks())
         """
         areas, made = self.areas, []
-        for rival, limit in (("random", AT_MOST_ONE), ("distance", None)):
+        for rival in ("random", "distance"):
             for kind, better in (("deletion", "more"), ("insertion", "less")):
                 own, other = areas.loc["explanation", kind], areas.loc[rival, kind]
                 value = _ratio(other, own) if kind == "deletion" else _ratio(own, other)
@@ -84,28 +85,20 @@ class Faithfulness:
                     f"below 1: {kind} of {self.players} by their values leaves {better} of the "
                     f"target unexplained than by {rival} ranking"
                 )
-                made.append(Check("faithfulness", f"{kind}, {rival}", value, limit, "", words))
+                made.append(Check("faithfulness", f"{kind}, {rival}", value, None, "", words))
         return tuple(made)
 
     def plot(self) -> Figure:
         """Both curves of every ranking, told apart by colour and line style."""
-        import matplotlib.pyplot as plt
+        from interpmd.views.plots import rankings
 
-        from interpmd.views.style import SERIES
-
-        figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True, layout="constrained")
-        for ax, kind, curves in zip(
-            axes, ("left", "present"), (self.deletion, self.insertion), strict=True
-        ):
-            for (name, values), (colour, _, line) in zip(curves.items(), SERIES, strict=False):
-                ax.plot(self.fractions, values, color=colour, ls=line, label=name)
-            ax.set(xlabel=f"fraction of {self.players} {kind}, highest first")
-            ax.spines[["top", "right"]].set_visible(False)
         unit = self.target.unit.replace("A", "Å")
-        axes[0].set(ylabel=f"distance from the full {self.target} ({unit})", title="deletion")
-        axes[1].set(title="insertion")
-        axes[0].legend(frameon=False)
-        return figure
+        return rankings(
+            self.fractions,
+            {"deletion": self.deletion, "insertion": self.insertion},
+            x=f"fraction of {self.players}, highest first",
+            y=f"distance from the full {self.target} ({unit})",
+        )
 
 
 def faithfulness(
@@ -178,8 +171,9 @@ def infidelity(
     infidelity = mean over sets I of (sum of the values in I - (v(all) - v(all without I)))^2
 
     by captum; its square root is returned, in the unit of the target and relative to that of an
-    explanation that says nothing (all values 0). Where players interact no values are without
-    error. Sets: uniform in their size, then in their members; atoms that feel the force stay.
+    explanation that says nothing (all values 0): more than that fails. Where players interact no
+    values are without error. Sets: uniform in their size, then in their members; atoms that feel
+    the force stay.
 
     Source: Yeh et al., NeurIPS 2019 (arXiv:1901.09392), definition 2.1.
 

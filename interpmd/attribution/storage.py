@@ -47,6 +47,7 @@ def save_explanation(explanation: Explanation, path: str | Path) -> None:
                 "context",
                 "statement",
                 "complete",
+                "exact",
                 "fragments",
                 "checks",
                 "provenance",
@@ -109,7 +110,15 @@ def load(path: str | Path) -> Explanation:
             fragments=_frozen(about["fragments"]),
             **{
                 name: about[name]
-                for name in ("method", "context", "statement", "complete", "checks", "provenance")
+                for name in (
+                    "method",
+                    "context",
+                    "statement",
+                    "complete",
+                    "exact",
+                    "checks",
+                    "provenance",
+                )
             },
         )
     except (BadZipFile, KeyError, ValueError, EOFError, AttributeError) as error:

@@ -11,6 +11,7 @@ from interpmd.views.style import AGAINST, ALONG, GREY, SERIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def budget(
@@ -101,6 +102,37 @@ def time_lines(
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def rankings(
+    fractions: np.ndarray,
+    panels: Mapping[str, Mapping[str, np.ndarray]],
+    x: str = "",
+    y: str = "",
+) -> Figure:
+    """Curves of several rankings in panels side by side, told apart by colour and line style.
+
+    Args:
+        fractions: where the curves are known, from 0 to 1.
+        panels: by title, curves by the name of their ranking.
+        x, y: names of the axes.
+    """
+    import matplotlib.pyplot as plt
+
+    size = (4 * len(panels), 3.2)
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=size, sharey=True, layout="constrained", squeeze=False
+    )
+    for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
+        for (name, values), (colour, _, line) in zip(
+            curves.items(), _cycle(len(curves)), strict=True
+        ):
+            ax.plot(fractions, values, color=colour, ls=line, label=name)
+        ax.set(xlabel=x, title=title)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set(ylabel=y)
+    axes[0, 0].legend(frameon=False)
+    return figure
 
 
 def _cycle(count: int) -> Sequence[tuple]:

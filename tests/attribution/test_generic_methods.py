@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from interpmd.attribution.benchmark import cluster
 from interpmd.attribution.registry import METHODS
 from interpmd.potentials import (
     D3,
+    AxilrodTeller,
     ClusterExpansion,
     Isolated,
     LennardJones,
@@ -94,6 +96,42 @@ def test_integrated_gradients_of_atoms_and_terms_of_whole_structures():
     assert len(found) == 3
 
 
+def test_integrated_gradients_on_atoms_are_shapley_values_where_atoms_enter_once():
+    for potential in (PAIRS, SILICON, Potential([AxilrodTeller.example()])):
+        atoms = cluster(7, 1, periodic=False)
+        exact = im.explain(potential, atoms, method="shapley").by("atom")
+        exact = exact.reindex(range(7), fill_value=0.0)
+        found = im.explain(potential, atoms, method="integrated_gradients", players="atoms")
+        assert np.allclose(found.values, exact, atol=1e-10)
+        edges = im.explain(potential, atoms, method="integrated_gradients").by("atom")
+        differs = np.abs(edges.reindex(range(7), fill_value=0.0) - exact).max() > 1e-5
+        assert differs == (potential is SILICON)  # whose corners are not alike
+    exact = im.explain(EXPANSION, METHANOL, method="shapley").by("atom").sort_index()
+    found = im.explain(EXPANSION, METHANOL, method="integrated_gradients", players="atoms")
+    assert np.abs(found.values - exact).max() > 1e-3  # neighbours enter more than once
+
+
+def test_integrated_gradients_of_a_corner_give_its_edges_equal_parts():
+    atoms = cluster(7, 2, periodic=False)
+    term = SILICON.terms["stillinger_weber"]
+    found = im.explain(SILICON, atoms, method="integrated_gradients")
+    distances, expected = atoms.get_all_distances(), {}
+    near = lambda i: [j for j in range(7) if j != i and distances[i, j] < term.cutoff]  # noqa: E731
+    for (i, j), energy in ((c, e) for (c, _), e in term.known_rows(atoms).items() if len(c) == 2):
+        expected[tuple(sorted((i, j)))] = energy
+    for i in range(7):
+        for j, k in combinations(near(i), 2):
+            sides = torch.tensor([[distances[i, j]], [distances[i, k]]])
+            cosine = torch.tensor([np.cos(np.radians(atoms.get_angle(j, i, k)))])
+            corner = float(term.corner_energy(*sides, cosine))
+            for other in (j, k):
+                expected[tuple(sorted((i, other)))] += corner / 2
+    assert len(expected) > 6
+    for members, energy in expected.items():
+        assert found[members] == pytest.approx(energy, abs=1e-10), members
+    assert found.residual < 1e-8
+
+
 def test_ablation_is_leaving_one_out():
     found = im.explain(EXPANSION, METHANOL, FORCE, method="ablation")
     whole = im.explain(EXPANSION, METHANOL, FORCE).total
@@ -134,6 +172,58 @@ def test_players_that_change_nothing_get_nothing():
         if "null player" in METHODS[name].guarantees and name != "mobius":
             found = im.explain(EXPANSION, atoms, method=name)
             assert found[(6,)] == pytest.approx(alone, abs=1e-8), name
+
+
+def test_the_callers_random_numbers_stay_their_own():
+    for name, about in METHODS.items():
+        if about.needs:
+            torch.manual_seed(3)
+            np.random.seed(3)  # noqa: NPY002
+            here = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+            im.explain(PAIRS, METHANOL, method=name)
+            there = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+            assert torch.equal(here[0], there[0]), name
+            assert np.array_equal(here[1], there[1]), name
+
+
+def test_options_are_checked():
+    for name, options in {
+        "shapley_sampling": {"samples": 0},
+        "kernel_shap": {"samples": 0},
+        "shap_kernel": {"samples": -1},
+        "integrated_gradients": {"steps": 0},
+        "shapiq": {"index": "SHAP"},
+        "pair_force": {"fragments": [[0, 1]]},
+    }.items():
+        with pytest.raises(im.InterpmdError, match=r"1 or more|index is one of|between atoms"):
+            im.explain(PAIRS, METHANOL, im.Force(0, 1), method=name, **options)
+
+
+@pytest.mark.parametrize("target", [im.Energy(), im.Force(2)])
+def test_shapiq_estimates_interactions(target):
+    exact = im.explain(EXPANSION, METHANOL, target, method="shapley_interaction", order=2)
+    found = im.explain(EXPANSION, METHANOL, target, method="shapiq", order=2)  # all coalitions
+    for players in exact.clusters.tuples():
+        assert np.allclose(found[players], exact[players], atol=1e-5), players
+    assert not found.complete
+    coarse = [
+        im.explain(EXPANSION, METHANOL, target, "shapiq", 2, samples=30, seed=s) for s in (1, 1, 2)
+    ]
+    assert np.array_equal(coarse[0].values, coarse[1].values)
+    assert not np.array_equal(coarse[0].values, coarse[2].values)
+
+
+def test_lopsided_hierarchies_are_not_cut_short():
+    def chain(count):  # every next atom is far from all before it
+        line = np.cumsum(1.2 * 2.2 ** np.arange(count))
+        return Atoms(f"C{count}", np.c_[line, 0 * line, 0 * line])
+
+    model = im.TorchModel(lambda numbers, places: torch.nn.functional.pdist(places).log().sum())
+    found = im.explain(model, chain(9), method="shap_partition")
+    exact = im.explain(model, chain(9), method="shapley").by("atom").sort_index()
+    assert np.allclose(found.values, exact, atol=1e-8)  # pairs: halves, whoever enters together
+    with pytest.raises(im.InterpmdError, match="lopsided"):
+        im.explain(model, chain(20), method="shap_partition")
 
 
 def test_a_partition_respects_distances():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
@@ -41,12 +42,33 @@ def extra(package: str) -> ModuleType:
         ) from error
 
 
+def at_least_one(**options: int) -> None:
+    """Raise MethodError unless the options are whole numbers from 1 upwards."""
+    for name, value in options.items():
+        if isinstance(value, bool) or int(value) != value or value < 1:
+            raise MethodError(f"{name} is a whole number, 1 or more, not {value!r}")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators of numpy and torch, from which captum and shap draw, and put
+    them back afterwards."""
+    state = np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
+
+
 def captum_attribution(
     forward: Callable[[Float[Tensor, "sets players"]], Float[Tensor, "sets components"]],
     algorithm: str,
     players: int,
     components: int,
-    seed: int | None = None,
+    seed: int = 0,
     **options,
 ) -> Float[np.ndarray, "players components"]:
     """Attributions of an algorithm of captum for the step from all 0 to all 1.
@@ -67,7 +89,6 @@ def captum_attribution(
         options["method"] = "gausslegendre"
     found = []
     for component in range(components):
-        if seed is not None:
-            torch.manual_seed(seed)
-        found.append(method.attribute(present, target=component, **options)[0])
+        with seeded(seed):
+            found.append(method.attribute(present, target=component, **options)[0])
     return torch.stack(found, dim=1).detach().double().numpy()

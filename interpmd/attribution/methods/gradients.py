@@ -13,7 +13,7 @@ import torch
 
 from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.methods.common import captum_attribution, predicted
+from interpmd.attribution.methods.common import at_least_one, captum_attribution, predicted
 from interpmd.attribution.registry import MethodError, Request, method
 from interpmd.potentials.gated import GatedPotential
 
@@ -33,8 +33,15 @@ def integrated_gradients(request: Request, players: str = "edges", steps: int = 
 
     Gauss-Legendre steps integrate the polynomials of the expansion exactly. On edges the shares
     of an atom's interactions are Shapley values where interactions are pairs; larger ones are
-    divided by degree along the path, which is a convention.
+    divided by degree along the path, which is a convention. On atoms they are Shapley values
+    where every atom enters an interaction once, as in the analytic potentials (Owen, Manag. Sci.
+    18, 64 (1972): the Shapley value is the integral along the diagonal of the multilinear
+    extension); in the neural expansion neighbours enter its products more than once.
+
+    Raises:
+        MethodError: terms of the whole structure have no edges; other players; no steps.
     """
+    at_least_one(steps=steps)
     note = (
         "Integrated gradients share an interaction among the gates in it by the degree with which "
         "each enters along the straight path: the sum is fact, the shares are convention."

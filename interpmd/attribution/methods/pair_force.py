@@ -19,11 +19,17 @@ from interpmd.potentials.gated import GatedPotential
     models="potential",
 )
 def pair_force(request: Request) -> Explanation:
-    """Fan et al., Phys. Rev. B 92, 094301 (2015), equation 22: F_ij = dU_i/dr_ij - dU_j/dr_ji.
+    """Fan et al., Phys. Rev. B 92, 094301 (2015): F_ij = dU_i/dr_ij - dU_j/dr_ji, from site
+    energies U.
 
     Newton's third law holds, but the forces do not point along the pair, so that a pair exerts a
     torque on itself; and they depend on how the energy is split among sites.
+
+    Raises:
+        MethodError: the target is the energy, or the players are fragments.
     """
+    if request.fragments is not None:
+        raise MethodError('pair forces act between atoms; sum them with .by("fragment", fragments)')
     functional = request.target.functional(request.atoms)
     if functional.energy.any():
         raise MethodError("pair forces explain forces and torques, not the energy")

@@ -1,4 +1,4 @@
-"""Explainers that only ask what happens when players are absent: captum's and shap's.
+"""Explainers that only ask what happens when players are absent: captum's, shap's, shapiq's.
 
 They work for any model, and most of them estimate what "shapley" computes exactly.
 """
@@ -15,7 +15,13 @@ from scipy.spatial.distance import pdist
 from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.games import Game
-from interpmd.attribution.methods.common import captum_attribution, extra, game_of
+from interpmd.attribution.methods.common import (
+    at_least_one,
+    captum_attribution,
+    extra,
+    game_of,
+    seeded,
+)
 from interpmd.attribution.registry import MethodError, Request, method
 
 ESTIMATE = (
@@ -23,6 +29,9 @@ ESTIMATE = (
     '"shapley" gives them exactly.'
 )
 SAMPLED = ("linear",)
+
+#: Evaluations after which recursive Owen values are given up.
+MOST_SPLITS = 20_000
 
 
 @method(
@@ -51,6 +60,7 @@ def ablation(request: Request) -> Explanation:
 )
 def shapley_sampling(request: Request, samples: int = 50, seed: int = 0) -> Explanation:
     """Castro et al., Comput. Oper. Res. 36, 1726 (2009)."""
+    at_least_one(samples=samples)
     game = game_of(request)
     values = _captum(game, "ShapleyValueSampling", seed=seed, n_samples=samples)
     return _explained(request, game, values, ESTIMATE)
@@ -66,6 +76,7 @@ def shapley_sampling(request: Request, samples: int = 50, seed: int = 0) -> Expl
 )
 def kernel_shap(request: Request, samples: int = 512, seed: int = 0) -> Explanation:
     """Lundberg and Lee, NeurIPS 2017 (arXiv:1705.07874), theorem 2."""
+    at_least_one(samples=samples)
     game = game_of(request)
     values = _captum(game, "KernelShap", seed=seed, n_samples=samples)
     return _explained(request, game, values, ESTIMATE, complete=False)
@@ -98,11 +109,13 @@ def shap_exact(request: Request) -> Explanation:
 )
 def shap_permutation(request: Request, samples: int = 10, seed: int = 0) -> Explanation:
     """Exact for interactions of at most two players (Mitchell et al., JMLR 23, 43 (2022))."""
+    at_least_one(samples=samples)
     game = game_of(request)
     evaluations = samples * (2 * len(game.players) + 1)
     values = _shap(
         game,
         lambda shap, f, masker: shap.explainers.Permutation(f, masker, seed=seed),
+        seed,
         max_evals=max(evaluations, 2 * len(game.players) + 1),
     )
     return _explained(request, game, values, ESTIMATE)
@@ -118,17 +131,14 @@ def shap_permutation(request: Request, samples: int = 10, seed: int = 0) -> Expl
 )
 def shap_kernel(request: Request, samples: int = 512, seed: int = 0) -> Explanation:
     """As `kernel_shap`, small and large coalitions enumerated first, made complete."""
+    at_least_one(samples=samples)
     shap, game = extra("shap"), game_of(request)
     n = len(game.players)
     if n == 1:
         return _explained(request, game, game.whole[None], ESTIMATE)
-    state = np.random.get_state()  # noqa: NPY002 (shap draws from the global generator)
-    np.random.seed(seed)  # noqa: NPY002
-    try:
+    with seeded(seed):
         explainer = shap.KernelExplainer(lambda x: game(x > 0.5), np.zeros((1, n)))
         found = explainer.shap_values(np.ones((1, n)), nsamples=samples, silent=True, l1_reg=0)
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
     return _explained(request, game, np.asarray(found)[0].reshape(n, -1), ESTIMATE)
 
 
@@ -136,27 +146,106 @@ def shap_kernel(request: Request, samples: int = 512, seed: int = 0) -> Explanat
     "shap_partition",
     computes="Owen values of a hierarchy of near players (shap Partition)",
     guarantees=("complete", "null player", "linear"),
-    cost="players squared evaluations",
+    cost="players squared evaluations where the hierarchy is balanced, up to 2^players",
     needs="shap",
 )
 def shap_partition(request: Request) -> Explanation:
-    """Players that are near each other enter together: recursive Owen values."""
+    """Players that are near each other enter together: recursive Owen values.
+
+    Raises:
+        MethodError: fewer than three players, or a hierarchy so lopsided that it needs more than
+            `MOST_SPLITS` evaluations; cut short, shap would share what is left by size, which
+            gives something to players that change nothing.
+    """
     game = game_of(request)
     n = len(game.players)
     if n < 3:
         raise MethodError("a hierarchy needs three players at least")
     places = np.array([request.atoms.positions[list(p)].mean(0) for p in game.players])
     tree = linkage(pdist(places), "average")
+    if (needed := _splits(tree, n)) > MOST_SPLITS:
+        raise MethodError(
+            f"the hierarchy by distance is lopsided and needs {needed} evaluations, more than "
+            f"{MOST_SPLITS}; join atoms to fragments, or use shap_permutation"
+        )
 
     def explainer(shap, f, masker):
         masker = shap.maskers.Partition(np.zeros((1, n)), clustering=tree)
         return shap.explainers.Partition(f, masker)
 
     note = "Owen values of a hierarchy by distance: which atoms enter together is a convention."
-    return _explained(request, game, _shap(game, explainer, max_evals=n * n * 4 + 10), note)
+    return _explained(request, game, _shap(game, explainer, max_evals=needed + 2), note)
 
 
-def _captum(game: Game, algorithm: str, seed: int | None = None, **options) -> np.ndarray:
+def _splits(tree: np.ndarray, players: int) -> int:
+    """Evaluations that recursive Owen values take: every node is split once with and once
+    without each of the nodes beside and above it."""
+    visits, total = {2 * players - 2: 1}, 0
+    for node in range(2 * players - 2, players - 1, -1):
+        total += 2 * visits[node]
+        for child in tree[node - players, :2].astype(int).tolist():
+            visits[child] = 2 * visits[node]
+    return total
+
+
+@method(
+    "shapiq",
+    computes="interactions of up to `order` players estimated by regression (shapiq KernelSHAP-IQ)",
+    guarantees=(),
+    cost="`samples` evaluations",
+    exact=False,
+    needs="shapiq",
+)
+def shapiq_interactions(
+    request: Request, samples: int = 512, seed: int = 0, index: str = "k-SII"
+) -> Explanation:
+    """Fumagalli et al., ICML 2024 (arXiv:2405.10852), of any model with many players.
+
+    Raises:
+        MethodError: shapiq is not installed, or knows no such index.
+    """
+    at_least_one(samples=samples)
+    shapiq, game = extra("shapiq"), game_of(request)
+    n = len(game.players)
+    order = min(2 if request.order is None else request.order, n)
+    alone = game(np.eye(n, dtype=bool))  # in which interactions would drown
+    known = {"k-SII", "SII"}
+    if index not in known:
+        raise MethodError(f"index is one of {', '.join(sorted(known))}, not {index!r}")
+    values: dict[tuple[int, ...], np.ndarray] = {
+        c: alone[c[0]].copy() if len(c) == 1 else np.zeros(alone.shape[1])
+        for c in game.up_to(order)
+    }
+    for component in range(alone.shape[1]):
+
+        def interacting(present: np.ndarray, component: int = component) -> np.ndarray:
+            return (game(present) - present @ alone)[:, component]
+
+        with seeded(seed):
+            made = shapiq.KernelSHAPIQ(n, max_order=order, index=index, random_state=seed)
+            found = made.approximate(samples, interacting)
+        for members in values:
+            values[members][component] += found[members]
+    name = f"{index} (estimate)"
+    note = (
+        f"An estimate of {index} from a sample of coalitions, interactions divided by a "
+        'convention; for interpmd potentials "shapley_interaction" gives k-SII exactly.'
+    )
+    members = [sorted(a for p in c for a in game.players[p]) for c in values]
+    return Explanation(
+        atoms=request.atoms,
+        target=request.target,
+        clusters=Clusters.of_tuples(members, name, [len(c) for c in values]),
+        values=game.functional.shaped(np.array(list(values.values()))),
+        predicted=np.asarray(game.functional.shaped(game.whole)),
+        statement=note,
+        complete=False,
+        fragments=request.fragments,
+        provenance=request.model.provenance,
+    )
+
+
+def _captum(game: Game, algorithm: str, seed: int = 0, **options) -> np.ndarray:
     """Attributions of interactions by captum, to which what each player has alone is added.
 
     captum sums in float32, in which the energies of atoms would drown the interactions.
@@ -185,15 +274,14 @@ def _captum(game: Game, algorithm: str, seed: int | None = None, **options) -> n
     return values + alone
 
 
-def _shap(game: Game, make: Callable, **options) -> np.ndarray:
+def _shap(game: Game, make: Callable, seed: int = 0, **options) -> np.ndarray:
     shap, n = extra("shap"), len(game.players)
     masker = shap.maskers.Independent(np.zeros((1, n)), max_samples=1)
-    explainer = make(shap, lambda x: game(np.asarray(x) > 0.5), masker)
-    found = (
-        explainer(np.ones((1, n)), silent=True, **options)
-        if options
-        else explainer(np.ones((1, n)))
-    )
+    if options:
+        options["silent"] = True
+    with seeded(seed):
+        explainer = make(shap, lambda x: game(np.asarray(x) > 0.5), masker)
+        found = explainer(np.ones((1, n)), **options)
     return np.asarray(found.values)[0].reshape(n, -1)
 
 
