@@ -1,4 +1,5 @@
-"""Fit the shipped potentials to the shipped data: ``python -m interpmd.shipped.make [name ...]``.
+"""Fit the shipped potentials to the shipped data: ``python -m interpmd.shipped.make [name ...]``;
+with ``--certify`` only their certificates are made anew.
 
 Run from a clone of the repository, where ``data/`` lies beside the package.
 """
@@ -8,6 +9,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from interpmd.attribution import Certificate
+    from interpmd.potentials import Potential
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "data"
@@ -53,7 +59,6 @@ MORE = {"water": ("fragments.extxyz.gz",)}
 
 def make(name: str) -> None:
     """Fit one potential and write it beside this file."""
-    from interpmd.attribution import certify
     from interpmd.fitting.fit import fit
     from interpmd.fitting.labels import read_frames
 
@@ -67,14 +72,38 @@ def make(name: str) -> None:
     card.errors["test_by_subset"] = json.loads(
         report.evaluations["test"].by_subset().to_json(orient="index")
     )
-    frames = read_frames(folder / "test.extxyz.gz")
-    largest = sorted(frames, key=len)[-3:]
-    card.certificate.extend(certify(report.potential, largest).to_json())
+    card.certificate[:] = certificate_of(name, report.potential).to_json()
     report.potential.save(HERE / name)
     print(report)
     print(report.evaluations["test"].by_subset().round(2).to_string())
 
 
+def certificate_of(name: str, potential: Potential) -> Certificate:
+    """Checks on test frames; of water also against the many-body expansion by GFN2-xTB."""
+    from interpmd.attribution import certify
+    from interpmd.attribution.truth import quantum_truth
+    from interpmd.fitting.labels import read_frames
+
+    frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
+    truths = []
+    if name == "water":
+        tetramers = [atoms for atoms in frames if len(atoms) == 12][:40]
+        truths = quantum_truth(potential, tetramers, order=4).checks()
+    return certify(potential, frames[-3:], truths)
+
+
+def recertify(name: str) -> None:
+    """Certify a potential that is there already, and write it again."""
+    from interpmd.potentials.io import load_potential
+
+    potential = load_potential(HERE / name)
+    certificate = certificate_of(name, potential)
+    potential.card.certificate[:] = certificate.to_json()
+    potential.save(HERE / name)
+    print(name, certificate)
+
+
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or RECIPES:
-        make(wanted)
+    again = "--certify" in sys.argv
+    for wanted in [a for a in sys.argv[1:] if a != "--certify"] or RECIPES:
+        (recertify if again else make)(wanted)

@@ -27,6 +27,7 @@ from ase.units import kcal, mol
 from jaxtyping import Float
 from tqdm.auto import tqdm
 
+from interpmd.attribution.certificate import Check
 from interpmd.errors import InterpmdError, StructureError
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of
@@ -87,6 +88,24 @@ class QuantumTruth:
                 "force_rmse_meV/A": 1e3 * _rms(part.force_error),
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("order")
+
+    def checks(self) -> list[Check]:
+        """For a certificate: shares within 2 percentage points, and mean absolute errors of the
+        two- and three-body contributions, the latter at most 0.1 kcal/mol."""
+        shares, errors = self.shares().difference.abs(), self.errors()
+        sets = f"{int(errors.sets.sum())} sets of molecules, against {self.method}"
+        made = [
+            Check("quantum truth", f"{_name(o)} share", float(v), 2.0, "percentage points", sets)
+            for o, v in shares.items()
+            if o > 1
+        ]
+        for order, limit in ((2, None), (3, 0.1)):
+            if order in errors.index:
+                value = float(errors.mae[order])
+                made.append(
+                    Check("quantum truth", f"{_name(order)} mean error", value, limit, "kcal/mol")
+                )
+        return made
 
     def shares(self, molecules: int | None = None) -> pd.DataFrame:
         """Share of each order in the interaction energy, in percent.
