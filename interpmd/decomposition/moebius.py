@@ -108,27 +108,28 @@ class _Group:
         return self.first[:, None, None] + subsets(self.degree, size)[None]
 
 
-def local_rows(term: LocalTerm, sites: Sites, order: int) -> list[Rows]:
+def local_rows(term: LocalTerm, sites: Sites, order: int, forces: bool = True) -> list[Rows]:
     """Rows of a local term up to a body order, and remainders where that is not its full order.
 
     Args:
         term: evaluated on every subset of at most `order` - 1 neighbours of every site.
         sites: the structure within the cutoff of the term.
         order: largest body order, 1 to `term.body_order`.
+        forces: whether to differentiate; forces are zero if not.
 
     Returns:
         One `Rows` per body order; with `order` < `term.body_order` also `Rows` of order 0, with
         one row per site (first the site, then all its neighbours): its energy less its rows.
     """
     groups = _groups(sites.degrees)
-    stars = [_evaluate_stars(term, sites, groups, size) for size in range(order)]
+    stars = [_evaluate_stars(term, sites, groups, size, forces) for size in range(order)]
     pure = []
     for g, group in enumerate(groups):
         mine = [_in_group(values, groups, g, size) for size, values in enumerate(stars)]
         pure.append([_transform(group, mine, size) for size in range(order)])
     found = [_merge(sites, groups, [p[size] for p in pure], size) for size in range(order)]
     if order < term.body_order:
-        whole = evaluate(term, sites.environments)
+        whole = evaluate(term, sites.environments, forces)
         found += [
             _remainder(sites, group, whole, parts)
             for group, parts in zip(groups, pure, strict=True)
@@ -137,14 +138,14 @@ def local_rows(term: LocalTerm, sites: Sites, order: int) -> list[Rows]:
 
 
 def evaluate(
-    term: LocalTerm, env: Environments
+    term: LocalTerm, env: Environments, forces: bool = True
 ) -> tuple[
     Float[np.ndarray, " sites"], Float[np.ndarray, "edges 3"], Float[np.ndarray, "sites samples"]
 ]:
     """Site energies (eV), their gradients by edge vector (eV/A) and posterior samples (eV)."""
-    vectors = env.vectors.detach().requires_grad_(True)
+    vectors = env.vectors.detach().requires_grad_(forces)
     env = replace(env, vectors=vectors)
-    with torch.enable_grad():
+    with torch.set_grad_enabled(forces):
         if hasattr(term, "energies_and_samples"):
             energies, samples = term.energies_and_samples(env)
         else:
@@ -167,7 +168,9 @@ def _groups(degrees: Int[np.ndarray, " sites"]) -> list[_Group]:
     return [_Group(sites, first[sites], int(degrees[sites[0]])) for sites in chosen]
 
 
-def _evaluate_stars(term: LocalTerm, sites: Sites, groups: list[_Group], size: int) -> _Values:
+def _evaluate_stars(
+    term: LocalTerm, sites: Sites, groups: list[_Group], size: int, forces: bool
+) -> _Values:
     """The term on all stars with `size` edges, group after group."""
     env, device = sites.environments, sites.environments.vectors.device
     edges = np.concatenate(
@@ -185,7 +188,7 @@ def _evaluate_stars(term: LocalTerm, sites: Sites, groups: list[_Group], size: i
             neighbour_numbers=env.neighbour_numbers[part],
             degree=size,
         )
-        energy, gradient, sample = evaluate(term, star)
+        energy, gradient, sample = evaluate(term, star, forces)
         energies.append(energy)
         gradients.append(gradient.reshape(-1, size, 3) if size else np.zeros((len(mine), 0, 3)))
         samples.append(sample)

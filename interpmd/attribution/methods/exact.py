@@ -20,7 +20,7 @@ from interpmd.attribution.indices import Players, Values
 from interpmd.attribution.methods.common import game_of, predicted
 from interpmd.attribution.registry import MethodError, Request, method
 from interpmd.attribution.targets import Energy
-from interpmd.decomposition import Decomposition
+from interpmd.decomposition import Decomposition, decompose
 
 #: Most parts of a structure that are evaluated where there is no table.
 MOST_PARTS = 70_000
@@ -205,7 +205,8 @@ def _dividends(request: Request, order: int | None) -> tuple[Values, Values]:
     """Dividends of the players, and remainders by site."""
     potential = request.model.potential
     if potential is not None:
-        table = potential.decompose(request.atoms, order=None)
+        forces = bool(request.target.functional(request.atoms).forces.any())
+        table = decompose(potential, request.atoms, forces=forces)
         values, rest = _by_players(table, request)
         players = len(request.fragments or request.atoms)
         if not rest or 2**players > FEW_PARTS:
