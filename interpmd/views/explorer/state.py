@@ -22,7 +22,7 @@ from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError
 from interpmd.views.explorer.answers import Answer, answer, energy_split
 from interpmd.views.explorer.memory import Remembering
-from interpmd.views.explorer.questions import Question, dihedrals
+from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question, dihedrals
 
 #: Largest difference in eV/A between stored forces and the model's for the stored to be its own.
 SAME_FORCE = 1e-4
@@ -141,7 +141,14 @@ class State:
         """What never changes: atoms, colours, radii, choices; for the browser."""
         first = self.frames[0]
         potential = self.model.potential is not None
+        centre, radius, axes = self._view()
         return {
+            "centre": np.round(centre, 4).tolist(),
+            "radius": np.round(radius, 4).tolist(),
+            "axes": np.round(axes, 5).tolist(),
+            "arrowScale": self._arrow_scale(),
+            "targets": [list(item) for item in TARGETS.items()],
+            "groupings": [list(item) for item in GROUPINGS.items()],
             "names": [f"{s}{i}" for i, s in enumerate(first.symbols)],
             "colours": np.round(jmol_colors[first.numbers], 3).tolist(),
             "covalent": np.round(covalent_radii[first.numbers], 3).tolist(),
@@ -156,3 +163,22 @@ class State:
             ],
             "model": self.model.name,
         }
+
+    def _view(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Middle, half width and height, and axes of the view in which the molecule lies flat."""
+        first = self.frames[0].positions
+        centre = first.mean(0)
+        _, _, axes = np.linalg.svd(first - centre)
+        axes[2] = np.cross(axes[0], axes[1])
+        some = self.frames[:: max(1, len(self) // 50)]
+        turned = np.concatenate([atoms.positions - centre for atoms in some]) @ axes.T
+        return centre, np.abs(turned[:, :2]).max(0) + 0.9, axes
+
+    def _arrow_scale(self) -> float:
+        """Length in A of an arrow for 1 eV/A: a strong force of the first frame makes about 1 A."""
+        _, forces = self.model.evaluate([self.frames[0]])
+        strong = float(np.quantile(np.linalg.norm(forces[0], axis=1), 0.9))
+        if strong < 1e-6:
+            return 1.0
+        power = 10.0 ** np.floor(np.log10(1 / strong))
+        return float(max(s * power for s in (1, 2, 5) if s * power <= 1 / strong))
