@@ -172,7 +172,7 @@ class State:
         axes[2] = np.cross(axes[0], axes[1])
         some = self.frames[:: max(1, len(self) // 50)]
         turned = np.concatenate([atoms.positions - centre for atoms in some]) @ axes.T
-        return centre, np.abs(turned[:, :2]).max(0) + 0.9, axes
+        return centre, np.abs(turned[:, :2]).max(0) + 0.7, axes
 
     def _arrow_scale(self) -> float:
         """Length in A of an arrow for 1 eV/A: a strong force of the first frame makes about 1 A."""

@@ -9,6 +9,7 @@ SHARED = (
     "numbers.js",
     "geometry.js",
     "viewer_canvas.js",
+    "labels.js",
     "budget.js",
     "panels.js",
     "controls.js",

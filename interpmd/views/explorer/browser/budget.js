@@ -13,12 +13,14 @@ class Budget {
       "aria-label": "contributions; arrow keys highlight them in the molecule, Enter adds one to "
         + "the time line",
       onkeydown: (event) => this.key(event), onmouseleave: () => explorer.hover(null) });
+    this.unit = make("div", { class: "im-column" });
     this.legend = make("p", { class: "im-legend" });
     this.legend.innerHTML =
       '<span class="im-swatch im-along"></span> solid blue: adds (+) '
-      + '<span class="im-swatch im-against"></span> dashed orange: takes away (−)';
+      + '<span class="im-swatch im-against"></span> dashed orange: takes away (−). '
+      + "Each bar starts where the last one ended; the black one is their sum.";
     this.node = make("section", { class: "im-budget", "aria-label": "budget" },
-      make("div", { class: "im-head" }, this.headline, this.badge), this.summary, this.list,
+      make("div", { class: "im-head" }, this.headline, this.badge), this.summary, this.unit, this.list,
       this.legend);
     this.rows = [];
     this.keys = [];
@@ -32,6 +34,7 @@ class Budget {
     this.badge.dataset.badge = answer.badge;
     this.badge.title = "what was checked";
     this.summary.textContent = summary(answer, factor, unit);
+    this.unit.textContent = unit;
     const bars = answer.bars.slice(0, BARS);
     const rest = answer.bars.slice(BARS);
     if (rest.length)

@@ -10,7 +10,7 @@ class Explorer {
     this.scene = scene;
     this.geometry = new Geometry(scene, positions);
     this.forces = forces;
-    this.state = { hovered: null, pinned: [], arrows: true, ...state };
+    this.state = { hovered: null, pinned: [], ...state };
     this.source = source;
     this.answers = new Map();
     this.asked = new Set();
@@ -30,8 +30,9 @@ class Explorer {
     this.split = new EnergySplit();
     this.table = new Table();
     this.checks = new Checks();
+    this.labels = new Labels(this.geometry);
     const view = make("div", { class: "im-view", role: "img", tabindex: 0,
-      onkeydown: (event) => this.key(event) }, this.stage, this.flag);
+      onkeydown: (event) => this.key(event), onmouseleave: () => this.hover(null) }, this.stage, this.labels.node, this.flag);
     this.view = view;
     this.root.classList.add("interpmd-explorer");
     this.root.append(this.controls.node, this.trouble,
@@ -43,7 +44,8 @@ class Explorer {
   }
 
   async start(makeViewer) {
-    const on = { click: (hit) => this.clicked(hit), hover: (hit) => this.pointed(hit) };
+    const on = { click: (hit) => this.clicked(hit), hover: (hit) => this.pointed(hit),
+      turned: () => this.labels.place(this.viewer, this.state) };
     try {
       this.viewer = await makeViewer(this.stage, this.geometry, on);
       this.root.dataset.viewer = this.viewer.constructor.name;
@@ -227,14 +229,20 @@ class Explorer {
     const answer = this.current();
     const n = 3 * geometry.count;
     const forces = this.forces.subarray(n * state.frame, n * (state.frame + 1));
+    const spheres = geometry.spheres(state.frame, state, answer);
+    const { arrowScale } = scene;
     const parts = {
-      spheres: geometry.spheres(state.frame, state, answer),
+      spheres,
       sticks: geometry.sticks(state.frame),
       lines: geometry.lines(state.frame, state, answer),
-      arrows: geometry.arrows(state.frame, state, forces, scene.arrowScale),
-      share: geometry.share(state.frame, state, answer, scene.arrowScale),
+      arrows: geometry.arrows(state.frame, state, forces, arrowScale, spheres.radius, false),
+      own: geometry.arrows(state.frame, state, forces, arrowScale, spheres.radius, true),
+      share: geometry.share(state.frame, state, answer, arrowScale, spheres.radius),
     };
-    if (this.viewer) this.viewer.draw(parts);
+    if (this.viewer) {
+      this.viewer.draw(parts);
+      this.labels.place(this.viewer, state);
+    }
     this.mark(answer, parts);
     if (answer) {
       if (only) this.budget.highlight(state);
@@ -277,7 +285,7 @@ class Explorer {
     const scale = 1 / this.scene.arrowScale;
     const factor = UNITS[this.state.unit];
     this.note.textContent = "Click an atom (or press n, p) to ask what pushes it. Black arrows: "
-      + `forces, 1 Å long is ${+(scale * factor).toPrecision(2)} ${unitName("eV/A", this.state.unit)}.`;
+      + `forces (thick: the one asked about); 1 Å long is ${+(scale * factor).toPrecision(2)} ${unitName("eV/A", this.state.unit)}.`;
     if (answer) this.view.setAttribute("aria-label",
       `molecule at frame ${this.state.frame}; ${answer.title}; ${this.budget.summary.textContent}`);
   }

@@ -103,26 +103,35 @@ class Geometry {
     return corners;
   }
 
-  arrows(frame, state, forces, scale) {
+  // forces, from the surface of each atom outwards; `own`: of the atoms asked about, or the others
+  arrows(frame, state, forces, scale, radius, own) {
     const p = this.points(frame);
-    const from = new Float32Array(3 * this.count);
-    const to = new Float32Array(3 * this.count);
-    for (let i = 0; i < from.length; i++) {
-      const force = forces && state.arrows ? forces[i] : 0;
-      from[i] = p[i];
-      to[i] = p[i] + (Number.isFinite(force) ? scale * force : 0);
+    const from = new Float32Array(p);
+    const to = new Float32Array(p);
+    const asked = state.target === "force" || state.target === "along";
+    for (let i = 0; i < this.count; i++) {
+      const size = Math.hypot(forces[3 * i], forces[3 * i + 1], forces[3 * i + 2]);
+      // not yet known forces are NaN
+      if (!(size > 1e-9) || own !== (asked && i === state.atom)) continue;
+      for (let d = 0; d < 3; d++) {
+        const part = forces[3 * i + d];
+        from[3 * i + d] += (0.9 * radius[i] * part) / size;
+        to[3 * i + d] = from[3 * i + d] + scale * part;
+      }
     }
     return { from, to, count: this.count };
   }
 
   // the part of the force that the bar under the pointer makes
-  share(frame, state, answer, scale) {
+  share(frame, state, answer, scale, radius) {
     const bar = answer && state.hovered && answer.bars.find((b) => b.key === state.hovered);
     if (!bar || answer.target_atoms.length !== 1) return null;
     const vector = bar.vector || (answer.direction || [0, 0, 0]).map((c) => c * bar.value);
     const at = 3 * answer.target_atoms[0];
     const p = this.points(frame);
-    return [[p[at], p[at + 1], p[at + 2]], vector.map((c, d) => p[at + d] + scale * c)];
+    const skin = (0.9 * radius[at / 3]) / (Math.hypot(...vector) || 1);
+    const from = vector.map((c, d) => p[at + d] + skin * c);
+    return [from, vector.map((c, d) => from[d] + scale * c)];
   }
 }
 

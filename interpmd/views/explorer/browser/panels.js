@@ -73,6 +73,9 @@ class TimeLine {
     this.ends.replaceChildren(make("span", {}, name(0)), make("span", {}, name(frames - 1)));
     this.svg.setAttribute("aria-label",
       `${chosen.length} contributions and their sum at ${frameList.length} of ${frames} frames`);
+    const waiting = frameList.length < Math.min(3, frames);
+    if (waiting || this.status.textContent.startsWith("frames"))
+      this.status.textContent = waiting ? "frames fill in as they are looked at" : "";
     this.all.hidden = frameList.length >= frames || !this.explorer.source.live;
     this.node.hidden = frames < 2;
   }

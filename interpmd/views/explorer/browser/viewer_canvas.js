@@ -85,11 +85,13 @@ class CanvasViewer {
       this.spots.push({ x, y, size, atom: i });
       queue.push([z, () => this.ball(pen, x, y, size, colour.subarray(3 * i, 3 * i + 3), i)]);
     }
-    for (let i = 0; i < parts.arrows.count; i++)
-      this.queueArrow(queue, parts.arrows.from, parts.arrows.to, 3 * i, "#222", 2);
+    for (const [made, width] of [[parts.arrows, 2], [parts.own, 5]])
+      for (let i = 0; i < made.count; i++)
+        this.queueArrow(queue, made.from, made.to, 3 * i, "#111", width);
     if (parts.share) this.queueArrow(queue, ...parts.share, 0, css(MARK), 5);
     queue.sort((a, b) => a[0] - b[0]);
     for (const [, paint] of queue) paint(pen);
+    this.on.turned();
   }
 
   queueLines(queue, made) {

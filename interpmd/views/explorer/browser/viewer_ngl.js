@@ -39,6 +39,7 @@ class NglViewer {
     stage.mouseControls.remove("hoverPick");
     stage.signals.clicked.add((picked) => this.picked(picked, on.click));
     stage.signals.hovered.add((picked) => this.picked(picked, on.hover));
+    stage.viewerControls.signals.changed.add(() => on.turned());
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(host);
     this.resize();
@@ -73,7 +74,7 @@ class NglViewer {
     camera.center(new NGL.Vector3(...centre));
     const half = Math.tan((Math.PI / 180) * (stage.getParameters().cameraFov / 2));
     const { clientWidth, clientHeight } = this.host;
-    camera.distance(-Math.max(radius[0] * (clientHeight / clientWidth), radius[1]) / half - 1.5);
+    camera.distance(-Math.max(radius[0] * (clientHeight / clientWidth), radius[1]) / half - 0.5);
     this.framed = true;
   }
 
@@ -82,7 +83,8 @@ class NglViewer {
     this.cylinderLayer("sticks", parts.sticks, "s");
     this.lineBars = parts.lines.bar;
     this.cylinderLayer("lines", parts.lines, "l");
-    this.arrowLayer("arrows", parts.arrows, [0.15, 0.15, 0.15], 0.055);
+    this.arrowLayer("arrows", parts.arrows, [0.15, 0.15, 0.15], 0.05);
+    this.arrowLayer("own", parts.own, [0, 0, 0], 0.11);
     const share = parts.share;
     const p = parts.spheres.position;
     const spot = [p[0], p[1], p[2]];

@@ -30,18 +30,23 @@ class Kernel {
 
   save(state) {
     let changed = false;
+    this.saving = true; // every set tells the listeners, who would see a half of the changes
     for (const name of CHOICES) {
       const value = state[name] === undefined ? null : state[name];
       if (JSON.stringify(this.model.get(name)) === JSON.stringify(value)) continue;
       this.model.set(name, value);
       changed = true;
     }
+    this.saving = false;
     if (changed) this.model.save_changes();
   }
 }
 
 function render({ model, el }) {
-  const root = make("div", { role: "region", "aria-label": "force explorer" });
+  const root = make("div", { role: "region", "aria-label": "force explorer",
+    // JupyterLab would take arrow keys and letters for its own commands: this and the listener
+    "data-lm-suppress-shortcuts": "true" });
+  root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);
   const read = () => Object.fromEntries(CHOICES.map((name) => [name, model.get(name)]));
   const source = new Kernel(model);
@@ -53,6 +58,7 @@ function render({ model, el }) {
     else if (message.answer === "progress") explorer.timeline.status.textContent = message.words;
   };
   const chosen = () => {
+    if (source.saving) return;
     const now = read();
     if (CHOICES.some((name) => JSON.stringify(now[name]) !== JSON.stringify(explorer.state[name]))) {
       if (explorer.player.playing) return;
