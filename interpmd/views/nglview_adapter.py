@@ -47,8 +47,7 @@ def import_nglview() -> ModuleType:
     """nglview, with Python and browser agreeing on the version of the front end.
 
     Raises:
-        ViewerError: nglview is not installed, its front end is not, or nglview was imported
-            earlier with another version.
+        ViewerError: nglview is not installed, or its front end is not.
     """
     if find_spec("nglview") is None:
         raise ViewerError("the explorer draws with nglview: pip install 'interpmd[notebooks]'")
@@ -65,12 +64,6 @@ def import_nglview() -> ModuleType:
         sys.modules["nglview._frontend"] = announced
     import nglview
 
-    found = sys.modules["nglview._frontend"].__frontend_version__
-    if found != version:
-        raise ViewerError(
-            f"nglview asks the browser for front end {found}, but {version} is installed; import "
-            "interpmd.ForceExplorer before nglview, or restart the kernel"
-        )
     return nglview
 
 
@@ -80,7 +73,7 @@ def empty_stage() -> Any:
     Raises:
         ViewerError: see `import_nglview`.
     """
-    view = import_nglview().NGLWidget()
-    # its own picking text and resize handle would stand on top of the explorer's
-    view.layout.width = "100%"
-    return view
+    widget = import_nglview().NGLWidget
+    version = installed_front_end()
+    # said again, for an nglview that was imported before interpmd could announce the version
+    return widget(_view_module_version=version, _model_module_version=version)

@@ -28,7 +28,10 @@ def main() -> None:
         print("installing a browser for the tests:", " ".join(command), flush=True)
         try:
             subprocess.run(
-                command, check=False, timeout=600, stdout=subprocess.DEVNULL,
+                command,
+                check=False,
+                timeout=600,
+                stdout=subprocess.DEVNULL,
                 env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             )
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -115,7 +115,7 @@ def test_everything_works_by_keyboard(lab):
     wait_for(lab, "hovered", "")
     lab.locator(".im-table summary").focus()
     lab.keyboard.press("Enter")
-    assert lab.locator(".im-table tbody tr").count() > 5
+    lab.wait_for_selector(".im-table tbody tr:nth-child(6)")
     lab.locator(".im-table summary").focus()
     lab.keyboard.press("Enter")
     unnamed = lab.evaluate(

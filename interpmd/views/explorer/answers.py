@@ -288,9 +288,7 @@ def _groups(
         return [
             [(f"rest {m}", f"rest at {named(m)}", m)]
             if rest or len(m) < 2
-            else [
-                (str((a, b)), named((a, b)), (a, b)) for i, a in enumerate(m) for b in m[i + 1 :]
-            ]
+            else [(str((a, b)), named((a, b)), (a, b)) for i, a in enumerate(m) for b in m[i + 1 :]]
             for m, rest in zip((tuple(sorted(m)) for m in members), keys, strict=True)
         ]
     if grouping == "kind":

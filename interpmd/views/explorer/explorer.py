@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -166,9 +167,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
     def _send_answer(self, question: Question, frame: int, key: str | None) -> None:
         found = self.state.answer(question, frame).to_json()
         question = question if key else self.state.settled(question, frame)
-        self.send(
-            {"answer": "frame", "key": key, "question": vars(question), "content": found}
-        )
+        self.send({"answer": "frame", "key": key, "question": vars(question), "content": found})
 
     def _send_error(self, content: dict[str, Any], words: str) -> None:
         self.send(
@@ -197,10 +196,8 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         """The widget, and for saved notebooks and converted pages a picture and a line of text."""
         data, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
-        try:
+        with contextlib.suppress(InterpmdError):  # no answer: the text says why
             data["image/png"] = self.picture_png(dpi=80)
-        except InterpmdError:
-            pass  # a question without an answer: the text says why
         data["text/plain"] = repr(self)
         return data, metadata
 

@@ -3,7 +3,8 @@
 // corners of many-body lines are drawn in towards their middle, so that lines on the same atoms
 // do not hide each other
 const INWARDS = { 2: 0, 3: 0.2, 4: 0.3, 5: 0.38 };
-const DASHES = 3;
+// with many lines each dash is one short cylinder: pieces cost time
+const DASHES = 3, MANY = 60;
 
 class Geometry {
   constructor(scene, positions) {
@@ -64,11 +65,13 @@ class Geometry {
   lines(frame, state, answer) {
     const chosen = answer ? answer.lines.slice(0, state.shown) : [];
     const largest = chosen.length ? Math.abs(chosen[0].value) : 1;
-    const thin = chosen.length > 60 ? 0.55 : 1;
+    const many = chosen.length > MANY;
+    const thin = many ? 0.55 : 1;
+    const dashes = many ? 1 : DASHES;
     const hovered = answer ? answer.bars.findIndex((bar) => bar.key === state.hovered) : -1;
     const all = hovered < 0 ? chosen : withHovered(chosen, answer.lines, hovered, state.shown);
     let pieces = 0;
-    for (const line of all) pieces += (line.atoms.length - 1) * (line.value < 0 ? DASHES : 1);
+    for (const line of all) pieces += (line.atoms.length - 1) * (line.value < 0 ? dashes : 1);
     const made = new Cylinders(pieces);
     const p = this.points(frame);
     for (const line of all) {
@@ -81,8 +84,8 @@ class Geometry {
         const a = 3 * leg, b = 3 * leg + 3;
         if (line.value >= 0) made.add(corners, a, corners, b, 0, 1, colour, radius, line.bar);
         else
-          for (let d = 0; d < DASHES; d++)
-            made.add(corners, a, corners, b, (d + 0.22) / DASHES, (d + 0.78) / DASHES, colour,
+          for (let d = 0; d < dashes; d++)
+            made.add(corners, a, corners, b, (d + 0.22) / dashes, (d + 0.78) / dashes, colour,
               radius, line.bar);
       }
     }
@@ -103,23 +106,24 @@ class Geometry {
     return corners;
   }
 
-  // forces, from the surface of each atom outwards; `own`: of the atoms asked about, or the others
+  // forces, from the surface of each atom outwards; `own`: of the atom asked about, or the others
   arrows(frame, state, forces, scale, radius, own) {
     const p = this.points(frame);
-    const from = new Float32Array(p);
-    const to = new Float32Array(p);
-    const asked = state.target === "force" || state.target === "along";
-    for (let i = 0; i < this.count; i++) {
-      const size = Math.hypot(forces[3 * i], forces[3 * i + 1], forces[3 * i + 2]);
+    const asked = state.target === "force" || state.target === "along" ? state.atom : -1;
+    const atoms = own ? [asked] : Array.from({ length: this.count }, (_, i) => i);
+    const from = new Float32Array(3 * atoms.length);
+    const to = new Float32Array(3 * atoms.length);
+    atoms.forEach((i, n) => {
+      const at = 3 * Math.max(i, 0);
+      const size = Math.hypot(forces[at], forces[at + 1], forces[at + 2]);
       // not yet known forces are NaN
-      if (!(size > 1e-9) || own !== (asked && i === state.atom)) continue;
+      const drawn = size > 1e-9 && i >= 0 && own === (i === asked);
       for (let d = 0; d < 3; d++) {
-        const part = forces[3 * i + d];
-        from[3 * i + d] += (0.9 * radius[i] * part) / size;
-        to[3 * i + d] = from[3 * i + d] + scale * part;
+        from[3 * n + d] = p[at + d] + (drawn ? (0.9 * radius[i] * forces[at + d]) / size : 0);
+        to[3 * n + d] = from[3 * n + d] + (drawn ? scale * forces[at + d] : 0);
       }
-    }
-    return { from, to, count: this.count };
+    });
+    return { from, to, count: atoms.length };
   }
 
   // the part of the force that the bar under the pointer makes

@@ -33,7 +33,7 @@ class NglViewer {
     this.stage = view.stage;
     this.layers = {};
     const { stage } = this;
-    stage.setParameters({ fogNear: 100, fogFar: 100, clipNear: 0, clipFar: 100, clipDist: 0 });
+    stage.setParameters({ fogNear: 100, fogFar: 100, clipNear: 0, clipFar: 100, clipDist: 0, sampleLevel: -1 });
     // clicks choose an atom, they do not move the camera; the explorer has its own labels
     stage.mouseControls.remove("clickPick-*");
     stage.mouseControls.remove("hoverPick");
@@ -101,7 +101,8 @@ class NglViewer {
     if (old && old.room >= count) return old;
     if (old) this.stage.removeComponent(old.component);
     const room = old ? Math.ceil(1.5 * count) : Math.max(count, 1);
-    const shape = new this.NGL.Shape(`interpmd-${name}`);
+    // cones are meshes: the usual 50 segments for each cost more than everything else together
+    const shape = new this.NGL.Shape(`interpmd-${name}`, { radialSegments: 10 });
     for (let i = 0; i < room; i++) add(shape, i);
     const component = this.stage.addComponentFromObject(shape);
     const buffers = component.addRepresentation("buffer").repr.bufferList;
