@@ -43,15 +43,17 @@ class Kernel {
 }
 
 function render({ model, el }) {
-  const root = make("div", { role: "region", "aria-label": "force explorer",
-    // JupyterLab would take arrow keys and letters for its own commands: this and the listener
-    "data-lm-suppress-shortcuts": "true" });
+  const root = make("div", { role: "region", "aria-label": "force explorer" });
   root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);
   const read = () => Object.fromEntries(CHOICES.map((name) => [name, model.get(name)]));
   const source = new Kernel(model);
   const explorer = new Explorer(root, model.get("scene"), floats(model.get("positions")),
     floats(model.get("forces")), read(), source);
+  // Jupyter takes arrow keys and letters for its own commands unless the very element that has the
+  // focus says no
+  for (const node of root.querySelectorAll("button, select, input, summary, [tabindex]"))
+    node.setAttribute("data-lm-suppress-shortcuts", "true");
   const heard = (message) => {
     if (message.answer === "frame") explorer.learn(message.key || source.key(message.question), message.content);
     else if (message.answer === "error") explorer.failed(message.key, message.frame, message.words);
