@@ -9,7 +9,7 @@ READY := .venv/ready
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: install demo test lint benchmarks fit data clean
+.PHONY: install demo test lint browser benchmarks fit data clean
 
 install: $(READY)
 
@@ -27,13 +27,19 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-test: lint
+# a browser for tests/browser; without one those tests skip
+browser: $(READY)
+	$(BIN)/python tests/browser/install_chromium.py
+
+test: lint browser
 	$(BIN)/pytest -n 2 --dist loadfile
 
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/conservation.py
+	$(BIN)/python benchmarks/explainers.py
 	$(BIN)/python benchmarks/truth.py
+	$(BIN)/python benchmarks/explorer.py
 	@echo "and, with a folder that holds the acetylacetone data:"
 	@echo "    $(BIN)/python benchmarks/acetylacetone.py FOLDER"
 

@@ -50,6 +50,7 @@ _WHERE = {
     "Decomposition": "interpmd.decomposition",
     "simulate": "interpmd.dynamics",
     "Trajectory": "interpmd.dynamics",
+    "ForceExplorer": "interpmd.views.explorer",
     "run_demo": "interpmd.demo",
     "InterpmdError": "interpmd.errors",
     "LabelError": "interpmd.errors",

@@ -1,0 +1,102 @@
+"""Frames per second of the explorer in JupyterLab: 200 atoms, 500 interactions, drawn in software.
+
+    python benchmarks/explorer.py [SECONDS]
+
+Needs a Chromium (python tests/browser/install_chromium.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
+
+from results import record
+from servers import open_in_lab, page, server, state, wait_for, write_notebook
+
+CODE = """
+import numpy as np
+from ase import Atoms
+import interpmd as im
+from interpmd.potentials.analytic.pairs import LennardJones
+
+random = np.random.default_rng(0)
+grid = 3.9 * np.array([[x, y, z] for x in range(6) for y in range(6) for z in range(6)])[:200]
+frames = [Atoms("Ar200", grid + random.normal(0, 0.25, grid.shape)) for _ in range(20)]
+potential = im.Potential({"pair": LennardJones(0.0104, 3.4, cutoff=8.0)})
+explorer = im.ForceExplorer(potential, frames, target="energy", order=2, shown=500)
+explorer
+"""
+
+MALONALDEHYDE = """
+import interpmd as im
+from interpmd.demo import MALONALDEHYDE
+frames = [MALONALDEHYDE.copy() for _ in range(4)]
+for seed, atoms in enumerate(frames):
+    atoms.rattle(0.03, seed=seed)
+explorer = im.ForceExplorer(im.load("malonaldehyde"), frames, atom=8)
+explorer
+"""
+
+#: Counts from inside the page, where the clock of the browser runs.
+FILM = """async (seconds) => {
+  const explorer = document.querySelector('.interpmd-explorer');
+  const first = Number(explorer.dataset.drawn), start = performance.now();
+  explorer.querySelector('.im-play').click();
+  await new Promise(done => setTimeout(done, 1000 * seconds));
+  explorer.querySelector('.im-play').click();
+  return (Number(explorer.dataset.drawn) - first - 1) / (performance.now() - start) * 1000;
+}"""
+
+CLICK = """async () => {
+  const explorer = document.querySelector('.interpmd-explorer');
+  const select = explorer.querySelectorAll('.im-controls select')[1];
+  const times = [];
+  for (const atom of [3, 4, 5, 6, 7]) {
+    const start = performance.now(), drawn = explorer.dataset.title;
+    select.value = atom;
+    select.dispatchEvent(new Event('change'));
+    while (explorer.dataset.title === drawn) await new Promise(done => setTimeout(done, 2));
+    times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b)[2];
+}"""
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 8.0
+    folder = Path(tempfile.mkdtemp())
+    write_notebook(folder / "many.ipynb", CODE)
+    write_notebook(folder / "few.ipynb", MALONALDEHYDE)
+    with server(folder, "lab") as address:
+        with page() as made:
+            open_in_lab(made, address, "many.ipynb")
+            made.click(".im-all")
+            made.wait_for_selector(".im-all", state="hidden")
+            lines = int(state(made)["lines"])
+            fps = round(made.evaluate(FILM, seconds), 1)
+        with page() as made:
+            open_in_lab(made, address, "few.ipynb")
+            click = round(made.evaluate(CLICK))
+            start = time.perf_counter()
+            made.locator(".im-frame").focus()
+            made.keyboard.press("ArrowRight")
+            wait_for(made, "answered", "1")
+            fresh = round(1000 * (time.perf_counter() - start))
+    record(
+        {
+            "explorer: frames per second, 200 atoms, 500 interactions, drawn in software": str(fps),
+            "explorer: click to budget, table known (ms)": str(click),
+            "explorer: new frame to budget, 9 atoms (ms)": str(fresh),
+        },
+        "python benchmarks/explorer.py",
+    )
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}; {lines} cylinders")
+
+
+if __name__ == "__main__":
+    main()

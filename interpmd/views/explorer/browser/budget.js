@@ -1,0 +1,136 @@
+// The force budget: bars, each starting where the last one ended, that add up to the target.
+
+const BARS = 12;
+
+class Budget {
+  constructor(explorer) {
+    this.explorer = explorer;
+    this.headline = make("h3", { class: "im-headline" });
+    this.badge = make("button", { class: "im-badge", type: "button", "aria-expanded": "false",
+      onclick: () => explorer.toggleChecks() });
+    this.summary = make("p", { class: "im-summary", "aria-live": "polite" });
+    this.list = make("ul", { class: "im-bars", role: "listbox", tabindex: 0,
+      "aria-label": "contributions; arrow keys highlight them in the molecule, Enter adds one to "
+        + "the time line",
+      onkeydown: (event) => this.key(event), onmouseleave: () => explorer.hover(null) });
+    this.unit = make("div", { class: "im-column" });
+    this.legend = make("p", { class: "im-legend" });
+    this.legend.innerHTML =
+      '<span class="im-swatch im-along"></span> solid blue: adds (+) '
+      + '<span class="im-swatch im-against"></span> dashed orange: takes away (−). '
+      + "Each bar starts where the last one ended; the black one is their sum.";
+    this.node = make("section", { class: "im-budget", "aria-label": "budget" },
+      make("div", { class: "im-head" }, this.headline, this.badge), this.summary, this.unit, this.list,
+      this.legend);
+    this.rows = [];
+    this.keys = [];
+  }
+
+  update(answer, state) {
+    const factor = UNITS[state.unit];
+    const unit = unitName(answer.unit, state.unit);
+    this.headline.textContent = answer.title;
+    this.badge.textContent = `${answer.badge === "NOT EXACT" ? "✗" : "✓"} ${answer.badge}`;
+    this.badge.dataset.badge = answer.badge;
+    this.badge.title = "what was checked";
+    this.summary.textContent = summary(answer, factor, unit);
+    this.unit.textContent = unit;
+    const bars = answer.bars.slice(0, BARS);
+    const rest = answer.bars.slice(BARS);
+    if (rest.length)
+      bars.push({ key: "", label: `${rest.length} others`,
+        value: rest.reduce((sum, bar) => sum + bar.value, 0) });
+    bars.push({ key: "=", label: "sum = " + sumName(answer), value: answer.total });
+    const [low, high] = extent(bars);
+    this.keys = bars.map((bar) => bar.key);
+    let start = 0;
+    bars.forEach((bar, n) => {
+      const row = this.rows[n] || this.newRow(n);
+      const from = bar.key === "=" ? 0 : start;
+      const to = bar.key === "=" ? answer.total : start + bar.value;
+      start = to;
+      this.fill(row, bar, from, to, low, high, factor, state);
+    });
+    while (this.rows.length > bars.length) this.rows.pop().node.remove();
+    this.highlight(state);
+  }
+
+  newRow(n) {
+    const label = make("span", { class: "im-label" });
+    const box = make("span", { class: "im-fill" });
+    const zero = make("span", { class: "im-zero" });
+    const value = make("span", { class: "im-value" });
+    const node = make("li", { role: "option", id: `${this.explorer.id}-bar${n}`,
+      onmouseenter: () => this.explorer.hover(this.keys[n]),
+      onclick: () => this.explorer.pin(this.keys[n]) },
+    label, make("span", { class: "im-track", "aria-hidden": "true" }, zero, box), value);
+    this.list.append(node);
+    return (this.rows[n] = { node, label, box, zero, value });
+  }
+
+  fill(row, bar, from, to, low, high, factor, state) {
+    const at = (x) => (100 * (x - low)) / (high - low || 1);
+    row.node.className = bar.key === "=" ? "im-sum" : bar.value < 0 ? "im-minus" : "im-plus";
+    row.node.dataset.key = bar.key;
+    row.label.textContent = bar.label;
+    row.label.title = bar.label;
+    const spread = bar.std ? ` ± ${signed(bar.std, factor).slice(1)}` : "";
+    row.value.textContent = signed(bar.value, factor) + spread;
+    row.box.style.left = `${at(Math.min(from, to))}%`;
+    row.box.style.width = `${Math.max(0.4, Math.abs(at(to) - at(from)))}%`;
+    row.zero.style.left = `${at(0)}%`;
+    row.node.classList.toggle("im-pinned", state.pinned.includes(bar.key));
+  }
+
+  highlight(state) {
+    let active = "";
+    this.rows.forEach((row, n) => {
+      const mine = Boolean(state.hovered) && this.keys[n] === state.hovered;
+      row.node.setAttribute("aria-selected", mine);
+      row.node.classList.toggle("im-hovered", mine);
+      if (mine) active = row.node.id;
+    });
+    this.list.setAttribute("aria-activedescendant", active);
+  }
+
+  key(event) {
+    const { hovered } = this.explorer.state;
+    const choices = this.keys.filter((key) => key && key !== "=");
+    const now = choices.indexOf(hovered);
+    const next = { ArrowDown: now + 1, ArrowUp: now < 0 ? choices.length - 1 : now - 1, Home: 0,
+      End: choices.length - 1 }[event.key];
+    if (next !== undefined) this.explorer.hover(choices[(next + choices.length) % choices.length]);
+    else if (event.key === "Escape") this.explorer.hover(null);
+    else if ((event.key === "Enter" || event.key === " ") && hovered) this.explorer.pin(hovered);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+function summary(answer, factor, unit) {
+  const size = `${signed(answer.total, factor)} ${unit}`;
+  const count = answer.bars.length;
+  const apart = answer.apart
+    ? ` Isolated atoms (${signed(answer.apart, factor)} ${unit}) are not drawn.` : "";
+  const bars = `${count} contribution${count === 1 ? "" : "s"}`;
+  if (!answer.target_atoms.length) return `${bars} add up to ${size}.${apart}`;
+  const way = answer.title.includes("towards") ? "in that direction" : "in the force's direction";
+  return `${bars} add up to ${size}, counted ${way}.`;
+}
+
+function sumName(answer) {
+  if (answer.apart) return "interaction energy";
+  return answer.title.split(" ")[0].toLowerCase();
+}
+
+function extent(bars) {
+  let low = 0, high = 0, start = 0;
+  for (const bar of bars) {
+    if (bar.key === "=") continue;
+    start += bar.value;
+    low = Math.min(low, start);
+    high = Math.max(high, start);
+  }
+  return [low, high];
+}

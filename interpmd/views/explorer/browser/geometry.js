@@ -1,0 +1,173 @@
+// From a frame and its answer to spheres, cylinders and arrows; the viewers only draw them.
+
+// corners of many-body lines are drawn in towards their middle, so that lines on the same atoms
+// do not hide each other
+const INWARDS = { 2: 0, 3: 0.2, 4: 0.3, 5: 0.38 };
+// with many lines each dash is one short cylinder: pieces cost time
+const DASHES = 3, MANY = 60;
+
+class Geometry {
+  constructor(scene, positions) {
+    this.scene = scene;
+    this.count = scene.names.length;
+    this.positions = positions;
+    this.frames = positions.length / (3 * this.count);
+  }
+
+  points(frame) {
+    return this.positions.subarray(3 * this.count * frame, 3 * this.count * (frame + 1));
+  }
+
+  // the rule by which labels call two atoms bonded; sorted by x so that few pairs are looked at
+  bonds(frame) {
+    const p = this.points(frame);
+    const { covalent, bondFactor } = this.scene;
+    const longest = 2 * bondFactor * Math.max(...covalent);
+    const order = Array.from({ length: this.count }, (_, i) => i).sort((a, b) => p[3 * a] - p[3 * b]);
+    const found = [];
+    for (let s = 0; s < order.length; s++) {
+      const i = order[s];
+      for (let t = s + 1; t < order.length; t++) {
+        const j = order[t];
+        const dx = p[3 * j] - p[3 * i];
+        if (dx > longest) break;
+        const dy = p[3 * j + 1] - p[3 * i + 1];
+        const dz = p[3 * j + 2] - p[3 * i + 2];
+        const limit = bondFactor * (covalent[i] + covalent[j]);
+        if (dx * dx + dy * dy + dz * dz < limit * limit) found.push(i, j);
+      }
+    }
+    return found;
+  }
+
+  spheres(frame, state, answer) {
+    const marked = new Set(answer && state.hovered ? barAtoms(answer, state.hovered) : []);
+    const radius = new Float32Array(this.count);
+    const colour = new Float32Array(3 * this.count);
+    for (let i = 0; i < this.count; i++) {
+      const chosen = state.target !== "energy" && i === state.atom;
+      radius[i] = (0.16 + 0.2 * this.scene.covalent[i]) * (marked.has(i) || chosen ? 1.35 : 1);
+      colour.set(marked.has(i) ? MARK : this.scene.colours[i], 3 * i);
+    }
+    return { position: this.points(frame), radius, colour, count: this.count };
+  }
+
+  sticks(frame) {
+    const p = this.points(frame);
+    const bonds = this.bonds(frame);
+    const made = new Cylinders(bonds.length / 2);
+    for (let b = 0; b < bonds.length; b += 2)
+      made.add(p, 3 * bonds[b], p, 3 * bonds[b + 1], 0, 1, [0.72, 0.72, 0.72], 0.07, -1);
+    return made;
+  }
+
+  // one cylinder for each leg of each interaction: solid pushes along, dashed against
+  lines(frame, state, answer) {
+    const chosen = answer ? answer.lines.slice(0, state.shown) : [];
+    const largest = chosen.length ? Math.abs(chosen[0].value) : 1;
+    const many = chosen.length > MANY;
+    const thin = many ? 0.55 : 1;
+    const dashes = many ? 1 : DASHES;
+    const hovered = answer ? answer.bars.findIndex((bar) => bar.key === state.hovered) : -1;
+    const all = hovered < 0 ? chosen : withHovered(chosen, answer.lines, hovered, state.shown);
+    let pieces = 0;
+    for (const line of all) pieces += (line.atoms.length - 1) * (line.value < 0 ? dashes : 1);
+    const made = new Cylinders(pieces);
+    const p = this.points(frame);
+    for (const line of all) {
+      const corners = this.corners(p, line);
+      const mark = line.bar === hovered;
+      const size = Math.abs(line.value) / (largest || 1);
+      const radius = thin * (0.035 + 0.13 * Math.min(1, size)) * (mark ? 1.5 : 1);
+      const colour = mark ? MARK : shade(line.value, largest);
+      for (let leg = 0; leg < line.atoms.length - 1; leg++) {
+        const a = 3 * leg, b = 3 * leg + 3;
+        if (line.value >= 0) made.add(corners, a, corners, b, 0, 1, colour, radius, line.bar);
+        else
+          for (let d = 0; d < dashes; d++)
+            made.add(corners, a, corners, b, (d + 0.22) / dashes, (d + 0.78) / dashes, colour,
+              radius, line.bar);
+      }
+    }
+    return made;
+  }
+
+  corners(p, line) {
+    const size = line.atoms.length;
+    const corners = new Float32Array(3 * size);
+    const middle = [0, 0, 0];
+    for (let k = 0; k < size; k++)
+      for (let d = 0; d < 3; d++) {
+        corners[3 * k + d] = p[3 * line.atoms[k] + d] + (line.offsets[3 * k + d] || 0);
+        middle[d] += corners[3 * k + d] / size;
+      }
+    const inwards = INWARDS[Math.min(size, 5)];
+    for (let i = 0; i < corners.length; i++) corners[i] += inwards * (middle[i % 3] - corners[i]);
+    return corners;
+  }
+
+  // forces, from the surface of each atom outwards; `own`: of the atom asked about, or the others
+  arrows(frame, state, forces, scale, radius, own) {
+    const p = this.points(frame);
+    const asked = state.target === "force" || state.target === "along" ? state.atom : -1;
+    const atoms = own ? [asked] : Array.from({ length: this.count }, (_, i) => i);
+    const from = new Float32Array(3 * atoms.length);
+    const to = new Float32Array(3 * atoms.length);
+    atoms.forEach((i, n) => {
+      const at = 3 * Math.max(i, 0);
+      const size = Math.hypot(forces[at], forces[at + 1], forces[at + 2]);
+      // not yet known forces are NaN
+      const drawn = size > 1e-9 && i >= 0 && own === (i === asked);
+      for (let d = 0; d < 3; d++) {
+        from[3 * n + d] = p[at + d] + (drawn ? (0.9 * radius[i] * forces[at + d]) / size : 0);
+        to[3 * n + d] = from[3 * n + d] + (drawn ? scale * forces[at + d] : 0);
+      }
+    });
+    return { from, to, count: atoms.length };
+  }
+
+  // the part of the force that the bar under the pointer makes
+  share(frame, state, answer, scale, radius) {
+    const bar = answer && state.hovered && answer.bars.find((b) => b.key === state.hovered);
+    if (!bar || answer.target_atoms.length !== 1) return null;
+    const vector = bar.vector || (answer.direction || [0, 0, 0]).map((c) => c * bar.value);
+    const at = 3 * answer.target_atoms[0];
+    const p = this.points(frame);
+    const skin = (0.9 * radius[at / 3]) / (Math.hypot(...vector) || 1);
+    const from = vector.map((c, d) => p[at + d] + skin * c);
+    return [from, vector.map((c, d) => from[d] + scale * c)];
+  }
+}
+
+function barAtoms(answer, key) {
+  const bar = answer.bars.find((b) => b.key === key);
+  return bar ? bar.atoms : [];
+}
+
+function withHovered(chosen, lines, hovered, shown) {
+  return [...chosen, ...lines.slice(shown).filter((line) => line.bar === hovered).slice(0, 40)];
+}
+
+class Cylinders {
+  constructor(count) {
+    this.count = count;
+    this.from = new Float32Array(3 * count);
+    this.to = new Float32Array(3 * count);
+    this.colour = new Float32Array(3 * count);
+    this.radius = new Float32Array(count);
+    this.bar = new Int32Array(count);
+    this.used = 0;
+  }
+
+  add(p, a, q, b, start, end, colour, radius, bar) {
+    const n = this.used++;
+    for (let d = 0; d < 3; d++) {
+      const step = q[b + d] - p[a + d];
+      this.from[3 * n + d] = p[a + d] + start * step;
+      this.to[3 * n + d] = p[a + d] + end * step;
+      this.colour[3 * n + d] = colour[d];
+    }
+    this.radius[n] = radius;
+    this.bar[n] = bar;
+  }
+}

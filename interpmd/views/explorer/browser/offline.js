@@ -1,0 +1,34 @@
+// In a file: all answers are there already.
+
+class Stored {
+  constructor(answers, offered) {
+    this.answers = answers;
+    this.offered = offered;
+    this.live = false;
+  }
+
+  key({ grouping }) {
+    return grouping;
+  }
+
+  offers(name) {
+    return name === "unit" || name === "shown" || (name === "grouping" && this.offered > 1);
+  }
+
+  ask() {}
+
+  all() {}
+
+  save() {}
+}
+
+function open({ scene, positions, forces, state, answers }) {
+  const groupings = Object.keys(answers);
+  scene.groupings = scene.groupings.filter(([name]) => groupings.includes(name));
+  const explorer = new Explorer(document.getElementById("explorer"), scene, floats(positions),
+    floats(forces), state, new Stored(answers, groupings.length));
+  explorer.choose = () => {}; // another atom would be another question
+  for (const [key, list] of Object.entries(answers))
+    explorer.answers.set(key, new Map(list.map((answer) => [answer.frame, answer])));
+  explorer.start((host, geometry, on) => new CanvasViewer(host, geometry, on));
+}

@@ -1,0 +1,213 @@
+"""The explorer as a widget: the state in the kernel, the picture in the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets as t
+from ase import Atoms
+from ipywidgets import Widget, widget_serialization
+
+from interpmd.attribution.explanation import Explanation
+from interpmd.dynamics import Trajectory
+from interpmd.errors import InterpmdError
+from interpmd.views.explorer import browser
+from interpmd.views.explorer.answers import Answer
+from interpmd.views.explorer.export import Exports
+from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Question
+from interpmd.views.explorer.state import State
+from interpmd.views.nglview_adapter import ViewerError, empty_stage
+
+
+class ForceExplorer(Exports, anywidget.AnyWidget):
+    """See which interactions make a force, an energy or a torque, frame by frame.
+
+    Click an atom (or press n and p) to ask what pushes it; bars add up to the force, and each is
+    a line in the molecule. Every number comes from `interpmd.explain`, is computed when it is
+    first looked at, and is kept.
+
+    Args:
+        potential: what `explain` takes: a Potential, an ASE calculator, or a `TorchModel`.
+        trajectory: a `Trajectory`, a list of `ase.Atoms` of one structure, or one structure.
+        choices: first values of the attributes below.
+
+    Attributes:
+        frame: index of the frame shown.
+        target: "force", "along" (the force along a line to `other`), "energy" or "torque" (about
+            the middle bond of `dihedral`).
+        atom: the chosen atom.
+        grouping: "interaction", "pair", "kind", "fragment", "order" or "term".
+        method: one of `interpmd.methods()`.
+        order: largest body order; None for all.
+        unit: display unit of energies, "eV", "meV", "kcal/mol" or "kJ/mol".
+        shown: number of interactions drawn in the molecule.
+
+    Raises:
+        FramesError: no frames, or frames with different atoms.
+        ModelError: the model gives no energies and forces.
+        QuestionError, TargetError: a choice that does not exist.
+        traitlets.TraitError: the same, for target, grouping, unit and frame.
+    """
+
+    _esm = browser.source("viewer_ngl.js", "widget.js")
+    _css = browser.read("explorer.css")
+
+    view = t.Instance(Widget, allow_none=True).tag(sync=True, **widget_serialization)
+    scene = t.Dict().tag(sync=True)
+    positions = t.Bytes().tag(sync=True)
+    forces = t.Bytes().tag(sync=True)
+
+    frame = t.Int(0).tag(sync=True)
+    target = t.Enum(list(TARGETS), "force").tag(sync=True)
+    atom = t.Int(0).tag(sync=True)
+    other = t.Int(None, allow_none=True).tag(sync=True)
+    dihedral = t.List(t.Int(), None, allow_none=True).tag(sync=True)
+    grouping = t.Enum(list(GROUPINGS), "interaction").tag(sync=True)
+    method = t.Unicode("mobius").tag(sync=True)
+    order = t.Int(3, allow_none=True).tag(sync=True)
+    unit = t.Enum(list(UNITS), "eV").tag(sync=True)
+    shown = t.Int(12).tag(sync=True)
+
+    def __init__(
+        self, potential: Any, trajectory: Trajectory | Sequence[Atoms] | Atoms, **choices: Any
+    ) -> None:
+        self.state = State(potential, trajectory)
+        unknown = set(choices) - set(Question.__dataclass_fields__) - {"frame", "unit", "shown"}
+        if unknown:
+            raise TypeError(f"ForceExplorer knows no {', '.join(sorted(unknown))}")
+        self._task: asyncio.Task | None = None
+        trouble, view = "", None
+        try:
+            view = empty_stage()
+        except ViewerError as error:
+            trouble = str(error)
+        places = np.stack([atoms.positions for atoms in self.state.frames])
+        super().__init__(
+            view=view,
+            scene={**self.state.scene(), "trouble": trouble},
+            positions=places.astype("<f4").tobytes(),
+            forces=self.state.stored_forces().astype("<f4").tobytes(),
+            **choices,
+        )
+        self.state.settled(self.question, self.frame)
+        self.on_msg(self._heard)
+
+    @t.validate("frame")
+    def _check_frame(self, proposal: Any) -> int:
+        if not 0 <= proposal["value"] < len(self.state):
+            raise t.TraitError(f"frames are 0 to {len(self.state) - 1}, not {proposal['value']}")
+        return proposal["value"]
+
+    @property
+    def question(self) -> Question:
+        """What is asked now."""
+        return Question(
+            target=self.target,
+            atom=self.atom,
+            other=self.other,
+            dihedral=None if self.dihedral is None else tuple(self.dihedral),
+            grouping=self.grouping,
+            method=self.method,
+            order=self.order,
+        )
+
+    @property
+    def answer(self) -> Answer:
+        """The bars and lines shown now; computed if they are not there yet."""
+        return self.state.answer(self.question, self.frame)
+
+    @property
+    def explanation(self) -> Explanation:
+        """What `interpmd.explain` says about the frame shown now."""
+        return self.state.explanation(self.question, self.frame)
+
+    def explain_all(self) -> None:
+        """Compute the answers of all frames now, for the time line; blocks until done."""
+        question = self.question
+        for frame in range(len(self.state)):
+            self._send_answer(question, frame, None)
+
+    # --- talking to the browser ----------------------------------------------------------
+
+    def _heard(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        try:
+            question = Question.of_json(content["question"])
+        except (InterpmdError, KeyError, ValueError) as error:
+            self._send_error(content, str(error))
+            return
+        if content.get("ask") == "frame":
+            try:
+                self._send_answer(question, int(content["frame"]), content["key"])
+            except (InterpmdError, ImportError) as error:
+                self._send_error(content, str(error))
+        elif content.get("ask") == "all":
+            if self._task is not None:
+                self._task.cancel()
+            self._task = asyncio.get_running_loop().create_task(self._all(question, content))
+
+    async def _all(self, question: Question, content: dict[str, Any]) -> None:
+        """One frame after the other, so that the kernel answers questions in between."""
+        count = len(self.state)
+        for frame in range(count):
+            try:
+                self._send_answer(question, frame, content["key"])
+            except (InterpmdError, ImportError) as error:
+                self._send_error(content, str(error))
+                return
+            words = f"{frame + 1} of {count} frames" if frame + 1 < count else ""
+            self.send({"answer": "progress", "words": words})
+            await asyncio.sleep(0.005)
+
+    def _send_answer(self, question: Question, frame: int, key: str | None) -> None:
+        found = self.state.answer(question, frame).to_json()
+        question = question if key else self.state.settled(question, frame)
+        self.send({"answer": "frame", "key": key, "question": vars(question), "content": found})
+
+    def _send_error(self, content: dict[str, Any], words: str) -> None:
+        self.send(
+            {
+                "answer": "error",
+                "key": content.get("key"),
+                "frame": content.get("frame", self.frame),
+                "words": words,
+            }
+        )
+
+    # --- without a browser ---------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        try:
+            found = self.answer
+        except InterpmdError as error:
+            return f"ForceExplorer: {error}"
+        return (
+            f"ForceExplorer of {self.state.frames[0].get_chemical_formula()}, "
+            f"{len(self.state)} frames. Frame {self.frame}: {found.title}, "
+            f"{len(found.bars)} contributions, sum {found.total:+.4f} {found.unit}, "
+            f"{found.badge}"
+        )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        """The widget, and for saved notebooks and converted pages a picture and a line of text."""
+        data, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        with contextlib.suppress(InterpmdError):  # no answer: the text says why
+            data["image/png"] = self.picture_png(dpi=80)
+        data["text/plain"] = repr(self)
+        return data, metadata
+
+    def save(self, path: str | Path) -> Path:
+        """Write the explorer's present view; the suffix says how.
+
+        .png and .svg: the picture; .csv: all contributions at all frames that were looked at;
+        .gif: the picture of every frame; .html: see `export_html`.
+
+        Raises:
+            ValueError: another suffix.
+        """
+        return self._save(Path(path))

@@ -1,0 +1,160 @@
+"""What a user of the explorer asks: about which target, how grouped, by which method."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from interpmd.attribution.kinds import chemistry
+from interpmd.attribution.registry import METHODS
+from interpmd.attribution.targets import Energy, Force, Target, TargetError, Torque
+from interpmd.errors import InterpmdError
+
+#: What can be explained, and what the choice is called.
+TARGETS = {
+    "force": "force on the atom",
+    "along": "force along a line to another atom",
+    "energy": "energy",
+    "torque": "torque about a bond",
+}
+
+#: How contributions are summed, and what the choice is called.
+GROUPINGS = {
+    "interaction": "single interactions",
+    "pair": "pairs (equal shares)",
+    "kind": "kinds (bond, angle, …)",
+    "fragment": "fragments",
+    "order": "body orders",
+    "term": "terms of the potential",
+}
+
+#: Display units: name, and factors from eV (or eV/A).
+UNITS = {"eV": 1.0, "meV": 1000.0, "kcal/mol": 23.060547830619, "kJ/mol": 96.48533212331}
+
+
+class QuestionError(InterpmdError, ValueError):
+    """A choice that the explorer does not know."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One set of choices, without the frame.
+
+    Attributes:
+        target: one of `TARGETS`.
+        atom: the chosen atom.
+        other: of "along": the atom towards which the force counts as positive; the nearest if None.
+        dihedral: of "torque": four atoms; the first dihedral with the atom in it if None.
+        grouping: one of `GROUPINGS`.
+        method: one of `interpmd.methods()`.
+        order: largest body order; None for all.
+    """
+
+    target: str = "force"
+    atom: int = 0
+    other: int | None = None
+    dihedral: tuple[int, ...] | None = None
+    grouping: str = "interaction"
+    method: str = "mobius"
+    order: int | None = 3
+
+    def __post_init__(self) -> None:
+        for name, known in (("target", TARGETS), ("grouping", GROUPINGS), ("method", METHODS)):
+            if getattr(self, name) not in known:
+                raise QuestionError(
+                    f"no {name} is called {getattr(self, name)!r}; known: {', '.join(known)}"
+                )
+
+    @property
+    def key(self) -> str:
+        """The same text for the same answer; choices that do not matter are left out."""
+        used = asdict(self)
+        if self.target == "energy":
+            used["atom"] = 0
+        if self.target != "along":
+            used["other"] = None
+        if self.target != "torque":
+            used["dihedral"] = None
+        return "|".join(str(value) for value in used.values())
+
+    @classmethod
+    def of_json(cls, given: dict[str, Any]) -> Question:
+        """From what the browser sends."""
+        dihedral = given.get("dihedral") or None
+        return cls(
+            target=given["target"],
+            atom=int(given["atom"]),
+            other=None if given.get("other") is None else int(given["other"]),
+            dihedral=None if dihedral is None else tuple(int(a) for a in dihedral),
+            grouping=given["grouping"],
+            method=given["method"],
+            order=int(given["order"]) if given.get("order") else None,
+        )
+
+    def settled(self, atoms: Atoms) -> Question:
+        """The same with `other` and `dihedral` chosen for a structure where they are needed.
+
+        Raises:
+            TargetError: there is no such atom, or no dihedral.
+        """
+        if not 0 <= self.atom < len(atoms):
+            raise TargetError(f"there is no atom {self.atom}: atoms are 0 to {len(atoms) - 1}")
+        if self.target == "along" and self.other in (None, self.atom):
+            if len(atoms) < 2:
+                raise TargetError("a force along a line needs a second atom")
+            distances = atoms.get_distances(self.atom, range(len(atoms)), mic=True)
+            distances[self.atom] = np.inf
+            return replace(self, other=int(distances.argmin()))
+        if self.target == "torque" and self.dihedral is None:
+            found = dihedrals(atoms)
+            if not found:
+                raise TargetError(f"{atoms.symbols} has no bond about which a side could turn")
+            mine = [d for d in found if self.atom in d]
+            return replace(self, dihedral=(mine or found)[0])
+        return self
+
+    def ask(self, atoms: Atoms) -> Target:
+        """The target; see `settled` for what it raises."""
+        chosen = self.settled(atoms)
+        if chosen.target == "energy":
+            return Energy()
+        if chosen.target == "torque":
+            return Torque(chosen.dihedral)
+        return Force(chosen.atom, along=chosen.other if chosen.target == "along" else None)
+
+
+def dihedrals(atoms: Atoms) -> list[tuple[int, int, int, int]]:
+    """One dihedral for each bond about which a side can turn, along the bonds.
+
+    Bonds in rings are left out: cutting one frees no side.
+    """
+    bonds = {(i, j) for i, j, image in chemistry(atoms).bonds if not any(image)}
+    neighbours: dict[int, list[int]] = {a: [] for a in range(len(atoms))}
+    for i, j in sorted(bonds):
+        neighbours[i].append(j)
+    found = []
+    for second, third in sorted(bonds):
+        if second > third:
+            continue
+        firsts = [a for a in neighbours[second] if a != third]
+        lasts = [a for a in neighbours[third] if a != second]
+        if firsts and lasts and not _in_ring(second, third, neighbours):
+            # heavy atoms at the ends make the more familiar angle
+            first = max(firsts, key=lambda a: (atoms.numbers[a], -a))
+            last = max(lasts, key=lambda a: (atoms.numbers[a], -a))
+            found.append((first, second, third, last))
+    return found
+
+
+def _in_ring(second: int, third: int, neighbours: dict[int, list[int]]) -> bool:
+    reached, waiting = {third}, [third]
+    while waiting:
+        atom = waiting.pop()
+        for other in neighbours[atom]:
+            if (atom, other) != (third, second) and other not in reached:
+                reached.add(other)
+                waiting.append(other)
+    return second in reached

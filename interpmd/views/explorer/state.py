@@ -1,0 +1,184 @@
+"""What the explorer knows, without any widget: frames, questions, answers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.data import covalent_radii
+from ase.data.colors import jmol_colors
+from jaxtyping import Float
+
+from interpmd.attribution.explain import explain
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.kinds import BOND_FACTOR
+from interpmd.attribution.registry import METHODS
+from interpmd.attribution.targets import Energy
+from interpmd.dynamics import Trajectory
+from interpmd.errors import InterpmdError
+from interpmd.views.explorer.answers import Answer, answer, energy_split
+from interpmd.views.explorer.memory import Remembering
+from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question, dihedrals
+
+#: Largest difference in eV/A between stored forces and the model's for the stored to be its own.
+SAME_FORCE = 1e-4
+#: Answers that are kept.
+ANSWERS = 4000
+
+
+class FramesError(InterpmdError, ValueError):
+    """Frames that cannot be shown together."""
+
+
+class State:
+    """Frames, and the answers to questions about them; every answer is made when first needed.
+
+    Args:
+        model: what `explain` takes: a Potential, an ASE calculator, a TorchModel.
+        trajectory: a `Trajectory`, frames of one structure, or a single structure.
+
+    Raises:
+        FramesError: no frames, or frames with different atoms.
+        ModelError: the model gives no energies and forces.
+    """
+
+    def __init__(self, model: Any, trajectory: Trajectory | Sequence[Atoms] | Atoms) -> None:
+        self.frames = [trajectory] if isinstance(trajectory, Atoms) else list(trajectory)
+        if not self.frames:
+            raise FramesError("there is no frame to show")
+        first = self.frames[0]
+        for index, atoms in enumerate(self.frames):
+            if len(atoms) != len(first) or (atoms.numbers != first.numbers).any():
+                raise FramesError(f"frame {index} has other atoms than the first")
+        given = getattr(trajectory, "times", None)
+        self.times = np.arange(len(self.frames), dtype=float) if given is None else np.array(given)
+        self.timed = given is not None
+        self.model = Remembering(model)
+        self._answers: OrderedDict[tuple[str, int], Answer] = OrderedDict()
+        self._explained: OrderedDict[tuple[str, int], Explanation] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def settled(self, question: Question, frame: int = 0) -> Question:
+        """The question with what it left open chosen; see `Question.settled`."""
+        return question.settled(self.frames[frame])
+
+    def explanation(self, question: Question, frame: int) -> Explanation:
+        """What `explain` says; grouping does not matter."""
+        atoms = self.frames[frame]
+        question = question.settled(atoms)
+        key = (str((question.ask(atoms), question.method, question.order)), frame)
+        if key not in self._explained:
+            self._explained[key] = explain(
+                self.model, atoms, question.ask(atoms), question.method, order=question.order
+            )
+            if len(self._explained) > ANSWERS // 10:
+                self._explained.popitem(last=False)
+        return self._explained[key]
+
+    def answer(self, question: Question, frame: int) -> Answer:
+        """Bars and lines of a question at a frame.
+
+        Raises:
+            TargetError, MethodError: the question has no answer; the message says why.
+        """
+        question = question.settled(self.frames[frame])
+        key = (question.key, frame)
+        if key not in self._answers:
+            found = self.explanation(question, frame)
+            energies, forces = self.model.evaluate([self.frames[frame]])
+            order = question.order
+            whole = explain(self.model, self.frames[frame], Energy(), order=order)
+            self._answers[key] = answer(
+                found, question, frame, energy_split(whole), float(energies[0]), forces[0]
+            )
+            if len(self._answers) > ANSWERS:
+                self._answers.popitem(last=False)
+        return self._answers[key]
+
+    def known(self, question: Question) -> list[int]:
+        """Frames for which the answer is there."""
+        settled = question.settled(self.frames[0])
+        return [f for f in range(len(self)) if (settled.key, f) in self._answers]
+
+    def answers(
+        self,
+        question: Question,
+        frames: Iterable[int] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Answer]:
+        """Answers for several frames, all if None."""
+        found = []
+        for frame in range(len(self)) if frames is None else frames:
+            found.append(self.answer(question, frame))
+            if progress is not None:
+                progress(frame)
+        return found
+
+    def stored_forces(self) -> Float[np.ndarray, "frames atoms 3"]:
+        """Forces in eV/A that the frames carry, where they are the model's own; else NaN."""
+        forces = np.full((len(self), len(self.frames[0]), 3), np.nan)
+        for index, atoms in enumerate(self.frames):
+            if atoms.calc is None or "forces" not in getattr(atoms.calc, "results", {}):
+                continue
+            try:
+                forces[index] = atoms.get_forces(apply_constraint=False)
+            except PropertyNotImplementedError:
+                continue
+        for index in {0, len(self) - 1}:
+            if np.isfinite(forces[index]).all():
+                _, own = self.model.evaluate([self.frames[index]])
+                if np.abs(own[0] - forces[index]).max() > SAME_FORCE:
+                    return np.full_like(forces, np.nan)
+        return forces
+
+    def scene(self) -> dict[str, Any]:
+        """What never changes: atoms, colours, radii, choices; for the browser."""
+        first = self.frames[0]
+        potential = self.model.potential is not None
+        centre, radius, axes = self._view()
+        return {
+            "centre": np.round(centre, 4).tolist(),
+            "radius": np.round(radius, 4).tolist(),
+            "axes": np.round(axes, 5).tolist(),
+            "arrowScale": self._arrow_scale(),
+            "targets": [list(item) for item in TARGETS.items()],
+            "groupings": [list(item) for item in GROUPINGS.items()],
+            "names": [f"{s}{i}" for i, s in enumerate(first.symbols)],
+            "colours": np.round(jmol_colors[first.numbers], 3).tolist(),
+            "covalent": np.round(covalent_radii[first.numbers], 3).tolist(),
+            "bondFactor": BOND_FACTOR,
+            "times": np.round(self.times, 6).tolist(),
+            "timed": self.timed,
+            "dihedrals": [list(d) for d in dihedrals(first)],
+            "methods": [
+                {"name": name, "computes": m.computes, "guarantees": ", ".join(m.guarantees)}
+                for name, m in METHODS.items()
+                if potential or m.models == "any"
+            ],
+            "model": self.model.name,
+        }
+
+    def _view(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Middle, half width and height, and axes of the view in which the molecule lies flat."""
+        first = self.frames[0].positions
+        centre = first.mean(0)
+        _, _, axes = np.linalg.svd(first - centre)
+        axes[2] = np.cross(axes[0], axes[1])
+        some = self.frames[:: max(1, len(self) // 50)]
+        turned = np.concatenate([atoms.positions - centre for atoms in some]) @ axes.T
+        return centre, np.abs(turned[:, :2]).max(0) + 0.7, axes
+
+    def _arrow_scale(self) -> float:
+        """Length in A of an arrow for 1 eV/A: a strong force of the first frame makes about 1 A."""
+        _, forces = self.model.evaluate([self.frames[0]])
+        strong = float(np.quantile(np.linalg.norm(forces[0], axis=1), 0.9))
+        if strong < 1e-6:
+            return 1.0
+        power = 10.0 ** np.floor(np.log10(1 / strong))
+        return float(max(s * power for s in (1, 2, 5) if s * power <= 1 / strong))

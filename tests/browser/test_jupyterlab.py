@@ -1,0 +1,145 @@
+"""The explorer in real JupyterLab in a real browser."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from servers import open_in_lab, page, run_cells, server, state, wait_for
+
+pytestmark = pytest.mark.timeout(280)
+
+
+def pixels(made, selector: str = ".im-view") -> np.ndarray:
+    shot = made.locator(selector).first.screenshot()
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=int)
+
+
+def changed(one: np.ndarray, other: np.ndarray) -> int:
+    """Pixels that differ clearly."""
+    return int((np.abs(one - other).max(-1) > 40).sum())
+
+
+def yellow(picture: np.ndarray) -> int:
+    """Pixels in the colour of a highlighted interaction, brightly or dimly lit."""
+    red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
+    return int(((red > 150) & (green > 0.65 * red) & (green < 0.95 * red) & (blue < 90)).sum())
+
+
+@pytest.fixture(scope="module")
+def lab(notebooks):
+    with server(notebooks, "lab") as address, page() as made:
+        open_in_lab(made, address, "explorer.ipynb")
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def at_rest(lab):
+    lab.mouse.move(5, 5)
+    lab.locator(".im-view").focus()
+    lab.keyboard.press("Home")
+    lab.wait_for_function("document.querySelector('.interpmd-explorer').dataset.answered === '0'")
+
+
+def test_nglview_draws_and_nothing_is_missing(lab):
+    assert state(lab)["viewer"] == "NglViewer"
+    assert not lab.is_visible(".im-trouble")
+    assert np.ptp(pixels(lab), axis=(0, 1)).min() > 100
+    wrong = [w for w in lab.words if "not registered" in w or "page error" in w]
+    assert not wrong
+
+
+def test_pixels_change_with_the_frame(lab):
+    first = pixels(lab)
+    lab.locator(".im-frame").focus()
+    for _ in range(5):
+        lab.keyboard.press("ArrowRight")
+    wait_for(lab, "answered", "5")
+    assert state(lab)["frame"] == "5"
+    assert changed(first, pixels(lab)) > 300
+
+
+def test_a_click_on_an_atom_changes_the_budget(lab):
+    before = lab.inner_text(".im-bars")
+    lab.select_option("label:has-text('atom') select >> nth=1", "8")
+    box = lab.locator(".im-names span", has_text="O0").bounding_box()
+    lab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    wait_for(lab, "title", "Force on O0")
+    assert lab.inner_text(".im-bars") != before
+    lab.locator(".im-view").focus()
+    lab.keyboard.press("p")
+    wait_for(lab, "title", "Force on H8")
+
+
+def test_hovering_a_bar_highlights_its_cylinder_and_the_other_way_round(lab):
+    plain = pixels(lab)
+    bar = lab.locator(".im-bars li").first
+    bar.hover()
+    key = bar.get_attribute("data-key")
+    wait_for(lab, "hovered", key)
+    assert yellow(pixels(lab)) > yellow(plain) + 200
+    assert lab.inner_text(".im-flag").startswith(lab.inner_text(".im-bars li >> nth=0")[:5])
+    lab.mouse.move(5, 5)
+    wait_for(lab, "hovered", "")
+    # a line under the pointer marks its bar: half way between the two atoms of the first bar
+    names = lab.inner_text(".im-bars li .im-label >> nth=0").replace("–", "·").split(" ")[0]
+    ends = [n for n in names.split("·") if n][:2]
+    places = [lab.locator(".im-names span", has_text=n).bounding_box() for n in ends]
+    x, y = ([(p[k] + p[s] / 2) for p in places] for k, s in (("x", "width"), ("y", "height")))
+    lab.mouse.move(sum(x) / 2 - 3, sum(y) / 2)
+    lab.mouse.move(sum(x) / 2, sum(y) / 2)
+    lab.wait_for_selector(".im-bars li.im-hovered")
+
+
+def test_bars_add_up_in_the_text(lab):
+    values = [
+        float(v.split("±")[0].replace("−", "-"))
+        for v in lab.locator(".im-bars .im-value").all_inner_texts()
+    ]
+    assert sum(values[:-1]) == pytest.approx(values[-1], abs=0.01)
+
+
+def test_everything_works_by_keyboard(lab):
+    lab.locator(".im-bars").focus()
+    lab.keyboard.press("ArrowDown")
+    lab.keyboard.press("ArrowDown")
+    second = lab.locator(".im-bars li").nth(1)
+    wait_for(lab, "hovered", second.get_attribute("data-key"))
+    assert second.get_attribute("aria-selected") == "true"
+    lab.keyboard.press("Enter")
+    assert "im-pinned" in second.get_attribute("class")
+    lab.keyboard.press("Enter")
+    lab.keyboard.press("Escape")
+    wait_for(lab, "hovered", "")
+    lab.locator(".im-table summary").focus()
+    lab.keyboard.press("Enter")
+    lab.wait_for_selector(".im-table tbody tr:nth-child(6)")
+    lab.locator(".im-table summary").focus()
+    lab.keyboard.press("Enter")
+    # nglview has buttons of its own, inside what counts as one picture
+    unnamed = lab.evaluate(
+        """[...document.querySelectorAll('.interpmd-explorer :is(select, button, input)')]
+        .filter(node => !node.closest('.im-stage') && !(node.getAttribute('aria-label')
+        || node.textContent.trim() || (node.labels || []).length)).length"""
+    )
+    assert unnamed == 0
+
+
+def test_all_frames_and_the_film(lab):
+    if lab.is_visible(".im-all"):
+        lab.click(".im-all")
+        lab.wait_for_selector(".im-all", state="hidden")
+    drawn = int(state(lab)["drawn"])
+    lab.click(".im-play")
+    lab.wait_for_function(
+        f"Number(document.querySelector('.interpmd-explorer').dataset.drawn) > {drawn + 12}"
+    )
+    lab.click(".im-play")
+
+
+def test_running_the_cell_again_shows_it_again(lab):
+    run_cells(lab)
+    lab.wait_for_function("document.querySelectorAll('.interpmd-explorer').length === 1")
+    assert state(lab)["viewer"] == "NglViewer"

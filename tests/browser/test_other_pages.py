@@ -1,0 +1,71 @@
+"""The explorer outside JupyterLab: Notebook 7, Voila, a file opened from disk."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import CODE
+from servers import READY, TOKEN, page, run_cells, server, state, wait_for
+
+pytestmark = pytest.mark.timeout(280)
+
+
+def check(made) -> None:
+    """What must work everywhere."""
+    assert state(made)["viewer"] == "NglViewer"
+    made.locator(".im-frame").focus()
+    made.keyboard.press("ArrowRight")
+    wait_for(made, "answered", "1")
+    made.locator(".im-bars li").first.hover()
+    made.wait_for_selector(".im-flag:visible")
+    # Notebook 7 has page errors of its own
+    assert not [w for w in made.words if "not registered" in w]
+
+
+def test_notebook_7(notebooks):
+    pytest.importorskip("notebook")
+    with server(notebooks, "notebook") as address, page() as made:
+        made.goto(f"{address}/notebooks/explorer.ipynb?token={TOKEN}")
+        made.wait_for_selector(".jp-NotebookPanel .jp-CodeCell .cm-content")
+        made.wait_for_selector(
+            ".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached"
+        )
+        run_cells(made)
+        check(made)
+
+
+def test_voila(notebooks):
+    pytest.importorskip("voila")
+    with server(notebooks, "voila", str(notebooks / "explorer.ipynb")) as address, page() as made:
+        made.goto(address)
+        made.wait_for_selector(READY)
+        check(made)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    names: dict = {}
+    exec(CODE.replace("\nexplorer\n", "\n"), names)
+    path = tmp_path_factory.mktemp("pages") / "explorer.html"
+    return names["explorer"].export_html(path)
+
+
+def test_a_file_opens_offline_and_its_frames_step(stored):
+    with page() as made:
+        asked = []
+        made.on("request", lambda request: asked.append(request.url))
+        made.goto(stored.as_uri())
+        made.wait_for_selector(READY)
+        assert asked == [stored.as_uri()]
+        before = made.inner_text(".im-bars")
+        made.locator(".im-frame").focus()
+        made.keyboard.press("End")
+        wait_for(made, "answered", "5")
+        assert made.inner_text(".im-bars") != before
+        first = made.locator(".im-bars li").first
+        first.hover()
+        wait_for(made, "hovered", first.get_attribute("data-key"))
+        assert made.is_visible(".im-flag")
+        made.select_option("label:has-text('group by') select", "kind")
+        wait_for(made, "answered", "5")
+        assert "hydrogen bond" in made.inner_text(".im-bars")
+        assert not [w for w in made.words if "error" in w.lower()]

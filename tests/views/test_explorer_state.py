@@ -1,0 +1,265 @@
+"""The explorer without a browser: questions, answers, files."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import interpmd as im
+from interpmd.attribution.targets import TargetError
+from interpmd.demo import MALONALDEHYDE
+from interpmd.views.explorer.answers import MOST
+from interpmd.views.explorer.questions import (
+    GROUPINGS,
+    TARGETS,
+    Question,
+    QuestionError,
+    dihedrals,
+)
+from interpmd.views.explorer.state import FramesError, State
+
+
+@pytest.fixture(scope="module")
+def potential():
+    return im.load("malonaldehyde")
+
+
+@pytest.fixture(scope="module")
+def frames():
+    made = []
+    for seed in range(3):
+        atoms = MALONALDEHYDE.copy()
+        atoms.rattle(0.05, seed=seed)
+        made.append(atoms)
+    return made
+
+
+@pytest.fixture(scope="module")
+def state(potential, frames):
+    return State(potential, frames)
+
+
+@given(
+    target=st.sampled_from(list(TARGETS)),
+    grouping=st.sampled_from(list(GROUPINGS)),
+    atom=st.integers(0, 8),
+    frame=st.integers(0, 2),
+    method=st.sampled_from(["mobius", "shapley"]),
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_bars_add_up_to_what_the_model_says(state, target, grouping, atom, frame, method):
+    question = Question(target, atom, grouping=grouping, method=method, order=2)
+    found = state.answer(question, frame)
+    assert found.total == pytest.approx(found.predicted, abs=1e-8)
+    assert sum(bar.value for bar in found.bars) == pytest.approx(found.total, abs=1e-12)
+    assert found.badge == "EXACT"
+    assert len({bar.key for bar in found.bars}) == len(found.bars)
+    assert all(0 <= line.bar < len(found.bars) for line in found.lines)
+    values = [abs(bar.value) for bar in found.bars]
+    assert values == sorted(values, reverse=True)
+
+
+def test_answers_agree_with_explain(state, potential, frames):
+    question = Question("along", 8, other=0, order=3)
+    found = state.answer(question, 1)
+    wanted = im.explain(potential, frames[1], im.Force(8, along=0), order=3)
+    assert found.total == pytest.approx(wanted.total, abs=1e-10)
+    by_label = {bar.label: bar.value for bar in found.bars}
+    for label, value in wanted.scalars("label").items():
+        assert by_label.get(label, 0.0) == pytest.approx(value, abs=1e-10)
+    assert found.forces == pytest.approx(potential.predict(frames[1]).forces.numpy().ravel())
+
+
+def test_forces_of_vectors_count_along_the_force(state):
+    found = state.answer(Question("force", 8), 0)
+    force = np.reshape(found.forces, (-1, 3))[8]
+    assert found.total == pytest.approx(np.linalg.norm(force), abs=1e-8)
+    assert np.sum([bar.vector for bar in found.bars], axis=0) == pytest.approx(force, abs=1e-8)
+
+
+def test_isolated_atoms_stand_apart(state):
+    found = state.answer(Question("energy"), 0)
+    assert found.apart + found.total == pytest.approx(found.energy, abs=1e-8)
+    assert sum(found.split["term"].values()) == pytest.approx(found.total, abs=1e-8)
+    assert sum(found.split["order"].values()) == pytest.approx(found.total, abs=1e-8)
+
+
+def test_one_table_serves_all_atoms(state, monkeypatch):
+    state.answer(Question("force", 8), 0)
+
+    def never(*_, **__):
+        raise AssertionError("the table was made again")
+
+    monkeypatch.setattr(type(state.model.potential._potential), "decompose", never)
+    state.answer(Question("force", 3, grouping="pair"), 0)
+
+
+def test_lines_pass_through_bonds_in_order(state):
+    found = state.answer(Question("force", 8), 0)
+    angle = next(line for line in found.lines if set(line.atoms) == {3, 4, 8})
+    assert angle.atoms[1] == 4
+
+
+def test_lines_reach_into_neighbouring_cells():
+    from interpmd.potentials.analytic.pairs import LennardJones
+
+    potential = im.Potential({"pair": LennardJones(0.01, 3.4, cutoff=6.0)})
+    atoms = Atoms("Ar2", [[0, 0, 0], [3.5, 0, 0]], cell=[7.2, 20, 20], pbc=[True, False, False])
+    found = State(potential, atoms).answer(Question("force", 0), 0)
+    far = [line for line in found.lines if any(line.offsets)]
+    assert far and all(abs(x) in (0.0, 7.2) for line in far for x in line.offsets)
+
+
+def test_large_structures_keep_the_largest_bars(potential):
+    many = molecule("H2O").repeat(1)
+    many.set_cell([3.0, 3.0, 3.0])
+    many = many.repeat((14, 1, 1))
+    found = State(potential, many).answer(Question("energy", order=2), 0)
+    assert len(found.lines) <= MOST and len(found.bars) <= MOST + 1
+    assert found.total == pytest.approx(found.predicted, abs=1e-8)
+    if len(found.bars) > MOST:
+        assert found.bars[-1].key == "others"
+
+
+def test_calculators_have_answers_too(frames):
+    from ase.calculators.lj import LennardJones
+
+    atoms = Atoms("Ar3", [[0, 0, 0], [1.1, 0, 0], [0, 1.2, 0.1]])
+    found = State(LennardJones(), atoms).answer(Question("force", 0), 0)
+    assert found.total == pytest.approx(found.predicted, abs=1e-8)
+
+
+def test_stored_forces_are_used_only_if_they_are_the_models_own(potential, frames):
+    right, wrong = frames[0].copy(), frames[0].copy()
+    forces = potential.predict(right).forces.numpy()
+    right.calc = SinglePointCalculator(right, energy=0.0, forces=forces)
+    wrong.calc = SinglePointCalculator(wrong, energy=0.0, forces=forces + 0.1)
+    assert State(potential, right).stored_forces()[0] == pytest.approx(forces)
+    assert np.isnan(State(potential, wrong).stored_forces()).all()
+    assert np.isnan(State(potential, frames).stored_forces()).all()
+
+
+def test_dihedrals_are_about_bonds_that_can_turn():
+    assert {(d[1], d[2]) for d in dihedrals(molecule("C2H6"))} == {(0, 1)}
+    assert dihedrals(molecule("C6H6")) == []
+    assert dihedrals(molecule("H2O")) == []
+
+
+def test_wrong_questions_say_what_is_wrong(state, potential):
+    with pytest.raises(QuestionError, match="no grouping"):
+        Question(grouping="colour")
+    with pytest.raises(QuestionError, match="no method"):
+        Question(method="magic")
+    with pytest.raises(TargetError, match="atoms are 0 to 8"):
+        state.answer(Question(atom=9), 0)
+    with pytest.raises(TargetError, match="no bond"):
+        State(potential, molecule("H2O")).answer(Question("torque"), 0)
+    with pytest.raises(FramesError, match="no frame"):
+        State(potential, [])
+    with pytest.raises(FramesError, match="frame 1 has other atoms"):
+        State(potential, [molecule("H2O"), molecule("CH4")])
+
+
+def test_answers_are_json(state):
+    text = json.dumps(state.answer(Question("force", 8), 0).to_json())
+    assert json.loads(text)["title"] == "Force on H8"
+    json.dumps(state.scene(), allow_nan=False)
+
+
+# --- the widget, without a browser --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def explorer(potential, frames):
+    pytest.importorskip("nglview")
+    return im.ForceExplorer(potential, frames, atom=8, order=2)
+
+
+def test_choices_are_checked(explorer, potential, frames):
+    import traitlets
+
+    with pytest.raises(traitlets.TraitError):
+        explorer.grouping = "colour"
+    with pytest.raises(traitlets.TraitError, match="frames are 0 to 2"):
+        explorer.frame = 3
+    with pytest.raises(TypeError, match="knows no colour"):
+        im.ForceExplorer(potential, frames, colour=1)
+    with pytest.raises(TargetError):
+        im.ForceExplorer(potential, frames, atom=44)
+
+
+def test_a_saved_notebook_shows_a_picture(explorer):
+    data, _ = explorer._repr_mimebundle_()
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture.size[0] > 600
+    assert np.asarray(picture.convert("L")).std() > 20
+    assert "Force on H8" in data["text/plain"] and "EXACT" in data["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_front_ends_agree(explorer):
+    from interpmd.views.nglview_adapter import installed_front_end
+
+    assert not explorer.scene["trouble"]
+    assert explorer.view._view_module_version == installed_front_end()
+
+
+def test_messages_of_the_browser_are_answered(explorer, monkeypatch):
+    sent = []
+    monkeypatch.setattr(explorer, "send", lambda content, buffers=None: sent.append(content))
+    question = {"target": "force", "atom": 4, "grouping": "kind", "method": "mobius", "order": 2}
+    explorer._heard(None, {"ask": "frame", "question": question, "frame": 1, "key": "k"}, [])
+    assert sent[-1]["answer"] == "frame" and sent[-1]["key"] == "k"
+    assert sent[-1]["content"]["title"] == "Force on O4"
+    explorer._heard(
+        None, {"ask": "frame", "question": {**question, "atom": 77}, "frame": 0, "key": "k"}, []
+    )
+    assert sent[-1]["answer"] == "error" and "no atom 77" in sent[-1]["words"]
+    explorer._heard(None, {"ask": "frame", "question": {**question, "method": "x"}}, [])
+    assert sent[-1]["answer"] == "error"
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "csv", "gif", "html"])
+def test_files(explorer, tmp_path, kind):
+    path = explorer.save(tmp_path / f"view.{kind}")
+    if kind in ("png", "gif"):
+        assert getattr(Image.open(path), "n_frames", 1) == (3 if kind == "gif" else 1)
+    elif kind == "html":
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(src|href)=[\"']https?:", text)
+        assert "Force on H8" in text
+    else:
+        assert "H8" in path.read_text(encoding="utf-8") or kind == "svg"
+
+
+def test_unknown_kinds_of_files(explorer, tmp_path):
+    with pytest.raises(ValueError, match="save to"):
+        explorer.save(tmp_path / "view.docx")
+
+
+def test_table_adds_up(explorer):
+    table = explorer.to_frame()
+    one = table[table["frame"] == explorer.frame]
+    assert one["value_eV/A"].sum() == pytest.approx(explorer.answer.total, abs=1e-9)
+
+
+def test_without_nglview_the_explorer_says_so(potential, frames, monkeypatch):
+    from interpmd.views import nglview_adapter
+
+    monkeypatch.setattr(nglview_adapter, "installed_front_end", lambda: None)
+    made = im.ForceExplorer(potential, frames, atom=8, order=2)
+    assert made.view is None
+    assert "browser part" in made.scene["trouble"]
