@@ -175,9 +175,11 @@ class State:
         return centre, np.abs(turned[:, :2]).max(0) + 0.7, axes
 
     def _arrow_scale(self) -> float:
-        """Length in A of an arrow for 1 eV/A: a strong force of the first frame makes about 1 A."""
-        _, forces = self.model.evaluate([self.frames[0]])
-        strong = float(np.quantile(np.linalg.norm(forces[0], axis=1), 0.9))
+        """Length in A of an arrow for 1 eV/A: a strong force makes about 1 A."""
+        forces = self.stored_forces()
+        if not np.isfinite(forces).any():
+            forces = np.array(self.model.evaluate([self.frames[0]])[1])
+        strong = float(np.nanquantile(np.linalg.norm(forces, axis=-1), 0.9))
         if strong < 1e-6:
             return 1.0
         power = 10.0 ** np.floor(np.log10(1 / strong))

@@ -115,6 +115,7 @@ class Player {
     this.playing = false;
     this.button.textContent = "▶";
     this.button.setAttribute("aria-label", "play");
+    this.explorer.draw();
     this.explorer.settled();
   }
 }

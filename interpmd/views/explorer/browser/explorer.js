@@ -15,6 +15,7 @@ class Explorer {
     this.answers = new Map();
     this.asked = new Set();
     this.drawn = 0;
+    this.panelled = 0;
     this.build();
   }
 
@@ -244,9 +245,13 @@ class Explorer {
       this.labels.place(this.viewer, state);
     }
     this.mark(answer, parts);
-    if (answer) {
-      if (only) this.budget.highlight(state);
-      else this.panels(answer);
+    // in a film numbers that change more often than ten times a second cannot be read
+    const now = performance.now();
+    const skip = this.player.playing && now - this.panelled < 95;
+    if (answer && only) this.budget.highlight(state);
+    else if (answer && !skip) {
+      this.panelled = now;
+      this.panels(answer);
     }
     this.root.classList.toggle("im-waiting", !answer);
     if (!only) {
@@ -284,8 +289,10 @@ class Explorer {
     }
     const scale = 1 / this.scene.arrowScale;
     const factor = UNITS[this.state.unit];
-    this.note.textContent = "Click an atom (or press n, p) to ask what pushes it. Black arrows: "
-      + `forces (thick: the one asked about); 1 Å long is ${+(scale * factor).toPrecision(2)} ${unitName("eV/A", this.state.unit)}.`;
+    const ask = this.source.live ? "Click an atom (or press n, p) to ask what pushes it. " : "";
+    const length = `${+(scale * factor).toPrecision(2)} ${unitName("eV/A", this.state.unit)}`;
+    const words = `${ask}Black arrows: forces (thick: the one asked about); 1 Å long is ${length}.`;
+    if (this.note.textContent !== words) this.note.textContent = words;
     if (answer) this.view.setAttribute("aria-label",
       `molecule at frame ${this.state.frame}; ${answer.title}; ${this.budget.summary.textContent}`);
   }
