@@ -153,19 +153,38 @@ def explain(
 
 @app.command()
 def benchmark(
-    what: Annotated[str, typer.Argument(help='"explainers": every method against known truth.')],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help='"explainers": every method against known truth; "learned": potentials fitted to '
+            'known terms; "quantum": a potential against the many-body expansion by GFN2-xTB.'
+        ),
+    ],
+    frames: Annotated[
+        Path | None, typer.Option(help='Clusters of molecules, for "quantum".')
+    ] = None,
+    potential: Annotated[str, typer.Option(help='Potential, for "quantum".')] = "water",
     csv: Annotated[Path | None, typer.Option(help="File for the table.")] = None,
     atoms: Annotated[int, typer.Option(help="Atoms in the random cluster.")] = 8,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
 ) -> None:
-    """Compare methods of explanation with known truth."""
+    """Compare methods of explanation, and explanations of fitted potentials, with known truth."""
     import pandas as pd
 
+    import interpmd as im
     from interpmd.attribution.benchmark import benchmark_explainers
+    from interpmd.fitting.labels import read_frames
 
-    if what != "explainers":
-        raise InterpmdError(f"there is no benchmark {what!r}; known: explainers")
-    table = benchmark_explainers(atoms=atoms, seed=seed)
+    if what == "explainers":
+        table = benchmark_explainers(atoms=atoms, seed=seed)
+    elif what == "learned":
+        table = im.learned_truth(seeds=(seed, seed + 1, seed + 2))
+    elif what == "quantum":
+        if frames is None:
+            raise InterpmdError("the quantum benchmark needs --frames: clusters of molecules")
+        table = im.quantum_truth(im.load(potential), read_frames(frames)).errors()
+    else:
+        raise InterpmdError(f"there is no benchmark {what!r}; known: explainers, learned, quantum")
     with pd.option_context("display.max_colwidth", 40):
         typer.echo(table.to_string(float_format=lambda v: f"{v:.2g}"))
     if csv is not None:

@@ -64,3 +64,22 @@ def test_errors_are_one_line(tmp_path):
     assert found.returncode == 2
     assert found.stderr.strip().startswith("interpmd: there is no folder nothing")
     assert "Traceback" not in found.stderr
+
+
+def test_benchmarks(tmp_path):
+    """Exact methods find the truth; water's many-body terms are near those of GFN2-xTB."""
+    found = run("benchmark", "explainers", "--atoms", 4, "--csv", tmp_path / "table.csv")
+    assert found.exit_code == 0
+    assert (tmp_path / "table.csv").read_text().count("\nmobius,") == 10
+    frames = [a for a in read_frames("data/water/test.extxyz.gz") if len(a) == 9][:2]
+    write(tmp_path / "trimers.extxyz", frames)
+    found = run("benchmark", "quantum", "--frames", tmp_path / "trimers.extxyz")
+    assert found.exit_code == 0
+    errors = [line.split() for line in found.stdout.splitlines() if line[:1] in "23"]
+    assert len(errors) == 2
+    assert all(float(line[4]) < 0.5 for line in errors)  # mean absolute error in kcal/mol
+
+
+def test_unknown_benchmarks_are_named():
+    with pytest.raises(Exception, match="known: explainers, learned, quantum"):
+        run("benchmark", "nonsense")

@@ -212,13 +212,16 @@ def _transform(group: _Group, stars: list[_Values], size: int) -> _Values:
     samples = np.zeros((*shape, stars[0].samples.shape[-1]))
     if not len(chosen):
         return _Values(energies, gradients, samples)
+    differentiated = any(star.gradients.any() for star in stars[: size + 1])
     for smaller in range(size + 1):
         sign = (-1) ** (size - smaller)
         for places in itertools.combinations(range(size), smaller):
             index = ranks(chosen[:, list(places)])
             energies += sign * stars[smaller].energies[:, index]
-            gradients[:, :, list(places)] += sign * stars[smaller].gradients[:, index]
-            samples += sign * stars[smaller].samples[:, index]
+            if differentiated:
+                gradients[:, :, list(places)] += sign * stars[smaller].gradients[:, index]
+            if samples.size:
+                samples += sign * stars[smaller].samples[:, index]
     return _Values(energies, gradients, samples)
 
 
