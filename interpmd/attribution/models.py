@@ -41,6 +41,10 @@ class Model(ABC):
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
         """Energies in eV, shape (frames,), and forces in eV/A of each frame."""
 
+    def energy(self, atoms: Atoms) -> float:
+        """Energy of one structure in eV, where its forces are not needed."""
+        return float(self.evaluate([atoms])[0][0])
+
 
 class PotentialModel(Model):
     """An interpmd potential, in float64: alternating sums lose digits."""
@@ -64,6 +68,10 @@ class PotentialModel(Model):
                 ]
                 part = []
         return np.concatenate(energies) if energies else np.zeros(0), forces
+
+    def energy(self, atoms: Atoms) -> float:
+        with torch.no_grad():
+            return float(self.potential(self.potential.batch(atoms)))
 
 
 class CalculatorModel(Model):
@@ -106,7 +114,7 @@ class TorchModel(Model):
             if energy.requires_grad:
                 (found,) = torch.autograd.grad(energy, positions, allow_unused=True)
                 gradient = gradient if found is None else found
-            energies.append(float(energy))
+            energies.append(float(energy.detach()))
             forces.append(-gradient.double().numpy())
         return np.array(energies), forces
 

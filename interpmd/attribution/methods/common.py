@@ -19,10 +19,8 @@ from interpmd.attribution.registry import MethodError, Request
 def predicted(request: Request) -> np.ndarray:
     """The target of the whole structure, by the model itself."""
     functional = request.target.functional(request.atoms)
-    potential = request.model.potential
-    if potential is not None and not functional.forces.any():  # no need to differentiate
-        with torch.no_grad():
-            energy = float(potential(potential.batch(request.atoms)))
+    if not functional.forces.any():
+        energy = request.model.energy(request.atoms)
         return np.asarray(functional.shaped(energy * functional.energy))
     energies, forces = request.model.evaluate([request.atoms])
     return np.asarray(functional.shaped(functional.of(energies, forces[0][None])[0]))
