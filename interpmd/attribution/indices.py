@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 
@@ -38,11 +38,15 @@ def dividends(game: Mapping[Players, np.ndarray]) -> Values:
 
 def shapley(values: Mapping[Players, np.ndarray]) -> Values:
     """Shapley values: every dividend in equal parts to its players."""
-    found: Values = {}
-    for players, value in values.items():
-        for player in players:
-            _add(found, (player,), value / len(players))
-    return found
+    if not values:
+        return {}
+    sizes = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
+    joined = np.fromiter(chain.from_iterable(values), dtype=np.int64, count=sizes.sum())
+    shares = np.stack(list(values.values())) / sizes[:, None]
+    players, index = np.unique(joined, return_inverse=True)
+    total = np.zeros((len(players), shares.shape[1]))
+    np.add.at(total, index, np.repeat(shares, sizes, axis=0))
+    return {(player,): value for player, value in zip(players.tolist(), total, strict=True)}
 
 
 def shapley_taylor(values: Mapping[Players, np.ndarray], order: int) -> Values:

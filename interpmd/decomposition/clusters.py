@@ -15,6 +15,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, Int
 
+MOST = np.iinfo(np.int64).max
+
 
 @dataclass(frozen=True)
 class Members:
@@ -42,6 +44,18 @@ def subsets(n: int, size: int) -> Int[np.ndarray, "subsets size"]:
     table = np.fromiter(flat, dtype=np.int64, count=count * size).reshape(count, size)
     ordered = table[np.argsort(ranks(table))]
     return ordered
+
+
+@lru_cache(maxsize=1024)
+def faces(n: int, size: int, smaller: int) -> list[tuple[list[int], Int[np.ndarray, " subsets"]]]:
+    """The parts with `smaller` elements of each subset in `subsets(n, size)`.
+
+    Returns:
+        For every choice of places in a subset: the places, and the ranks of the parts there.
+    """
+    chosen = subsets(n, size)
+    places = map(list, itertools.combinations(range(size), smaller))
+    return [(place, ranks(chosen[:, place])) for place in places]
 
 
 def ranks(chosen: Int[np.ndarray, "subsets size"]) -> Int[np.ndarray, " subsets"]:
@@ -83,10 +97,13 @@ def distinct(
 ) -> tuple[Int[np.ndarray, " distinct"], Int[np.ndarray, " clusters"]]:
     """Where each distinct cluster occurs first, and the distinct cluster of each, sorted."""
     keys = _keys(members)
+    span = int(keys.max(initial=0)) + 1
     label = np.zeros(len(keys), dtype=np.int64)
     for column in keys.T:
-        _, column = np.unique(column, return_inverse=True)
-        _, label = np.unique(label * (column.max(initial=0) + 1) + column, return_inverse=True)
+        if int(label.max(initial=0)) >= MOST // span:  # the next number would not fit
+            _, label = np.unique(label, return_inverse=True)
+        label = label * span + column
+    _, label = np.unique(label, return_inverse=True)
     first = np.full(label.max(initial=-1) + 1, len(label), dtype=np.int64)
     np.minimum.at(first, label, np.arange(len(label)))
     return first, label
@@ -96,9 +113,11 @@ def summed(
     values: Float[np.ndarray, "clusters ..."], label: Int[np.ndarray, " clusters"], count: int
 ) -> Float[np.ndarray, "distinct ..."]:
     """Values of clusters with the same label added up."""
-    total = np.zeros((count, *values.shape[1:]))
-    np.add.at(total, label, values)
-    return total
+    columns = values.reshape(len(values), math.prod(values.shape[1:])).T
+    total = np.empty((len(columns), count))
+    for into, column in zip(total, columns, strict=True):
+        into[:] = np.bincount(label, weights=column, minlength=count)
+    return total.T.reshape((count, *values.shape[1:]))
 
 
 def _keys(members: Members) -> Int[np.ndarray, "clusters size"]:

@@ -50,10 +50,13 @@ class LocalTerm(Term):
 
     Attributes:
         cutoff: angstrom; contributions of neighbours vanish smoothly at and beyond it.
+        sites_at_once: number of small sites (subsets of neighbours) that are best evaluated
+            together; few where the intermediate values of many would leave the caches.
     """
 
     cutoff: float
     body_order: int
+    sites_at_once: ClassVar[int] = 4096
 
     @abstractmethod
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
