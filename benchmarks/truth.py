@@ -22,14 +22,16 @@ from interpmd.reference.clusters import molecules_of, random_clusters
 
 COMMAND = "python benchmarks/truth.py"
 
-#: Learned truth: potential, model, with dimers and trimers or not.
+#: Learned truth: potential, model, with dimers and trimers or not, in periodic boxes or not.
 CASES = [
-    ("stillinger_weber", "expansion", True),
-    ("stillinger_weber", "expansion", False),
-    ("stillinger_weber", "message_passing", True),
-    ("stillinger_weber", "message_passing", False),
-    ("mw", "expansion", True),
-    ("mw", "expansion", False),
+    ("stillinger_weber", "expansion", True, False),
+    ("stillinger_weber", "expansion", False, False),
+    ("stillinger_weber", "message_passing", True, False),
+    ("stillinger_weber", "message_passing", False, False),
+    ("mw", "expansion", True, False),
+    ("mw", "expansion", False, False),
+    ("mw", "expansion", True, True),
+    ("mw", "expansion", False, True),
 ]
 
 #: Quantum truth: seed of geometries that no script of the data uses.
@@ -38,16 +40,19 @@ SEED = 77_001
 
 def learned() -> None:
     pd.set_option("display.width", 250, "display.max_columns", 20)
-    for potential, model, dimers in CASES:
-        table = im.learned_truth(potential, dimers=dimers, model=model)
+    for potential, model, dimers, periodic in CASES:
+        table = im.learned_truth(potential, dimers=dimers, model=model, periodic=periodic)
         print(table.round(4).to_string())
         parts = {
             "pairs": ("pair_rmse_meV", "meV", 2),
             "triplets": ("triplet_rmse_%", "% of std", 2),
             "leak": ("leak_%", "%", 2),
+            "net leak": ("net_leak_%", "%", 2),
             "force RMSE": ("force_rmse_meV/A", "meV/Å", 1),
         }
-        name = f"learned truth, {potential}, {model}, {'with' if dimers else 'no'} dimers, trimers"
+        where = "periodic boxes" if periodic else "clusters"
+        data = f"{'with' if dimers else 'no'} dimers, trimers"
+        name = f"learned truth, {potential}, {where}, {model}, {data}"
         record(
             {
                 name: "; ".join(

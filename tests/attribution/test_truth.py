@@ -4,6 +4,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from ase import Atoms
@@ -12,7 +13,12 @@ from ase.units import kcal, mol
 
 import interpmd as im
 from interpmd.attribution.truth import frames as structures
-from interpmd.attribution.truth import learned_truth, quantum_truth, row_errors
+from interpmd.attribution.truth import (
+    learned_checks,
+    learned_truth,
+    quantum_truth,
+    row_errors,
+)
 from interpmd.attribution.truth.learned import SPEC, TruthError
 from interpmd.attribution.truth.message_passing import MessagePassing, train
 from interpmd.attribution.truth.quantum import many_body_expansion, subsets_of
@@ -83,6 +89,50 @@ def test_expansion_finds_pairs_and_triplets(dimers, pair, triplet):
     assert found["leak_%"] < 0.5 and found["net_leak_%"] <= found["leak_%"]
 
 
+def test_expansion_finds_pairs_and_triplets_of_a_periodic_box():
+    table = learned_truth(
+        "mw",
+        seeds=(0,),
+        periodic=True,
+        frames=3,
+        test=1,
+        options={"channels": (32, 136), "lmax": (0, 3)},
+        progress=False,
+    )
+    [found] = table.to_dict("records")
+    assert found["pair_rmse_meV"] < 0.5
+    assert found["triplet_rmse_%"] < 3.0
+    assert found["leak_%"] == 0
+    pairs, triplets, leak = learned_checks(table)
+    assert pairs.passed and pairs.value == pytest.approx(found["pair_rmse_meV"])
+    assert triplets.passed and triplets.limit == 3.0
+    assert leak.value == found["net_leak_%"] and "with dimers" in leak.words
+
+
+def test_worst_seed_goes_into_the_certificate():
+    table = pd.DataFrame(
+        {
+            "potential": "stillinger_weber",
+            "periodic": False,
+            "dimers": False,
+            "pair_rmse_meV": [1.0, 7.0],
+            "triplet_rmse_%": [2.0, 1.0],
+            "leak_%": [0.1, 0.2],
+        }
+    )
+    pairs, triplets, leak = learned_checks(table)
+    assert (pairs.value, triplets.value, leak.value) == (7.0, 2.0, 0.2)
+    assert pairs.passed is False and triplets.passed and leak.passed
+
+
+def test_boxes_are_periodic_and_labelled(silicon):
+    [box] = structures.boxes(silicon, "Si", 27, 1, seed=4)
+    assert box.pbc.all() and len(box) == 27
+    assert box.get_potential_energy() == pytest.approx(sum(silicon.known_rows(box).values()))
+    with pytest.raises(ValueError, match="27, 64, ..., not 30"):
+        structures.boxes(silicon, "Si", 30, 1, seed=4)
+
+
 def test_message_passing_leaks_into_higher_orders():
     [found] = learned_truth(
         model="message_passing",
@@ -102,6 +152,8 @@ def test_unknown_names_are_refused():
         learned_truth("argon")
     with pytest.raises(TruthError, match="no model is called 'forest'"):
         learned_truth(model="forest")
+    with pytest.raises(TruthError, match="for clusters only"):
+        learned_truth(model="message_passing", periodic=True)
 
 
 def test_spec_allows_for_higher_orders_than_the_truth_has():

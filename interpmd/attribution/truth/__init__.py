@@ -4,13 +4,20 @@
 `quantum_truth`: a potential beside the many-body expansion of its own reference method.
 """
 
-from interpmd.attribution.truth.learned import RowErrors, TruthError, learned_truth, row_errors
+from interpmd.attribution.truth.learned import (
+    RowErrors,
+    TruthError,
+    learned_checks,
+    learned_truth,
+    row_errors,
+)
 from interpmd.attribution.truth.quantum import QuantumTruth, quantum_truth
 
 __all__ = [
     "QuantumTruth",
     "RowErrors",
     "TruthError",
+    "learned_checks",
     "learned_truth",
     "quantum_truth",
     "row_errors",

@@ -1,6 +1,8 @@
-"""Structures labelled by an analytic potential: clusters, dimers and trimers of one element."""
+"""Structures of one element, labelled by an analytic potential: clusters, boxes, few atoms."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from ase import Atoms, units
@@ -16,6 +18,10 @@ TEMPERATURES = (0.01, 0.03, 0.06, 0.10)
 
 #: Atoms never start closer than this, in units of sigma (the dimer's bond is 1.12 sigma).
 CONTACT = 0.9
+
+#: Distance of neighbours on the cubic lattice from which boxes start, in units of sigma: near the
+#: densities of liquid silicon (1.25) and water (1.30).
+SPACING = 1.28
 
 #: Steps of dynamics before the first snapshot and between snapshots.
 EQUILIBRATION, INTERVAL, SNAPSHOTS = 60, 20, 8
@@ -34,16 +40,56 @@ def clusters(
         seed: of starts, velocities and deformations.
     """
     rng = np.random.default_rng(seed)
-    potential = Potential([term])
-    calculator = potential.calculator()
-    mass = Atoms(symbol).get_masses()[0]
-    # the period of a vibration is about 2 sigma sqrt(m / 30 epsilon): thirty steps of it
-    timestep = 0.01 * term.sigma * np.sqrt(mass / term.epsilon) / units.fs
+
+    def start() -> Atoms:
+        return grown(int(rng.integers(sizes[0], sizes[1] + 1)), symbol, term.sigma, rng)
+
+    frames = _dynamics(term, start, count, rng)
+    for atoms in frames[::2]:
+        atoms.positions *= rng.uniform(0.92, 1.08)
+    return labelled(frames, Potential([term]), "cluster")
+
+
+def boxes(term: StillingerWeber, symbol: str, beads: int, count: int, seed: int) -> list[Atoms]:
+    """Periodic boxes from Langevin dynamics at `TEMPERATURES`, compressed or stretched a little.
+
+    Args:
+        term, symbol, count, seed: see `clusters`.
+        beads: number of atoms, a third power.
+
+    Raises:
+        ValueError: another number of atoms.
+    """
+    side = round(beads ** (1 / 3))
+    if side**3 != beads:
+        raise ValueError(f"a cubic lattice has a third power of atoms, 27, 64, ..., not {beads}")
+    rng = np.random.default_rng(seed)
+    length = side * SPACING * term.sigma
+
+    def start() -> Atoms:
+        lattice = np.array(list(np.ndindex(side, side, side))) / side
+        atoms = Atoms([symbol] * beads, cell=[length] * 3, pbc=True, scaled_positions=lattice)
+        atoms.positions += rng.normal(scale=0.04 * term.sigma, size=(beads, 3))
+        return atoms
+
+    frames = _dynamics(term, start, count, rng)
+    for atoms in frames:
+        atoms.set_cell(atoms.cell * rng.uniform(0.96, 1.04), scale_atoms=True)
+    return labelled(frames, Potential([term]), "box")
+
+
+def _dynamics(
+    term: StillingerWeber, start: Callable[[], Atoms], count: int, rng: np.random.Generator
+) -> list[Atoms]:
+    """Snapshots of trajectories from new starts, each at a temperature of `TEMPERATURES`."""
+    calculator = Potential([term]).calculator()
     frames: list[Atoms] = []
     while len(frames) < count:
-        start = grown(int(rng.integers(sizes[0], sizes[1] + 1)), symbol, term.sigma, rng)
+        atoms = start()
+        # the period of a vibration is about 2 sigma sqrt(m / 30 epsilon): thirty steps of it
+        timestep = 0.01 * term.sigma * np.sqrt(atoms.get_masses()[0] / term.epsilon) / units.fs
         frames += langevin(
-            start,
+            atoms,
             calculator,
             n=min(SNAPSHOTS, count - len(frames)),
             temperature=rng.choice(TEMPERATURES) * term.epsilon / units.kB,
@@ -53,9 +99,7 @@ def clusters(
             timestep=timestep,
             friction=0.1 / timestep,
         )
-    for atoms in frames[::2]:
-        atoms.positions *= rng.uniform(0.92, 1.08)
-    return labelled(frames, potential, "cluster")
+    return frames
 
 
 def grown(size: int, symbol: str, sigma: float, rng: np.random.Generator) -> Atoms:

@@ -2,7 +2,7 @@
 
 A model sees only total energies and forces of a Stillinger-Weber potential, whose pair and triplet
 energies are known in closed form and which has no higher orders. Its table is then compared with
-them row by row, on clusters that it has not seen.
+them row by row, on clusters or periodic boxes that it has not seen.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from ase import Atoms
 from jaxtyping import Float
 from tqdm.auto import tqdm
 
+from interpmd.attribution.certificate import Check
 from interpmd.attribution.truth import frames as structures
 from interpmd.attribution.truth.message_passing import train
+from interpmd.decomposition import decompose
 from interpmd.errors import InterpmdError
 from interpmd.fitting.fit import fit
 from interpmd.fitting.report import evaluate
 from interpmd.fitting.spec import Spec
 from interpmd.potentials.analytic import MW, StillingerWeber
-from interpmd.potentials.analytic.known import AnalyticTerm
+from interpmd.potentials.analytic.known import AnalyticTerm, Cluster
 from interpmd.potentials.potential import Potential
 
 #: Potentials whose rows are known, and the element that stands for their atoms.
@@ -34,8 +36,11 @@ TRUTHS = {"stillinger_weber": (StillingerWeber, "Si"), "mw": (MW, "O")}
 #: What is fitted.
 MODELS = ("expansion", "message_passing")
 
-#: Smallest and largest number of atoms of a cluster.
-SIZES = (4, 12)
+#: Smallest and largest number of atoms of a cluster; number of atoms of a periodic box.
+SIZES, BOX = (4, 12), 64
+
+#: Number of training and test structures: clusters, boxes.
+CLUSTERS, BOXES = (400, 60), (24, 4)
 
 #: Dimers and trimers in the training data, where they are asked for.
 DIMERS, TRIMERS = 150, 500
@@ -90,24 +95,27 @@ def learned_truth(
     seeds: Sequence[int] = (0, 1, 2),
     model: str = "expansion",
     *,
-    frames: int = 400,
-    test: int = 60,
+    periodic: bool = False,
+    frames: int | None = None,
+    test: int | None = None,
     options: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Fit a model to an analytic potential and compare its rows with the known ones.
 
-    Every seed draws training clusters of 4 to 12 atoms (see `interpmd.attribution.truth.frames`)
-    and the random parts of the model anew; the test clusters are the same for all.
+    Every seed draws training clusters of 4 to 12 atoms, or periodic boxes of 64 (see
+    `interpmd.attribution.truth.frames`), and the random parts of the model anew; the test
+    structures are the same for all.
 
     Args:
         potential: "stillinger_weber" (silicon) or "mw" (beads of water).
-        dimers: whether the training data hold dimers and trimers beside the clusters.
+        dimers: whether the training data hold dimers and trimers beside the larger structures.
         seeds: of the repetitions.
         model: "expansion", the neural cluster expansion, or "message_passing", an ordinary
             network whose rows are its many-body expansion.
-        frames: training clusters.
-        test: clusters to compare on.
+        periodic: boxes instead of clusters.
+        frames: training structures; 400 clusters or 24 boxes if None.
+        test: structures to compare on; 60 clusters or 4 boxes if None.
         options: what differs from `SPEC` or `NETWORK`.
         progress: whether to show a progress bar.
 
@@ -117,18 +125,29 @@ def learned_truth(
         rows, leak_% and net_leak_% (see `RowErrors`), and the seconds that the fit took.
 
     Raises:
-        TruthError: unknown potential or model.
+        TruthError: unknown potential or model, or a message-passing network in a periodic box
+            (its rows are of no finite order, and the box has no few parts to evaluate).
     """
     if potential not in TRUTHS:
         raise TruthError(f"no truth is called {potential!r}; known: {', '.join(TRUTHS)}")
     if model not in MODELS:
         raise TruthError(f"no model is called {model!r}; known: {', '.join(MODELS)}")
+    if periodic and model == "message_passing":
+        raise TruthError("the rows of a message-passing network are known for clusters only")
     kind, symbol = TRUTHS[potential]
     term = kind(elements=[symbol])
-    held_out = structures.clusters(term, symbol, SIZES, test, TEST_SEED)
+    usual = BOXES if periodic else CLUSTERS
+    frames, test = frames or usual[0], test or usual[1]
+
+    def larger(count: int, seed: int) -> list[Atoms]:
+        if periodic:
+            return structures.boxes(term, symbol, BOX, count, seed)
+        return structures.clusters(term, symbol, SIZES, count, seed)
+
+    held_out = larger(test, TEST_SEED)
     lines = []
     for seed in tqdm(seeds, desc=f"learned truth, {potential}", unit="fit", disable=not progress):
-        known = structures.clusters(term, symbol, SIZES, frames, 3 * seed)
+        known = larger(frames, 3 * seed)
         if dimers:
             known += structures.dimers(term, symbol, DIMERS, 3 * seed + 1)
             known += structures.trimers(term, symbol, TRIMERS, 3 * seed + 2)
@@ -141,6 +160,7 @@ def learned_truth(
             {
                 "potential": potential,
                 "model": model,
+                "periodic": periodic,
                 "dimers": dimers,
                 "seed": seed,
                 "energy_rmse_meV": total["energy_rmse_meV"],
@@ -156,29 +176,58 @@ def learned_truth(
     return pd.DataFrame(lines)
 
 
-def row_errors(potential: Potential, truth: AnalyticTerm, frames: Iterable[Atoms]) -> RowErrors:
-    """Compare the rows of a potential with known ones, on clusters of up to about 12 atoms.
+def learned_checks(found: pd.DataFrame) -> tuple[Check, ...]:
+    """What `learned_truth` found, for a certificate: the worst of its seeds.
+
+    The limits are those within which rows may be read one by one: pairs to 5 meV, triplets to 3 %
+    of their standard deviation, higher orders that the truth lacks 0.5 % of the energy (in boxes
+    their sum: each has so many clusters that the sum of absolute values says little).
 
     Args:
-        potential: decomposed to its full order; to the number of atoms where it has none.
+        found: by `learned_truth`, of one potential, model and kind of data.
+    """
+    about = found.iloc[0]
+    data = f"{'with' if about.dimers else 'without'} dimers and trimers"
+    words = (
+        f"fitted to totals and forces of {about.potential} ({data}), {len(found)} seed(s), worst"
+    )
+    limits = {
+        "pair_rmse_meV": ("pairs", 5.0, "meV"),
+        "triplet_rmse_%": ("triplets", 3.0, "% of their std"),
+        "net_leak_%" if about.periodic else "leak_%": ("higher orders", 0.5, "% of the energy"),
+    }
+    return tuple(
+        Check("learned truth", name, float(found[column].max()), limit, unit, words)
+        for column, (name, limit, unit) in limits.items()
+    )
+
+
+def row_errors(potential: Potential, truth: AnalyticTerm, frames: Iterable[Atoms]) -> RowErrors:
+    """Compare the rows of a potential with known ones.
+
+    Args:
+        potential: decomposed to its full order; to the number of atoms where it has none, for
+            which more than about 12 atoms are too many.
         truth: a term of body order 3 or less.
-        frames: molecules.
+        frames: molecules or periodic structures.
     """
     squares, counts, triplets = {2: 0.0, 3: 0.0}, {2: 0, 3: 0}, []
     absolute, net, energies = [], [], []
     for atoms in frames:
-        known = {cluster: energy for (cluster, _), energy in truth.known_rows(atoms).items()}
-        table = potential.decompose(atoms, order=potential.body_order or len(atoms))
-        found: dict[tuple[int, ...], float] = {}
+        known = truth.known_rows(atoms)
+        order = potential.body_order or len(atoms)
+        table = decompose(potential, atoms, order=order, forces=False)
+        found: dict[Cluster, float] = {}
         for row in table:
             if row.order in squares:
-                found[row.atoms] = found.get(row.atoms, 0.0) + row.energy_eV
+                key = (row.atoms, row.shifts)
+                found[key] = found.get(key, 0.0) + row.energy_eV
         for cluster in known.keys() | found.keys():
             error = found.get(cluster, 0.0) - known.get(cluster, 0.0)
-            squares[len(cluster)] += error**2
-        for size in counts:
-            counts[size] += sum(len(cluster) == size for cluster in known)
-        triplets += [energy for cluster, energy in known.items() if len(cluster) == 3]
+            squares[len(cluster[0])] += error**2
+        for members, _ in known:
+            counts[len(members)] += 1
+        triplets += [energy for (members, _), energy in known.items() if len(members) == 3]
         high: Float[np.ndarray, " rows"] = table.energies[table.order > 3]
         absolute.append(np.abs(high).sum())
         net.append(high.sum())
