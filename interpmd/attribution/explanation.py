@@ -262,8 +262,16 @@ class Explanation:
             return pd.Series(stacked, index=index, name=column)
         return pd.DataFrame(stacked, index=index, columns=[f"{column}_{x}" for x in "xyz"])
 
-    def certificate(self) -> Certificate:
-        """The axioms, checked on this explanation, and what its model is certified for."""
+    def certificate(self, model: Any = None) -> Certificate:
+        """The axioms, checked on this explanation, and what its model is certified for.
+
+        Args:
+            model: what was explained; with it at hand also faithfulness is checked (deletion and
+                insertion curves, infidelity), at the cost of some hundred evaluations.
+
+        Raises:
+            MethodError: faithfulness needs captum, or somebody who can be taken away.
+        """
         limit = TOLERANCE if self.complete else None
         words = "" if self.complete else f"{self.method} does not claim that its values add up"
         checks = [Check("axioms", "completeness", self.residual, limit, self.unit, words)]
@@ -275,6 +283,10 @@ class Explanation:
             for name, value in self.checks.items()
             if name not in ("momentum", "torque")
         ]
+        if model is not None:
+            from interpmd.attribution.faithfulness import faithfulness, infidelity
+
+            checks += [*faithfulness(model, self).checks(), *infidelity(model, self)]
         made = Certificate.from_json(self.provenance.get("certificate", ()))
         return Certificate((*checks, *made.checks), self.statement, self.exact)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from ase import Atoms
 
+from interpmd.attribution.certificate import TOLERANCE
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.fragments import Fragments
 from interpmd.attribution.models import Model
@@ -63,6 +64,7 @@ class Method:
         contexts: that it knows.
         vectors: whether it explains vectors, or numbers only.
         needs: package of an extra, if any.
+        rounding: largest error of a guarantee that is rounding, relative to the values.
     """
 
     run: Callable[..., Explanation]
@@ -74,6 +76,7 @@ class Method:
     contexts: tuple[str, ...] = ("vacuum",)
     vectors: bool = True
     needs: str | None = None
+    rounding: float = TOLERANCE
 
 
 #: All methods by name; `@method(...)` adds to it.

@@ -148,3 +148,22 @@ def test_shap_draws_explanations():
     shap.plots.bar(many, show=False)
     shap.plots.beeswarm(many, show=False)
     plt.close("all")
+
+
+def test_with_the_model_at_hand_faithfulness_is_checked_too():
+    explanation = im.explain(PAIRS, molecule("CH3OH"), im.Force(0), method="shapley")
+    with pytest.raises(CertificateError, match="'faithfulness' was not checked"):
+        explanation.certificate().require("faithfulness")
+    made = explanation.certificate(PAIRS).require("axioms", "faithfulness")
+    assert made["deletion, random"] < 1 and made["insertion, random"] < 1
+    assert 0 <= made["relative infidelity"] < 1
+    wrong = replace(explanation, values=-explanation.values)
+    with pytest.raises(CertificateError, match="infidelity"):
+        wrong.certificate(PAIRS).require("faithfulness")
+    assert wrong.certificate(PAIRS)["relative infidelity"] > 1.5
+
+
+def test_shipped_potentials_carry_what_they_have_learned_of_known_rows():
+    found = SHIPPED.card.certificate
+    assert {c["group"] for c in found} >= {"axioms", "analytic truth", "learned truth", "sanity"}
+    im.explain(SHIPPED, MALONALDEHYDE).certificate().require("learned truth")

@@ -8,10 +8,7 @@ from math import factorial
 import numpy as np
 import pytest
 import shapiq
-from ase import Atoms
 from ase.build import bulk, molecule
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import interpmd as im
 from interpmd.attribution import indices
@@ -165,52 +162,6 @@ def test_periodic_in_situ_agrees_with_the_rows_around():
         for atom in members:  # every image counts: it is another player
             expected[atom] += value
     assert np.allclose([found[(i,)] for i in range(4)], expected, atol=1e-9)
-
-
-@st.composite
-def structures(draw):
-    """Random clusters, isolated atoms and periodic boxes of H, C and O."""
-    count = draw(st.integers(1, 6))
-    seed = draw(st.integers(0, 10_000))
-    rng = np.random.default_rng(seed)
-    positions = [np.zeros(3)]
-    while len(positions) < count:
-        new = positions[rng.integers(len(positions))] + rng.normal(size=3) * 1.3
-        if min(np.linalg.norm(new - p) for p in positions) > 0.9:
-            positions.append(new)
-    if draw(st.booleans()):
-        positions[-1] = positions[-1] + 30.0
-    atoms = Atoms(rng.choice(["H", "C", "O"], count), positions)
-    if draw(st.booleans()):
-        atoms.set_cell(np.diag([7.0, 8.0, 9.0]) + rng.normal(size=(3, 3)) * 0.3)
-        atoms.pbc = rng.random(3) < 0.7
-    return atoms
-
-
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(atoms=structures(), seed=st.integers(0, 99))
-@pytest.mark.parametrize(
-    "method", ["mobius", "shapley", "shapley_taylor", "shapley_interaction", "owen"]
-)
-def test_axioms(method, atoms, seed):
-    """Complete; the same under translation, rotation and permutation; nobody alone gets more."""
-    rng = np.random.default_rng(seed)
-    target = im.Force(int(rng.integers(len(atoms))))
-    for what in (im.Energy(), target):
-        found = im.explain(EXPANSION, atoms, what, method=method, order=2)
-        found.certificate().require("axioms")
-        assert found.residual < 1e-8
-    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    turn *= np.sign(np.linalg.det(turn))
-    moved = atoms.copy()
-    moved.positions = moved.positions @ turn.T + rng.normal(size=3)
-    moved.cell = np.asarray(moved.cell) @ turn.T
-    order = rng.permutation(len(atoms))
-    moved = moved[order]
-    here = im.explain(EXPANSION, atoms, method=method, order=2).by("atom")
-    there = im.explain(EXPANSION, moved, method=method, order=2).by("atom")
-    for new, old in enumerate(order):
-        assert there.get(new, 0.0) == pytest.approx(here.get(old, 0.0), abs=1e-8)
 
 
 def test_indices_of_one_dividend():

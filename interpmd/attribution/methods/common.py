@@ -84,7 +84,14 @@ def captum_attribution(
         options: of its `attribute`.
     """
     attr = extra("captum.attr")
-    method = getattr(attr, algorithm)(forward)
+    if not players:
+        return np.zeros((0, components))
+
+    def attached(gates: Tensor) -> Tensor:
+        # captum differentiates, also what does not depend on the gates
+        return forward(gates) + 0.0 * gates.sum(1, keepdim=True)
+
+    method = getattr(attr, algorithm)(attached)
     present = torch.ones(1, players, dtype=torch.float64, requires_grad=True)
     if algorithm != "InputXGradient":
         options["baselines"] = torch.zeros_like(present)

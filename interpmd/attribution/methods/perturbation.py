@@ -57,6 +57,7 @@ def ablation(request: Request) -> Explanation:
     cost="`samples` times players evaluations",
     exact=False,
     needs="captum",
+    rounding=1e-6,  # captum sums in float32
 )
 def shapley_sampling(request: Request, samples: int = 50, seed: int = 0) -> Explanation:
     """Castro et al., Comput. Oper. Res. 36, 1726 (2009)."""
@@ -78,6 +79,8 @@ def kernel_shap(request: Request, samples: int = 512, seed: int = 0) -> Explanat
     """Lundberg and Lee, NeurIPS 2017 (arXiv:1705.07874), theorem 2."""
     at_least_one(samples=samples)
     game = game_of(request)
+    if len(game.players) == 1:
+        return _explained(request, game, game.whole[None], ESTIMATE, complete=False)
     values = _captum(game, "KernelShap", seed=seed, n_samples=samples)
     return _explained(request, game, values, ESTIMATE, complete=False)
 

@@ -1,0 +1,114 @@
+"""Every registered method keeps what it guarantees, on every registered term."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import interpmd as im
+from interpmd.attribution.axioms import check_explainer
+from interpmd.attribution.registry import METHODS, Method
+from interpmd.potentials import ClusterExpansion, Isolated, Potential
+from interpmd.potentials.base import TERMS
+from interpmd.systems import CLOSEST_APPROACH
+
+POTENTIALS = {kind: Potential([cls.example()]) for kind, cls in TERMS.items()}
+POTENTIALS["sum"] = Potential(
+    {
+        "isolated": Isolated({"H": -13.6, "C": -1029.0, "O": -2041.0}),
+        "expansion": ClusterExpansion.example(),
+    }
+)
+
+
+@st.composite
+def structures(draw, periodic):
+    """Clusters of H, C and O, some with an isolated atom; small cells, so that atoms meet
+    their own images."""
+    count = draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    positions = [np.zeros(3)]
+    while len(positions) < count:
+        new = positions[rng.integers(len(positions))] + rng.normal(size=3) * 1.2
+        if min(np.linalg.norm(new - p) for p in positions) > 0.9:
+            positions.append(new)
+    if count > 1 and draw(st.booleans()):
+        positions[-1] = positions[-1] + 40.0
+    atoms = Atoms(rng.choice(["H", "C", "O"], count), positions)
+    if periodic and draw(st.booleans()):
+        atoms.set_cell(np.diag([3.6, 5.0, 6.0]) + rng.normal(size=(3, 3)) * 0.3)
+        atoms.pbc = draw(st.sampled_from([(True, True, True), (True, False, False)]))
+        atoms.wrap()
+    return atoms
+
+
+@pytest.mark.parametrize("kind", POTENTIALS)
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_keep_what_they_guarantee(method, kind):
+    potential = POTENTIALS[kind]
+    options = {}
+    if potential.global_terms and method in ("integrated_gradients", "input_x_gradient"):
+        options["players"] = "atoms"  # whole structures have no edges
+    few = 3 if METHODS[method].exact else 2
+    answered = []
+
+    @settings(
+        max_examples=few,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(atoms=structures(periodic=not potential.global_terms), seed=st.integers(0, 99))
+    def run(atoms, seed):
+        if not _apart(atoms):
+            return
+        answered.append(check_explainer(method, potential, atoms, seed=seed, **options))
+
+    run()
+    assert sum(answered) > 0
+
+
+def _apart(atoms):
+    """Whether no atom lies upon an image of another."""
+    distances = atoms.get_all_distances(mic=True) + 9 * np.eye(len(atoms))
+    return distances.min() > 1.5 * CLOSEST_APPROACH
+
+
+BROKEN = {
+    "complete": lambda e: replace(e, values=e.values * 1.001),
+    "finite": lambda e: replace(e, values=e.values * np.nan),
+}
+
+
+@pytest.mark.parametrize("word", BROKEN)
+def test_a_method_that_breaks_its_word_is_caught(word, monkeypatch):
+    good = METHODS["shapley"]
+    about = {k: v for k, v in vars(good).items() if k != "run"}
+    bad = Method(run=lambda request: BROKEN[word](good.run(request)), **about)
+    monkeypatch.setitem(METHODS, "bad", bad)
+    with pytest.raises(AssertionError, match=f"bad of .*not {word}"):
+        check_explainer("bad", POTENTIALS["sum"], Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1, 0]]))
+
+
+def test_claims_that_do_not_hold_are_caught(monkeypatch):
+    """Leave-one-out is not complete, and an order of arrival is not symmetric."""
+    water = Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1.1, 0]])
+    for method, claim in {"ablation": "complete", "shapley_sampling": "symmetric"}.items():
+        about = {**vars(METHODS[method]), "guarantees": (claim,)}
+        monkeypatch.setitem(METHODS, "bold", Method(**about))
+        with pytest.raises(AssertionError, match=f"bold of .*not {claim}"):
+            check_explainer("bold", POTENTIALS["sum"], water)
+
+
+def test_the_number_of_targets_is_told():
+    water = Atoms("OH2", [[0, 0, 0], [1, 0, 0], [0, 1.1, 0]])
+    assert check_explainer("mobius", POTENTIALS["sum"], water) == 2
+    assert check_explainer("pair_force", POTENTIALS["sum"], water) == 1
+    with pytest.raises(im.InterpmdError, match="Fe"):
+        check_explainer("mobius", POTENTIALS["sum"], Atoms("Fe"))
