@@ -33,8 +33,9 @@ def check_explainer(
     Checked for the energy and for a force component, as far as `interpmd.methods()` claims it:
     the values sum to the target (complete); an atom too far away to feel anything gets its own
     energy and nothing of a force (null player; not where charges flow to it all the same); atoms
-    and their mirror images get the same (symmetric); explanations of a sum of potentials are the sum of explanations (linear); no
-    value carries net momentum or angular momentum (momentum). Always: finite values, the same
+    and their mirror images get the same (symmetric); explanations of a sum of potentials are the
+    sum of explanations (linear); no value carries net momentum or angular momentum (momentum).
+    Always: finite values, the same
     again when asked again, and for methods that are exact and symmetric the same after
     translation, rotation and permutation. Distant atoms and mirror images are checked where the
     structure is a molecule.

@@ -151,7 +151,7 @@ def test_shap_draws_explanations():
 
 
 def test_with_the_model_at_hand_faithfulness_is_checked_too():
-    explanation = im.explain(PAIRS, molecule("CH3OH"), im.Force(0), method="shapley")
+    explanation = im.explain(PAIRS, molecule("CH3OH"), im.Force(0))
     with pytest.raises(CertificateError, match="'faithfulness' was not checked"):
         explanation.certificate().require("faithfulness")
     made = explanation.certificate(PAIRS).require("axioms", "faithfulness")
