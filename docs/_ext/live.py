@@ -2,7 +2,8 @@
 the documentation is built, so that it cannot go stale.
 
 {figures}           benchmark figures whose names match a pattern
-{methods}           the methods of explanation, and what each says of itself
+{methods-table}     the methods of explanation, a line each
+{methods}           a section for each, with what it says of itself
 {guarantees}        the guarantees that a method may give
 {checks}            the groups of checks of a certificate
 {pages}             table of contents of pages that need not be there
@@ -104,50 +105,59 @@ class Figures(Markdown):
         self.env.note_dependency(str(RESULTS))
         if "optional" in self.options and not matching(self.arguments[0]):
             return ["Nothing beyond the above."]
-        rows = [
-            [name, entry["value"], f"`{entry['command']}`"]
-            for name, entry in figures(self.arguments[0]).items()
-        ]
-        return markdown_table(["figure", "measured", "command"], rows)
+        found = figures(self.arguments[0])
+        lines = []
+        for command in dict.fromkeys(entry["command"] for entry in found.values()):
+            rows = [[n, e["value"]] for n, e in found.items() if e["command"] == command]
+            lines += ["", f"`{command}`:", "", *markdown_table(["figure", "measured"], rows)]
+        return lines
+
+
+class MethodsTable(Markdown):
+    """All methods, a line each."""
+
+    def lines(self) -> list[str]:
+        return markdown_table(
+            ["method", "guarantees", "exact", "cost"],
+            [
+                [f"[`{name}`](#method-{name})", m.guarantees, "yes" if m.exact else "no", m.cost]
+                for name, m in im.methods().iterrows()
+            ],
+        )
 
 
 class Methods(Markdown):
+    """All methods, a section each."""
+
     def lines(self) -> list[str]:
         from interpmd.attribution.registry import METHODS
 
-        table, words = im.methods(), words_of_methods()
-        yes = {True: "definition", False: "estimate or convention of the method"}
-        lines = markdown_table(
-            ["method", "computes", "guarantees", "values are those of", "cost"],
-            [
-                [f"[`{n}`](#method-{n})", m.computes, m.guarantees, yes[bool(m.exact)], m.cost]
-                for n, m in table.iterrows()
-            ],
-        )
-        for name, row in table.iterrows():
-            run = METHODS[name].run
+        lines: list[str] = []
+        for name, about in METHODS.items():
             options = [
                 f"`{p.name}={p.default!r}`"
-                for p in inspect.signature(run).parameters.values()
+                for p in inspect.signature(about.run).parameters.values()
                 if p.default is not p.empty
             ]
-            source = Path(inspect.getsourcefile(run)).relative_to(ROOT)
-            first = (inspect.getdoc(run) or "").split("\n\n")[0].replace("\n", " ")
-            badge, statement = words[name]
-            models = "any model" if row.models == "any" else "interpmd potentials"
+            source = Path(inspect.getsourcefile(about.run)).relative_to(ROOT)
+            first = (inspect.getdoc(about.run) or "").split("\n\n")[0].replace("\n", " ")
+            badge, statement = words_of_methods()[name]
+            models = "any model" if about.models == "any" else "interpmd potentials"
             lines += [
                 "",
                 f"(method-{name})=",
                 f"### `{name}`",
                 "",
-                f"{first}",
+                f"{about.computes[0].upper()}{about.computes[1:]}.",
                 "",
-                f"- Fact and convention: {statement}",
-                f"- Badge of its certificate: **{badge}** (Stillinger-Weber, five atoms)",
-                f"- Explains: {models}; contexts: {row.contexts}"
+                f"- **Fact and convention.** {statement}",
+                f"- **Guarantees:** {', '.join(about.guarantees) or 'nothing'}. Its certificate "
+                f"says {badge} (Stillinger-Weber, five atoms).",
+                f"- **Explains** {models}; contexts: {', '.join(about.contexts)}; cost: {about.cost}"
                 + (f"; options: {', '.join(options)}" if options else "")
-                + (f"; needs: {row.needs}" if row.needs else ""),
-                f"- Code: `{source}`",
+                + (f"; needs {about.needs}" if about.needs else "")
+                + ".",
+                f"- **Code:** `{source}`. {first}",
             ]
         return lines
 
@@ -170,16 +180,16 @@ class Checks(Markdown):
 
 class Terms(Markdown):
     def lines(self) -> list[str]:
-        import interpmd.potentials  # noqa: F401 (registers them)
+        import interpmd.attribution.truth  # noqa: F401 (registers one as a counter-example)
         from interpmd.potentials.base import TERMS
 
         rows = []
         for kind, term in TERMS.items():
             summary = inspect.getdoc(term).split("\n\n")[0].replace("\n", " ")
             order = term.example().body_order
-            source = Path(inspect.getsourcefile(term)).relative_to(ROOT)
+            source = Path(inspect.getsourcefile(term)).relative_to(ROOT / "interpmd")
             rows.append([f"`{kind}`", summary, str(order or "all atoms"), f"`{source}`"])
-        return markdown_table(["kind", "what", "body order", "code"], rows)
+        return markdown_table(["kind", "what", "body order", "code, in `interpmd/`"], rows)
 
 
 class PublicNames(SphinxDirective):
@@ -267,6 +277,7 @@ def setup(app: Sphinx) -> dict:
     for name, directive in {
         "figures": Figures,
         "methods": Methods,
+        "methods-table": MethodsTable,
         "guarantees": Guarantees,
         "checks": Checks,
         "terms": Terms,

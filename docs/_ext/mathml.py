@@ -1,8 +1,14 @@
-"""Equations as MathML, which browsers draw by themselves: no script, no fonts from elsewhere."""
+"""Equations as MathML, which browsers draw by themselves: no script, nothing from elsewhere.
+
+The font, STIX Two Math (SIL Open Font License), comes with the package ziamath.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -12,6 +18,8 @@ from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
 LOGGER = logging.getLogger(__name__)
+
+FONT = "STIXTwoMath-Regular.ttf"
 
 #: Environments that the converter knows under another name.
 SYNONYMS = {"aligned": "align*", "split": "align*", "gathered": "align*"}
@@ -47,6 +55,15 @@ def visit_block(self: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def copy_font(app: Sphinx) -> None:
+    if app.builder.format == "html":
+        target = Path(app.outdir) / "_static"
+        target.mkdir(parents=True, exist_ok=True)
+        with as_file(files("ziamath") / "fonts" / FONT) as path:
+            shutil.copy2(path, target)
+
+
 def setup(app: Sphinx) -> dict:
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
+    app.connect("builder-inited", copy_font)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
