@@ -148,7 +148,7 @@ class Methods(Markdown):
                 f"(method-{name})=",
                 f"### `{name}`",
                 "",
-                f"{about.computes[0].upper()}{about.computes[1:]}.",
+                f"*{about.computes}*",
                 "",
                 f"- **Fact and convention.** {statement}",
                 f"- **Guarantees:** {', '.join(about.guarantees) or 'nothing'}. Its certificate "
@@ -188,8 +188,8 @@ class Terms(Markdown):
             summary = inspect.getdoc(term).split("\n\n")[0].replace("\n", " ")
             order = term.example().body_order
             source = Path(inspect.getsourcefile(term)).relative_to(ROOT / "interpmd")
-            rows.append([f"`{kind}`", summary, str(order or "all atoms"), f"`{source}`"])
-        return markdown_table(["kind", "what", "body order", "code, in `interpmd/`"], rows)
+            rows.append([f"`{kind}`", f"{summary}<br>`{source}`", str(order or "all atoms")])
+        return markdown_table(["kind", "what, and where in `interpmd/`", "body order"], rows)
 
 
 class PublicNames(SphinxDirective):
@@ -250,8 +250,8 @@ class CommandLine(Markdown):
 
         app, lines = get_command(import_module("interpmd.cli").app), []
         for name, command in app.commands.items():
-            context = type(command).context_class(command, info_name=f"interpmd {name}")
-            usage = " ".join(command.collect_usage_pieces(context))
+            given = [p.name.upper() for p in command.params if p.param_type_name == "argument"]
+            usage = " ".join(["[OPTIONS]", *given])
             lines += [
                 "",
                 f"### `interpmd {name}`",
@@ -264,7 +264,9 @@ class CommandLine(Markdown):
             rows = []
             for parameter in command.params:
                 record = getattr(parameter, "help", None) or ""
-                names = ", ".join(f"`{o}`" for o in parameter.opts) or f"`{parameter.name}`"
+                argument = parameter.param_type_name == "argument"
+                options = [parameter.name.upper()] if argument else parameter.opts
+                names = ", ".join(f"`{option}`" for option in options)
                 default = parameter.default
                 shown = "" if default is None or callable(default) else f"`{default}`"
                 rows.append([names, record, shown])

@@ -21,8 +21,9 @@ LOGGER = logging.getLogger(__name__)
 
 FONT = "STIXTwoMath-Regular.ttf"
 
-#: Environments that the converter knows under another name.
+#: Environments and commands that the converter knows, or draws better, under another name.
 SYNONYMS = {"aligned": "align*", "split": "align*", "gathered": "align*"}
+COMMANDS = {r"\lvert": r"\left|", r"\rvert": r"\right|", r"\boldsymbol": r"\mathbf"}
 
 
 def mathml(node: nodes.Node, display: str) -> str:
@@ -30,7 +31,8 @@ def mathml(node: nodes.Node, display: str) -> str:
     latex = node.astext().strip()
     for name, known in SYNONYMS.items():
         latex = re.sub(rf"\\(begin|end){{{name}}}", rf"\\\1{{{known}}}", latex)
-    latex = latex.replace(r"\tag*", r"\quad").replace(r"\boldsymbol", r"\mathbf")
+    for command, known in COMMANDS.items():
+        latex = latex.replace(command, known)
     try:
         found = convert(latex, display=display)
     except Exception as error:  # the converter's own errors, whose names say little
