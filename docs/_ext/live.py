@@ -153,7 +153,8 @@ class Methods(Markdown):
                 f"- **Fact and convention.** {statement}",
                 f"- **Guarantees:** {', '.join(about.guarantees) or 'nothing'}. Its certificate "
                 f"says {badge} (Stillinger-Weber, five atoms).",
-                f"- **Explains** {models}; contexts: {', '.join(about.contexts)}; cost: {about.cost}"
+                f"- **Explains** {models}; contexts: {', '.join(about.contexts)}; "
+                f"cost: {about.cost}"
                 + (f"; options: {', '.join(options)}" if options else "")
                 + (f"; needs {about.needs}" if about.needs else "")
                 + ".",

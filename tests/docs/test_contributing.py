@@ -6,10 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from pages import ENVIRONMENT, ROOT, blocks
+
+import interpmd as im
 
 
 def suite(tmp_path: Path, test: str, code: str, keyword: str) -> str:
@@ -86,3 +89,12 @@ def test_code_of_contributing_runs_and_is_short():
         TERMS.pop("born_mayer", None)
         METHODS.pop("site_energy", None)
     assert max(len(block.splitlines()) for block in code) < 35
+
+
+def test_the_citation_is_of_this_version():
+    yaml = pytest.importorskip("yaml")
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["version"] == im.__version__ == project["version"]
+    assert citation["license"] == project["license"]

@@ -69,6 +69,32 @@ def test_equations_are_drawn_without_scripts(built):
     assert '<span class="eqno">(1)</span>' in page
 
 
+def test_equations_appear_in_a_browser_without_network(built, monkeypatch):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "browser"))
+    from chromium import FLAGS, find_chromium
+
+    if (browser := find_chromium()) is None:
+        pytest.skip("no Chromium here: run python tests/browser/install_chromium.py")
+    problems: list[str] = []
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
+        page = chromium.new_context(offline=True).new_page()
+        page.on("requestfailed", lambda request: problems.append(request.url))
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.goto((built / "theory.html").as_uri())
+        page.wait_for_function("document.fonts.status === 'loaded'")
+        loaded = "[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family)"
+        fonts = page.evaluate(loaded)
+        sizes = page.eval_on_selector_all(
+            "div.math math", "all => all.map(m => [m.scrollWidth, m.scrollHeight])"
+        )
+        chromium.close()
+    assert not problems
+    assert any("STIX Two Math" in family for family in fonts)
+    assert len(sizes) > 15 and all(width > 60 and height > 12 for width, height in sizes)
+
+
 def test_figures_are_those_measured(built):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", (built / "evidence.html").read_text()))
     for name, entry in json.loads((ROOT / "benchmarks" / "results.json").read_text()).items():
