@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -89,6 +90,23 @@ def test_code_of_contributing_runs_and_is_short():
         TERMS.pop("born_mayer", None)
         METHODS.pop("site_energy", None)
     assert max(len(block.splitlines()) for block in code) < 35
+
+
+def test_rooms_import_only_from_rooms_above_them():
+    map_ = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = re.findall(r"^\| `interpmd/(\w+)", map_, re.MULTILINE)
+    here = {path.parent.name for path in (ROOT / "interpmd").glob("*/*.py")}
+    assert set(rooms) == {"systems", *here - {"shipped"}}
+    for path in (ROOT / "interpmd").rglob("*.py"):
+        room = path.relative_to(ROOT / "interpmd").parts[0].removesuffix(".py")
+        if room not in rooms:
+            continue
+        for statement in ast.parse(path.read_text()).body:
+            if isinstance(statement, ast.ImportFrom):
+                _, _, other = (statement.module or "").partition("interpmd.")
+                other = other.partition(".")[0]
+                allowed = other not in rooms or rooms.index(other) <= rooms.index(room)
+                assert allowed, f"{path} imports from {other}"
 
 
 def test_the_citation_is_of_this_version():
