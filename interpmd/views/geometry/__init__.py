@@ -1,0 +1,1 @@
+"""Changing a molecule along one coordinate at a time."""
