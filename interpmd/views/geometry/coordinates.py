@@ -54,7 +54,8 @@ def coordinate(atoms: Atoms, *indices: int) -> Coordinate:
             f"atoms {indices} are no bond, angle or dihedral: "
             f"name two to four different atoms of 0 to {len(atoms) - 1}"
         )
-    bonds = nx.Graph(build_neighbor_list(atoms, self_interaction=False).get_connectivity_matrix())
+    found = build_neighbor_list(atoms, self_interaction=False)
+    bonds = nx.from_numpy_array(found.get_connectivity_matrix(sparse=False))
     pivot, first = indices[1:3] if len(indices) == 4 else indices[-2:]
     if bonds.has_edge(pivot, first):
         bonds.remove_edge(pivot, first)
