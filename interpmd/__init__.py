@@ -53,6 +53,7 @@ _WHERE = {
     "Decomposition": "interpmd.decomposition",
     "simulate": "interpmd.dynamics",
     "Trajectory": "interpmd.dynamics",
+    "plots": "interpmd.views",
     "ForceExplorer": "interpmd.views.explorer",
     "run_demo": "interpmd.demo",
     "InterpmdError": "interpmd.errors",
