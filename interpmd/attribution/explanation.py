@@ -385,10 +385,16 @@ class Explanation:
         return f"{self.target} by {self.method}: total {self.total} {self.unit}"
 
     def _repr_html_(self) -> str:
-        head = html.escape(f"{self.method}, {self.context}: total {self.total} {self.unit}")
+        total = np.array2string(np.asarray(self.total), precision=4)
+        head = html.escape(f"{self.method}, {self.context}: total {total} {self.unit}")
+        rows = self.to_frame()
+        more = f"<p>… {len(rows) - 12} more: <code>.to_frame()</code></p>" if len(rows) > 12 else ""
+        certificate = self.certificate()
         return (
             f"<p><b>{html.escape(str(self.target))}</b>, {head}</p>"
-            f"{self.to_frame().head(12).round(4).to_html()}{self.certificate()._repr_html_()}"
+            f"{rows.head(12).round(4).to_html()}{more}"
+            f"<details><summary>certificate: <b>{certificate.badge}</b></summary>"
+            f"{certificate._repr_html_()}</details>"
         )
 
 

@@ -79,7 +79,7 @@ def test_notebooks_show_pictures_and_nothing_of_the_machine(path):
 
 def planted(folder, expected):
     """A notebook that prints a number, and claims to have printed another one."""
-    source = f'{MARK}\nimport interpmd as im\nprint(im.Force(3).unit, len(im.methods()) > 9)'
+    source = f"{MARK}\nimport interpmd as im\nprint(im.Force(3).unit, len(im.methods()) > 9)"
     cell = nbformat.v4.new_code_cell(source, execution_count=1)
     cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=expected)]
     notebook = nbformat.v4.new_notebook(cells=[cell])
