@@ -185,6 +185,8 @@ def test_many_body_terms_beside_the_quantum_ones():
     assert pairs.get_xdata().tolist() == [-4.0, -5.0]
     assert pairs.get_ydata().tolist() == [-3.9, -5.2]
     assert pairs.get_label() == f"2-body {np.sqrt((0.01 + 0.04) / 2):.3f}"
+    (inset,) = left.child_axes
+    assert inset.get_lines()[1].get_ydata().tolist() == [-0.9]
     heights = [bar.get_height() for bar in right.patches]
     assert heights == pytest.approx([90.0, 10.0, 91.0, 9.0])
 

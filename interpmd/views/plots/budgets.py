@@ -135,12 +135,21 @@ def heat_map(
             continue
         if value < -0.02 * limit:
             cell = Rectangle(
-                (column - 0.5, row - 0.5), 1, 1, fill=False, hatch="//", ec="#FFFFFF90", lw=0
+                (column - 0.5, row - 0.5), 1, 1, fill=False, hatch="//", ec="#FFFFFF50", lw=0
             )
             ax.add_patch(cell)
         if count <= WRITTEN_CELLS and abs(value) > 0.005 * limit:
-            ink = "white" if abs(value) > 0.6 * limit else "black"
-            ax.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize=7, color=ink)
+            strong = abs(value) > 0.6 * limit
+            ax.text(
+                column,
+                row,
+                f"{value:+.2f}",
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                color="white" if strong else "black",
+                weight="bold" if strong else "normal",
+            )
     ax.set_xticks(range(count), matrix.columns, rotation=90)
     ax.set_yticks(range(count), matrix.index)
     if title:

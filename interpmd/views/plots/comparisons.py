@@ -42,20 +42,20 @@ def parity(
         ax.plot(ends, ends, color=GREY, lw=1, zorder=0)
     many = len(everything) > 2000
     for number, (name, (true, found)) in enumerate(groups.items()):
-        marker, size = ("." if many else MARKERS[number % len(MARKERS)]), (3 if many else 4)
         ax.plot(
             np.ravel(true),
             np.ravel(found),
-            marker,
-            ms=size,
-            mfc=None if many else "none",
-            alpha=0.5 if many else 1.0,
+            "." if len(groups) == 1 and many else MARKERS[number % len(MARKERS)],
+            ms=3 if many else 4,
+            mfc="none",
+            mew=0.7 if many else 1.0,
+            alpha=0.6 if many else 1.0,
             color=line_of(number)[0],
             label=name,
         )
     ax.set(xlabel=f"{reference}, {label}", ylabel=f"{predicted}, {label}", title=title)
     if len(groups) > 1:
-        ax.legend(frameon=False, fontsize=8)
+        ax.legend(frameon=False, fontsize=8, markerscale=1.6 if many else 1.0)
     return bare(ax)
 
 
@@ -96,6 +96,8 @@ def many_body(
 ) -> Sequence[Axes]:
     """n-body contributions of a potential against those of the quantum method, and the shares.
 
+    Terms of more than two molecules are small, so that an inset shows them larger.
+
     Args:
         truth: from `im.quantum_truth`.
         molecules: shares of clusters of so many molecules only.
@@ -114,9 +116,29 @@ def many_body(
         for order, part in truth.by_order()
     }
     parity(groups, "n-body energy (kcal/mol)", truth.method, "potential", ax=ax[0])
-    ax[0].legend(frameon=False, fontsize=8, title="RMSE in kcal/mol", title_fontsize=8)
+    ax[0].legend(
+        frameon=False, fontsize=8, title="RMSE in kcal/mol", title_fontsize=8, markerscale=1.6
+    )
+    _enlarged(ax[0], {name: pair for name, pair in groups.items() if name[0] != "2"})
     columns = {"quantum": truth.method, "potential": "potential"}
     table = truth.shares(molecules)[list(columns)].rename(columns=columns)
     title = "all frames" if molecules is None else f"clusters of {molecules}"
     shares(table, title=title, ax=ax[1])
     return ax
+
+
+def _enlarged(ax: Axes, groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """The groups once more at the lower right, with the scale that their references need."""
+    if not groups:
+        return
+    values = np.concatenate([np.concatenate(pair) for pair in groups.values()])
+    margin = 0.05 * np.ptp(values) or 1.0
+    ends = (values.min() - margin, values.max() + margin)
+    inset = ax.inset_axes((0.55, 0.08, 0.44, 0.44))
+    inset.plot(ends, ends, color=GREY, lw=1, zorder=0)
+    for number, (true, found) in enumerate(groups.values(), start=1):
+        colour, marker = line_of(number)[0], MARKERS[number % len(MARKERS)]
+        inset.plot(true, found, marker, ms=3, mfc="none", mew=0.7, color=colour)
+    inset.set(xlim=ends, ylim=ends)
+    inset.tick_params(labelsize=7)
+    inset.set_title("without 2-body", fontsize=8)
