@@ -1,5 +1,6 @@
 # make demo    install everything into .venv and run the main job
 # make test    install everything and run all checks and tests
+# make docs    the documentation; docs/_build/html/index.html opens offline
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c '$(RECENT)' 2>/dev/null && echo $$p && break; done)
@@ -9,7 +10,7 @@ READY := .venv/ready
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: install demo test lint browser benchmarks fit data clean
+.PHONY: install demo test lint browser docs links benchmarks fit data clean
 
 install: $(READY)
 
@@ -34,6 +35,14 @@ browser: $(READY)
 test: lint browser
 	$(BIN)/pytest -n 2 --dist loadfile
 
+# every warning is an error
+docs: $(READY)
+	$(BIN)/sphinx-build -q -E -W --keep-going -b html docs docs/_build/html
+
+# asks other servers, so it is no part of the tests
+links: $(READY)
+	$(BIN)/sphinx-build -q -E -b linkcheck docs docs/_build/links
+
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/conservation.py
@@ -47,4 +56,4 @@ fit: $(READY)
 	$(BIN)/python -m interpmd.shipped.make
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/notebooks .venv .pytest_cache .ruff_cache .hypothesis

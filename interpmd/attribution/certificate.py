@@ -63,7 +63,7 @@ class Check:
         return f"{verdict}  {self.group}, {self.name} {self.value:.3g}{unit}{limit}{words}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """Checks of an explanation, or of a potential.
 
@@ -168,6 +168,8 @@ class Certificate:
     def __str__(self) -> str:
         lines = [f"[{self.badge}]", *(f"  {c}" for c in self.checks)]
         return "\n".join([*lines, f"  {self.statement}"] if self.statement else lines)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         colour = {"EXACT": "#1b7f3b", "CHECKED": "#1f5fa8", "ESTIMATE": "#7a5a00"}.get(

@@ -87,7 +87,8 @@ class CalculatorModel(Model):
         for atoms in frames:
             alone = atoms.copy()
             alone.calc = self.calculator
-            forces.append(np.array(alone.get_forces()))
+            with torch.enable_grad():  # networks need it, and captum switches it off
+                forces.append(np.array(alone.get_forces()))
             energies.append(float(alone.get_potential_energy()))
         return np.array(energies), forces
 
@@ -109,7 +110,8 @@ class TorchModel(Model):
         energies, forces = [], []
         for atoms in frames:
             positions = torch.tensor(atoms.positions, requires_grad=True)
-            energy = self.function(torch.as_tensor(atoms.numbers), positions).sum()
+            with torch.enable_grad():  # captum switches it off
+                energy = self.function(torch.as_tensor(atoms.numbers), positions).sum()
             gradient = torch.zeros_like(positions)
             if energy.requires_grad:
                 (found,) = torch.autograd.grad(energy, positions, allow_unused=True)

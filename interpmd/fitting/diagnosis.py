@@ -21,7 +21,7 @@ PHYSICAL = 0.7
 WIDTH = 0.05
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
     """How well each pair and triplet of elements is determined, and where.
 
@@ -101,6 +101,8 @@ class Diagnosis:
 
     def __str__(self) -> str:
         return f"{self._headline()}\n{self._shown().to_string(na_rep='')}"
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return f"<div><b>{self._headline()}</b>{self._shown().to_html(na_rep='')}</div>"

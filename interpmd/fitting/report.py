@@ -83,7 +83,7 @@ class Evaluation:
         return ax
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitReport:
     """A fitted potential and how good it is.
 
@@ -154,6 +154,8 @@ class FitReport:
                 self.errors().round(2).to_string(),
             ]
         )
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         tables = [

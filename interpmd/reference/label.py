@@ -51,29 +51,33 @@ def label(
 ) -> list[Atoms]:
     """Energies (eV) and forces (eV/A) of structures by a quantum method.
 
-    frames: structures, or a path that ``ase.io.read`` reads.
-    method: ``"gfn2-xtb"``, ``"gfn1-xtb"`` or ``"functional/basis"`` such as
-        ``"wb97x-d3bj/def2-svp"``; see :func:`available_methods`.
-    out: an extxyz file that grows by one frame at a time. Calling again with the same file skips
-        the frames that it holds; a last frame cut off by a kill is dropped and made again.
-        Failures go to ``<out>.failed.jsonl`` with index, hash and reason.
-    workers: number of processes, one thread each. More than one needs a script guarded by
-        ``if __name__ == "__main__"`` (notebooks need nothing).
-    charge, multiplicity: of all structures, unless ``atoms.info["charge"]`` and
-        ``atoms.info["multiplicity"]`` (or ``"spin"``, meaning 2S + 1 as well) say otherwise.
-    progress: show a bar.
-    retry_failed: try the recorded failures of ``out`` again.
-    invalid: ``"raise"`` or ``"skip"`` structures that no method could label (NaN, overlapping
-        atoms, wrong parity of electrons); skipped ones are recorded as failures.
+    Args:
+        frames: structures, or a path that ``ase.io.read`` reads.
+        method: ``"gfn2-xtb"``, ``"gfn1-xtb"`` or ``"functional/basis"`` such as
+            ``"wb97x-d3bj/def2-svp"``; ``interpmd.reference.available_methods`` lists them.
+        out: an extxyz file that grows by one frame at a time. Calling again with the same file
+            skips the frames that it holds; a last frame cut off by a kill is dropped and made
+            again. Failures go to ``<out>.failed.jsonl`` with index, hash and reason.
+        workers: number of processes, one thread each. More than one needs a script guarded by
+            ``if __name__ == "__main__"`` (notebooks need nothing).
+        charge, multiplicity: of all structures, unless ``atoms.info["charge"]`` and
+            ``atoms.info["multiplicity"]`` (or ``"spin"``, meaning 2S + 1 as well) say otherwise.
+        progress: show a bar.
+        retry_failed: try the recorded failures of ``out`` again.
+        invalid: ``"raise"`` or ``"skip"`` structures that no method could label (NaN, overlapping
+            atoms, wrong parity of electrons); skipped ones are recorded as failures.
 
-    Returns the labelled structures in the order of the input, failed ones left out. Each carries
-    a SinglePointCalculator and, in ``info``, ``level``, ``code`` (program and version) and
-    ``label_hash``; other entries of ``info`` are kept.
+    Returns:
+        The labelled structures in the order of the input, failed ones left out (with a warning
+        that sums up the reasons). Each carries a SinglePointCalculator and, in ``info``,
+        ``level``, ``code`` (program and version) and ``label_hash``; other entries of ``info``
+        are kept.
 
-    Raises UnknownMethodError, MissingPackageError, StructureError (empty structure, positions
-    that are not finite, overlapping atoms, electrons that do not fit the multiplicity) before
-    anything is computed, LevelMismatchError if ``out`` holds another level of theory. A frame
-    whose calculation fails is left out, with a warning that sums up the reasons.
+    Raises:
+        UnknownMethodError, MissingPackageError: before anything is computed.
+        StructureError: also before: empty structure, positions that are not finite, overlapping
+            atoms, electrons that do not fit the multiplicity.
+        LevelMismatchError: ``out`` holds another level of theory.
     """
     if invalid not in ("raise", "skip"):
         raise ValueError(f"invalid must be 'raise' or 'skip', not {invalid!r}")

@@ -28,23 +28,32 @@ def sample(
 ) -> list[Atoms]:
     """n geometries made from a structure or several; the same seed gives the same geometries.
 
-    how:
-        ``"md"``            Langevin dynamics, shared out over temperatures and structures
-                            (options of :func:`~interpmd.reference.trajectories.langevin`:
-                            interval, equilibration, timestep, friction, restraints)
-        ``"normal_modes"``  thermal displacements along normal modes, shared out likewise
-        ``"rattle"``        Gaussian displacements of every atom; option stdev in A
-        ``"monomers"``, ``"dimers"``, ``"trimers"``, ``"tetramers"``
-                            molecules turned and placed at random; options distances (A, from
-                            centre to centre) and contact
-        ``"fragments"``     sub-clusters of a cluster of molecules, as they stand in it; option
-                            orders, such as (1, 2, 3). All of them, or n drawn at random if there
-                            are more
-    method: name of a reference method or an ASE calculator; only for ``md`` and ``normal_modes``.
-    temperatures: in K; only for ``md`` and ``normal_modes``.
+    Args:
+        atoms: what to start from.
+        how: the way of sampling.
 
-    Returns structures without labels; ``info["sampling"]`` says how each was made, and
-    ``info["temperature"]`` at which temperature. Raises UnknownSamplingError, StructureError.
+            - ``"md"``: Langevin dynamics, shared out over temperatures and structures (options
+              interval, equilibration, timestep, friction, restraints).
+            - ``"normal_modes"``: thermal displacements along normal modes, shared out likewise.
+            - ``"rattle"``: Gaussian displacements of every atom; option stdev in A.
+            - ``"monomers"``, ``"dimers"``, ``"trimers"``, ``"tetramers"``: molecules turned and
+              placed at random; options distances (A, from centre to centre) and contact.
+            - ``"fragments"``: sub-clusters of a cluster of molecules, as they stand in it; option
+              orders, such as (1, 2, 3). All of them, or n drawn at random if there are more.
+        method: name of a reference method or an ASE calculator; only for ``"md"`` and
+            ``"normal_modes"``.
+        n: number of geometries.
+        temperatures: in K; only for ``"md"`` and ``"normal_modes"``.
+        seed: of everything random.
+        options: of the way of sampling.
+
+    Returns:
+        Structures without labels; ``info["sampling"]`` says how each was made, and
+        ``info["temperature"]`` at which temperature.
+
+    Raises:
+        UnknownSamplingError: no such way, or no structure.
+        StructureError: a structure that cannot be used.
     """
     if how not in _WAYS:
         raise UnknownSamplingError(f"unknown sampling {how!r}; available: {', '.join(_WAYS)}")

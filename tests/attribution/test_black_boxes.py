@@ -68,6 +68,18 @@ def test_torch_functions_are_explained():
     assert np.abs(found.only(order=1).values).max() == 0
 
 
+def test_captum_does_not_switch_off_the_forces_of_a_network():
+    def function(numbers, positions):
+        return torch.nn.functional.pdist(positions).pow(-6).sum()
+
+    atoms = molecule("H2O")
+    model = im.TorchModel(function)
+    found = im.explain(model, atoms, im.Force(0, along=1), method="ablation")
+    exact = im.explain(model, atoms, im.Force(0, along=1), context="in_situ", order=1)
+    assert np.abs(exact.values).max() > 0.1
+    assert np.allclose(found.values, [exact[(i,)] for i in range(3)], atol=1e-9)
+
+
 def test_a_foundation_model_is_explained():
     chgnet = pytest.importorskip("chgnet.model.dynamics")
     calculator = chgnet.CHGNetCalculator(use_device="cpu")
@@ -78,6 +90,8 @@ def test_a_foundation_model_is_explained():
     found = im.explain(calculator, atoms, method="mobius", order=None)
     assert found.residual < 1e-5  # CHGNet computes in float32
     assert found.only(order=2).total < -1.0
+    push = im.explain(calculator, atoms, im.Force(0, along=1), method="ablation")
+    assert np.abs(push.values).max() > 0.01
 
 
 def test_calculators_and_potentials_agree():
