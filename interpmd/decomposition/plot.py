@@ -41,7 +41,10 @@ def plot_shares(table: Decomposition) -> Figure:
                 bar.set(facecolor=colour, hatch=hatch)
             spread = groups["energy_std_eV"].to_numpy()
             if column == "energy_eV" and spread.any():
-                axis.errorbar(values, places, xerr=spread, fmt="none", ecolor="black", capsize=3)
+                # below the middle, where the numbers stand
+                axis.errorbar(
+                    values, places + 0.3, xerr=spread, fmt="none", ecolor="black", capsize=3
+                )
             axis.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
             axis.axvline(0, color="black", lw=0.8)
             axis.set_xlabel(label)
