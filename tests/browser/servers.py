@@ -81,7 +81,8 @@ def lab(folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     _quiet(folder / ".config")
-    options = ["--no-browser", "--allow-root", f"--port={port}"]
+    token = f"--IdentityProvider.token={TOKEN}"
+    options = ["--no-browser", "--allow-root", f"--port={port}", token]
     environment = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(folder / ".config"),
@@ -91,8 +92,7 @@ def lab(folder: Path) -> Iterator[str]:
     log = folder / "lab.log"
     with log.open("w") as words:
         process = subprocess.Popen(
-            [sys.executable, "-m", "interpmd.cli", "lab", *options]
-            + [f"--IdentityProvider.token={TOKEN}"],
+            [sys.executable, "-m", "interpmd.cli", "lab", *options],
             cwd=folder,
             env=environment,
             stdout=words,
