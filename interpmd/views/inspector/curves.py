@@ -109,11 +109,12 @@ class PairCurve:
     def _limits(self) -> tuple[float, float]:
         """The well, not the wall: what is above a few depths of the well is cut off."""
         spread = np.minimum(self.std, 3 * np.abs(self.energy).max())
+        if not self.seen.any():
+            return -1.0, 1.0
         low = min(float((self.energy - 2 * spread)[self.seen].min(initial=-0.1)), -0.1)
         high = max(0.6 * abs(low), 0.1)
-        if self.count is not None:
-            shown = (self.energy + 2 * spread)[self.seen & (self.energy < 2 * abs(low))]
-            high = max(high, float(shown.max(initial=0.0)))
+        # repulsive pairs have no well: what most of the data see
+        high = max(high, float(np.quantile((self.energy + 2 * spread)[self.seen], 0.8)))
         return 1.1 * low, 1.1 * high
 
     def _data(self, ax: Axes, low: float, high: float) -> None:
