@@ -1,5 +1,7 @@
 # make demo    install everything into .venv and run the main job
 # make test    install everything and run all checks and tests
+# make lab     install everything and open the course in JupyterLab
+# make voila   install everything and open the explorer as a page without code
 # make docs    the documentation; docs/_build/html/index.html opens offline
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -10,7 +12,7 @@ READY := .venv/ready
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: install demo test lint browser docs links benchmarks fit data clean
+.PHONY: install demo lab voila test lint browser docs links benchmarks fit data clean
 
 install: $(READY)
 
@@ -22,6 +24,13 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/interpmd demo
+
+# options of Jupyter: make lab OPTIONS=--no-browser
+lab: $(READY)
+	$(BIN)/interpmd lab $(OPTIONS)
+
+voila: $(READY)
+	$(BIN)/interpmd lab --voila $(OPTIONS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

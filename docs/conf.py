@@ -74,7 +74,7 @@ def _copy_notebooks() -> None:
     """Notebooks as pages: copies, since Sphinx reads only what lies below this folder."""
     target = HERE / "notebooks"
     shutil.rmtree(target, ignore_errors=True)
-    found = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    found = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
     if found:
         target.mkdir()
     for path in found:

@@ -229,6 +229,25 @@ def shipped() -> None:
     typer.echo(im.shipped().to_string())
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(
+    options: typer.Context,
+    notebook: Annotated[
+        str, typer.Argument(help="Name or number of a notebook, e.g. 04; options of Jupyter.")
+    ] = "start.ipynb",
+    voila: Annotated[
+        bool, typer.Option("--voila", help="The explorer as a page without code.")
+    ] = False,
+) -> None:
+    """Open the course in JupyterLab; further options go to Jupyter, e.g. --no-browser."""
+    from interpmd.lab import START, open_lab
+
+    extra = list(options.args)
+    if notebook.startswith("-"):
+        notebook, extra = START, [notebook, *extra]
+    open_lab(notebook, voila, tuple(extra))
+
+
 def main() -> None:
     """Entry point: errors of interpmd become one line and exit code 2."""
     try:

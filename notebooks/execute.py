@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import start
 from nbclient import NotebookClient
 from tqdm.auto import tqdm
 
@@ -27,7 +28,7 @@ LONGEST_CELL = 300
 
 def notebooks(*parts: str) -> list[Path]:
     """The notebooks whose names contain one of these parts, in order."""
-    found = sorted(HERE.glob("*.ipynb"))
+    found = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
     return [path for path in found if not parts or any(part in path.name for part in parts)]
 
 
@@ -75,6 +76,7 @@ def main() -> None:
     for path in (bar := tqdm(notebooks(*sys.argv[1:]), unit="notebook")):
         bar.set_postfix_str(path.name)
         execute(path)
+    start.write()
 
 
 if __name__ == "__main__":

@@ -219,6 +219,10 @@ class PublicNames(SphinxDirective):
     @staticmethod
     def entry(name: str) -> list[str]:
         thing = getattr(im, name)
+        if inspect.ismodule(thing):
+            summary = inspect.getdoc(thing).partition("\n")[0]
+            inside = [f".. autofunction:: {thing.__name__}.{n}" for n in thing.__all__]
+            return [f".. py:data:: {name}", "", f"   {summary}", "", *inside, ""]
         if inspect.isclass(thing) and issubclass(thing, Exception):
             return [f".. autoexception:: interpmd.{name}", ""]
         if not inspect.isclass(thing):

@@ -11,10 +11,12 @@ from interpmd.attribution.faithfulness import (
     sensitivity,
 )
 from interpmd.attribution.fragments import fragments_of
+from interpmd.attribution.ledger import LedgerError, ledger
 from interpmd.attribution.models import TorchModel
 from interpmd.attribution.registry import METHODS, methods
 from interpmd.attribution.storage import to_shap
-from interpmd.attribution.targets import Energy, Force, Torque
+from interpmd.attribution.targets import Energy, Force, Power, Torque
+from interpmd.attribution.trajectory import explain_trajectory
 
 __all__ = [
     "METHODS",
@@ -24,15 +26,19 @@ __all__ = [
     "Explanation",
     "Faithfulness",
     "Force",
+    "LedgerError",
+    "Power",
     "TorchModel",
     "Torque",
     "assert_explanation_close",
     "certify",
     "cooperativity",
     "explain",
+    "explain_trajectory",
     "faithfulness",
     "fragments_of",
     "infidelity",
+    "ledger",
     "load_explanation",
     "methods",
     "sensitivity",

@@ -302,35 +302,63 @@ class Explanation:
 
         return to_shap([self], by)[0]
 
-    def plot(self, by: str = "label", most: int = 8, ax: Axes | None = None) -> Axes:
-        """Budget of contributions as a waterfall; vectors are projected on their sum.
+    def plot(
+        self, by: str = "label", most: int = 8, ax: Axes | None = None, kind: str = "waterfall"
+    ) -> Axes:
+        """A picture of the values; vectors are projected on their sum.
 
         Args:
-            by: "label" for single clusters, or a grouping of `by`.
+            by: "label" for single clusters, or a grouping of `by`; for waterfall and bars.
             most: bars.
             ax: where to draw.
-        """
-        from interpmd.views.plots import budget
+            kind: "waterfall" or "bars", whose bars add up; "heat_map", players by players (see
+                `pair_matrix`); "shares", of the orders above one in percent of their sum.
 
-        title = f"{self.target}" + ("" if self.values.ndim == 1 else ", along its direction")
-        unit = self.unit.replace("A", "Å")
-        return budget(self.scalars(by), most=most, unit=unit, title=title, ax=ax)
+        Raises:
+            GroupingError: another kind.
+        """
+        from interpmd.views.plots.explained import draw
+
+        return draw(self, by, most, ax, kind)
+
+    def pair_matrix(self) -> pd.DataFrame:
+        """Players by players: values of pairs, and of larger clusters in equal parts to their
+        pairs, below the diagonal; single players and remainders on it; NaN above. The cells sum
+        to the total (of vectors: along its direction).
+
+        Players are the fragments if there are some, else the atoms.
+        """
+        groups = self.fragments or tuple((a,) for a in range(len(self.atoms)))
+        number = {a: index for index, members in enumerate(groups) for a in members}
+        matrix = np.where(np.tri(len(groups), dtype=bool), 0.0, np.nan)
+        for members, value in zip(self._whole_tuples, self._flat(self.values), strict=True):
+            players = sorted({number[a] for a in members})
+            cells = list(combinations(players, 2)) or [(players[0], players[0])]
+            for first, second in cells:
+                matrix[second, first] += value / len(cells)
+        symbols = self.atoms.symbols
+        names = [
+            f"{symbols[list(m)].get_chemical_formula()}{'' if len(m) == 1 else '·'}{m[0]}"
+            for m in groups
+        ]
+        return pd.DataFrame(matrix, index=names, columns=names)
 
     def scalars(self, by: str = "label") -> dict[str, float]:
         """Values by name; vectors are projected on the direction of `predicted`."""
-        direction = None
-        if self.values.ndim == 2:
-            length = np.linalg.norm(self.predicted)
-            direction = np.asarray(self.predicted) / (length or 1.0)
-        flat = self.values if direction is None else self.values @ direction
-        found: dict[str, float] = {}
         if by == "label":
-            for label, value in zip(self.labels, flat, strict=True):
+            found: dict[str, float] = {}
+            for label, value in zip(self.labels, self._flat(self.values), strict=True):
                 found[label] = found.get(label, 0.0) + float(value)
             return found
         grouped = self.by(by)
-        numbers = grouped.to_numpy() if direction is None else grouped.to_numpy() @ direction
+        numbers = self._flat(grouped.to_numpy())
         return {str(k): float(v) for k, v in zip(grouped.index, numbers, strict=True)}
+
+    def _flat(self, values: np.ndarray) -> np.ndarray:
+        """Numbers as they are; vectors along the direction of `predicted`."""
+        if self.values.ndim == 1:
+            return values
+        return values @ (np.asarray(self.predicted) / (np.linalg.norm(self.predicted) or 1.0))
 
     def _keys(self, what: str, fragments: Fragments | None) -> list[list[Any]]:
         if what == "order":

@@ -1,4 +1,4 @@
-"""What can be explained: the energy, forces, torques.
+"""What can be explained: the energy, forces, torques, the power of forces.
 
 Every target is a linear functional of the energy and the forces,
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from jaxtyping import Float
 
 from interpmd.attribution.kinds import chemistry
@@ -66,7 +66,7 @@ class Functional:
 
 
 class Target(ABC):
-    """What is explained; `unit` is eV or eV/A."""
+    """What is explained; `unit` is eV, eV/A or eV/fs."""
 
     unit: ClassVar[str]
 
@@ -197,6 +197,39 @@ class Torque(Target):
 
     def __str__(self) -> str:
         return f"torque about dihedral {'-'.join(map(str, self.dihedral))}"
+
+
+@dataclass(frozen=True)
+class Power(Target):
+    """The power of the forces on atoms, sum of F_i . v_i, in eV/fs: how fast they gain kinetic
+    energy. The structure must have velocities.
+
+    Args:
+        atoms: indices; all atoms if None.
+    """
+
+    atoms: Sequence[int] | None = None
+    unit = "eV/fs"
+
+    def functional(self, atoms: Atoms) -> Functional:
+        mine = self.indices(atoms)
+        if not atoms.has("momenta"):
+            raise TargetError(
+                "the power of a force needs velocities, and this structure has none; take a frame "
+                "of im.simulate, or set them with atoms.set_velocities(...)"
+            )
+        forces = np.zeros((1, len(atoms), 3))
+        forces[0, mine] = atoms.get_velocities()[mine] * units.fs
+        return Functional(np.zeros(1), forces)
+
+    def indices(self, atoms: Atoms) -> list[int]:
+        """The atoms whose power it is."""
+        return list(range(len(atoms))) if self.atoms is None else _checked(self.atoms, atoms)
+
+    def __str__(self) -> str:
+        if self.atoms is None:
+            return "power on all atoms"
+        return f"power on atom{'s' * (len(self.atoms) > 1)} {', '.join(map(str, self.atoms))}"
 
 
 def _checked(indices: Sequence[int], atoms: Atoms) -> list[int]:

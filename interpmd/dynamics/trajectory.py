@@ -81,14 +81,11 @@ class Trajectory:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Potential and total energy against time, relative to the first frame."""
-        import matplotlib.pyplot as plt
+        from interpmd.views.plots import time_lines
 
-        ax = plt.subplots(figsize=(7, 3), layout="constrained")[1] if ax is None else ax
         zero = self.potential_energies[0]
-        ax.plot(self.times, self.potential_energies - zero, color="#0072B2", label="potential")
-        ax.plot(self.times, self.total_energies - zero, "--", color="#D55E00", label="total")
-        ax.set(xlabel="time (fs)", ylabel="energy - first (eV)")
-        ax.legend(frameon=False)
+        series = {"potential": self.potential_energies - zero, "total": self.total_energies - zero}
+        ax = time_lines(self.times, series, unit="energy - first (eV)", ax=ax)
         return ax
 
     def __str__(self) -> str:

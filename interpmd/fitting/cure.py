@@ -14,9 +14,10 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import ground_state_magnetic_moments
 
+from interpmd.decomposition.few_atoms import trimer_positions
 from interpmd.errors import LabelError
 from interpmd.fitting import labels
-from interpmd.fitting.diagnosis import Diagnosis, trimer_positions
+from interpmd.fitting.diagnosis import Diagnosis
 from interpmd.fitting.doctor import doctor
 from interpmd.fitting.fit import fit
 from interpmd.fitting.report import FitReport

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 #: not come at the temperatures of chemistry.
 PHYSICAL = 0.7
 
-#: Distances of the data within this many A count as the same.
-WIDTH = 0.05
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
@@ -51,7 +48,7 @@ class Diagnosis:
         (2 or 3), r1_A (and r2_A, angle_deg for triplets), energy_eV and std_eV of the row,
         determined (std_eV below the threshold), physical (no two atoms closer than `PHYSICAL`
         times the sum of their covalent radii) and, where training frames were given, in_data
-        (how many pairs within `WIDTH` of that distance they hold; for a triplet, at the rarest of
+        (how many pairs within 0.05 A of that distance they hold; for a triplet, at the rarest of
         its sides within the cutoff) and drawn (a triplet that was cut out of a frame).
         """
         return self.table.copy()
@@ -120,24 +117,6 @@ class Diagnosis:
             if len(part := physical[physical.order == order])
         ]
         return f"determined to {self.threshold:g} eV: {', '.join(parts)}"
-
-
-def trimer_positions(
-    sides: Float[np.ndarray, "geometries 3"],
-) -> Float[np.ndarray, "geometries 3 3"]:
-    """Positions in A of three atoms with the distances 0-1, 0-2 and 1-2."""
-    ab, ac, bc = sides.T
-    along = (ab**2 + ac**2 - bc**2) / (2 * ab)
-    across = np.sqrt(np.clip(ac**2 - along**2, 0, None))
-    zero = np.zeros_like(ab)
-    return np.stack(
-        [
-            np.stack([zero, zero, zero], 1),
-            np.stack([ab, zero, zero], 1),
-            np.stack([along, across, zero], 1),
-        ],
-        axis=1,
-    )
 
 
 def ranges(pairs: pd.DataFrame) -> str:

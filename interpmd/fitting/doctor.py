@@ -28,12 +28,13 @@ from ase.neighborlist import neighbor_list as neighbour_list
 from jaxtyping import Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
+from interpmd.decomposition.few_atoms import few_atom_rows, posterior_size
 from interpmd.errors import InterpmdError
 from interpmd.fitting import labels
-from interpmd.fitting.diagnosis import PHYSICAL, WIDTH, Diagnosis, trimer_positions
-from interpmd.potentials.base import LocalTerm
-from interpmd.potentials.potential import Potential, within
-from interpmd.systems import CLOSEST_APPROACH, Batch, Neighbours, check_elements, environments
+from interpmd.fitting.diagnosis import PHYSICAL, Diagnosis
+from interpmd.fitting.seen import SeenDistances
+from interpmd.potentials.potential import Potential
+from interpmd.systems import CLOSEST_APPROACH, check_elements
 
 #: Where the default grids begin, in units of the sum of the covalent radii.
 CLOSEST = 0.6
@@ -44,9 +45,6 @@ ANGLES = (40.0, 60.0, 90.0, 120.0, 150.0, 180.0)
 
 #: Trimers of each combination of elements that are drawn from data, out of how many frames.
 DRAWN, DRAWN_FROM = 60, 60
-
-#: Structures evaluated together: their products fit into the processor's caches.
-AT_ONCE = 64
 
 
 def doctor(
@@ -103,7 +101,7 @@ def doctor(
     if frames is not None and len(angles):
         numbers, sides = _with_drawn(numbers, sides, frames, potential.cutoff, seed)
     # alternating sums of energies lose digits; the samples are stored in single precision
-    energies, samples = _rows(copy.deepcopy(potential).double(), numbers, sides)
+    energies, samples = few_atom_rows(copy.deepcopy(potential).double(), numbers, sides)
     spread = standard_deviation(samples)
     table = pd.DataFrame(
         {
@@ -119,19 +117,9 @@ def doctor(
         }
     )
     if frames is not None:
-        table["in_data"] = _occurrences(frames, numbers, sides, potential.cutoff)
+        table["in_data"] = SeenDistances.of(frames, potential.cutoff).rarest(numbers, sides)
         table["drawn"] = np.arange(len(table)) >= on_grid
     return Diagnosis(table, numbers, sides, samples, float(threshold), potential.card.level)
-
-
-def posterior_size(potential: Potential) -> int:
-    """Number of posterior samples of a potential; 0 if nothing in it was learned."""
-    sizes = [
-        term.samples.shape[-1]
-        for term in potential.local_terms.values()
-        if hasattr(term, "energies_and_samples")
-    ]
-    return min((size for size in sizes if size), default=0)
 
 
 def _checked(values: Sequence[float], name: str, low: float, high: float) -> np.ndarray:
@@ -229,117 +217,3 @@ def _closeness(numbers: np.ndarray, sides: np.ndarray) -> Float[np.ndarray, " ge
     radii = covalent_radii[numbers]
     sums = np.stack([radii[:, a] + radii[:, b] for a, b in ((0, 1), (0, 2), (1, 2))], 1)
     return np.nanmin(sides / sums, axis=1)
-
-
-def _rows(
-    potential: Potential, numbers: np.ndarray, sides: np.ndarray
-) -> tuple[Float[np.ndarray, " geometries"], Float[np.ndarray, "geometries samples"]]:
-    """Energies of the pair and triplet rows in eV, and their deviations under the posterior."""
-    trimers = numbers[:, 2] != 0
-    # trimers share many of their sides with each other and with the dimers: each is done once
-    corners = [(0, 1), (0, 2), (1, 2)]
-    of_sides = np.concatenate(
-        [
-            np.column_stack([np.sort(numbers[:, [a, b]], axis=1), sides[:, k]])
-            for k, (a, b) in enumerate(corners)
-        ]
-    )
-    real = ~np.isnan(of_sides[:, 2])
-    _, first, inverse = np.unique(
-        of_sides[real].round(9), axis=0, return_index=True, return_inverse=True
-    )
-    unique = of_sides[real][first]
-    place = np.zeros(len(of_sides), dtype=int)
-    place[real] = inverse.reshape(-1)
-    elements = np.array(potential.elements)
-    atoms = _values(potential, elements[:, None], np.zeros((len(elements), 1, 3)))
-    pair_numbers = unique[:, :2].astype(int)
-    pair_positions = np.zeros((len(unique), 2, 3))
-    pair_positions[:, 1, 0] = unique[:, 2]
-    pairs = _values(potential, pair_numbers, pair_positions)
-    pairs -= atoms[np.searchsorted(elements, pair_numbers)].sum(1)
-    place = place.reshape(3, -1)
-    found = pairs[place[0]]
-    if trimers.any():
-        whole = _values(potential, numbers[trimers], trimer_positions(sides[trimers]))
-        whole -= atoms[np.searchsorted(elements, numbers[trimers])].sum(1)
-        found[trimers] = whole - pairs[place[:, trimers]].sum(0)
-    return found[:, 0], found[:, 1:]
-
-
-def _values(
-    potential: Potential, numbers: np.ndarray, positions: np.ndarray
-) -> Float[np.ndarray, "structures one_and_samples"]:
-    """Total energies in eV, then deviations under the posterior, of structures of one size."""
-    count, size = numbers.shape
-    found = []
-    centre, neighbour = np.nonzero(~np.eye(size, dtype=bool))
-    with torch.no_grad():
-        for start in range(0, count, AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            n = len(numbers[some])
-            first = size * np.arange(n)[:, None]
-            batch = Batch(
-                numbers=torch.as_tensor(numbers[some].reshape(-1)),
-                positions=torch.as_tensor(positions[some].reshape(-1, 3)),
-                cells=torch.zeros(n, 3, 3, dtype=torch.float64),
-                pbc=torch.zeros(n, 3, dtype=torch.bool),
-                structure=torch.arange(n).repeat_interleave(size),
-                charges=torch.zeros(n, dtype=torch.float64),
-            ).to(device=potential.device)
-            pairs = Neighbours(
-                centre=torch.as_tensor((first + centre).reshape(-1), device=potential.device),
-                neighbour=torch.as_tensor((first + neighbour).reshape(-1), device=potential.device),
-                shifts=torch.zeros(n * len(centre), 3, dtype=torch.int64, device=potential.device),
-                cutoff=potential.cutoff,
-                degree=size - 1,
-            )
-            sites = _sites(potential, batch, pairs)
-            found.append(sites.unflatten(0, (n, size)).sum(1).cpu().numpy())
-    return np.concatenate(found)
-
-
-def _sites(potential: Potential, batch: Batch, pairs: Neighbours) -> torch.Tensor:
-    """Site energies in eV, then their deviations, shape (atoms, 1 + samples)."""
-    env = environments(batch, pairs)
-    total = batch.positions.new_zeros(batch.n_atoms, 1 + posterior_size(potential))
-    for term in potential.terms.values():
-        if not isinstance(term, LocalTerm):
-            total[:, 0] += term(batch)
-            continue
-        mine = within(env, term.cutoff, potential.cutoff)
-        if hasattr(term, "energies_and_samples"):
-            energies, samples = term.energies_and_samples(mine)
-            total[:, 0] += energies
-            if samples.shape[1]:
-                # posteriors of different terms are independent: any pairing is a joint draw
-                total[:, 1:] += samples[:, : total.shape[1] - 1]
-        else:
-            total[:, 0] += term(mine)
-    return total
-
-
-def _occurrences(
-    frames: Sequence[Atoms], numbers: np.ndarray, sides: np.ndarray, cutoff: float
-) -> Int[np.ndarray, " geometries"]:
-    """Pairs of the data within `WIDTH` of each side; of a trimer, at the rarest within cutoff."""
-    found: dict[tuple[int, int], list[np.ndarray]] = {}
-    for atoms in frames:
-        first, second, distances = neighbour_list("ijd", atoms, cutoff + WIDTH)
-        ends = np.sort(np.column_stack([atoms.numbers[first], atoms.numbers[second]]), axis=1)
-        for a, b in np.unique(ends, axis=0).tolist():
-            found.setdefault((a, b), []).append(distances[(ends == (a, b)).all(1)])
-    ordered = {pair: np.sort(np.concatenate(many)) for pair, many in found.items()}
-    most = np.iinfo(np.int64).max
-    counts = np.full(sides.shape, most)
-    for column, ends in enumerate(((0, 1), (0, 2), (1, 2))):
-        pairs = np.sort(numbers[:, ends], axis=1)
-        for pair in np.unique(pairs, axis=0).tolist():
-            mine = (pairs == pair).all(1) & ~np.isnan(sides[:, column])
-            values = ordered.get(tuple(pair), np.zeros(0))
-            low, high = (
-                np.searchsorted(values, sides[mine, column] + edge) for edge in (-WIDTH, WIDTH)
-            )
-            counts[mine, column] = (high - low) // 2  # the list holds both directions
-    counts[(sides > cutoff) & (numbers[:, 2:] != 0)] = most
-    return counts.min(1)

@@ -64,8 +64,10 @@ class Evaluation:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("element")
 
     def plot(self, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
-        """Parity of energies and forces, with the errors underneath."""
+        """Parity of energies and forces, with the errors above."""
         import matplotlib.pyplot as plt
+
+        from interpmd.views.plots import parity
 
         if ax is None:
             ax = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")[1]
@@ -76,11 +78,8 @@ class Evaluation:
             (self.forces.reshape(-1, 2), "force (eV/Å)", summary["force_rmse_meV/A"], "meV/Å"),
         )
         for axes, (values, label, error, unit) in zip(ax, panels, strict=True):
-            ends = [values.min(), values.max()]
-            axes.plot(ends, ends, color="#999999", lw=1, zorder=0, label="perfect")
-            axes.plot(*values.T, ".", ms=3, color="#0072B2", alpha=0.5)
-            axes.set(xlabel=f"reference {label}", ylabel=f"potential, {label}")
-            axes.set_title(f"RMSE {error:.2f} {unit}")
+            title = "no labels" if error is None else f"RMSE {error:.2f} {unit}"
+            parity({"test": (values[:, 0], values[:, 1])}, label, title=title, ax=axes)
         return ax
 
 

@@ -5,8 +5,16 @@ Colours: Okabe and Ito, Color Universal Design (2008).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#E69F00", "#777777"
+
+#: Of sums.
+DARK = "#333333"
 
 #: Colour, hatch and line style of the first, second, ... series.
 SERIES = (
@@ -21,3 +29,25 @@ SERIES = (
 
 #: Colour and hatch of contributions along (+) and against (-) a direction.
 ALONG, AGAINST = (BLUE, ""), (ORANGE, "//")
+
+#: Markers of the first, second, ... group of points.
+MARKERS = "os^vDP*"
+
+
+def line_of(number: int) -> tuple[str, Any]:
+    """Colour and line style of the line with this number, from 0."""
+    colour, _, line = SERIES[number % len(SERIES)]
+    return colour, line
+
+
+def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """The given axes, or those of a new figure of this size in inches."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
+def bare(ax: Axes) -> Axes:
+    """Without the lines at the top and at the right."""
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

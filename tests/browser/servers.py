@@ -74,6 +74,41 @@ def server(folder: Path, program: str = "lab", *options: str) -> Iterator[str]:
         log.close()
 
 
+@contextlib.contextmanager
+def lab(folder: Path) -> Iterator[str]:
+    """The command `interpmd lab` on a free port; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    _quiet(folder / ".config")
+    token = f"--IdentityProvider.token={TOKEN}"
+    options = ["--no-browser", "--allow-root", f"--port={port}", token]
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(folder / ".config"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "PYTHONPATH": str(ROOT),
+    }
+    log = folder / "lab.log"
+    with log.open("w") as words:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "interpmd.cli", "lab", *options],
+            cwd=folder,
+            env=environment,
+            stdout=words,
+            stderr=subprocess.STDOUT,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _wait_for(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+
+
 def _quiet(config: Path) -> None:
     """No questions about news and updates on top of the page."""
     overrides = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from conftest import CODE
-from servers import READY, TOKEN, page, run_cells, server, state, wait_for
+from servers import READY, ROOT, TOKEN, lab, page, run_cells, server, state, wait_for
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -69,3 +71,38 @@ def test_a_file_opens_offline_and_its_frames_step(stored):
         wait_for(made, "answered", "5")
         assert "hydrogen bond" in made.inner_text(".im-bars")
         assert not [w for w in made.words if "error" in w.lower()]
+
+
+def test_the_page_for_those_who_do_not_code(tmp_path):
+    """Choose a molecule, run it, and its own forces are explained; no code is shown."""
+    pytest.importorskip("voila")
+    source = ROOT / "notebooks" / "voila" / "explorer.ipynb"
+    with server(tmp_path, "voila", str(source)) as address, page() as made:
+        made.goto(address)
+        made.wait_for_selector(READY)
+        check(made)
+        assert "import" not in made.inner_text("body")
+        first = made.inner_text(".im-bars")
+        made.select_option("select:has(option:text('water: two molecules'))", index=2)
+        made.click("button:has-text('Run')")
+        made.wait_for_selector("text=running ...", state="detached")
+        made.wait_for_function(
+            "old => document.querySelectorAll('.interpmd-explorer[data-answered]').length === 1"
+            " && document.querySelector('.im-bars').innerText !== old",
+            arg=first,
+        )
+        assert state(made)["viewer"] == "NglViewer"
+        assert not [w for w in made.words if "not registered" in w]
+        if folder := os.environ.get("INTERPMD_PICTURES"):
+            made.screenshot(path=f"{folder}/voila.png")
+
+
+def test_the_command_lab_opens_the_start_page(tmp_path):
+    with lab(tmp_path) as address, page() as made:
+        made.goto(f"{address}/?token={TOKEN}")
+        made.wait_for_url("**/lab/tree/start.ipynb*")
+        made.wait_for_selector(".jp-RenderedMarkdown a:has-text('pushes this proton')")
+        if folder := os.environ.get("INTERPMD_PICTURES"):
+            made.screenshot(path=f"{folder}/lab.png")
+        # its rendering is watched, not run: JupyterLab would save the notebook of the repository
+        assert made.locator(".jp-RenderedMarkdown td a").count() >= 7

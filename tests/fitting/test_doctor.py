@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 import interpmd as im
 from interpmd.cli import app
+from interpmd.decomposition.few_atoms import trimer_positions
 from interpmd.fitting import doctor as doctoring
 from interpmd.fitting.cure import label_proposal, multiplicities
-from interpmd.fitting.diagnosis import WIDTH, ranges, trimer_positions
+from interpmd.fitting.diagnosis import ranges
+from interpmd.fitting.seen import WIDTH
 from interpmd.potentials import Potential, StillingerWeber
 
 SMALL = {"channels": (12, 12, 8), "lmax": 2, "basis": 6, "cutoff": 3.5, "functions": 12}

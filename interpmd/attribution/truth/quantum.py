@@ -76,7 +76,7 @@ class QuantumTruth:
     def errors(self) -> pd.DataFrame:
         """Errors of the sets of each size: kcal/mol, and meV/A for forces."""
         rows = {}
-        for order, part in self._groups(self.contributions):
+        for order, part in self.by_order():
             error = part.potential - part.quantum
             rows[order] = {
                 "sets": len(part),
@@ -141,49 +141,9 @@ class QuantumTruth:
             molecules: shares of frames with so many molecules only.
             ax: two axes.
         """
-        import matplotlib.pyplot as plt
+        from interpmd.views.plots import many_body
 
-        from interpmd.views.style import GREY, SERIES
-
-        if ax is None:
-            ax = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")[1]
-        left, right = ax
-        errors = self.errors()
-        ends = [self.contributions.quantum.min(), self.contributions.quantum.max()]
-        left.plot(ends, ends, color=GREY, lw=1, zorder=0)
-        for (order, part), (colour, _, _), marker in zip(
-            self._groups(self.contributions), SERIES, "os^vD", strict=False
-        ):
-            name = f"{_name(order)} {errors.rmse[order]:.3f}"
-            left.plot(
-                part.quantum, part.potential, marker, ms=4, mfc="none", color=colour, label=name
-            )
-        left.set(xlabel=f"{self.method} (kcal/mol)", ylabel="potential (kcal/mol)")
-        left.legend(frameon=False, fontsize=8, title="RMSE in kcal/mol", title_fontsize=8)
-        shares = self.shares(molecules)
-        places = np.arange(len(shares))
-        for shift, (name, (colour, hatch, _)) in zip(
-            (-0.2, 0.2), zip(("quantum", "potential"), SERIES, strict=False), strict=True
-        ):
-            bars = right.bar(
-                places + shift,
-                shares[name],
-                0.38,
-                color=colour,
-                hatch=hatch,
-                edgecolor="white",
-                label=self.method if name == "quantum" else name,
-            )
-            right.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
-        right.set_xticks(places, [_name(order) for order in shares.index])
-        title = "all frames" if molecules is None else f"clusters of {molecules}"
-        right.set(ylabel="share of the interaction energy (%)", title=title)
-        right.axhline(0, color="black", lw=0.8)
-        right.margins(y=0.12)
-        right.legend(frameon=False, fontsize=8)
-        for axes in (left, right):
-            axes.spines[["top", "right"]].set_visible(False)
-        return ax
+        return many_body(self, molecules, ax)
 
     def __repr__(self) -> str:
         errors = self.errors()
@@ -198,9 +158,12 @@ class QuantumTruth:
         errors, shares = self.errors().round(4).to_html(), self.shares().round(2).to_html()
         return f"<p><b>{self!r}</b></p>{errors}<p>Shares in percent:</p>{shares}"
 
+    def by_order(self) -> list[tuple[int, pd.DataFrame]]:
+        """Orders with their lines of `contributions`, the remainder (0) last."""
+        return self._groups(self.contributions)
+
     @staticmethod
     def _groups(frame: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
-        """Lines by order, the remainder last."""
         return sorted(frame.groupby("order"), key=lambda item: item[0] or 99)
 
 

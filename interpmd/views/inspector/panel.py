@@ -1,0 +1,186 @@
+"""A panel to look at the curves and maps of a potential."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+from ase import Atoms
+from ase.data import chemical_symbols, covalent_radii
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from interpmd.errors import UnknownElementError
+from interpmd.potentials.potential import Potential
+from interpmd.views.inspector.curves import PairCurve, pair_curve
+from interpmd.views.inspector.data import seen_distances
+from interpmd.views.inspector.maps import TripletMap, triplet_map
+
+
+class PotentialInspector(widgets.VBox):
+    """What has the network learned? Pair curves with error bands, and triplet energies as maps.
+
+    Both are rows of the table of dimers and trimers; hatched where the training data have no such
+    distances. Choose elements, angle and distance; the table below holds the same numbers.
+
+    Args:
+        potential: any.
+        frames: training data; those of a shipped potential are found in a clone of the
+            repository. Nothing is hatched where they are not known.
+        elements: symbols to choose among, those of the potential if None.
+
+    Raises:
+        UnknownElementError: a potential that knows all elements, and none given.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        frames: str | Path | Iterable[Atoms] | None = None,
+        elements: Iterable[str] | None = None,
+    ) -> None:
+        self.potential = potential
+        known = [chemical_symbols[z] for z in potential.elements or ()]
+        symbols = list(elements or known)
+        if not symbols:
+            raise UnknownElementError(
+                "the potential takes all elements; say which to look at: elements=['Si']"
+            )
+        self.seen = seen_distances(potential, frames)
+        pairs = ["-".join(p) for p in itertools.combinations_with_replacement(symbols, 2)]
+        triplets = [
+            f"{a}-{b}-{c}"
+            for b in symbols
+            for a, c in itertools.combinations_with_replacement(symbols, 2)
+        ]
+        wide = {"layout": {"width": "auto"}, "style": {"description_width": "5.5em"}}
+        self.pair = widgets.Dropdown(options=pairs, description="pair", **wide)
+        self.band = widgets.Checkbox(value=True, description="error band", indent=False)
+        self.terms = widgets.Checkbox(value=True, description="single terms", indent=False)
+        self.triplet = widgets.Dropdown(options=triplets, description="triplet", **wide)
+        self.over = widgets.Dropdown(
+            options={"two distances": "angle", "distance and angle": "distance"},
+            description="map over",
+            **wide,
+        )
+        self.angle = widgets.IntSlider(
+            value=105, min=30, max=180, step=5, description="angle (°)", **wide
+        )
+        self.distance = widgets.FloatSlider(
+            value=1.0, min=0.6, max=4.0, step=0.05, description="distance (Å)", **wide
+        )
+        self._pictures = [widgets.Image(format="png", layout={"max_width": "100%"}) for _ in "12"]
+        self._table = widgets.HTML()
+        self._note = widgets.HTML(self._words())
+        curve = widgets.VBox(
+            [
+                widgets.HBox([self.pair, self.band, self.terms], layout={"flex_flow": "wrap"}),
+                self._pictures[0],
+            ],
+            layout={"width": "460px"},
+        )
+        surface = widgets.VBox(
+            [
+                widgets.HBox([self.triplet, self.over], layout={"flex_flow": "wrap"}),
+                self.angle,
+                self.distance,
+                self._pictures[1],
+            ],
+            layout={"width": "460px"},
+        )
+        numbers = widgets.Accordion([self._table], titles=["the same as numbers"])
+        super().__init__(
+            [
+                self._note,
+                widgets.HBox([curve, surface], layout={"flex_flow": "row wrap"}),
+                numbers,
+            ]
+        )
+        for control in (self.pair, self.band, self.terms):
+            control.observe(lambda _: self._draw_curve(), "value")
+        for control in (self.angle, self.distance, self.over):
+            control.observe(lambda _: self._draw_map(), "value")
+        self.triplet.observe(lambda _: self._new_triplet(), "value")
+        self._new_triplet()
+        self._draw_curve()
+
+    @property
+    def curve(self) -> PairCurve:
+        """The curve that is shown."""
+        return pair_curve(self.potential, *self.pair.value.split("-"), frames=self.seen)
+
+    @property
+    def map(self) -> TripletMap:
+        """The map that is shown."""
+        chosen: dict[str, Any] = {self.over.value: getattr(self, self.over.value).value}
+        return triplet_map(
+            self.potential, self.triplet.value.split("-"), frames=self.seen, **chosen
+        )
+
+    def plot(self) -> tuple[Axes, Axes]:
+        """Both pictures side by side."""
+        figure = Figure(figsize=(11.0, 4.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        self.curve.plot(left, self.band.value, self.terms.value)
+        self.map.plot(right)
+        return left, right
+
+    def _draw_curve(self) -> None:
+        curve = self.curve
+        axes = Figure(figsize=(5.2, 3.9), layout="constrained").subplots()
+        self._pictures[0].value = png_of(curve.plot(axes, self.band.value, self.terms.value))
+        self._pictures[0].alt = f"pair energy of {curve.elements} by distance"
+        self._table.value = curve.to_frame().iloc[::6].round(3).to_html()
+
+    def _draw_map(self) -> None:
+        self.angle.layout.display = None if self.over.value == "angle" else "none"
+        self.distance.layout.display = None if self.over.value == "distance" else "none"
+        found = self.map
+        axes = Figure(figsize=(5.2, 3.9), layout="constrained").subplots()
+        self._pictures[1].value = png_of(found.plot(axes))
+        self._pictures[1].alt = f"triplet energy of {found.elements}, {found.fixed}"
+
+    def _new_triplet(self) -> None:
+        """Another triplet: its bond length for the distance."""
+        _, b, c = (chemical_symbols.index(s) for s in self.triplet.value.split("-"))
+        self.distance.value = round(float(covalent_radii[b] + covalent_radii[c]), 2)
+        self._draw_map()
+
+    def _words(self) -> str:
+        name = self.potential.card.level or ", ".join(self.potential.terms)
+        data = (
+            "training data not known: nothing is hatched (pass frames=)"
+            if self.seen is None
+            else "hatched: no such distance in the training data"
+        )
+        return (
+            f"<b>What has the potential learned?</b> {name}. Energies of isolated pairs and "
+            f"triplets, band ± 2 std of the posterior; {data}."
+        )
+
+    def __repr__(self) -> str:
+        return f"PotentialInspector of {self.potential.card.level}: {self.pair.value}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        """The widget, and for saved notebooks a picture and a line of text."""
+        found = super()._repr_mimebundle_(**kwargs)
+        data, metadata = found if isinstance(found, tuple) else (found, {})
+        with contextlib.suppress(ValueError):
+            data["image/png"] = png_of(self.plot()[0], dpi=80)
+        data["text/plain"] = repr(self)
+        return data, metadata
+
+
+def png_of(ax: Axes, dpi: int = 100) -> bytes:
+    """The figure of an Axes as PNG."""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    ax.figure.savefig(buffer, format="png", dpi=dpi)
+    plt.close(ax.figure)
+    return buffer.getvalue()

@@ -1,0 +1,198 @@
+"""Pictures of contributions at one moment: waterfall, bars, shares, atoms by atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from interpmd.views.style import AGAINST, ALONG, BLUE, DARK, GREY, ORANGE, SERIES, bare, new_axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+#: Atoms up to which every cell of a heat map says its number.
+WRITTEN_CELLS = 12
+
+
+def budget(
+    values: Mapping[str, float],
+    spread: Mapping[str, float] | None = None,
+    most: int = 8,
+    unit: str = "eV/Å",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Contributions as a waterfall: each bar starts where the last one ended, the sum below.
+
+    Args:
+        values: contribution by name, in `unit`.
+        spread: standard deviations, drawn as whiskers.
+        most: largest contributions that get a bar of their own; the rest share one.
+        unit: of the values.
+        title: above the picture.
+        ax: where to draw.
+    """
+    drawn = _largest(values, most)
+    ax = new_axes(ax, (7, 0.42 * len(drawn) + 1.4))
+    start = 0.0
+    for row, (name, value) in enumerate(drawn):
+        _bar(ax, row, value, start, None if spread is None else spread.get(name))
+        start += value
+        ax.plot([start, start], [row - 0.35, row + 1.35], color=GREY, lw=0.8, zorder=0)
+    return _finished(ax, drawn, start, unit, title)
+
+
+def bars(
+    values: Mapping[str, float],
+    spread: Mapping[str, float] | None = None,
+    most: int = 12,
+    unit: str = "eV/Å",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Contributions as bars from zero, the largest first, the sum below.
+
+    Args:
+        values, spread, most, unit, title, ax: see `budget`.
+    """
+    drawn = _largest(values, most)
+    ax = new_axes(ax, (7, 0.42 * len(drawn) + 1.4))
+    for row, (name, value) in enumerate(drawn):
+        _bar(ax, row, value, 0.0, None if spread is None else spread.get(name))
+    return _finished(ax, drawn, sum(values.values()), unit, title)
+
+
+def shares(
+    table: pd.DataFrame,
+    label: str = "share of the interaction energy (%)",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Shares of body orders as upright bars, one group an order, one bar in it a column.
+
+    Args:
+        table: shares in percent; the index are orders (0: higher ones, or remainders) or names,
+            each column a source.
+        label: of the axis.
+        title: above the picture.
+        ax: where to draw.
+    """
+    ax = new_axes(ax, (1.6 + 1.2 * len(table), 3.8))
+    places = np.arange(len(table))
+    width = 0.78 / len(table.columns)
+    for number, name in enumerate(table.columns):
+        colour, hatch, _ = SERIES[number % len(SERIES)]
+        drawn = ax.bar(
+            places + (number - (len(table.columns) - 1) / 2) * width,
+            table[name],
+            0.95 * width,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            label=str(name),
+        )
+        ax.bar_label(drawn, fmt="%.1f", fontsize=8, padding=2)
+    ax.set_xticks(places, [order_name(order) for order in table.index])
+    ax.set(ylabel=label, title=title)
+    ax.axhline(0, color="black", lw=0.8)
+    ax.margins(y=0.12)
+    if len(table.columns) > 1:
+        ax.legend(frameon=False, fontsize=8)
+    return bare(ax)
+
+
+def heat_map(
+    matrix: pd.DataFrame,
+    unit: str = "eV/Å",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Atoms by atoms, signed: what lies on each pair, and on the diagonal on each atom alone.
+
+    Positive values are blue, negative ones orange with hatching; up to `WRITTEN_CELLS` atoms
+    every cell says its number, too.
+
+    Args:
+        matrix: lower triangle with the diagonal, NaN above it, so that the cells sum to the
+            total; index and columns name the atoms (`Explanation.pair_matrix`).
+        unit: of the values.
+        title: above the picture.
+        ax: where to draw.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.patches import Rectangle
+
+    values, count = matrix.to_numpy(dtype=float), len(matrix)
+    ax = new_axes(ax, (0.52 * min(count, 16) + 2.2, 0.46 * min(count, 16) + 1.4))
+    colours = LinearSegmentedColormap.from_list("signed", [ORANGE, "#F7F7F7", BLUE])
+    limit = np.nanmax(np.abs(values)) or 1.0
+    drawn = ax.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=-limit, vmax=limit)
+    for (row, column), value in np.ndenumerate(values):
+        if np.isnan(value):
+            continue
+        if value < -0.02 * limit:
+            cell = Rectangle(
+                (column - 0.5, row - 0.5), 1, 1, fill=False, hatch="//", ec="#FFFFFF50", lw=0
+            )
+            ax.add_patch(cell)
+        if count <= WRITTEN_CELLS and abs(value) > 0.005 * limit:
+            strong = abs(value) > 0.6 * limit
+            ax.text(
+                column,
+                row,
+                f"{value:+.2f}",
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                color="white" if strong else "black",
+                weight="bold" if strong else "normal",
+            )
+    ax.set_xticks(range(count), matrix.columns, rotation=90)
+    ax.set_yticks(range(count), matrix.index)
+    if title:
+        ax.set_title(title, fontsize=10)
+    ax.figure.colorbar(drawn, ax=ax, label=unit, shrink=0.8)
+    return bare(ax)
+
+
+def order_name(order: object) -> str:
+    """ "2-body", or "higher" for 0; names stay."""
+    if not isinstance(order, int | np.integer):
+        return str(order)
+    return f"{order}-body" if order else "higher"
+
+
+def _largest(values: Mapping[str, float], most: int) -> list[tuple[str, float]]:
+    ordered = sorted(values.items(), key=lambda item: -abs(item[1]))
+    rest = ordered[most:]
+    return ordered[:most] + ([(f"{len(rest)} others", sum(v for _, v in rest))] if rest else [])
+
+
+def _bar(ax: Axes, row: int, value: float, start: float, error: float | None) -> None:
+    colour, hatch = ALONG if value >= 0 else AGAINST
+    ax.barh(
+        row,
+        value,
+        left=start,
+        color=colour,
+        hatch=hatch,
+        edgecolor="white",
+        height=0.7,
+        xerr=error,
+        ecolor="#222222",
+    )
+
+
+def _finished(
+    ax: Axes, drawn: list[tuple[str, float]], total: float, unit: str, title: str
+) -> Axes:
+    ax.barh(len(drawn), total, color=DARK, height=0.7)
+    lines = [*drawn, ("sum", total)]
+    ax.set_yticks(range(len(lines)), [f"{name}  {value:+.3f}" for name, value in lines])
+    ax.invert_yaxis()
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set(xlabel=unit, title=title)
+    return bare(ax)

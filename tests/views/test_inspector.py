@@ -1,0 +1,94 @@
+"""The inspector's curves and maps are rows of the table, and say where there were data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+import interpmd as im
+from interpmd.errors import UnknownElementError
+from interpmd.fitting.seen import SeenDistances
+from interpmd.potentials import Potential, StillingerWeber
+from interpmd.potentials.repulsion import ZBL
+from interpmd.views.inspector import PotentialInspector, pair_curve, triplet_map
+
+SILICON = StillingerWeber(elements=["Si"])
+
+
+@pytest.fixture(scope="module")
+def water():
+    return im.load("water")
+
+
+def test_curves_are_the_formula():
+    r = np.linspace(1.8, 3.7, 9)
+    curve = pair_curve(Potential([SILICON]), "Si", "Si", r)
+    dimers = [Atoms("Si2", [[0, 0, 0], [x, 0, 0]]) for x in r]
+    known = [sum(SILICON.known_rows(a).values()) for a in dimers]
+    assert np.allclose(curve.energy, known, atol=1e-12)
+    assert np.ptp(known) > 1.0 and not curve.std.any()
+
+
+def test_curves_and_bands_are_rows_of_the_table(water):
+    r = np.array([0.8, 1.0, 1.5, 3.0])
+    curve = pair_curve(water, "O", "H", r)
+    for place, x in enumerate(r):
+        table = water.decompose(Atoms("OH", [[0, 0, 0], [x, 0, 0]]))
+        mine = table.order == 2
+        assert curve.energy[place] == pytest.approx(table.energies[mine].sum(), abs=1e-9)
+        joint = table.samples[mine].sum(0)
+        assert curve.std[place] == pytest.approx(np.sqrt((joint**2).mean()), rel=0.1)
+    assert set(curve.terms) == {"repulsion", "expansion"}
+
+
+def test_maps_are_rows_of_the_table(water):
+    found = triplet_map(water, ("H", "O", "H"), distance=1.0, points=5)
+    row, column = 3, 1
+    a, angle = found.first[column], np.radians(found.second[row])
+    places = [[0, 0, 0], [a, 0, 0], [np.cos(angle), np.sin(angle), 0]]
+    table = water.decompose(Atoms("OH2", places))
+    expected = table.energies[table.order == 3].sum()
+    assert found.energy[row, column] == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(ValueError, match="give the angle"):
+        triplet_map(water, ("H", "O", "H"))
+
+
+def test_no_data_is_said():
+    frames = [Atoms("Si2", [[0, 0, 0], [x, 0, 0]]) for x in (2.2, 2.21, 3.0)]
+    curve = pair_curve(Potential([SILICON]), "Si", "Si", [2.0, 2.2, 2.6, 3.0], frames)
+    assert curve.count.tolist() == [0, 2, 0, 1]
+    assert curve.seen.tolist() == [False, True, False, True]
+    assert curve.to_frame().in_data.tolist() == [0, 2, 0, 1]
+    unknown = pair_curve(Potential([SILICON]), "Si", "Si", [2.0])
+    assert unknown.count is None and unknown.seen.all()
+
+
+def test_distances_are_counted_once():
+    chain = Atoms("Si3", [[0, 0, 0], [2, 0, 0], [4, 0, 0]])
+    seen = SeenDistances.of([chain], 5.0)
+    assert seen.count(14, 14, np.array([2.0, 3.0, 4.0])).tolist() == [2, 0, 1]
+
+
+def test_the_panel_follows_its_controls(water):
+    panel = PotentialInspector(water)
+    assert panel.seen is not None  # the shipped data lie beside the package
+    before = [picture.value for picture in panel._pictures]
+    panel.pair.value, panel.triplet.value = "H-O", "H-O-H"
+    assert panel.curve.elements == "H-O" and panel.map.elements == "H-O-H"
+    panel.over.value = "distance"
+    assert panel.distance.layout.display is None and panel.angle.layout.display == "none"
+    assert panel.map.by_angle and panel.distance.value == pytest.approx(0.97)
+    after = [picture.value for picture in panel._pictures]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    data, _ = panel._repr_mimebundle_()
+    assert data["image/png"][:4] == b"\x89PNG" or data["image/png"]
+
+
+def test_questions_that_make_no_sense(water):
+    with pytest.raises(UnknownElementError, match="'Fe'"):
+        pair_curve(water, "Fe", "H")
+    with pytest.raises(ValueError, match="ascend"):
+        pair_curve(water, "O", "H", [2.0, 1.0])
+    with pytest.raises(UnknownElementError, match="elements="):
+        PotentialInspector(Potential([ZBL()]))

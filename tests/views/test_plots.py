@@ -1,0 +1,222 @@
+"""What is drawn are the numbers that were given; each picture fits into given axes."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+import interpmd as im
+from interpmd.attribution.explanation import GroupingError
+from interpmd.attribution.truth.quantum import QuantumTruth
+from interpmd.demo import MALONALDEHYDE
+from interpmd.fitting.report import Evaluation
+from interpmd.views import plots
+from interpmd.views.style import AGAINST, ALONG
+
+VALUES = {"O–H stretch": 1.5, "angle": -0.75, "torsion": 0.25, "far": -0.125}
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def run():
+    potential = im.load("malonaldehyde")
+    trajectory = im.simulate(
+        potential, MALONALDEHYDE, temperature=300, steps=8, record_every=1, progress=False
+    )
+    return potential, trajectory
+
+
+def line(ax, label):
+    return next(found for found in ax.get_lines() if found.get_label() == label)
+
+
+def test_a_waterfall_ends_where_the_sum_does():
+    ax = plots.budget(VALUES, most=3)
+    drawn = [(bar.get_x(), bar.get_width()) for bar in ax.patches]
+    assert drawn == [(0, 1.5), (1.5, -0.75), (0.75, 0.25), (1.0, -0.125), (0, 0.875)]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[0] == "O–H stretch  +1.500" and names[3] == "1 others  -0.125"
+    assert names[-1] == "sum  +0.875" and ax.get_xlabel() == "eV/Å"
+
+
+def test_bars_start_at_zero_and_tell_signs_without_colour():
+    ax = plots.bars(VALUES, spread={"angle": 0.1}, most=8, unit="eV")
+    bars = ax.patches
+    assert [bar.get_width() for bar in bars] == [1.5, -0.75, 0.25, -0.125, 0.875]
+    assert {bar.get_x() for bar in bars} == {0}
+    assert [bar.get_hatch() or "" for bar in bars[:2]] == [ALONG[1], AGAINST[1]] == ["", "//"]
+    assert [to_hex(bar.get_facecolor()).upper() for bar in bars[:2]] == [ALONG[0], AGAINST[0]]
+    assert ax.get_xlabel() == "eV"
+
+
+def test_shares_of_two_sources_stand_side_by_side():
+    table = pd.DataFrame(
+        {"gfn2-xtb": [88.0, 11.0, 1.0], "model": [87.0, 12.5, 0.5]}, index=[2, 3, 0]
+    )
+    ax = plots.shares(table)
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights == [88.0, 11.0, 1.0, 87.0, 12.5, 0.5]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["2-body", "3-body", "higher"]
+    left, right = ax.patches[0], ax.patches[3]
+    assert left.get_x() + left.get_width() <= right.get_x() + 1e-9
+    assert not left.get_hatch() and right.get_hatch() == "//"
+    assert "%" in ax.get_ylabel()
+
+
+def test_a_heat_map_says_every_number_and_sums_to_the_force(run):
+    potential, trajectory = run
+    found = im.explain(potential, trajectory[0], im.Force(8, along=0))
+    matrix = found.pair_matrix()
+    assert np.nansum(matrix) == pytest.approx(found.total, abs=1e-10)
+    pairs = found.by("pair")
+    assert matrix.loc["H8", "O0"] == pytest.approx(pairs[(0, 8)], abs=1e-12)
+    assert abs(matrix.loc["H8", "O0"]) > 0.1 and np.isnan(matrix.loc["O0", "H8"])
+    ax = found.plot(kind="heat_map")
+    image = ax.get_images()[0]
+    assert np.allclose(image.get_array().filled(np.nan), matrix, equal_nan=True)
+    assert -image.norm.vmin == image.norm.vmax == np.nanmax(np.abs(matrix))
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    assert written[(0, 8)] == f"{matrix.loc['H8', 'O0']:+.2f}"
+    hatched = {(round(p.get_x() + 0.5), round(p.get_y() + 0.5)) for p in ax.patches}
+    assert all(matrix.iloc[row, column] < 0 for column, row in hatched) and hatched
+
+
+def test_pair_matrices_of_fragments_and_vectors(run):
+    potential, trajectory = run
+    halves = [[0, 1, 5], [2, 3, 4, 6, 7, 8]]
+    found = im.explain(potential, trajectory[0], im.Force(8), fragments=halves)
+    matrix = found.pair_matrix()
+    assert matrix.shape == (2, 2)
+    assert np.nansum(matrix) == pytest.approx(np.linalg.norm(found.predicted), abs=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["waterfall", "bars"])
+def test_explanations_draw_their_own_values(run, kind):
+    potential, trajectory = run
+    found = im.explain(potential, trajectory[0], im.Force(8, along=0))
+    ax = plt.figure().add_subplot()
+    assert found.plot(by="kind", kind=kind, ax=ax, most=20) is ax
+    widths = [bar.get_width() for bar in ax.patches]
+    wanted = sorted(found.by("kind"), key=abs)
+    assert np.allclose(sorted(widths[:-1], key=abs), wanted, atol=1e-12)
+    assert widths[-1] == pytest.approx(found.total)
+
+
+def test_shares_of_an_explanation_leave_single_atoms_out(run):
+    potential, trajectory = run
+    found = im.explain(potential, trajectory[0])
+    ax = found.plot(kind="shares")
+    sums = found.by("order").drop(1)
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights == pytest.approx([100 * sums[o] / sums.sum() for o in (2, 3, 0)])
+    with pytest.raises(GroupingError, match="no plot is called 'pie'"):
+        found.plot(kind="pie")
+
+
+def test_lines_of_explained_trajectories(run):
+    dataset = im.explain_trajectory(*run, im.Force(8, along=0), by="kind", progress=False)
+    ax = plots.explained_lines(dataset, most=2)
+    first = dataset.interaction.values[0]
+    assert np.allclose(line(ax, first).get_ydata(), dataset.value.sel(interaction=first))
+    assert np.allclose(line(ax, first).get_xdata(), dataset.time_fs)
+    assert np.allclose(line(ax, "sum").get_ydata(), dataset.predicted)
+    others = next(n.get_label() for n in ax.get_lines() if "others" in n.get_label())
+    rest = dataset.value[:, 2:].sum("interaction")
+    assert np.allclose(line(ax, others).get_ydata(), rest)
+    assert ax.get_xlabel() == "time (fs)" and ax.get_ylabel() == "force on atom 8 along 0 (eV/Å)"
+    vectors = im.explain_trajectory(*run, im.Force(8), by="order", progress=False)
+    with pytest.raises(ValueError, match="isel"):
+        plots.explained_lines(vectors)
+
+
+def test_a_work_ledger_shows_that_it_closes(run):
+    dataset = im.ledger(*run, atoms=[8], by="kind", progress=False)
+    ax = plots.work_ledger(dataset, most=3)
+    gained = dataset.kinetic_energy - dataset.kinetic_energy[0]
+    assert np.allclose(line(ax, "kinetic energy gained").get_ydata(), gained)
+    assert np.allclose(line(ax, "sum").get_ydata(), gained, atol=1e-12)
+    lines = [found for found in ax.get_lines() if found.get_label() in dataset.interaction.values]
+    assert len(lines) == 3
+    for found in lines:
+        work = dataset.work.sel(interaction=found.get_label())
+        assert np.allclose(found.get_ydata(), work)
+    assert ax.get_ylabel() == "work on atom 8 (eV)"
+
+
+def test_parity_of_an_evaluation():
+    rng = np.random.default_rng(0)
+    energy, forces = rng.normal(size=(5, 2)), rng.normal(size=(15, 3, 2))
+    made = Evaluation(energy, forces, np.full(5, 3), np.ones(15, int), ("a",) * 5)
+    left, right = made.plot()
+    points = right.get_lines()[-1]
+    assert np.allclose(points.get_xdata(), forces[..., 0].ravel())
+    assert np.allclose(points.get_ydata(), forces[..., 1].ravel())
+    assert left.get_xlabel() == "reference, energy - median (eV)"
+    assert f"{made.summary()['force_rmse_meV/A']:.2f} meV/Å" in right.get_title()
+
+
+def test_a_learning_curve_says_its_errors():
+    table = pd.DataFrame({"force_rmse_meV/A": [80.0, 20.0]}, index=[100, 400])
+    ax = plots.learning_curve(table)
+    assert ax.get_lines()[0].get_ydata().tolist() == [80.0, 20.0]
+    assert ax.get_lines()[0].get_xdata().tolist() == [100, 400]
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    assert "force RMSE of the test set (meV/Å)" in ax.get_ylabel()
+
+
+def test_many_body_terms_beside_the_quantum_ones():
+    lines = [
+        (0, 3, (0, 1), 2, -4.0, -3.9),
+        (0, 3, (0, 2), 2, -5.0, -5.2),
+        (0, 3, (0, 1, 2), 3, -1.0, -0.9),
+    ]
+    columns = ["frame", "molecules", "fragments", "order", "quantum", "potential"]
+    table = pd.DataFrame(lines, columns=columns).assign(quantum_force=0.0, force_error=0.0)
+    left, right = QuantumTruth("gfn2-xtb", 3, table).plot()
+    pairs = left.get_lines()[1]
+    assert pairs.get_xdata().tolist() == [-4.0, -5.0]
+    assert pairs.get_ydata().tolist() == [-3.9, -5.2]
+    assert pairs.get_label() == f"2-body {np.sqrt((0.01 + 0.04) / 2):.3f}"
+    (inset,) = left.child_axes
+    assert inset.get_lines()[1].get_ydata().tolist() == [-0.9]
+    heights = [bar.get_height() for bar in right.patches]
+    assert heights == pytest.approx([90.0, 10.0, 91.0, 9.0])
+
+
+def test_a_table_and_a_trajectory_draw_themselves(run):
+    potential, trajectory = run
+    table = potential.decompose(trajectory[0], order=3)
+    axes = table.plot().axes
+    orders = table.by("order").drop(1)
+    assert [bar.get_width() for bar in axes[2].patches] == pytest.approx(list(orders.energy_eV))
+    ax = trajectory.plot()
+    shift = trajectory.potential_energies[0]
+    assert np.allclose(line(ax, "total").get_ydata(), trajectory.total_energies - shift)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: plots.budget(VALUES, ax=ax),
+        lambda ax: plots.bars(VALUES, ax=ax),
+        lambda ax: plots.shares(pd.DataFrame({"a": [60.0, 40.0]}, index=[2, 3]), ax=ax),
+        lambda ax: plots.heat_map(pd.DataFrame([[1.0, np.nan], [2.0, -1.0]]), ax=ax),
+        lambda ax: plots.time_lines(np.arange(3.0), {"a": np.ones(3)}, ax=ax),
+        lambda ax: plots.parity({"a": (np.ones(2), np.ones(2))}, "force (eV/Å)", ax=ax),
+        lambda ax: plots.learning_curve(
+            pd.DataFrame({"energy_mae_meV": [2.0, 1.0]}, index=[1, 2]), "energy_mae_meV", ax=ax
+        ),
+    ],
+)
+def test_pictures_take_and_return_axes(draw):
+    ax = plt.figure().add_subplot()
+    assert draw(ax) is ax
+    assert len(plt.get_fignums()) == 1
