@@ -55,6 +55,7 @@ _WHERE = {
     "Trajectory": "interpmd.dynamics",
     "plots": "interpmd.views",
     "ForceExplorer": "interpmd.views.explorer",
+    "GeometryLab": "interpmd.views.geometry",
     "PotentialInspector": "interpmd.views.inspector",
     "pair_curve": "interpmd.views.inspector",
     "triplet_map": "interpmd.views.inspector",

@@ -103,12 +103,12 @@ def _values(
                 cutoff=potential.cutoff,
                 degree=size - 1,
             )
-            sites = _sites(potential, batch, pairs)
+            sites = sites_and_samples(potential, batch, pairs)
             found.append(sites.unflatten(0, (n, size)).sum(1).cpu().numpy())
     return np.concatenate(found)
 
 
-def _sites(potential: Potential, batch: Batch, pairs: Neighbours) -> torch.Tensor:
+def sites_and_samples(potential: Potential, batch: Batch, pairs: Neighbours) -> torch.Tensor:
     """Site energies in eV, then their deviations, shape (atoms, 1 + samples)."""
     env = environments(batch, pairs)
     total = batch.positions.new_zeros(batch.n_atoms, 1 + posterior_size(potential))

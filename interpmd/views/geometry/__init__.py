@@ -1,1 +1,6 @@
-"""Changing a molecule along one coordinate at a time."""
+"""Moving a molecule by hand: coordinates that can be set, and a panel that shows what happens."""
+
+from interpmd.views.geometry.coordinates import Coordinate, coordinate, proposals
+from interpmd.views.geometry.lab import GeometryLab
+
+__all__ = ["Coordinate", "GeometryLab", "coordinate", "proposals"]

@@ -1,0 +1,63 @@
+"""The geometry lab shows what the potential says at exactly the geometry that was asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase.build import bulk, molecule
+
+import interpmd as im
+from interpmd.demo import MALONALDEHYDE
+from interpmd.errors import StructureError
+from interpmd.views.geometry import proposals
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return im.GeometryLab(im.load("malonaldehyde"), MALONALDEHYDE, indices=(2, 6))
+
+
+def test_proposals_are_bonds_angles_and_dihedrals_that_can_be_set():
+    found = proposals(molecule("CH3OH"))
+    sizes = [len(c.atoms) for c in found.values()]
+    assert sizes.count(2) == 5 and sizes.count(3) == 7 and sizes.count(4) == 1
+    assert len(proposals(molecule("C6H6"))) == 18  # C-H bonds and C-C-H angles, no ring bond
+
+
+def test_energies_are_those_of_the_potential_there(lab):
+    lab.slider.value = 1.3
+    assert lab.atoms.get_distance(2, 6) == pytest.approx(1.3)
+    others = [i for i in range(9) if i != 6]
+    assert np.allclose(lab.atoms.positions[others], MALONALDEHYDE.positions[others])
+    expected = float(lab.potential.predict(lab.atoms).energy[0])
+    assert lab.table.energy == pytest.approx(expected, abs=1e-8)
+    middle = lab.coordinate.at(MALONALDEHYDE, lab.values[7])
+    assert lab.energies[7] == pytest.approx(float(lab.potential.predict(middle).energy[0]))
+    assert f"{expected - lab.energies.min():+.3f}" in lab._words.value
+
+
+def test_it_says_when_it_is_lost(lab):
+    lab.slider.value = 1.08
+    assert "inside the training data" in lab._words.value
+    near, picture = lab.stds[np.abs(lab.values - 1.08).argmin()], lab._pictures[0].value
+    lab.slider.value = lab.slider.max
+    assert "beyond the training data" in lab._words.value
+    assert lab.stds[-1] > 5 * near
+    assert lab._pictures[0].value != picture
+
+
+def test_another_coordinate(lab):
+    name = next(n for n, c in lab._choices.items() if len(c.atoms) == 3)
+    lab.coordinate_name.value = name
+    assert lab.slider.value == pytest.approx(lab.coordinate.value(MALONALDEHYDE))
+    assert lab.slider.max == 180
+    data, _ = lab._repr_mimebundle_()
+    assert "image/png" in data and name in data["text/plain"]
+
+
+def test_what_cannot_be_moved():
+    potential = im.load("malonaldehyde")
+    with pytest.raises(StructureError, match="periodic"):
+        im.GeometryLab(potential, bulk("C"))
+    with pytest.raises(StructureError, match="no atoms are bonded"):
+        im.GeometryLab(potential, MALONALDEHYDE[:1])
