@@ -56,6 +56,7 @@ _WHERE = {
     "plots": "interpmd.views",
     "ForceExplorer": "interpmd.views.explorer",
     "GeometryLab": "interpmd.views.geometry",
+    "LiveMD": "interpmd.views.live",
     "PotentialInspector": "interpmd.views.inspector",
     "pair_curve": "interpmd.views.inspector",
     "triplet_map": "interpmd.views.inspector",

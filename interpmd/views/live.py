@@ -1,0 +1,227 @@
+"""Molecular dynamics that runs while one watches: start, pause, stop, and turn the heat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from ase import Atoms, units
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from interpmd.attribution import Force, explain
+from interpmd.potentials.potential import Potential
+from interpmd.systems import check_structure
+from interpmd.views.inspector.panel import png_of
+from interpmd.views.molecule import draw_molecule
+from interpmd.views.style import BLUE, GREY, ORANGE
+
+#: Interactions drawn in the molecule.
+SHOWN = 5
+
+
+class LiveMD(widgets.VBox):
+    """Langevin dynamics in the background of a notebook, with an explanation that follows.
+
+    The dynamics is a task of the kernel's event loop: buttons and slider work while it runs, and
+    other cells run between two pictures.
+
+    Args:
+        potential: an interpmd potential.
+        atoms: the first structure; left as it is.
+        temperature: K, of the first velocities and the thermostat.
+        atom: whose force is explained.
+        steps: steps of the dynamics between two pictures.
+        time_step: fs. friction: 1/fs.
+        order: largest body order of the explanation.
+        seed: of velocities and thermostat.
+
+    Attributes:
+        frames: copies of the structure, one a picture, with velocities.
+        times: fs. energies: potential energy in eV. temperatures: K; one a picture.
+
+    Raises:
+        StructureError, UnknownElementError: the structure cannot be evaluated.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        atoms: Atoms,
+        temperature: float = 300.0,
+        atom: int = 0,
+        steps: int = 10,
+        time_step: float = 0.5,
+        friction: float = 0.01,
+        order: int = 3,
+        seed: int = 0,
+    ) -> None:
+        check_structure(atoms)
+        potential.batch(atoms)
+        self.potential, self.order, self.steps, self.time_step = potential, order, steps, time_step
+        self._first, self._seed, self._friction = atoms.copy(), seed, friction
+        self._task: asyncio.Task | None = None
+        self.start_button = widgets.Button(description="start", icon="play", tooltip="start")
+        self.pause_button = widgets.Button(description="pause", icon="pause", tooltip="pause")
+        self.stop_button = widgets.Button(
+            description="stop", icon="stop", tooltip="stop and begin anew next time"
+        )
+        self.heat = widgets.IntSlider(
+            value=round(temperature), min=10, max=2000, step=10, description="heat (K)"
+        )
+        symbols = atoms.get_chemical_symbols()
+        self.atom = widgets.Dropdown(
+            options={f"{s}{i}": i for i, s in enumerate(symbols)}, value=atom, description="atom"
+        )
+        self._pictures = [widgets.Image(format="png", layout={"max_width": "100%"}) for _ in "12"]
+        self._words = widgets.HTML()
+        super().__init__(
+            [
+                widgets.HBox(
+                    [
+                        self.start_button,
+                        self.pause_button,
+                        self.stop_button,
+                        self.heat,
+                        self.atom,
+                    ],
+                    layout={"flex_flow": "wrap"},
+                ),
+                self._words,
+                widgets.HBox(self._pictures, layout={"flex_flow": "row wrap"}),
+            ]
+        )
+        self.start_button.on_click(lambda _: self.start())
+        self.pause_button.on_click(lambda _: self.pause())
+        self.stop_button.on_click(lambda _: self.stop())
+        self.heat.observe(lambda _: self._set_heat(), "value")
+        self.atom.observe(lambda _: self._draw(), "value")
+        self._begin()
+
+    @property
+    def running(self) -> bool:
+        """Whether the dynamics goes on."""
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        """Run on in the background; needs a running event loop, as notebooks have.
+
+        Raises:
+            RuntimeError: there is none; use `interpmd.simulate` in scripts.
+        """
+        if self.running:
+            return
+        loop = asyncio.get_running_loop()
+        if self._ended:
+            self._begin()
+        self._task = loop.create_task(self._run())
+
+    def pause(self) -> None:
+        """Stand still; `start` goes on from here."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def stop(self) -> None:
+        """Stand still, and begin anew with the next `start`; what was recorded is kept until
+        then."""
+        self.pause()
+        self._ended = True
+
+    def plot(self) -> tuple[Axes, Axes]:
+        """The molecule with its force, and energy and temperature by time."""
+        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
+        self._draw_molecule(left)
+        self._draw_strip(right)
+        return left, right
+
+    def _begin(self) -> None:
+        self._ended = False
+        generator = np.random.default_rng(self._seed)
+        self._atoms = self._first.copy()
+        self._atoms.calc = self.potential.calculator()
+        MaxwellBoltzmannDistribution(
+            self._atoms, temperature_K=float(self.heat.value), rng=generator
+        )
+        Stationary(self._atoms)
+        self._dynamics = Langevin(
+            self._atoms,
+            self.time_step * units.fs,
+            temperature_K=float(self.heat.value),
+            friction=self._friction / units.fs,
+            fixcm=False,
+            rng=generator,
+        )
+        self.frames: list[Atoms] = []
+        self.times: list[float] = []
+        self.energies: list[float] = []
+        self.temperatures: list[float] = []
+        self._record()
+
+    def _set_heat(self) -> None:
+        self._dynamics.set_temperature(temperature_K=float(self.heat.value))
+
+    async def _run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                self._dynamics.run(self.steps)
+                self._record()
+                await asyncio.sleep(0.01)
+
+    def _record(self) -> None:
+        frame = self._atoms.copy()
+        self.frames.append(frame)
+        self.times.append(self._dynamics.nsteps * self.time_step)
+        self.energies.append(float(self._atoms.get_potential_energy()))
+        self.temperatures.append(float(frame.get_temperature()))
+        self._draw()
+
+    def _draw(self) -> None:
+        shapes = ((4.2, 3.8), (5.4, 3.8))
+        for picture, draw, shape in zip(
+            self._pictures, (self._draw_molecule, self._draw_strip), shapes, strict=True
+        ):
+            axes = Figure(figsize=shape, layout="constrained").subplots()
+            draw(axes)
+            picture.value = png_of(axes, dpi=80)
+        self._words.value = (
+            f"{self.times[-1]:.0f} fs, {self.temperatures[-1]:.0f} K, "
+            f"potential energy {self.energies[-1]:.3f} eV; {len(self.frames)} frames"
+        )
+
+    def _draw_molecule(self, ax: Axes) -> None:
+        atoms, atom = self.frames[-1], self.atom.value
+        found = explain(self.potential, atoms, Force(atom), order=self.order)
+        force = np.asarray(found.total)
+        along = found.values @ (force / max(float(np.linalg.norm(force)), 1e-12))
+        largest = np.argsort(-np.abs(along))[:SHOWN]
+        members = found.clusters.tuples()
+        drawn = [(members[k], float(along[k]), found.labels[k]) for k in largest]
+        title = f"force on {self.atom.label}: {np.linalg.norm(force):.2f} eV/Å"
+        draw_molecule(atoms, drawn, (atom, force), title, ax)
+
+    def _draw_strip(self, ax: Axes) -> None:
+        ax.plot(self.times, np.array(self.energies) - self.energies[0], color=BLUE)
+        ax.set_xlabel("time (fs)")
+        ax.set_ylabel("potential energy (eV), solid", color=BLUE)
+        other = ax.twinx()
+        other.plot(self.times, self.temperatures, color=ORANGE, ls="--")
+        other.axhline(self.heat.value, color=GREY, lw=0.8, ls=":")
+        other.set_ylabel("temperature (K), dashed", color=ORANGE)
+
+    def __repr__(self) -> str:
+        return f"LiveMD of {self._first.symbols}: {len(self.frames)} frames"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        """The widget, and for saved notebooks a picture and a line of text."""
+        found = super()._repr_mimebundle_(**kwargs)
+        data, metadata = found if isinstance(found, tuple) else (found, {})
+        data["image/png"] = png_of(self.plot()[0], dpi=80)
+        data["text/plain"] = repr(self)
+        return data, metadata

@@ -1,0 +1,78 @@
+"""Dynamics in the event loop: it starts, pauses, goes on, stops, and follows the heat."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+import interpmd as im
+from interpmd.demo import MALONALDEHYDE
+
+
+@pytest.fixture(scope="module")
+def potential():
+    return im.load("malonaldehyde")
+
+
+def live(potential, **options):
+    return im.LiveMD(potential, MALONALDEHYDE, steps=4, atom=8, order=2, **options)
+
+
+async def until(panel, count):
+    while len(panel.frames) < count:
+        await asyncio.sleep(0.01)
+
+
+def test_buttons_work_while_it_runs(potential):
+    async def use():
+        panel = live(potential)
+        assert len(panel.frames) == 1 and not panel.running
+        panel.start_button.click()
+        await until(panel, 4)
+        panel.pause_button.click()
+        standing = len(panel.frames)
+        await asyncio.sleep(0.3)
+        assert len(panel.frames) == standing and not panel.running
+        panel.start_button.click()
+        await until(panel, standing + 2)
+        panel.stop_button.click()
+        recorded = panel.frames[-1].positions.copy()
+        await asyncio.sleep(0.05)
+        assert np.array_equal(panel.frames[-1].positions, recorded)
+        panel.start_button.click()
+        await until(panel, 2)
+        assert len(panel.frames) < standing  # begun anew
+        panel.stop()
+        return panel
+
+    panel = asyncio.run(use())
+    assert panel.times[:2] == [0.0, 2.0]
+    expected = float(potential.predict(panel.frames[-1]).energy[0])
+    assert panel.energies[-1] == pytest.approx(expected, abs=1e-6)
+
+
+def test_heat_is_felt(potential):
+    async def run(heat):
+        panel = live(potential, friction=0.2)
+        panel.heat.value = heat
+        panel.start()
+        await until(panel, 12)
+        panel.stop()
+        return np.mean(panel.temperatures[6:])
+
+    assert asyncio.run(run(1500)) > 2 * asyncio.run(run(50))
+
+
+def test_another_atom_is_explained(potential):
+    panel = live(potential)
+    before = panel._pictures[0].value
+    panel.atom.value = 0
+    assert panel._pictures[0].value != before
+    assert "image/png" in panel._repr_mimebundle_()[0]
+
+
+def test_without_an_event_loop_it_says_so(potential):
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        live(potential).start()
