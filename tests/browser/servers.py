@@ -160,7 +160,26 @@ def open_in_lab(made, address: str, name: str, cells: int = 1) -> None:
 
 
 def run_cells(made, cells: int = 1) -> None:
-    """Run the first cells; a run that comes before the kernel is connected is lost, so again."""
+    """Run the first cells until the explorer is ready.
+
+    On a busy machine Jupyter now and then drops an output that comes while its widgets are still
+    loading; running the cell again shows it, as it does for people.
+    """
+    from playwright.sync_api import TimeoutError as TimedOut
+
+    for patience in (30_000, 45_000, 90_000):
+        _run_once(made, cells)
+        try:
+            made.wait_for_selector(READY, timeout=patience)
+        except TimedOut as error:
+            last = error
+        else:
+            return
+    raise RuntimeError("the explorer did not show; console: " + "; ".join(made.words)) from last
+
+
+def _run_once(made, cells: int) -> None:
+    """A run that comes before the kernel is connected is lost, so again."""
     prompt = made.locator(".jp-CodeCell .jp-InputArea-prompt").first
     before = prompt.inner_text()
     for _ in range(20):
@@ -170,7 +189,6 @@ def run_cells(made, cells: int = 1) -> None:
         made.wait_for_timeout(1500)
         if prompt.inner_text() != before:
             break
-    made.wait_for_selector(READY)
 
 
 def state(made) -> dict[str, str]:
