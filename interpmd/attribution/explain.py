@@ -15,6 +15,7 @@ from interpmd.attribution.fragments import fragments_of
 from interpmd.attribution.models import as_model
 from interpmd.attribution.registry import METHODS, MethodError, Request
 from interpmd.attribution.targets import Energy, Target
+from interpmd.errors import StructureError
 from interpmd.systems import check_structure
 
 
@@ -49,6 +50,8 @@ def explain(
         FragmentError: no such fragments.
         StructureError, UnknownElementError: the structure cannot be evaluated.
     """
+    if not isinstance(atoms, Atoms):
+        raise StructureError(f"explain takes one ase.Atoms, not {type(atoms).__name__}")
     target = Energy() if target is None else target
     if not isinstance(target, Target):
         raise MethodError(f"the target is Energy(), Force(atom) or Torque(...), not {target!r}")

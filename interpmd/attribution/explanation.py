@@ -69,6 +69,9 @@ class Explanation:
     checks: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    #: so that numbers of numpy leave multiplication to `__rmul__`
+    __array_ufunc__ = None
+
     def __len__(self) -> int:
         return len(self.clusters)
 
@@ -115,8 +118,15 @@ class Explanation:
 
         A tuple of atoms gives a number (or vector), 0 if no value belongs to exactly these
         atoms; an index, slice or mask gives an explanation with only those clusters.
+
+        Raises:
+            GroupingError: a tuple with an atom that the structure lacks.
         """
         if isinstance(key, tuple):
+            if lacking := [a for a in key if a not in range(len(self.atoms))]:
+                raise GroupingError(
+                    f"there is no atom {lacking[0]!r}: atoms are 0 to {len(self.atoms) - 1}"
+                )
             wanted = tuple(sorted(key))
             mine = [tuple(sorted(t)) == wanted for t in self._whole_tuples]
             return self.values[np.array(mine, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
@@ -142,7 +152,14 @@ class Explanation:
         term: str | None = None,
         atom: int | None = None,
     ) -> Explanation:
-        """The clusters of one order, kind or term, or with one atom in them."""
+        """The clusters of one order, kind or term, or with one atom in them.
+
+        Raises:
+            GroupingError: no such kind or term.
+        """
+        for what, name, known in (("kind", kind, KINDS), ("term", term, self.clusters.terms)):
+            if name is not None and name not in known:
+                raise GroupingError(f"no {what} is called {name!r}; known: {', '.join(known)}")
         keep = np.ones(len(self), dtype=bool)
         if order is not None:
             keep &= self.orders == order
@@ -153,6 +170,12 @@ class Explanation:
         if atom is not None:
             keep &= np.array([atom in t for t in self._whole_tuples], dtype=bool)
         return self[keep]
+
+    @property
+    def interactions(self) -> Explanation:
+        """The same without single players, whose own energies would drown what they do together:
+        hundreds of electronvolts where interactions are tenths."""
+        return self[self.orders != 1]
 
     def merged(self) -> Explanation:
         """One value for each cluster, terms added up."""
@@ -175,6 +198,14 @@ class Explanation:
         )
 
     __rmul__ = __mul__
+
+    def __truediv__(self, number: float) -> Explanation:
+        """Values divided by a number."""
+        return self * (1 / number)
+
+    def __neg__(self) -> Explanation:
+        """Values with the other sign."""
+        return self * -1.0
 
     def _combined(self, other: Explanation, sign: float, symbol: str) -> Explanation:
         if len(self.atoms) != len(other.atoms) or (self.atoms.numbers != other.atoms.numbers).any():
@@ -382,7 +413,9 @@ class Explanation:
         return [split(s) for s in sites]
 
     def __repr__(self) -> str:
-        return f"{self.target} by {self.method}: total {self.total} {self.unit}"
+        total = np.array2string(np.asarray(self.total), precision=4)
+        count = f"{len(self)} value{'s' * (len(self) != 1)}"
+        return f"{self.target} by {self.method}: total {total} {self.unit} of {count}"
 
     def _repr_html_(self) -> str:
         total = np.array2string(np.asarray(self.total), precision=4)
