@@ -52,6 +52,8 @@ class Explanation:
         stds: standard deviation of each value under the posterior, where it is known.
         checks: what the method itself found out, by name ("momentum", "torque", ...).
         provenance: of the model.
+        evaluations: structures, parts of structures and sets of gates that the model evaluated;
+            the making of a table is not counted.
     """
 
     atoms: Atoms
@@ -68,6 +70,7 @@ class Explanation:
     stds: np.ndarray | None = None
     checks: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    evaluations: int = 0
 
     #: so that numbers of numpy leave multiplication to `__rmul__`
     __array_ufunc__ = None
@@ -231,6 +234,7 @@ class Explanation:
             statement=either(self.statement, other.statement),
             complete=self.complete and other.complete,
             checks={},
+            evaluations=self.evaluations + other.evaluations,
         )
 
     def _with_sums(self, keys: list[tuple], values: np.ndarray) -> Explanation:

@@ -143,6 +143,26 @@ class TorchModel(Model):
         return np.array(energies), forces
 
 
+class CountedModel(Model):
+    """A model that counts the structures that it evaluates.
+
+    Args:
+        model: what is evaluated.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.evaluations = model, 0
+        self.name, self.potential, self.provenance = model.name, model.potential, model.provenance
+
+    def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
+        self.evaluations += len(frames)
+        return self.model.evaluate(frames)
+
+    def energy(self, atoms: Atoms) -> float:
+        self.evaluations += 1
+        return self.model.energy(atoms)
+
+
 def as_model(thing: Any) -> Model:
     """A `Model` for a potential, an ASE calculator, or a torch function (see `TorchModel`).
 

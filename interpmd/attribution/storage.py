@@ -51,6 +51,7 @@ def save_explanation(explanation: Explanation, path: str | Path) -> None:
                 "fragments",
                 "checks",
                 "provenance",
+                "evaluations",
             )
         },
     }
@@ -108,6 +109,7 @@ def load(path: str | Path) -> Explanation:
             arrays["predicted"],
             stds=arrays.get("stds"),
             fragments=_frozen(about["fragments"]),
+            evaluations=about.get("evaluations", 0),
             **{
                 name: about[name]
                 for name in (

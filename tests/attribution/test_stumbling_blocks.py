@@ -122,3 +122,24 @@ def test_what_is_shown(shapley):
     text = repr(curves)
     assert "energy by atoms, areas in eV" in text and len(text.splitlines()) == 6
     assert f"{round(curves.areas.loc['random', 'deletion'], 4):.4f}" in curves._repr_html_()
+
+
+def test_evaluations_are_counted(tmp_path):
+    """Coalitions but the empty one, and the whole once more where the sum is compared with it."""
+
+    def count(method, model=POTENTIAL, **options):
+        return im.explain(model, METHANE, method=method, **options).evaluations
+
+    def energy(numbers, positions):
+        return torch.pdist(positions).pow(-6).sum()
+
+    assert count("shapley", im.TorchModel(energy)) == 2**5 - 1 + 1
+    assert count("shap_exact") == 2**5 - 1
+    assert count("ablation") == 5 + 5 + 1  # each alone, all but each, all
+    assert count("shapley") == 1
+    few, many = (count("integrated_gradients", steps=steps) for steps in (4, 16))
+    assert many - few == 12
+    found = im.explain(POTENTIAL, METHANE, method="shap_exact")
+    assert (found - found).evaluations == 2 * found.evaluations
+    found.save(tmp_path / "one.npz")
+    assert im.load_explanation(tmp_path / "one.npz").evaluations == found.evaluations
