@@ -12,9 +12,10 @@ from ase import Atoms
 from interpmd.attribution import methods as _families  # noqa: F401 (registers them)
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.fragments import fragments_of
-from interpmd.attribution.models import as_model
+from interpmd.attribution.models import CountedModel, as_model
 from interpmd.attribution.registry import METHODS, MethodError, Request
 from interpmd.attribution.targets import Energy, Target
+from interpmd.errors import StructureError
 from interpmd.systems import check_structure
 
 
@@ -49,6 +50,8 @@ def explain(
         FragmentError: no such fragments.
         StructureError, UnknownElementError: the structure cannot be evaluated.
     """
+    if not isinstance(atoms, Atoms):
+        raise StructureError(f"explain takes one ase.Atoms, not {type(atoms).__name__}")
     target = Energy() if target is None else target
     if not isinstance(target, Target):
         raise MethodError(f"the target is Energy(), Force(atom) or Torque(...), not {target!r}")
@@ -61,7 +64,7 @@ def explain(
         )
     if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
         raise MethodError(f"order is a number of players, 1 or more, not {order!r}")
-    wrapped = as_model(model)
+    wrapped = CountedModel(as_model(model))
     if chosen.models == "potential" and wrapped.potential is None:
         raise MethodError(f"{method} needs an interpmd potential, not {wrapped.name}")
     if wrapped.potential is None:
@@ -85,7 +88,8 @@ def explain(
             + (", ".join(known) or "none")
         )
     found = chosen.run(request, **options)
-    return replace(found, method=method, exact=chosen.exact)
+    evaluations = found.evaluations + wrapped.evaluations
+    return replace(found, method=method, exact=chosen.exact, evaluations=evaluations)
 
 
 def cooperativity(

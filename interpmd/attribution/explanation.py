@@ -52,6 +52,8 @@ class Explanation:
         stds: standard deviation of each value under the posterior, where it is known.
         checks: what the method itself found out, by name ("momentum", "torque", ...).
         provenance: of the model.
+        evaluations: structures, parts of structures and sets of gates that the model evaluated;
+            the making of a table is not counted.
     """
 
     atoms: Atoms
@@ -68,6 +70,10 @@ class Explanation:
     stds: np.ndarray | None = None
     checks: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    evaluations: int = 0
+
+    #: so that numbers of numpy leave multiplication to `__rmul__`
+    __array_ufunc__ = None
 
     def __len__(self) -> int:
         return len(self.clusters)
@@ -115,8 +121,15 @@ class Explanation:
 
         A tuple of atoms gives a number (or vector), 0 if no value belongs to exactly these
         atoms; an index, slice or mask gives an explanation with only those clusters.
+
+        Raises:
+            GroupingError: a tuple with an atom that the structure lacks.
         """
         if isinstance(key, tuple):
+            if lacking := [a for a in key if a not in range(len(self.atoms))]:
+                raise GroupingError(
+                    f"there is no atom {lacking[0]!r}: atoms are 0 to {len(self.atoms) - 1}"
+                )
             wanted = tuple(sorted(key))
             mine = [tuple(sorted(t)) == wanted for t in self._whole_tuples]
             return self.values[np.array(mine, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
@@ -142,7 +155,14 @@ class Explanation:
         term: str | None = None,
         atom: int | None = None,
     ) -> Explanation:
-        """The clusters of one order, kind or term, or with one atom in them."""
+        """The clusters of one order, kind or term, or with one atom in them.
+
+        Raises:
+            GroupingError: no such kind or term.
+        """
+        for what, name, known in (("kind", kind, KINDS), ("term", term, self.clusters.terms)):
+            if name is not None and name not in known:
+                raise GroupingError(f"no {what} is called {name!r}; known: {', '.join(known)}")
         keep = np.ones(len(self), dtype=bool)
         if order is not None:
             keep &= self.orders == order
@@ -153,6 +173,12 @@ class Explanation:
         if atom is not None:
             keep &= np.array([atom in t for t in self._whole_tuples], dtype=bool)
         return self[keep]
+
+    @property
+    def interactions(self) -> Explanation:
+        """The same without single players, whose own energies would drown what they do together:
+        hundreds of electronvolts where interactions are tenths."""
+        return self[self.orders != 1]
 
     def merged(self) -> Explanation:
         """One value for each cluster, terms added up."""
@@ -175,6 +201,14 @@ class Explanation:
         )
 
     __rmul__ = __mul__
+
+    def __truediv__(self, number: float) -> Explanation:
+        """Values divided by a number."""
+        return self * (1 / number)
+
+    def __neg__(self) -> Explanation:
+        """Values with the other sign."""
+        return self * -1.0
 
     def _combined(self, other: Explanation, sign: float, symbol: str) -> Explanation:
         if len(self.atoms) != len(other.atoms) or (self.atoms.numbers != other.atoms.numbers).any():
@@ -200,6 +234,7 @@ class Explanation:
             statement=either(self.statement, other.statement),
             complete=self.complete and other.complete,
             checks={},
+            evaluations=self.evaluations + other.evaluations,
         )
 
     def _with_sums(self, keys: list[tuple], values: np.ndarray) -> Explanation:
@@ -382,7 +417,9 @@ class Explanation:
         return [split(s) for s in sites]
 
     def __repr__(self) -> str:
-        return f"{self.target} by {self.method}: total {self.total} {self.unit}"
+        total = np.array2string(np.asarray(self.total), precision=4)
+        count = f"{len(self)} value{'s' * (len(self) != 1)}"
+        return f"{self.target} by {self.method}: total {total} {self.unit} of {count}"
 
     def _repr_html_(self) -> str:
         total = np.array2string(np.asarray(self.total), precision=4)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 AT_MOST_ONE = 1 + 1e-9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Faithfulness:
     """How fast the target changes as players leave, or returns as they come, in some order.
 
@@ -87,6 +87,14 @@ class Faithfulness:
                 )
                 made.append(Check("faithfulness", f"{kind}, {rival}", value, None, "", words))
         return tuple(made)
+
+    def __repr__(self) -> str:
+        unit = self.target.unit
+        return f"faithfulness, {self.target} by {self.players}, areas in {unit}:\n{self.areas}"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.target} by {self.players}: mean distance from the full value"
+        return f"<p><b>{title}</b> ({self.target.unit})</p>{self.areas.round(4).to_html()}"
 
     def plot(self) -> Figure:
         """Both curves of every ranking, told apart by colour and line style."""

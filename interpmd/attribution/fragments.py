@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -32,6 +32,11 @@ def fragments_of(atoms: Atoms, how: str | Sequence[Sequence[int]] = "molecules")
             none or matches nothing.
     """
     if not isinstance(how, str):
+        if not isinstance(how, Sequence) or any(not isinstance(f, Collection) for f in how):
+            raise FragmentError(
+                f"fragments are 'molecules', 'residues', a SMARTS pattern or a list of lists of "
+                f"atoms, not {how!r}"
+            )
         return _with_rest(_listed(how, len(atoms)), np.arange(len(atoms)))
     if how == "molecules":
         return _by_label(chemistry(atoms).fragments)

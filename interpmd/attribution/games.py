@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 
 from interpmd.attribution.fragments import Fragments
 from interpmd.attribution.indices import Players
-from interpmd.attribution.models import Model
+from interpmd.attribution.models import Model, ModelError
 from interpmd.attribution.targets import Target
 
 
@@ -27,6 +27,9 @@ class Game:
         atoms: the structure.
         target: what is explained.
         fragments: the players; single atoms if None.
+
+    Raises:
+        ModelError: when asked for a part to which the model gives no finite energy and forces.
     """
 
     def __init__(
@@ -59,8 +62,15 @@ class Game:
             full = np.zeros((len(members), len(self.atoms), 3))
             for index, (inside, force) in enumerate(zip(members, forces, strict=True)):
                 full[index, inside] = force
-            for key, value in zip(missing, self.functional.of(energies, full), strict=True):
-                self._known[key] = value
+            found = self.functional.of(energies, full)
+            for members_of, value in zip(members, found, strict=True):
+                if not np.isfinite(value).all():
+                    raise ModelError(
+                        f"{self.model.name} gives {value} for the part of atoms {members_of} "
+                        f"({self.atoms[members_of].symbols}); explanations need a finite value of "
+                        "every part: join atoms to fragments that the model can evaluate"
+                    )
+            self._known.update(zip(missing, found, strict=True))
         nobody = np.zeros(len(self.functional.energy))
         return np.array([self._known.get(key, nobody) for key in keys])
 

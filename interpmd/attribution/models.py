@@ -75,7 +75,12 @@ class PotentialModel(Model):
 
 
 class CalculatorModel(Model):
-    """Any ASE calculator: a quantum code, a force field, another network."""
+    """Any ASE calculator: a quantum code, a force field, another network.
+
+    It is reset before every structure. Codes that start from the wave function of the structure
+    before may end in another state of a radical (GFN2-xTB, OH of methanol: 8 meV), so that the
+    value of a part would depend on what was asked before.
+    """
 
     def __init__(self, calculator: Calculator) -> None:
         self.calculator = calculator
@@ -86,6 +91,8 @@ class CalculatorModel(Model):
         energies, forces = [], []
         for atoms in frames:
             alone = atoms.copy()
+            if hasattr(self.calculator, "reset"):
+                self.calculator.reset()
             alone.calc = self.calculator
             with torch.enable_grad():  # networks need it, and captum switches it off
                 forces.append(np.array(alone.get_forces()))
@@ -100,18 +107,33 @@ class TorchModel(Model):
         function: takes numbers, shape (atoms,), and positions in angstrom, shape (atoms, 3), and
             returns the energy in eV, differentiable in the positions.
         name: for people.
+        dtype: of the positions; `torch.float32` for networks with weights in single precision.
+
+    Raises:
+        ModelError: when evaluated, if the function returns no tensor.
     """
 
-    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], name: str = "torch") -> None:
-        self.function, self.name = function, name
+    def __init__(
+        self,
+        function: Callable[[Tensor, Tensor], Tensor],
+        name: str = "torch",
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        self.function, self.name, self.dtype = function, name, dtype
         self.provenance = {"model": name}
 
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
         energies, forces = [], []
         for atoms in frames:
-            positions = torch.tensor(atoms.positions, requires_grad=True)
+            positions = torch.tensor(atoms.positions, dtype=self.dtype, requires_grad=True)
             with torch.enable_grad():  # captum switches it off
-                energy = self.function(torch.as_tensor(atoms.numbers), positions).sum()
+                found = self.function(torch.as_tensor(atoms.numbers), positions)
+                if not isinstance(found, Tensor):
+                    raise ModelError(
+                        f"{self.name} returns {type(found).__name__}, not a tensor: the energy "
+                        "must be one, so that it can be differentiated for the forces"
+                    )
+                energy = found.sum()
             gradient = torch.zeros_like(positions)
             if energy.requires_grad:
                 (found,) = torch.autograd.grad(energy, positions, allow_unused=True)
@@ -119,6 +141,26 @@ class TorchModel(Model):
             energies.append(float(energy.detach()))
             forces.append(-gradient.double().numpy())
         return np.array(energies), forces
+
+
+class CountedModel(Model):
+    """A model that counts the structures that it evaluates.
+
+    Args:
+        model: what is evaluated.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.evaluations = model, 0
+        self.name, self.potential, self.provenance = model.name, model.potential, model.provenance
+
+    def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
+        self.evaluations += len(frames)
+        return self.model.evaluate(frames)
+
+    def energy(self, atoms: Atoms) -> float:
+        self.evaluations += 1
+        return self.model.energy(atoms)
 
 
 def as_model(thing: Any) -> Model:
@@ -133,6 +175,8 @@ def as_model(thing: Any) -> Model:
         return PotentialModel(thing)
     if hasattr(thing, "get_potential_energy") and hasattr(thing, "get_forces"):
         return CalculatorModel(thing)
+    if isinstance(thing, str):
+        raise ModelError(f"cannot explain a name; load the potential: im.load({thing!r})")
     raise ModelError(
         f"cannot explain {type(thing).__name__}: pass a Potential, an ASE calculator, or "
         "TorchModel(function) for a torch function of numbers and positions"

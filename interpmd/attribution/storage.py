@@ -51,6 +51,7 @@ def save_explanation(explanation: Explanation, path: str | Path) -> None:
                 "fragments",
                 "checks",
                 "provenance",
+                "evaluations",
             )
         },
     }
@@ -108,6 +109,7 @@ def load(path: str | Path) -> Explanation:
             arrays["predicted"],
             stds=arrays.get("stds"),
             fragments=_frozen(about["fragments"]),
+            evaluations=about.get("evaluations", 0),
             **{
                 name: about[name]
                 for name in (
@@ -138,11 +140,17 @@ def to_shap(explanations: Sequence[Explanation], by: str = "label") -> shap.Expl
         by: the features: "label" for single clusters, or a grouping of `Explanation.by`.
 
     Returns:
-        Values of shape (explanations, features), base values 0: nobody, no energy.
+        Values of shape (explanations, features), base values 0: nobody, no energy. Atoms are named
+        by symbol and index.
     """
     import shap
 
     found = [e.scalars(by) for e in explanations]
+    if by == "atom":
+        found = [
+            {f"{e.atoms.symbols[int(atom)]}{atom}": value for atom, value in values.items()}
+            for e, values in zip(explanations, found, strict=True)
+        ]
     names = list(dict.fromkeys(name for values in found for name in values))
     table = np.array([[values.get(name, 0.0) for name in names] for values in found])
     return shap.Explanation(

@@ -80,7 +80,7 @@ def simulate(
         "atoms": str(atoms.symbols),
     }
     record = _Record(out, settings)
-    first = record.frames[-1] if record.frames else _with_velocities(atoms, temperature, seed)
+    first = record.frames[-1] if record.frames else with_velocities(atoms, temperature, seed)
     moving = first.copy()
     moving.calc = potential.calculator(compile) if isinstance(potential, Potential) else potential
     threads = torch.get_num_threads()
@@ -88,7 +88,7 @@ def simulate(
     try:
         if not record.frames:
             record.add(moving)
-        dynamics = _integrator(moving, ensemble, temperature, time_step, friction)
+        dynamics = integrator(moving, ensemble, temperature, time_step, friction)
         done = len(record.frames) - 1
         with tqdm(
             total=steps, initial=done * record_every, unit="step", disable=not progress
@@ -100,7 +100,7 @@ def simulate(
                 dynamics.run(stretch)
                 done += 1
                 bar.update(stretch)
-                _check(moving, temperature, done * record_every)
+                check_motion(moving, temperature, done * record_every)
                 record.add(moving)
     except KeyboardInterrupt:
         if out is None:
@@ -151,7 +151,9 @@ class _Record:
             self.file.close()
 
 
-def _with_velocities(atoms: Atoms, temperature: float, seed: int) -> Atoms:
+def with_velocities(atoms: Atoms, temperature: float, seed: int) -> Atoms:
+    """A copy with the velocities that it has, or drawn at a temperature in K, without drift and
+    (molecules) rotation."""
     moving = atoms.copy()
     if not moving.has("momenta") or not moving.get_momenta().any():
         MaxwellBoltzmannDistribution(
@@ -164,9 +166,10 @@ def _with_velocities(atoms: Atoms, temperature: float, seed: int) -> Atoms:
     return moving
 
 
-def _integrator(
+def integrator(
     atoms: Atoms, ensemble: str, temperature: float, time_step: float, friction: float
 ) -> VelocityVerlet | Langevin:
+    """ASE's integrator of an ensemble; temperature in K, time step in fs, friction in 1/fs."""
     if ensemble == "nve":
         return VelocityVerlet(atoms, timestep=time_step * units.fs)
     return Langevin(
@@ -178,7 +181,8 @@ def _integrator(
     )
 
 
-def _check(atoms: Atoms, temperature: float, step: int) -> None:
+def check_motion(atoms: Atoms, temperature: float, step: int) -> None:
+    """Raise SimulationError if the temperature (K) of the atoms is far above the one asked for."""
     now = atoms.get_temperature()
     if not np.isfinite(now) or now > 20 * temperature + 5000:
         raise SimulationError(

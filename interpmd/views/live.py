@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+import html
 
 import ipywidgets as widgets
 import numpy as np
-from ase import Atoms, units
-from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from interpmd.attribution import Force, explain
+from interpmd.dynamics import Trajectory
+from interpmd.dynamics.simulate import SimulationError, check_motion, integrator, with_velocities
 from interpmd.potentials.potential import Potential
 from interpmd.systems import check_structure
-from interpmd.views.inspector.panel import png_of
 from interpmd.views.molecule import draw_molecule
+from interpmd.views.panels import Panel, Picture
 from interpmd.views.style import BLUE, GREY, ORANGE
 
 #: Interactions drawn in the molecule.
 SHOWN = 5
 
 
-class LiveMD(widgets.VBox):
+class LiveMD(Panel):
     """Langevin dynamics in the background of a notebook, with an explanation that follows.
 
     The dynamics is a task of the kernel's event loop: buttons and slider work while it runs, and
@@ -78,7 +79,7 @@ class LiveMD(widgets.VBox):
         self.atom = widgets.Dropdown(
             options={f"{s}{i}": i for i, s in enumerate(symbols)}, value=atom, description="atom"
         )
-        self._pictures = [widgets.Image(format="png", layout={"max_width": "100%"}) for _ in "12"]
+        self._pictures = [Picture() for _ in "12"]
         self._words = widgets.HTML()
         super().__init__(
             [
@@ -107,6 +108,12 @@ class LiveMD(widgets.VBox):
     def running(self) -> bool:
         """Whether the dynamics goes on."""
         return self._task is not None and not self._task.done()
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """What was recorded, for `explain_trajectory` and the explorer."""
+        about = {"ensemble": "nvt", "time_step_fs": self.time_step, "seed": self._seed}
+        return Trajectory(list(self.frames), np.array(self.times), about)
 
     def start(self) -> None:
         """Run on in the background; needs a running event loop, as notebooks have.
@@ -143,21 +150,12 @@ class LiveMD(widgets.VBox):
 
     def _begin(self) -> None:
         self._ended = False
-        generator = np.random.default_rng(self._seed)
-        self._atoms = self._first.copy()
+        self._atoms = with_velocities(self._first, float(self.heat.value), self._seed)
         self._atoms.calc = self.potential.calculator()
-        MaxwellBoltzmannDistribution(
-            self._atoms, temperature_K=float(self.heat.value), rng=generator
+        self._dynamics = integrator(
+            self._atoms, "nvt", float(self.heat.value), self.time_step, self._friction
         )
-        Stationary(self._atoms)
-        self._dynamics = Langevin(
-            self._atoms,
-            self.time_step * units.fs,
-            temperature_K=float(self.heat.value),
-            friction=self._friction / units.fs,
-            fixcm=False,
-            rng=generator,
-        )
+        self._dynamics.rng = np.random.default_rng([self._seed, 0])
         self.frames: list[Atoms] = []
         self.times: list[float] = []
         self.energies: list[float] = []
@@ -171,11 +169,22 @@ class LiveMD(widgets.VBox):
         with contextlib.suppress(asyncio.CancelledError):
             while True:
                 self._dynamics.run(self.steps)
+                try:
+                    check_motion(self._atoms, float(self.heat.value), self._dynamics.nsteps)
+                except SimulationError as error:
+                    self._words.value = f"<b>stopped</b>: {html.escape(str(error))}"
+                    self._ended = True
+                    return
                 self._record()
                 await asyncio.sleep(0.01)
 
     def _record(self) -> None:
         frame = self._atoms.copy()
+        frame.calc = SinglePointCalculator(
+            frame,
+            energy=self._atoms.get_potential_energy(),
+            forces=self._atoms.get_forces(),
+        )
         self.frames.append(frame)
         self.times.append(self._dynamics.nsteps * self.time_step)
         self.energies.append(float(self._atoms.get_potential_energy()))
@@ -183,13 +192,14 @@ class LiveMD(widgets.VBox):
         self._draw()
 
     def _draw(self) -> None:
-        shapes = ((4.2, 3.8), (5.4, 3.8))
-        for picture, draw, shape in zip(
-            self._pictures, (self._draw_molecule, self._draw_strip), shapes, strict=True
-        ):
+        drawn = (
+            (self._draw_molecule, (4.2, 3.8), f"the molecule and the force on {self.atom.label}"),
+            (self._draw_strip, (5.4, 3.8), "energy and temperature by time"),
+        )
+        for picture, (draw, shape, words) in zip(self._pictures, drawn, strict=True):
             axes = Figure(figsize=shape, layout="constrained").subplots()
             draw(axes)
-            picture.value = png_of(axes, dpi=80)
+            picture.show(axes, words, dpi=80)
         self._words.value = (
             f"{self.times[-1]:.0f} fs, {self.temperatures[-1]:.0f} K, "
             f"potential energy {self.energies[-1]:.3f} eV; {len(self.frames)} frames"
@@ -217,11 +227,3 @@ class LiveMD(widgets.VBox):
 
     def __repr__(self) -> str:
         return f"LiveMD of {self._first.symbols}: {len(self.frames)} frames"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        """The widget, and for saved notebooks a picture and a line of text."""
-        found = super()._repr_mimebundle_(**kwargs)
-        data, metadata = found if isinstance(found, tuple) else (found, {})
-        data["image/png"] = png_of(self.plot()[0], dpi=80)
-        data["text/plain"] = repr(self)
-        return data, metadata

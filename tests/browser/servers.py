@@ -149,18 +149,18 @@ def page(width: int = 1280, height: int = 1300) -> Iterator:
         chromium.close()
 
 
-def open_in_lab(made, address: str, name: str, cells: int = 1) -> None:
+def open_in_lab(made, address: str, name: str, cells: int = 1, ready: str = READY) -> None:
     """Open a notebook in JupyterLab and run its cells one by one."""
     made.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
     made.wait_for_selector(".jp-NotebookPanel .jp-CodeCell .cm-content")
     # the kernel must be there before a cell can run
     made.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
     made.keyboard.press("Control+b")
-    run_cells(made, cells)
+    run_cells(made, cells, ready)
 
 
-def run_cells(made, cells: int = 1) -> None:
-    """Run the first cells until the explorer is ready.
+def run_cells(made, cells: int = 1, ready: str = READY) -> None:
+    """Run the first cells until what they show, found by the selector `ready`, is there.
 
     On a busy machine Jupyter now and then drops an output that comes while its widgets are still
     loading; running the cell again shows it, as it does for people.
@@ -170,12 +170,12 @@ def run_cells(made, cells: int = 1) -> None:
     for patience in (30_000, 45_000, 90_000):
         _run_once(made, cells)
         try:
-            made.wait_for_selector(READY, timeout=patience)
+            made.wait_for_selector(ready, timeout=patience)
         except TimedOut as error:
             last = error
         else:
             return
-    raise RuntimeError("the explorer did not show; console: " + "; ".join(made.words)) from last
+    raise RuntimeError(f"{ready} did not show; console: " + "; ".join(made.words)) from last
 
 
 def _run_once(made, cells: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -82,7 +84,8 @@ def test_the_panel_follows_its_controls(water):
     after = [picture.value for picture in panel._pictures]
     assert all(old != new for old, new in zip(before, after, strict=True))
     data, _ = panel._repr_mimebundle_()
-    assert data["image/png"][:4] == b"\x89PNG" or data["image/png"]
+    assert base64.b64decode(data["image/png"])[:4] == b"\x89PNG"
+    assert 'alt="pair energy of H-O by distance"' in panel._pictures[0].value
 
 
 def test_questions_that_make_no_sense(water):

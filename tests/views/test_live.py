@@ -49,6 +49,8 @@ def test_buttons_work_while_it_runs(potential):
 
     panel = asyncio.run(use())
     assert panel.times[:2] == [0.0, 2.0]
+    assert len(panel.trajectory) == len(panel.frames)
+    assert panel.trajectory[-1].get_potential_energy() == pytest.approx(panel.energies[-1])
     expected = float(potential.predict(panel.frames[-1]).energy[0])
     assert panel.energies[-1] == pytest.approx(expected, abs=1e-6)
 

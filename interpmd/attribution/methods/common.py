@@ -55,7 +55,13 @@ def at_least_one(**options: int) -> None:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed the global generators of numpy and torch, from which captum and shap draw, and put
-    them back afterwards."""
+    them back afterwards.
+
+    Raises:
+        MethodError: numpy takes no such seed.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise MethodError(f"seed is a whole number from 0 to 2^32 - 1, not {seed!r}")
     state = np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -73,6 +73,13 @@ def _on_gates(
     if players not in ("edges", "atoms"):
         raise MethodError(f'players are "edges" or "atoms", not {players!r}')
     gated = GatedPotential(request.model.potential, request.atoms)
+    evaluations = 0
+
+    def counted(**gates: torch.Tensor) -> torch.Tensor:
+        nonlocal evaluations
+        evaluations += sum(map(len, gates.values()))
+        return gated.values(*weights, **gates)
+
     functional = request.target.functional(request.atoms)
     weights = torch.as_tensor(functional.energy), torch.as_tensor(functional.forces)
     if request.fragments is not None or players == "atoms":
@@ -81,7 +88,7 @@ def _on_gates(
         for index, members in enumerate(fragments):
             number[list(members)] = index
         values = captum_attribution(
-            lambda gates: gated.values(*weights, atom_gates=gates[:, number]),
+            lambda gates: counted(atom_gates=gates[:, number]),
             algorithm,
             len(fragments),
             len(functional.energy),
@@ -91,7 +98,7 @@ def _on_gates(
     else:
         try:
             values = captum_attribution(
-                lambda gates: gated.values(*weights, edge_gates=gates),
+                lambda gates: counted(edge_gates=gates),
                 algorithm,
                 len(gated.edges),
                 len(functional.energy),
@@ -115,4 +122,5 @@ def _on_gates(
         complete=complete,
         fragments=request.fragments,
         provenance=request.model.provenance,
+        evaluations=evaluations,
     )

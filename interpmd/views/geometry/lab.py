@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
@@ -20,15 +18,15 @@ from interpmd.errors import StructureError
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.views.geometry.coordinates import Coordinate, coordinate, proposals
-from interpmd.views.inspector.panel import png_of
 from interpmd.views.molecule import draw_molecule
+from interpmd.views.panels import Panel, Picture
 from interpmd.views.style import BLUE, ORANGE
 
 #: Points of the scan.
 POINTS = 41
 
 
-class GeometryLab(widgets.VBox):
+class GeometryLab(Panel):
     """Move a molecule by hand: energy, its split and the forces follow.
 
     Choose a bond, an angle or a dihedral and move the slider (by mouse, or by arrow keys). Left:
@@ -70,7 +68,7 @@ class GeometryLab(widgets.VBox):
         self.slider = widgets.FloatSlider(
             min=-1e9, max=1e9, description="value", layout={"width": "560px"}, readout_format=".2f"
         )
-        self._pictures = [widgets.Image(format="png", layout={"max_width": "100%"}) for _ in "12"]
+        self._pictures = [Picture() for _ in "12"]
         self._words, self._table = widgets.HTML(), widgets.HTML()
         self._drawing = False
         super().__init__(
@@ -149,13 +147,14 @@ class GeometryLab(widgets.VBox):
             f"{energy - self.energies.min():+.3f} ± {float(now.energy_std[0]):.3f} eV above the "
             f"lowest of the scan; {trust}."
         )
-        shapes = ((4.2, 3.6), (5.4, 3.6))
-        for picture, draw, shape in zip(
-            self._pictures, (self._draw_molecule, self._draw_scan), shapes, strict=True
-        ):
+        drawn = (
+            (self._draw_molecule, (4.2, 3.6), "the molecule and its largest force"),
+            (self._draw_scan, (5.4, 3.6), f"energy along {self.coordinate_name.value}"),
+        )
+        for picture, (draw, shape, words) in zip(self._pictures, drawn, strict=True):
             axes = Figure(figsize=shape, layout="constrained").subplots()
             draw(axes)
-            picture.value = png_of(axes, dpi=80)
+            picture.show(axes, words, dpi=80)
         orders = self.table.by("order")[["energy_eV", "energy_std_eV", "rows"]].round(3)
         self._table.value = pd.DataFrame(orders).to_html()
 
@@ -195,11 +194,3 @@ class GeometryLab(widgets.VBox):
 
     def __repr__(self) -> str:
         return f"GeometryLab of {self.start.symbols}: {self.coordinate_name.value}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        """The widget, and for saved notebooks a picture and a line of text."""
-        found = super()._repr_mimebundle_(**kwargs)
-        data, metadata = found if isinstance(found, tuple) else (found, {})
-        data["image/png"] = png_of(self.plot()[0], dpi=80)
-        data["text/plain"] = repr(self)
-        return data, metadata

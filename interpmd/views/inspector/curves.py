@@ -147,7 +147,7 @@ class PairCurve:
             )
 
     def _repr_png_(self) -> bytes:
-        from interpmd.views.inspector.panel import png_of
+        from interpmd.views.panels import png_of
 
         return png_of(self.plot())
 

@@ -75,7 +75,7 @@ class TripletMap:
         return frame.dropna()
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Colours and labelled contours; hatched where there are no data."""
+        """Colours and labelled contours; hatched where the data lack a side."""
         import matplotlib.pyplot as plt
 
         if ax is None:
@@ -101,14 +101,14 @@ class TripletMap:
                 colors="none",
                 hatches=["///"],
             )
-            ax.set_title("hatched: no data", fontsize=9, loc="right")
+            ax.set_title("hatched: a side is not in the data", fontsize=9, loc="right")
         ax.set_title(f"{self.elements}, {self.fixed}", fontsize=10, loc="left")
         ax.set_xlabel(f"{a}–{b} distance (Å)")
         ax.set_ylabel("angle (degrees)" if self.by_angle else f"{b}–{c} distance (Å)")
         return ax
 
     def _repr_png_(self) -> bytes:
-        from interpmd.views.inspector.panel import png_of
+        from interpmd.views.panels import png_of
 
         return png_of(self.plot())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,9 +18,10 @@ from interpmd.potentials.potential import Potential
 from interpmd.views.inspector.curves import PairCurve, pair_curve
 from interpmd.views.inspector.data import seen_distances
 from interpmd.views.inspector.maps import TripletMap, triplet_map
+from interpmd.views.panels import Panel, Picture
 
 
-class PotentialInspector(widgets.VBox):
+class PotentialInspector(Panel):
     """What has the network learned? Pair curves with error bands, and triplet energies as maps.
 
     Both are rows of the table of dimers and trimers; hatched where the training data have no such
@@ -74,7 +73,7 @@ class PotentialInspector(widgets.VBox):
         self.distance = widgets.FloatSlider(
             value=1.0, min=0.6, max=4.0, step=0.05, description="distance (Å)", **wide
         )
-        self._pictures = [widgets.Image(format="png", layout={"max_width": "100%"}) for _ in "12"]
+        self._pictures = [Picture() for _ in "12"]
         self._table = widgets.HTML()
         self._note = widgets.HTML(self._words())
         curve = widgets.VBox(
@@ -133,8 +132,10 @@ class PotentialInspector(widgets.VBox):
     def _draw_curve(self) -> None:
         curve = self.curve
         axes = Figure(figsize=(5.2, 3.9), layout="constrained").subplots()
-        self._pictures[0].value = png_of(curve.plot(axes, self.band.value, self.terms.value))
-        self._pictures[0].alt = f"pair energy of {curve.elements} by distance"
+        self._pictures[0].show(
+            curve.plot(axes, self.band.value, self.terms.value),
+            f"pair energy of {curve.elements} by distance",
+        )
         self._table.value = curve.to_frame().iloc[::6].round(3).to_html()
 
     def _draw_map(self) -> None:
@@ -142,8 +143,9 @@ class PotentialInspector(widgets.VBox):
         self.distance.layout.display = None if self.over.value == "distance" else "none"
         found = self.map
         axes = Figure(figsize=(5.2, 3.9), layout="constrained").subplots()
-        self._pictures[1].value = png_of(found.plot(axes))
-        self._pictures[1].alt = f"triplet energy of {found.elements}, {found.fixed}"
+        self._pictures[1].show(
+            found.plot(axes), f"triplet energy of {found.elements}, {found.fixed}"
+        )
 
     def _new_triplet(self) -> None:
         """Another triplet: its bond length for the distance."""
@@ -165,22 +167,3 @@ class PotentialInspector(widgets.VBox):
 
     def __repr__(self) -> str:
         return f"PotentialInspector of {self.potential.card.level}: {self.pair.value}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        """The widget, and for saved notebooks a picture and a line of text."""
-        found = super()._repr_mimebundle_(**kwargs)
-        data, metadata = found if isinstance(found, tuple) else (found, {})
-        with contextlib.suppress(ValueError):
-            data["image/png"] = png_of(self.plot()[0], dpi=80)
-        data["text/plain"] = repr(self)
-        return data, metadata
-
-
-def png_of(ax: Axes, dpi: int = 100) -> bytes:
-    """The figure of an Axes as PNG."""
-    import matplotlib.pyplot as plt
-
-    buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png", dpi=dpi)
-    plt.close(ax.figure)
-    return buffer.getvalue()

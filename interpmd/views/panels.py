@@ -1,0 +1,56 @@
+"""What the panels of pictures and controls share."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import html
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+from matplotlib.axes import Axes
+
+from interpmd.errors import InterpmdError
+
+
+class Picture(widgets.HTML):
+    """A picture with words for screen readers, for which `ipywidgets.Image` has no place."""
+
+    def show(self, ax: Axes, words: str, dpi: int = 100) -> None:
+        """Show the figure of an Axes, and close it."""
+        source = base64.b64encode(png_of(ax, dpi)).decode()
+        self.value = (
+            f'<img alt="{html.escape(words)}" src="data:image/png;base64,{source}" '
+            'style="max-width:100%">'
+        )
+
+
+class Panel(widgets.VBox):
+    """A widget that shows, in saved notebooks and converted pages, a picture and a line of text.
+
+    Subclasses have `plot`, which returns the Axes of one figure.
+    """
+
+    def plot(self) -> Sequence[Axes]:
+        """What the panel shows, drawn by matplotlib."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        found = super()._repr_mimebundle_(**kwargs)
+        data, metadata = found if isinstance(found, tuple) else (found, {})
+        with contextlib.suppress(InterpmdError):  # no picture: the text says what it is
+            data["image/png"] = base64.b64encode(png_of(self.plot()[0], dpi=80)).decode()
+        data["text/plain"] = repr(self)
+        return data, metadata
+
+
+def png_of(ax: Axes, dpi: int = 100) -> bytes:
+    """The figure of an Axes as PNG; it is closed."""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    ax.figure.savefig(buffer, format="png", dpi=dpi)
+    plt.close(ax.figure)
+    return buffer.getvalue()
