@@ -37,7 +37,7 @@ class Budget {
     write(this.summary, summary(answer, factor, unit));
     write(this.unit, unit);
     this.rest.hidden = !answer.bars.some(isRest);
-    if (!this.rest.hidden) write(this.rest, rest(state));
+    if (!this.rest.hidden) write(this.rest, restWords(state));
     const bars = answer.bars.slice(0, BARS);
     const rest = answer.bars.slice(BARS);
     if (rest.length)
@@ -132,7 +132,7 @@ function isRest(bar) {
   return bar.key.startsWith("rest ");
 }
 
-function rest({ order }) {
+function restWords({ order }) {
   const what = { 2: "three atoms and more", 3: "four atoms and more", 4: "five atoms and more" }[order]
     || "all atoms at once";
   return `“rest at”: what ${what} do together around an atom. A larger “up to” splits it.`;
