@@ -11,6 +11,7 @@ import numpy as np
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.fragments import fragments_of
 from interpmd.attribution.targets import Force
+from interpmd.views.explorer.pairs import PairMap, pair_map
 from interpmd.views.explorer.questions import Question
 
 #: Interactions with a line or a bar of their own; what is left shares one bar.
@@ -66,6 +67,7 @@ class Answer:
         unit: "eV" or "eV/A".
         bars: the largest first; their values sum to `total`.
         lines: the largest first.
+        pairs: the same contributions as a heat map.
         total: sum of the bars.
         predicted: what the bars should sum to, by the model itself.
         residual: completeness error of the whole explanation.
@@ -85,6 +87,7 @@ class Answer:
     unit: str
     bars: tuple[Bar, ...]
     lines: tuple[Line, ...]
+    pairs: PairMap
     total: float
     predicted: float
     residual: float
@@ -134,6 +137,7 @@ def answer(
         unit=found.unit,
         bars=bars,
         lines=lines,
+        pairs=pair_map(shown, flat),
         total=float(sum(bar.value for bar in bars)),
         predicted=along - apart,
         residual=found.residual,

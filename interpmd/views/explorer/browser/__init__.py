@@ -7,12 +7,17 @@ from importlib.resources import files
 #: In the order in which they build on each other.
 SHARED = (
     "numbers.js",
+    "memory.js",
+    "marks.js",
     "geometry.js",
     "viewer_canvas.js",
     "labels.js",
     "budget.js",
+    "pairs.js",
+    "timeline.js",
     "panels.js",
     "controls.js",
+    "player.js",
     "explorer.js",
 )
 

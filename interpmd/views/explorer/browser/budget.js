@@ -8,6 +8,7 @@ class Budget {
     this.headline = make("h3", { class: "im-headline" });
     this.badge = make("button", { class: "im-badge", type: "button", "aria-expanded": "false",
       onclick: () => explorer.toggleChecks() });
+    this.badge.title = "what was checked";
     this.summary = make("p", { class: "im-summary", "aria-live": "polite" });
     this.list = make("ul", { class: "im-bars", role: "listbox", tabindex: 0,
       "aria-label": "contributions; arrow keys highlight them in the molecule, Enter adds one to "
@@ -19,22 +20,24 @@ class Budget {
       '<span class="im-swatch im-along"></span> solid blue: adds (+) '
       + '<span class="im-swatch im-against"></span> dashed orange: takes away (−). '
       + "Each bar starts where the last one ended; the black one is their sum.";
+    this.rest = make("p", { class: "im-legend", hidden: true });
     this.node = make("section", { class: "im-budget", "aria-label": "budget" },
       make("div", { class: "im-head" }, this.headline, this.badge), this.summary, this.unit, this.list,
-      this.legend);
+      this.legend, this.rest);
     this.rows = [];
     this.keys = [];
   }
 
-  update(answer, state) {
+  update(answer, state, marks) {
     const factor = UNITS[state.unit];
     const unit = unitName(answer.unit, state.unit);
-    this.headline.textContent = answer.title;
-    this.badge.textContent = `${answer.badge === "NOT EXACT" ? "✗" : "✓"} ${answer.badge}`;
+    write(this.headline, answer.title);
+    write(this.badge, `${answer.badge === "NOT EXACT" ? "✗" : "✓"} ${answer.badge}`);
     this.badge.dataset.badge = answer.badge;
-    this.badge.title = "what was checked";
-    this.summary.textContent = summary(answer, factor, unit);
-    this.unit.textContent = unit;
+    write(this.summary, summary(answer, factor, unit));
+    write(this.unit, unit);
+    this.rest.hidden = !answer.bars.some(isRest);
+    if (!this.rest.hidden) write(this.rest, restWords(state));
     const bars = answer.bars.slice(0, BARS);
     const rest = answer.bars.slice(BARS);
     if (rest.length)
@@ -52,7 +55,7 @@ class Budget {
       this.fill(row, bar, from, to, low, high, factor, state);
     });
     while (this.rows.length > bars.length) this.rows.pop().node.remove();
-    this.highlight(state);
+    this.highlight(marks);
   }
 
   newRow(n) {
@@ -70,25 +73,30 @@ class Budget {
 
   fill(row, bar, from, to, low, high, factor, state) {
     const at = (x) => (100 * (x - low)) / (high - low || 1);
-    row.node.className = bar.key === "=" ? "im-sum" : bar.value < 0 ? "im-minus" : "im-plus";
-    row.node.dataset.key = bar.key;
-    row.label.textContent = bar.label;
-    row.label.title = bar.label;
+    const kind = bar.key === "=" ? "im-sum" : bar.value < 0 ? "im-minus" : "im-plus";
+    const pinned = state.pinned.includes(bar.key) ? " im-pinned" : "";
+    const hovered = row.node.classList.contains("im-hovered") ? " im-hovered" : "";
+    if (row.node.className !== kind + pinned + hovered) row.node.className = kind + pinned + hovered;
+    if (row.node.dataset.key !== bar.key) row.node.dataset.key = bar.key;
+    if (row.label.textContent !== bar.label) row.label.textContent = row.label.title = bar.label;
     const spread = bar.std ? ` ± ${signed(bar.std, factor).slice(1)}` : "";
-    row.value.textContent = signed(bar.value, factor) + spread;
-    row.box.style.left = `${at(Math.min(from, to))}%`;
-    row.box.style.width = `${Math.max(0.4, Math.abs(at(to) - at(from)))}%`;
-    row.zero.style.left = `${at(0)}%`;
-    row.node.classList.toggle("im-pinned", state.pinned.includes(bar.key));
+    write(row.value, signed(bar.value, factor) + spread);
+    row.box.style.left = `${at(Math.min(from, to)).toFixed(2)}%`;
+    row.box.style.width = `${Math.max(0.4, Math.abs(at(to) - at(from))).toFixed(2)}%`;
+    row.zero.style.left = `${at(0).toFixed(2)}%`;
   }
 
-  highlight(state) {
+  highlight(marks) {
     let active = "";
+    // what has no bar of its own stands in the bar of the others
+    const others = [...marks.keys].some((key) => !this.keys.includes(key));
     this.rows.forEach((row, n) => {
-      const mine = Boolean(state.hovered) && this.keys[n] === state.hovered;
+      const mine = this.keys[n] === "" ? others : marks.keys.has(this.keys[n]);
+      if (mine) active ||= row.node.id;
+      if (mine === row.marked) return;
+      row.marked = mine;
       row.node.setAttribute("aria-selected", mine);
       row.node.classList.toggle("im-hovered", mine);
-      if (mine) active = row.node.id;
     });
     this.list.setAttribute("aria-activedescendant", active);
   }
@@ -117,6 +125,17 @@ function summary(answer, factor, unit) {
   if (!answer.target_atoms.length) return `${bars} add up to ${size}.${apart}`;
   const way = answer.title.includes("towards") ? "in that direction" : "in the force's direction";
   return `${bars} add up to ${size}, counted ${way}.`;
+}
+
+// what has no finite body order, or a higher one than asked for
+function isRest(bar) {
+  return bar.key.startsWith("rest ");
+}
+
+function restWords({ order }) {
+  const what = { 2: "three atoms and more", 3: "four atoms and more", 4: "five atoms and more" }[order]
+    || "all atoms at once";
+  return `“rest at”: what ${what} do together around an atom. A larger “up to” splits it.`;
 }
 
 function sumName(answer) {

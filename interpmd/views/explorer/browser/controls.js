@@ -1,4 +1,4 @@
-// Choices and the player.
+// Choices.
 
 class Controls {
   constructor(explorer) {
@@ -33,6 +33,7 @@ class Controls {
   }
 
   changed() {
+    this.shown = null; // what is not possible is taken back
     const read = (name) => this.fields[name].box.value;
     const number = (name) => (read(name) === "" ? null : Number(read(name)));
     this.explorer.change({
@@ -44,6 +45,9 @@ class Controls {
   }
 
   update(state) {
+    const shown = JSON.stringify(Object.keys(this.fields).map((name) => state[name]));
+    if (shown === this.shown) return;
+    this.shown = shown;
     for (const [name, { box, node }] of Object.entries(this.fields)) {
       const value = state[name];
       const text = Array.isArray(value) ? value.join(",") : value === null ? "" : String(value);
@@ -58,64 +62,5 @@ class Controls {
     const method = this.explorer.scene.methods.find((m) => m.name === state.method);
     if (method) this.fields.method.node.title =
       `${method.name}: ${method.computes}. Guarantees: ${method.guarantees || "none"}.`;
-  }
-}
-
-class Player {
-  constructor(explorer) {
-    this.explorer = explorer;
-    const last = explorer.geometry.frames - 1;
-    this.button = make("button", { type: "button", class: "im-play", "aria-label": "play",
-      onclick: () => this.toggle() }, "▶");
-    this.slider = make("input", { type: "range", min: 0, max: last, step: 1, value: 0,
-      "aria-label": "frame", class: "im-frame" });
-    this.slider.addEventListener("input", () => {
-      this.pause();
-      explorer.show(Number(this.slider.value));
-    });
-    this.time = make("output", { class: "im-clock" });
-    this.node = make("div", { class: "im-player", role: "group", "aria-label": "player" },
-      this.button, this.slider, this.time);
-    this.node.hidden = last === 0;
-  }
-
-  update(frame) {
-    this.slider.value = frame;
-    const { times, timed } = this.explorer.scene;
-    const last = this.explorer.geometry.frames - 1;
-    const text = `frame ${frame} of ${last}` + (timed ? `, ${times[frame].toFixed(1)} fs` : "");
-    this.time.textContent = text;
-    this.slider.setAttribute("aria-valuetext", text);
-  }
-
-  toggle() {
-    if (this.playing) this.pause();
-    else this.play();
-  }
-
-  play() {
-    this.playing = true;
-    this.button.textContent = "❚❚";
-    this.button.setAttribute("aria-label", "pause");
-    let before = 0;
-    const step = (now) => {
-      if (!this.playing) return;
-      if (now - before > 1000 / 30) {
-        before = now;
-        const { state, geometry } = this.explorer;
-        this.explorer.show((state.frame + 1) % geometry.frames, true);
-      }
-      requestAnimationFrame(step);
-    };
-    requestAnimationFrame(step);
-  }
-
-  pause() {
-    if (!this.playing) return;
-    this.playing = false;
-    this.button.textContent = "▶";
-    this.button.setAttribute("aria-label", "play");
-    this.explorer.draw();
-    this.explorer.settled();
   }
 }

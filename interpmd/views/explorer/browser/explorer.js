@@ -1,6 +1,10 @@
 // Links the parts: one state, one cache of answers, one way of drawing.
 
 let explorers = 0;
+// milliseconds between two readings of the panels in a film, and in a slow one
+const READ = 95, READ_SLOW = 300;
+// answers that come this fast (ms) and are this small are asked for before they are looked at
+const FAST = 400, SMALL = 400, AHEAD = 400;
 
 class Explorer {
   // source: where answers come from; makeViewer: what draws the molecule
@@ -10,10 +14,11 @@ class Explorer {
     this.scene = scene;
     this.geometry = new Geometry(scene, positions);
     this.forces = forces;
-    this.state = { hovered: null, pinned: [], ...state };
+    this.state = { hovered: null, pair: null, pinned: [], ...state };
     this.source = source;
-    this.answers = new Map();
+    this.answers = new Answers();
     this.asked = new Set();
+    this.marks = new Marks(null, this.state);
     this.drawn = 0;
     this.panelled = 0;
     this.build();
@@ -28,6 +33,7 @@ class Explorer {
     this.player = new Player(this);
     this.budget = new Budget(this);
     this.timeline = new TimeLine(this);
+    this.pairs = new PairPanel(this);
     this.split = new EnergySplit();
     this.table = new Table();
     this.checks = new Checks();
@@ -40,7 +46,8 @@ class Explorer {
       make("div", { class: "im-main" },
         make("div", { class: "im-left" }, view, this.player.node, this.note),
         this.budget.node),
-      make("div", { class: "im-lower" }, this.timeline.node, this.split.node),
+      make("div", { class: "im-lower" },
+        make("div", { class: "im-left" }, this.timeline.node, this.split.node), this.pairs.node),
       this.table.node, this.checks.node);
   }
 
@@ -70,22 +77,20 @@ class Explorer {
   }
 
   known() {
-    const key = this.key_();
-    if (!this.answers.has(key)) this.answers.set(key, new Map());
-    return this.answers.get(key);
+    return this.answers.book(this.key_());
   }
 
   current() {
-    return this.known().get(this.state.frame);
+    return this.known().whole.get(this.state.frame);
   }
 
   // an answer came; it is drawn if it is the one that is waited for
   learn(key, answer) {
-    if (!this.answers.has(key)) this.answers.set(key, new Map());
-    this.answers.get(key).set(answer.frame, answer);
+    this.answers.add(key, answer);
     this.forces.set(answer.forces, 3 * this.geometry.count * answer.frame);
     this.asked.delete(`${key} ${answer.frame}`);
     this.want(this.state.frame);
+    this.ahead(answer);
     if (key !== this.key_()) return;
     if (answer.frame === this.state.frame) this.draw();
     else this.soon();
@@ -94,10 +99,28 @@ class Explorer {
   want(frame) {
     const key = this.key_();
     const mark = `${key} ${frame}`;
-    if (this.known().has(frame) || this.asked.has(mark)) return;
+    if (this.known().whole.has(frame) || this.asked.has(mark)) return;
     if (this.asked.size) return; // one at a time; the next is asked when the answer is here
     this.asked.add(mark);
+    this.since = performance.now();
     this.source.ask(this.state, frame, key);
+  }
+
+  // while nobody asks for anything, the frames that come next
+  ahead(answer) {
+    const { bars, lines } = answer;
+    const { frames } = this.geometry;
+    if (!this.source.live || frames > AHEAD || bars.length + lines.length > SMALL) return;
+    if (performance.now() - this.since > FAST) return;
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => {
+      const { brief } = this.known();
+      if (this.asked.size || document.hidden || !this.root.isConnected) return;
+      for (let step = 1; step < frames; step++) {
+        const frame = (this.state.frame + step) % frames;
+        if (!brief.has(frame)) return void this.want(frame);
+      }
+    }, 60);
   }
 
   failed(key, frame, words) {
@@ -137,7 +160,7 @@ class Explorer {
     Object.assign(this.state, changes);
     this.settle();
     if (this.key_() !== before) {
-      this.state.hovered = null;
+      this.state.hovered = this.state.pair = null;
       this.say("");
     }
     this.show(this.state.frame);
@@ -179,6 +202,14 @@ class Explorer {
     const chosen = key === "=" || key === "" ? null : key;
     if (chosen === this.state.hovered) return;
     this.state.hovered = chosen;
+    this.draw(true);
+  }
+
+  // two atoms, or twice the same one; null lets go
+  hoverPair(pair) {
+    if (String(pair) === String(this.state.pair)) return;
+    this.state.pair = pair;
+    this.state.hovered = null;
     this.draw(true);
   }
 
@@ -230,29 +261,34 @@ class Explorer {
     const answer = this.current();
     const n = 3 * geometry.count;
     const forces = this.forces.subarray(n * state.frame, n * (state.frame + 1));
-    const spheres = geometry.spheres(state.frame, state, answer);
+    const marks = (this.marks = new Marks(answer, state));
+    const spheres = geometry.spheres(state.frame, state, marks);
     const { arrowScale } = scene;
     const parts = {
       spheres,
       sticks: geometry.sticks(state.frame),
-      lines: geometry.lines(state.frame, state, answer),
+      lines: geometry.lines(state.frame, state, answer, marks),
       arrows: geometry.arrows(state.frame, state, forces, arrowScale, spheres.radius, false),
       own: geometry.arrows(state.frame, state, forces, arrowScale, spheres.radius, true),
       share: geometry.share(state.frame, state, answer, arrowScale, spheres.radius),
     };
     if (this.viewer) {
-      this.viewer.draw(parts);
+      this.viewer.draw(parts, this.player);
       this.labels.place(this.viewer, state);
     }
-    this.mark(answer, parts);
     // in a film numbers that change more often than ten times a second cannot be read
     const now = performance.now();
-    const skip = this.player.playing && now - this.panelled < 95;
-    if (answer && only) this.budget.highlight(state);
-    else if (answer && !skip) {
+    const pause = this.player.slow ? READ_SLOW : READ;
+    const skip = this.player.playing && now - this.panelled < pause;
+    if (!skip) this.words(answer);
+    if (answer && only) {
+      this.budget.highlight(marks);
+      this.pairs.highlight(answer, state, marks);
+    } else if (answer && !skip) {
       this.panelled = now;
       this.panels(answer);
     }
+    this.timeline.point(state.frame, geometry.frames);
     this.root.classList.toggle("im-waiting", !answer);
     if (!only) {
       this.controls.update(state);
@@ -260,11 +296,13 @@ class Explorer {
     }
     this.drawn++;
     Object.assign(this.root.dataset, { frame: state.frame, atom: state.atom, drawn: this.drawn,
-      hovered: state.hovered || "", lines: parts.lines.count });
+      hovered: state.hovered || "", pair: state.pair || "", lines: parts.lines.count,
+      known: this.known().brief.size });
   }
 
   panels(answer) {
-    this.budget.update(answer, this.state);
+    this.budget.update(answer, this.state, this.marks);
+    this.pairs.update(answer, this.state, this.marks);
     this.timeline.update(this.known(), answer, this.state, this.geometry.frames);
     this.split.update(answer, this.state);
     this.table.update(answer, this.state);
@@ -274,14 +312,15 @@ class Explorer {
   }
 
   // words beside the highlighted interaction, and the legend under the molecule
-  mark(answer, parts) {
+  words(answer) {
+    const { marks } = this;
     const bar = answer && answer.bars.find((b) => b.key === this.state.hovered);
     this.flag.hidden = !bar || !this.viewer;
     const unit = answer ? unitName(answer.unit, this.state.unit) : "";
     if (bar && this.viewer) {
-      this.flag.textContent = `${bar.label} ${signed(bar.value, UNITS[this.state.unit])} ${unit}`;
+      write(this.flag, `${bar.label} ${signed(bar.value, UNITS[this.state.unit])} ${unit}`);
       const p = this.geometry.points(this.state.frame);
-      const spots = (bar.atoms.length ? bar.atoms : [this.state.atom]).map((a) =>
+      const spots = (marks.at.length ? marks.at : [this.state.atom]).map((a) =>
         this.viewer.project([p[3 * a], p[3 * a + 1], p[3 * a + 2]]));
       const [x, y] = [0, 1].map((d) => spots.reduce((s, v) => s + v[d], 0) / spots.length);
       this.flag.style.left = `${Math.max(4, Math.min(this.stage.clientWidth - 180, x + 12))}px`;
@@ -292,13 +331,14 @@ class Explorer {
     const ask = this.source.live ? "Click an atom (or press n, p) to ask what pushes it. " : "";
     const length = `${+(scale * factor).toPrecision(2)} ${unitName("eV/A", this.state.unit)}`;
     const words = `${ask}Black arrows: forces (thick: the one asked about); 1 Å long is ${length}.`;
-    if (this.note.textContent !== words) this.note.textContent = words;
+    write(this.note, words);
     if (answer) this.view.setAttribute("aria-label",
       `molecule at frame ${this.state.frame}; ${answer.title}; ${this.budget.summary.textContent}`);
   }
 
   dispose() {
     this.player.playing = false;
+    clearTimeout(this.rest);
     if (this.viewer) this.viewer.dispose();
     this.root.replaceChildren();
   }

@@ -40,14 +40,14 @@ class Geometry {
     return found;
   }
 
-  spheres(frame, state, answer) {
-    const marked = new Set(answer && state.hovered ? barAtoms(answer, state.hovered) : []);
+  spheres(frame, state, marks) {
     const radius = new Float32Array(this.count);
     const colour = new Float32Array(3 * this.count);
     for (let i = 0; i < this.count; i++) {
       const chosen = state.target !== "energy" && i === state.atom;
-      radius[i] = (0.16 + 0.2 * this.scene.covalent[i]) * (marked.has(i) || chosen ? 1.35 : 1);
-      colour.set(marked.has(i) ? MARK : this.scene.colours[i], 3 * i);
+      const marked = marks.atoms.has(i);
+      radius[i] = (0.16 + 0.2 * this.scene.covalent[i]) * (marked || chosen ? 1.35 : 1);
+      colour.set(marked ? MARK : this.scene.colours[i], 3 * i);
     }
     return { position: this.points(frame), radius, colour, count: this.count };
   }
@@ -62,21 +62,20 @@ class Geometry {
   }
 
   // one cylinder for each leg of each interaction: solid pushes along, dashed against
-  lines(frame, state, answer) {
+  lines(frame, state, answer, marks) {
     const chosen = answer ? answer.lines.slice(0, state.shown) : [];
     const largest = chosen.length ? Math.abs(chosen[0].value) : 1;
     const many = chosen.length > MANY;
     const thin = many ? 0.55 : 1;
     const dashes = many ? 1 : DASHES;
-    const hovered = answer ? answer.bars.findIndex((bar) => bar.key === state.hovered) : -1;
-    const all = hovered < 0 ? chosen : withHovered(chosen, answer.lines, hovered, state.shown);
+    const all = marks.any ? withMarked(chosen, answer.lines, marks, state.shown) : chosen;
     let pieces = 0;
     for (const line of all) pieces += (line.atoms.length - 1) * (line.value < 0 ? dashes : 1);
     const made = new Cylinders(pieces);
     const p = this.points(frame);
     for (const line of all) {
       const corners = this.corners(p, line);
-      const mark = line.bar === hovered;
+      const mark = marks.any && marks.line(line);
       const size = Math.abs(line.value) / (largest || 1);
       const radius = thin * (0.035 + 0.13 * Math.min(1, size)) * (mark ? 1.5 : 1);
       const colour = mark ? MARK : shade(line.value, largest);
@@ -139,13 +138,8 @@ class Geometry {
   }
 }
 
-function barAtoms(answer, key) {
-  const bar = answer.bars.find((b) => b.key === key);
-  return bar ? bar.atoms : [];
-}
-
-function withHovered(chosen, lines, hovered, shown) {
-  return [...chosen, ...lines.slice(shown).filter((line) => line.bar === hovered).slice(0, 40)];
+function withMarked(chosen, lines, marks, shown) {
+  return [...chosen, ...lines.slice(shown).filter((line) => marks.line(line)).slice(0, 40)];
 }
 
 class Cylinders {

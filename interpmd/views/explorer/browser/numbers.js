@@ -28,9 +28,14 @@ function css(colour) {
 }
 
 // stronger contributions have a stronger colour
-function shade(value, largest) {
-  const strength = 0.35 + 0.65 * Math.min(1, Math.abs(value) / (largest || 1));
+function shade(value, largest, least = 0.35) {
+  const strength = least + (1 - least) * Math.min(1, Math.abs(value) / (largest || 1));
   return (value < 0 ? AGAINST : ALONG).map((c) => 0.93 + strength * (c - 0.93));
+}
+
+// a text that is written again is painted again, even if it is the same
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }
 
 function floats(data) {

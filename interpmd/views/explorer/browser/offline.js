@@ -28,7 +28,8 @@ function open({ scene, positions, forces, state, answers }) {
   const explorer = new Explorer(document.getElementById("explorer"), scene, floats(positions),
     floats(forces), state, new Stored(answers, groupings.length));
   explorer.choose = () => {}; // another atom would be another question
+  explorer.answers.room = Infinity; // nothing could be asked for again
   for (const [key, list] of Object.entries(answers))
-    explorer.answers.set(key, new Map(list.map((answer) => [answer.frame, answer])));
+    for (const answer of list) explorer.answers.add(key, answer);
   explorer.start((host, geometry, on) => new CanvasViewer(host, geometry, on));
 }

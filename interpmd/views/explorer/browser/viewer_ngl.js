@@ -1,6 +1,9 @@
 // The molecule on nglview's stage. The counterpart of views/nglview_adapter.py: no other file
 // knows nglview's or NGL's inner parts.
 
+// share of the pixels' number along each side in a slow film
+const COARSE = 0.7;
+
 async function nglViewer(model, host, geometry, on) {
   const view = await nglStage(model, host);
   return new NglViewer(view, host, geometry, on);
@@ -59,7 +62,8 @@ class NglViewer {
     if (!clientWidth || !clientHeight) return;
     this.view.setSize(`${clientWidth}px`, `${clientHeight}px`);
     this.stage.handleResize();
-    if (!this.framed && this.layers.atoms) this.fit();
+    if (this.layers.atoms && !this.framed) this.fit();
+    if (this.framed) this.on.turned();
   }
 
   // the plane of the molecule faces the reader and fills the picture
@@ -78,7 +82,9 @@ class NglViewer {
     this.framed = true;
   }
 
-  draw(parts) {
+  // film: whether one is playing, and whether it is slow
+  draw(parts, film) {
+    this.coarse(Boolean(film.slow));
     this.sphereLayer(parts.spheres);
     this.cylinderLayer("sticks", parts.sticks, "s");
     this.lineBars = parts.lines.bar;
@@ -92,7 +98,16 @@ class NglViewer {
     this.arrowLayer("share", { from: new Float32Array(from), to: new Float32Array(to), count: 1 },
       MARK, share ? 0.09 : 0);
     if (!this.framed) this.resize();
-    this.stage.viewer.requestRender();
+    // in a film at once: a picture that comes a moment later costs the browser a second one
+    if (film.playing) this.stage.viewer.render();
+    else this.stage.viewer.requestRender();
+  }
+
+  // fewer pixels while a film runs where a processor draws them; sharp again when it stops
+  coarse(wanted) {
+    if (wanted === Boolean(this.isCoarse)) return;
+    this.isCoarse = wanted;
+    this.stage.viewer.renderer.setPixelRatio((window.devicePixelRatio || 1) * (wanted ? COARSE : 1));
   }
 
   // shapes are made once, with room to spare, and then only moved: making them anew is slow
