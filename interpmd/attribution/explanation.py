@@ -305,7 +305,8 @@ class Explanation:
                 insertion curves, infidelity), at the cost of some hundred evaluations.
 
         Raises:
-            MethodError: faithfulness needs captum, or somebody who can be taken away.
+            MethodError: faithfulness needs captum, or somebody who can be taken away; or another
+                model was explained.
         """
         limit = TOLERANCE if self.complete else None
         words = "" if self.complete else f"{self.method} does not claim that its values add up"
@@ -319,8 +320,9 @@ class Explanation:
             if name not in ("momentum", "torque")
         ]
         if model is not None:
-            from interpmd.attribution.faithfulness import faithfulness, infidelity
+            from interpmd.attribution.faithfulness import check_same, faithfulness, infidelity
 
+            check_same(model, self)
             checks += [*faithfulness(model, self).checks(), *infidelity(model, self)]
         made = Certificate.from_json(self.provenance.get("certificate", ()))
         return Certificate((*checks, *made.checks), self.statement, self.exact)

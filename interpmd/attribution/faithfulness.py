@@ -171,6 +171,17 @@ def faithfulness(
     return Faithfulness(explanation.target, players, steps / count, deletion, insertion)
 
 
+def check_same(model: Any, explanation: Explanation) -> None:
+    """Raise MethodError if the model does not say what was explained (to single precision)."""
+    game = _game(as_model(model), explanation)
+    found = np.asarray(game.functional.shaped(game.whole))
+    if not np.allclose(found, explanation.predicted, rtol=1e-5, atol=1e-4):
+        raise MethodError(
+            f"the model gives {found} {explanation.unit} where {explanation.predicted} was "
+            "explained; pass the model that was explained"
+        )
+
+
 def infidelity(
     model: Any, explanation: Explanation, samples: int = 200, seed: int = 0
 ) -> tuple[Check, Check]:

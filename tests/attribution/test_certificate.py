@@ -157,6 +157,8 @@ def test_with_the_model_at_hand_faithfulness_is_checked_too():
     made = explanation.certificate(PAIRS).require("axioms", "faithfulness")
     assert made["deletion, random"] < 1 and made["insertion, random"] < 1
     assert 0 <= made["relative infidelity"] < 1
+    with pytest.raises(im.InterpmdError, match="pass the model that was explained"):
+        explanation.certificate(SHIPPED)
     wrong = replace(explanation, values=-explanation.values)
     with pytest.raises(CertificateError, match="infidelity"):
         wrong.certificate(PAIRS).require("faithfulness")

@@ -93,6 +93,47 @@ def test_hovering_a_bar_highlights_its_cylinder_and_the_other_way_round(lab):
     lab.wait_for_selector(".im-bars li.im-hovered")
 
 
+def test_a_cell_of_the_heat_map_lights_up_its_bars(lab):
+    marked = lab.locator(".im-bars li.im-hovered")
+    assert marked.count() == 0
+    names = lab.inner_text(".im-bars li .im-label >> nth=0").replace("–", "·").split(" ")[0]
+    ends = [name for name in names.split("·") if name][:2]
+    column, row = sorted(int("".join(filter(str.isdigit, name))) for name in ends)
+    lab.locator(".im-map").focus()
+    lab.keyboard.press("ArrowDown")  # enters at the first cell
+    for _ in range(row):
+        lab.keyboard.press("ArrowDown")
+    for _ in range(column):
+        lab.keyboard.press("ArrowRight")
+    lab.wait_for_selector(".im-bars li.im-hovered >> nth=0")
+    assert all(name in lab.inner_text(".im-cell") for name in ends)
+    lab.keyboard.press("Escape")
+    lab.wait_for_function("!document.querySelector('.im-bars li.im-hovered')")
+
+
+HEAP = "HeapProfiler.collectGarbage"
+
+
+def test_memory_stays_flat_over_many_frames(lab):
+    session = lab.context.new_cdp_session(lab)
+
+    def used():
+        session.send(HEAP)
+        return session.send("Runtime.getHeapUsage")["usedSize"]
+
+    def step(times):
+        lab.locator(".im-frame").focus()
+        for _ in range(times // 10):
+            for key in ["ArrowRight"] * 5 + ["ArrowLeft"] * 5:
+                lab.keyboard.press(key)
+        lab.wait_for_timeout(500)
+
+    step(200)  # what is made once
+    before = used()
+    step(800)
+    assert used() - before < 3e6
+
+
 def test_bars_add_up_in_the_text(lab):
     values = [
         float(v.split("±")[0].replace("−", "-"))
@@ -143,3 +184,15 @@ def test_running_the_cell_again_shows_it_again(lab):
     run_cells(lab)
     lab.wait_for_function("document.querySelectorAll('.interpmd-explorer').length === 1")
     assert state(lab)["viewer"] == "NglViewer"
+
+
+def test_reloading_the_page_and_running_again_re_attaches(lab):
+    lab.keyboard.press("Control+s")
+    lab.reload()
+    lab.wait_for_selector(".jp-NotebookPanel .jp-CodeCell .cm-content")
+    lab.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
+    run_cells(lab)
+    assert state(lab)["viewer"] == "NglViewer"
+    lab.locator(".im-frame").focus()
+    lab.keyboard.press("ArrowRight")
+    wait_for(lab, "answered", "1")
