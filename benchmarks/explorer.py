@@ -124,7 +124,7 @@ def main() -> None:
             "explorer: click to budget, table known (ms)": f"{click} {load}",
             "explorer: new frame to budget, 9 atoms (ms)": f"{fresh} {load}",
             "explorer: cell run to first picture, kernel warm (s)": f"{again:.1f} {load}",
-            "explorer: growth of the browser's heap over 10,000 frames (MB)": f"{growth:.1f}",
+            "explorer: growth of browser memory over 10,000 frames (MB)": f"{growth:.1f}",
         },
         "python benchmarks/explorer.py",
     )
