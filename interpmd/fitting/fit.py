@@ -19,6 +19,7 @@ from interpmd.errors import LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.problem import Problem
+from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.report import FitReport, evaluate
 from interpmd.fitting.spec import Spec
 from interpmd.potentials.base import TERMS
@@ -46,6 +47,7 @@ def fit(
     out: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
+    watch: Watch | None = None,
 ) -> FitReport:
     """Fit a potential to energies and forces (and stresses where all periodic frames have them).
 
@@ -74,6 +76,9 @@ def fit(
             there, and the same call goes on from it.
         seed: of the random radial network, the split and the samples.
         progress: whether to show progress bars.
+        watch: called with a `FitProgress` at every step, as `FitMonitor` is. A watched fit is
+            solved five times more often, for what its first frames have taught; it ends at the
+            same potential.
 
     Raises:
         LabelError: labels missing, not finite, inconsistent, or a file that cannot be read.
@@ -100,15 +105,17 @@ def fit(
     base = baseline(isolated, spec.terms)
     options = (energy_weight, virial_weight, weights or {}, memory, seed)
     if spec.basis is None:
-        spec = replace(spec, basis=choose_basis(used, base, spec, options, progress))
+        spec = replace(spec, basis=choose_basis(used, base, spec, options, progress, watch))
     term = spec.expansion(isolated, seed)
     problem = Problem(term, base, spec, *options)
     history = []
     if refine:
         from interpmd.fitting.refine import refine_radial
 
-        history = refine_radial(problem, used, refine, progress)
-    solution, scan = problem.solve(used, others.get("valid"), validation, ridge, out, progress)
+        history = refine_radial(problem, used, refine, progress, watch)
+    solution, scan = problem.solve(
+        used, others.get("valid"), validation, ridge, out, progress, watch
+    )
     potential = problem.finish(solution, used, base)
     provenance = {
         "interpmd": package_version(),
@@ -129,6 +136,8 @@ def fit(
     fitted = time.perf_counter() - started
     sets = {"train": used[:: max(1, len(used) // 100)]} | others
     errors = {name: evaluate(potential, many, progress=progress) for name, many in sets.items()}
+    if watch is not None:
+        watch(FitProgress("test", 1, 1, evaluation=errors.get("test")))
     potential.card = replace(
         potential.card, errors={name: e.summary() for name, e in errors.items()}
     )
@@ -146,6 +155,7 @@ def choose_basis(
     spec: Spec,
     options: tuple,
     progress: bool,
+    watch: Watch | None = None,
     most: int = 200,
 ) -> int:
     """Number of Bessel functions whose small trial fit validates best."""
@@ -159,6 +169,8 @@ def choose_basis(
         problem = Problem(trial.expansion(base.elements, seed), base, trial, *options)
         _, scan = problem.solve(sample, None, 0.25, None, None, progress=False)
         errors[basis] = scan.validation_error.min()
+        if watch is not None:
+            watch(FitProgress("smoothness", len(errors), len(BASES), basis, errors[basis]))
     return min(errors, key=errors.get)
 
 

@@ -208,7 +208,7 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
 def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of frames kept for training and held out for validation."""
     order = np.random.default_rng(seed).permutation(count)
-    held = max(1, round(count * fraction)) if count >= 5 else 0
+    held = max(1, round(count * fraction)) if count >= 5 and fraction > 0 else 0
     return np.sort(order[held:]), np.sort(order[:held])
 
 

@@ -20,13 +20,16 @@ from interpmd.fitting.normal import (
     Solution,
     Targets,
     column_scales,
-    weighted_rows,
 )
+from interpmd.fitting.progress import PARTS, FitProgress, Judges, Watch
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
 
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6)
+
+#: Ridge strength of what a watched fit shows before it has chosen one.
+FIRST_RIDGE = 1e-7
 
 #: A stronger ridge is preferred as long as its validation error is within this factor.
 TOLERANCE = 1.03
@@ -79,86 +82,106 @@ class Problem:
         ridge: float | None,
         out: str | Path | None,
         progress: bool,
+        watch: Watch | None = None,
     ) -> tuple[Solution, pd.DataFrame]:
         """Posterior at the ridge strength that validates best, and the table of those tried."""
-        scale = column_scales(self.term, frames, self.seed)
-        self.scale, self.calibration = scale, 1.0
-        equations = NormalEquations(self.term, scale, self.memory)
+        self.scale, self.calibration = column_scales(self.term, frames, self.seed), 1.0
+        equations = NormalEquations(self.term, self.scale, self.memory)
+        self.single = equations.term
         inner, held = labels.split(len(frames), fraction, self.seed)
         if valid is not None or not len(held):
             inner, held = np.arange(len(frames)), np.arange(0)
         held = held[:100]
-        inner = np.setdiff1d(np.arange(len(frames)), held)
+        # shuffled, so that the first frames are a fair sample of all
+        inner = np.random.default_rng(self.seed).permutation(len(frames))
+        inner = inner[~np.isin(inner, held)]
         checkpoint = Checkpoint(out) if out is not None else None
-        self._accumulate(equations, [frames[i] for i in inner], checkpoint, progress)
-        judges = valid if valid is not None else [frames[i] for i in held]
-        rows = [
-            weighted_rows(equations.term, a, t, scale)
-            for a, t in zip(judges, self.targets(judges), strict=True)
-        ]
-        best, scan = self._scan(equations, rows, ridge, progress)
-        if valid is None and rows:
-            equations.add_rows(rows)
+        judges = Judges(self, valid if valid is not None else [frames[i] for i in held])
+        self._accumulate(equations, [frames[i] for i in inner], judges, checkpoint, progress, watch)
+        best, scan = self._scan(equations, judges, ridge, watch)
+        if valid is None and judges:
+            equations.add_rows(judges.rows)
         solution = equations.solve(self.prior(equations, best))
         scan.attrs["ridge"] = best
         return solution, scan
 
-    def _accumulate(self, equations, frames, checkpoint, progress) -> None:
+    def _accumulate(self, equations, frames, judges, checkpoint, progress, watch) -> None:
         key = None
-        start = 0
+        done, total = 0, len(frames)
         if checkpoint is not None:
             key = self._key(frames)
-            start = checkpoint.restore(equations, key)
-        targets = self.targets(frames[start:])
+            done = checkpoint.restore(equations, key)
+        stops = [int(total * part) for part in PARTS] if watch is not None else [total]
+        targets = self.targets(frames[done:])
         with tqdm(
-            total=len(frames), initial=start, desc="frames", unit="frame", disable=not progress
+            total=total, initial=done, desc="frames", unit="frame", disable=not progress
         ) as bar:
-            done = start
 
             def advance(count: int) -> None:
                 nonlocal done
                 done += count
                 bar.update(count)
+                if watch is not None and done not in stops:
+                    watch(FitProgress("frames", done, total))
 
+            start = done
             try:
-                equations.add(frames[start:], targets, advance)
+                for stop in sorted(s for s in set(stops) if s > start):
+                    some = slice(done - start, stop - start)
+                    equations.add(frames[start:][some], targets[some], advance)
+                    if watch is not None:
+                        watch(FitProgress("frames", done, total, **self._seen(equations, judges)))
             except KeyboardInterrupt:
                 if checkpoint is not None:
                     checkpoint.write(equations, key, done)
                 raise
 
-    def _scan(self, equations, rows, ridge, progress) -> tuple[float, pd.DataFrame]:
+    def _seen(self, equations: NormalEquations, judges: Judges) -> dict:
+        """What the frames so far have taught."""
+        if not judges:
+            return {}
+        try:
+            mean = equations.solve(self.prior(equations, FIRST_RIDGE)).mean
+        except SingularError:
+            return {}
+        error = float(np.sqrt((judges.misfit(mean) ** 2).mean()))
+        return {"value": FIRST_RIDGE, "error": error, "evaluation": judges.evaluation(mean)}
+
+    def _scan(
+        self,
+        equations: NormalEquations,
+        judges: Judges,
+        ridge: float | None,
+        watch: Watch | None,
+    ) -> tuple[float, pd.DataFrame]:
         """Ridge strengths from strong to weak, until validation stops improving."""
         tried = []
-        if rows:
-            stacked = np.concatenate([x for x, _ in rows])
-            values = np.concatenate([y for _, y in rows])
-        for strength in [ridge] if ridge is not None else sorted(RIDGES, reverse=True):
-            if not rows and ridge is None:
-                strength = 1e-7
+        strengths = [ridge] if ridge is not None else sorted(RIDGES, reverse=True)
+        for strength in strengths:
+            if not judges and ridge is None:
+                strength = FIRST_RIDGE
             try:
                 solution = equations.solve(self.prior(equations, strength))
             except SingularError:
                 if not tried:
                     raise
                 break
-            error = np.nan
-            if rows:
-                misfit = stacked @ solution.mean.astype(np.float32) - values
-                error = float(np.sqrt((misfit**2).mean()))
-                spread = stacked @ solution.samples(16, self.seed).astype(np.float32)
-                calibration = error / float(np.sqrt((spread**2).mean()))
-            else:
-                calibration = 1.0
+            error, calibration = np.nan, 1.0
+            if judges:
+                error = float(np.sqrt((judges.misfit(solution.mean) ** 2).mean()))
+                calibration = error / judges.spread(solution.samples(16, self.seed))
             tried.append({"ridge": strength, "validation_error": error, "calibration": calibration})
-            if not rows:
+            if not judges:
                 break
+            if watch is not None:
+                found = judges.evaluation(solution.mean)
+                watch(FitProgress("ridge", len(tried), len(strengths), strength, error, found))
             errors = [t["validation_error"] for t in tried]
             if len(errors) > 1 and errors[-1] * TOLERANCE > min(errors[:-1]):
                 break
         scan = pd.DataFrame(tried)
         least = scan.validation_error.min()
-        good = scan[scan.validation_error <= least * TOLERANCE] if rows else scan
+        good = scan[scan.validation_error <= least * TOLERANCE] if judges else scan
         chosen = good.loc[good.ridge.idxmax()]
         self.calibration = float(chosen.calibration)
         return float(chosen.ridge), scan

@@ -16,6 +16,7 @@ from ase import Atoms
 from tqdm.auto import tqdm
 
 from interpmd.fitting.normal import Targets
+from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.systems import Batch, environments, neighbours
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ MOST, RATE, RIDGE = 200, 2e-3, 1e-7
 
 
 def refine_radial(
-    problem: Problem, frames: Sequence[Atoms], rounds: int, progress: bool
+    problem: Problem,
+    frames: Sequence[Atoms],
+    rounds: int,
+    progress: bool,
+    watch: Watch | None = None,
 ) -> list[float]:
     """Change the radial network of the problem's term so that held-out forces improve.
 
@@ -35,6 +40,7 @@ def refine_radial(
         frames: training frames.
         rounds: number of rounds, each one pass over up to `MOST` frames.
         progress: whether to show a progress bar.
+        watch: called after every round.
 
     Returns:
         Root mean square error on held-out forces before and after each round in eV/A; the best
@@ -55,6 +61,8 @@ def refine_radial(
         pairs = zip(judges, judge_targets, strict=True)
         errors = [float(_loss(problem, a, t, graph=False)) for a, t in pairs]
         history.append(float(np.sqrt(np.mean(errors))))
+        if watch is not None:
+            watch(FitProgress("refinement", index, rounds, error=history[-1]))
         if history[-1] == min(history):
             best = [w.detach().clone() for w in weights]
         if index < rounds:

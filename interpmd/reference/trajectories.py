@@ -75,7 +75,7 @@ def normal_modes(
     Displacements that make atoms overlap are drawn again.
     """
     rng = np.random.default_rng(seed)
-    modes, curvatures = _modes(atoms, as_calculator(method), displacement)
+    modes, curvatures = modes_of(atoms, hessian(atoms, method, displacement))
     thermal = units.kB * temperature / np.maximum(np.abs(curvatures), 1e-12)
     largest = np.linalg.norm(modes.reshape(len(modes), -1, 3), axis=2).max(axis=1)
     widths = np.where(curvatures > 0, np.sqrt(thermal), imaginary_width / largest)
@@ -108,10 +108,19 @@ def hessian(atoms: Atoms, method="gfn2-xtb", displacement: float = 0.01) -> np.n
     return 0.5 * (matrix + matrix.T)
 
 
-def _modes(atoms: Atoms, calculator, displacement: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cartesian displacements (modes, 3 atoms) per unit mass-weighted coordinate; curvatures."""
+def modes_of(atoms: Atoms, hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normal modes without translations and rotations, from the lowest curvature on.
+
+    Args:
+        atoms: the structure.
+        hessian: shape (3 atoms, 3 atoms), eV/A^2.
+
+    Returns:
+        Cartesian displacements, shape (modes, 3 atoms), in A per unit of mass-weighted
+        coordinate (A u^1/2), and curvatures in eV/(A^2 u), negative along an unstable mode.
+    """
     masses = np.repeat(atoms.get_masses(), 3)
-    weighted = hessian(atoms, calculator, displacement) / np.sqrt(np.outer(masses, masses))
+    weighted = hessian / np.sqrt(np.outer(masses, masses))
     centred = atoms.positions - atoms.get_center_of_mass()
     rigid = []
     for axis in np.eye(3):

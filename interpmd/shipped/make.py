@@ -28,6 +28,10 @@ RECIPES = {
             "terms": {"repulsion": {}},
         },
         "energy_weight": 20.0,
+        # fragments are radicals, electronvolts from the molecule: at full weight they drown it,
+        # and the validation error, which is mostly theirs, is no judge of the ridge
+        "weights": {"dimer": 0.02, "trimer": 0.02},
+        "ridge": 1e-6,
     },
     "water": {
         "spec": {
@@ -54,7 +58,7 @@ RECIPES = {
 }
 
 #: Training data beside `train.extxyz.gz`.
-MORE = {"water": ("fragments.extxyz.gz",)}
+MORE = {"malonaldehyde": ("fragments.extxyz.gz",), "water": ("fragments.extxyz.gz",)}
 
 #: What makes the form of an expansion, whatever the elements and the cutoff.
 EXPANSION = ("channels", "lmax", "basis", "functions", "parsimony")
@@ -89,7 +93,7 @@ def certificate_of(name: str, potential: Potential) -> Certificate:
     from interpmd.fitting.labels import read_frames
 
     frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
-    # alike in form and in the data: only water has been shown dimers and trimers of its own
+    # alike in form and in the data: has it been shown dimers and trimers of its own?
     form = {k: v for k, v in RECIPES[name]["spec"].items() if k in EXPANSION}
     truths = [*learned_checks(learned_truth(dimers=name in MORE, options=form))]
     if name == "water":

@@ -18,7 +18,7 @@ from interpmd.dynamics import Trajectory
 from interpmd.dynamics.simulate import SimulationError, check_motion, integrator, with_velocities
 from interpmd.potentials.potential import Potential
 from interpmd.systems import check_structure
-from interpmd.views.molecule import draw_molecule
+from interpmd.views.molecule import draw_molecule, plane_of
 from interpmd.views.panels import Panel, Picture
 from interpmd.views.style import BLUE, GREY, ORANGE
 
@@ -66,6 +66,7 @@ class LiveMD(Panel):
         potential.batch(atoms)
         self.potential, self.order, self.steps, self.time_step = potential, order, steps, time_step
         self._first, self._seed, self._friction = atoms.copy(), seed, friction
+        self._plane = plane_of(atoms)
         self._task: asyncio.Task | None = None
         self.start_button = widgets.Button(description="start", icon="play", tooltip="start")
         self.pause_button = widgets.Button(description="pause", icon="pause", tooltip="pause")
@@ -214,7 +215,7 @@ class LiveMD(Panel):
         members = found.clusters.tuples()
         drawn = [(members[k], float(along[k]), found.labels[k]) for k in largest]
         title = f"force on {self.atom.label}: {np.linalg.norm(force):.2f} eV/Å"
-        draw_molecule(atoms, drawn, (atom, force), title, ax)
+        draw_molecule(atoms, drawn, (atom, force), title, ax, plane=self._plane)
 
     def _draw_strip(self, ax: Axes) -> None:
         ax.plot(self.times, np.array(self.energies) - self.energies[0], color=BLUE)

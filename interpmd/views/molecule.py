@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+#: Length in A of an arrow per force in eV/A; all are shorter where one would exceed `LONGEST`.
+ARROW, LONGEST = 0.35, 1.5
+
+#: Height of a line of words, as a part of the picture's.
+LINE = 0.065
+
+
 def draw_molecule(
     atoms: Atoms,
     interactions: Sequence[tuple[tuple[int, ...], float, str]] = (),
     force: tuple[int, np.ndarray] | None = None,
     title: str = "",
     ax: Axes | None = None,
+    forces: np.ndarray | None = None,
+    plane: np.ndarray | None = None,
 ) -> Axes:
     """Draw a molecule in the plane of its largest extent.
 
@@ -30,34 +39,27 @@ def draw_molecule(
         atoms: the molecule.
         interactions: atoms of each interaction, its contribution and its name; drawn as bands,
             solid where it is positive and dashed where negative, and listed underneath.
-        force: atom and force vector in eV/A, drawn as an arrow (1 eV/A is 0.35 A long).
+        force: atom and force vector in eV/A, drawn as an arrow (`ARROW` says how long).
         title: above the picture.
         ax: where to draw.
+        forces: on all atoms in eV/A, drawn as thinner arrows.
+        plane: directions to the right, upwards and to the reader, shape (3, 3), from `plane_of`,
+            for pictures of a molecule that moves; its own if None.
     """
     import matplotlib.pyplot as plt
 
     ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")[1] if ax is None else ax
-    axes = _plane(atoms.positions)
+    axes = plane_of(atoms) if plane is None else plane
     points = (atoms.positions - atoms.positions.mean(0)) @ axes.T
     for i, j in _bonds(atoms):
         ax.plot(*points[[i, j], :2].T, color="#888888", lw=5, solid_capstyle="round", zorder=1)
     largest = max((abs(value) for _, value, _ in interactions), default=1.0) or 1.0
-    for row, (members, value, name) in enumerate(interactions):
+    for members, value, _ in interactions:
         (colour, _), dash = (ALONG, "-") if value >= 0 else (AGAINST, (0, (1.2, 0.8)))
         corners = points[list(members), :2]
         closed = np.vstack([corners, corners[:1]]) if len(members) > 2 else corners
         width = 2 + 5 * abs(value) / largest
         ax.plot(*closed.T, color=colour, ls=dash, lw=width, alpha=0.75, zorder=2)
-        ax.text(
-            0.5,
-            -0.02 - 0.075 * row,
-            f"{'━' if value >= 0 else '╍'} {name} {value:+.2f}",
-            color=colour,
-            fontsize=9,
-            ha="center",
-            va="top",
-            transform=ax.transAxes,
-        )
     for index in np.argsort(points[:, 2]):
         number = atoms.numbers[index]
         ax.add_patch(
@@ -78,37 +80,54 @@ def draw_molecule(
             fontsize=7,
             zorder=5,
         )
-    if force is not None:
-        atom, vector = force
-        arrow = (axes @ vector)[:2]
-        start = points[atom, :2] + 0.25 * arrow / (np.linalg.norm(arrow) or 1.0)
-        ax.annotate(
-            "",
-            start + 0.35 * arrow,
-            start,
-            arrowprops={
-                "arrowstyle": "-|>",
-                "lw": 2.5,
-                "color": "black",
-                "shrinkA": 0,
-                "shrinkB": 0,
-            },
-            zorder=7,
+    arrows = [(atom, vector, 1.3) for atom, vector in enumerate(() if forces is None else forces)]
+    arrows += [] if force is None else [(*force, 2.5)]
+    flat = [(points[atom, :2], (axes @ vector)[:2], width) for atom, vector, width in arrows]
+    longest = max((float(np.linalg.norm(vector)) for _, vector, _ in flat), default=0.0)
+    for place, vector, width in flat:
+        _arrow(ax, place, vector, min(ARROW, LONGEST / max(longest, 1e-12)), width)
+    _frame(ax, points, len(interactions))
+    for row, (_, value, name) in enumerate(interactions):
+        ax.text(
+            0.5,
+            LINE * (len(interactions) - row),
+            f"{'━' if value >= 0 else '╍'} {name} {value:+.2f}",
+            color=(ALONG if value >= 0 else AGAINST)[0],
+            fontsize=9,
+            ha="center",
+            va="top",
+            transform=ax.transAxes,
         )
-    margin = 0.7
-    ax.set_xlim(points[:, 0].min() - margin, points[:, 0].max() + margin)
-    ax.set_ylim(points[:, 1].min() - margin, points[:, 1].max() + margin)
-    ax.set_aspect("equal")
-    ax.axis("off")
     ax.set_title(title)
     return ax
 
 
-def _plane(positions: np.ndarray) -> np.ndarray:
+def _frame(ax: Axes, points: np.ndarray, lines: int) -> None:
+    """Room for the molecule and, below it, for lines of words."""
+    low, high = points[:, :2].min(0) - 0.7, points[:, :2].max(0) + 0.7
+    height = max(high[1] - low[1], 0.7 * (high[0] - low[0]) * (1 - LINE * lines))
+    top = 0.5 * (low[1] + high[1] + height)
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(top - height / (1 - LINE * lines), top)
+    ax.set_aspect("equal")
+    ax.axis("off")
+
+
+def plane_of(atoms: Atoms) -> np.ndarray:
     """Rows: the two directions of largest extent, and the one that looks at the reader."""
-    _, _, directions = np.linalg.svd(positions - positions.mean(0))
+    _, _, directions = np.linalg.svd(atoms.positions - atoms.positions.mean(0))
     directions[2] = np.cross(directions[0], directions[1])
     return directions
+
+
+def _arrow(ax: Axes, place: np.ndarray, force: np.ndarray, scale: float, width: float) -> None:
+    """From the rim of an atom; forces too small to be seen are left out."""
+    size = float(np.linalg.norm(force))
+    if scale * size < 0.03:
+        return
+    start = place + 0.25 * force / size
+    style = {"arrowstyle": "-|>", "lw": width, "color": "black", "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", start + scale * force, start, arrowprops=style, zorder=7, annotation_clip=False)
 
 
 def _bonds(atoms: Atoms) -> list[tuple[int, int]]:

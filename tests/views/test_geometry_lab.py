@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ase import units
 from ase.build import bulk, molecule
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import StructureError
-from interpmd.views.geometry import proposals
+from interpmd.views.geometry import normal_modes, proposals
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +32,18 @@ def test_energies_are_those_of_the_potential_there(lab):
     assert np.allclose(lab.atoms.positions[others], MALONALDEHYDE.positions[others])
     expected = float(lab.potential.predict(lab.atoms).energy[0])
     assert lab.table.energy == pytest.approx(expected, abs=1e-8)
-    middle = lab.coordinate.at(MALONALDEHYDE, lab.values[7])
-    assert lab.energies[7] == pytest.approx(float(lab.potential.predict(middle).energy[0]))
-    assert f"{expected - lab.energies.min():+.3f}" in lab._words.value
+    middle = lab.coordinate.at(MALONALDEHYDE, lab.scan.values[7])
+    assert lab.scan.energies[7] == pytest.approx(float(lab.potential.predict(middle).energy[0]))
+    assert f"{expected - lab.scan.lowest:+.3f}" in lab._words.value
 
 
 def test_it_says_when_it_is_lost(lab):
     lab.slider.value = 1.08
     assert "inside the training data" in lab._words.value
-    near, picture = lab.stds[np.abs(lab.values - 1.08).argmin()], lab._pictures[0].value
+    near, picture = lab.scan.stds[np.abs(lab.scan.values - 1.08).argmin()], lab._pictures[0].value
     lab.slider.value = lab.slider.max
     assert "beyond the training data" in lab._words.value
-    assert lab.stds[-1] > 5 * near
+    assert lab.scan.stds[-1] > 5 * near
     assert lab._pictures[0].value != picture
 
 
@@ -53,6 +54,48 @@ def test_another_coordinate(lab):
     assert lab.slider.max == 180
     data, _ = lab._repr_mimebundle_()
     assert "image/png" in data and name in data["text/plain"]
+
+
+def test_the_split_adds_up_to_the_change(lab):
+    lab.coordinate_name.value = "C2–H6"
+    lab.slider.value = 1.25
+    split = lab.split()
+    first, now = (float(lab.potential.predict(a).energy[0]) for a in (lab.start, lab.atoms))
+    assert split.energy_eV.sum() == pytest.approx(now, abs=1e-8)
+    assert split.change_eV.sum() == pytest.approx(now - first, abs=1e-8)
+    assert abs(now - first) > 0.1 and split.change_eV[1] == 0
+    assert f"{split.change_eV[2]:.3f}" in lab._table.value
+    lab.slider.value = lab.coordinate.value(lab.start)
+    assert lab.split().change_std_eV.max() < 1e-9 < split.change_std_eV.max()
+
+
+def test_normal_modes_are_orthogonal_and_as_stiff_as_their_wave_numbers_say(lab):
+    modes = list(normal_modes(lab.potential, lab.start).values())
+    assert len(modes) == 3 * 9 - 6
+    weighted = np.array([m.displacement.ravel() for m in modes])
+    weighted *= np.repeat(lab.start.get_masses(), 3) ** 0.5
+    weighted /= np.linalg.norm(weighted, axis=1)[:, None]
+    assert np.abs(weighted @ weighted.T - np.eye(len(modes))).max() < 1e-9
+    stiff = modes[0]
+    assert 3000 < stiff.wave_number < 4200
+    energy = [
+        float(lab.potential.predict(stiff.at(lab.start, value)).energy[0])
+        for value in (-0.01, 0, 0.01)
+    ]
+    curvature = (energy[0] - 2 * energy[1] + energy[2]) / 0.01**2
+    mass = (lab.start.get_masses()[:, None] * stiff.displacement**2).sum()
+    quantum = np.sqrt(curvature / mass) * units._hbar * 1e10 / np.sqrt(units._e * units._amu)
+    assert stiff.wave_number * units.invcm == pytest.approx(quantum, rel=0.01)  # both in eV
+
+
+def test_a_mode_is_dragged(lab):
+    name = next(n for n in lab._choices if n.startswith("vibration"))
+    lab.coordinate_name.value = name
+    assert lab.slider.value == 0 and lab.slider.max == 0.5
+    lab.slider.value = 0.2
+    moved = np.linalg.norm(lab.atoms.positions - lab.start.positions, axis=1)
+    assert moved.max() == pytest.approx(0.2)
+    assert name in lab._words.value and "Å" in lab._words.value
 
 
 def test_what_cannot_be_moved():

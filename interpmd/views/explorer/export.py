@@ -143,8 +143,7 @@ class Exports:
         import matplotlib.pyplot as plt
 
         frame = self.frame if frame is None else frame
-        found = self.state.answer(self.question, frame)
-        figure = draw_answer(self.state, found, self.unit, self.shown)
+        figure = draw_answer(self.state, self.question, frame, self.unit, self.shown)
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=dpi)
         plt.close(figure)

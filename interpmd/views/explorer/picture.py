@@ -1,53 +1,111 @@
-"""The explorer on paper: the molecule, the strongest interactions, the budget."""
+"""The explorer on paper: the molecule, the budget, the pairs, and the time line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from interpmd.views.explorer.answers import Answer
-from interpmd.views.explorer.questions import UNITS
+from interpmd.views.explorer.pairs import OTHERS
+from interpmd.views.explorer.questions import UNITS, Question
 from interpmd.views.explorer.state import State
 from interpmd.views.molecule import draw_molecule
-from interpmd.views.plots import budget
+from interpmd.views.plots import budget, heat_map
+from interpmd.views.plots.budgets import bars
+from interpmd.views.plots.lines import time_lines
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Interactions drawn in the molecule; more cannot be told apart without turning it.
 DRAWN = 4
 
+#: Contributions with a time line of their own.
+FOLLOWED = 4
 
-def draw_answer(state: State, found: Answer, unit: str = "eV", shown: int = DRAWN) -> Figure:
-    """Molecule with arrows at the left, bars that add up at the right.
+
+def draw_answer(
+    state: State,
+    question: Question,
+    frame: int,
+    unit: str = "eV",
+    shown: int = DRAWN,
+) -> Figure:
+    """Molecule with arrows and bars that add up; below, pairs and the time line.
+
+    Of a single frame, or before others were looked at, the energy by body order stands in place
+    of the time line.
 
     Args:
         state: with the frames.
-        found: what is shown.
+        question, frame: what is shown; computed if it is not there yet.
         unit: display unit of energies.
         shown: interactions drawn in the molecule, four at most.
     """
     import matplotlib.pyplot as plt
 
-    factor = UNITS[unit]
+    found, factor = state.answer(question, frame), UNITS[unit]
     name = unit if found.unit == "eV" else f"{unit}/Å"
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(10.5, 4.3), layout="constrained", width_ratios=(1, 1.25)
-    )
-    atoms = state.frames[found.frame]
-    forces = np.reshape(found.forces, (-1, 3))
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained", width_ratios=(1, 1.25))
+    _molecule(state, found, factor, min(shown, DRAWN), axes[0, 0])
+    title = f"{found.title} [{found.badge}]"
+    budget(_by_label(found, factor), most=9, unit=name, title=title, ax=axes[0, 1])
+    words = "what lies on each pair\n(diagonal: on one atom alone, or left over)"
+    heat_map(_matrix(state, found, factor), name, words, axes[1, 0]).set_aspect("auto")
+    known = sorted({*state.known(question), frame})
+    if len(known) > 1:
+        _time_line(state, [state.answer(question, f) for f in known], found, factor, name, axes)
+    else:
+        split = {name: value * factor for name, value in found.split["order"].items()}
+        bars(split, unit=unit, title="the energy of this frame, by body order", ax=axes[1, 1])
+    return figure
+
+
+def _molecule(state: State, found: Answer, factor: float, shown: int, ax: Axes) -> None:
     drawn = [
         (line.atoms, line.value * factor, found.bars[line.bar].label)
-        for line in found.lines[: min(shown, DRAWN)]
+        for line in found.lines[:shown]
     ]
     arrow = None
     if len(found.target_atoms) == 1:
+        forces = np.reshape(found.forces, (-1, 3))
         arrow = (found.target_atoms[0], forces[found.target_atoms[0]])
     when = f"{state.times[found.frame]:.1f} fs" if state.timed else f"frame {found.frame}"
-    draw_molecule(atoms, drawn, arrow, when, left)
+    plane = np.array(state.scene()["axes"])
+    draw_molecule(state.frames[found.frame], drawn, arrow, when, ax, plane=plane)
+
+
+def _by_label(found: Answer, factor: float) -> dict[str, float]:
+    """Bars of one name, of which there can be several, make one."""
     values: dict[str, float] = {}
     for bar in found.bars:
         values[bar.label] = values.get(bar.label, 0.0) + bar.value * factor
-    budget(values, most=9, unit=name, title=f"{found.title} [{found.badge}]", ax=right)
-    return figure
+    return values
+
+
+def _matrix(state: State, found: Answer, factor: float) -> pd.DataFrame:
+    symbols = state.frames[found.frame].get_chemical_symbols()
+    names = ["others" if a == OTHERS else f"{symbols[a]}{a}" for a in found.pairs.atoms]
+    values = np.full((len(names), len(names)), np.nan)
+    values[np.tril_indices(len(names))] = 0.0
+    for row, column, value in found.pairs.cells:
+        values[row, column] = value * factor
+    return pd.DataFrame(values, names, names)
+
+
+def _time_line(
+    state: State, known: list[Answer], found: Answer, factor: float, unit: str, axes: np.ndarray
+) -> None:
+    values = pd.DataFrame([_by_label(one, factor) for one in known]).fillna(0.0)
+    times = np.array([state.times[one.frame] for one in known])
+    strongest = list(_by_label(found, factor))[:FOLLOWED]
+    series = {label: values[label].to_numpy() for label in strongest}
+    series["sum"] = values.sum(axis=1).to_numpy()
+    ax = time_lines(times, series, unit, float(state.times[found.frame]), axes[1, 1], "now")
+    if not state.timed:
+        ax.set_xlabel("frame")
+    ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    ax.set_title(f"the largest contributions ({len(known)} frames looked at)")

@@ -2,5 +2,13 @@
 
 from interpmd.views.geometry.coordinates import Coordinate, coordinate, proposals
 from interpmd.views.geometry.lab import GeometryLab
+from interpmd.views.geometry.modes import NormalMode, normal_modes
 
-__all__ = ["Coordinate", "GeometryLab", "coordinate", "proposals"]
+__all__ = [
+    "Coordinate",
+    "GeometryLab",
+    "NormalMode",
+    "coordinate",
+    "normal_modes",
+    "proposals",
+]

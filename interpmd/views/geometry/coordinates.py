@@ -25,6 +25,29 @@ class Coordinate:
     moved: tuple[int, ...]
     ring: bool
 
+    @property
+    def quantity(self) -> str:
+        """What the slider sets."""
+        return "distance" if len(self.atoms) == 2 else "angle"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the value."""
+        return "Å" if len(self.atoms) == 2 else "°"
+
+    @property
+    def step(self) -> float:
+        """Step of the slider."""
+        return 0.01 if len(self.atoms) == 2 else 1.0
+
+    def limits(self, atoms: Atoms) -> tuple[float, float]:
+        """Where the slider ends, the present value inside."""
+        now = self.value(atoms)
+        low, high = {2: (0.7 * now, 1.8 * now), 3: (60.0, 180.0), 4: (now - 180, now + 180)}[
+            len(self.atoms)
+        ]
+        return min(low, now), max(high, now)
+
     def value(self, atoms: Atoms) -> float:
         """Present value in A or degrees."""
         get = (atoms.get_distance, atoms.get_angle, atoms.get_dihedral)[len(self.atoms) - 2]

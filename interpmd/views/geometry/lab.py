@@ -1,43 +1,46 @@
-"""A panel with a slider for a bond, an angle or a dihedral, and what the potential says to it."""
+"""A panel with a slider for a bond, an angle, a dihedral or a vibration, and what the potential
+says to it."""
 
 from __future__ import annotations
 
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.decomposition import standard_deviation
-from interpmd.decomposition.few_atoms import sites_and_samples
 from interpmd.errors import StructureError
-from interpmd.potentials.potential import Potential
-from interpmd.potentials.uncertainty import uncertainty
-from interpmd.views.geometry.coordinates import Coordinate, coordinate, proposals
-from interpmd.views.molecule import draw_molecule
+from interpmd.potentials.potential import Potential, Prediction
+from interpmd.potentials.uncertainty import Uncertainty, uncertainty
+from interpmd.views.geometry.coordinates import coordinate, proposals
+from interpmd.views.geometry.modes import normal_modes
+from interpmd.views.geometry.scan import Movable, scan
+from interpmd.views.molecule import draw_molecule, plane_of
 from interpmd.views.panels import Panel, Picture
-from interpmd.views.style import BLUE, ORANGE
+from interpmd.views.plots import budget
+from interpmd.views.plots.budgets import order_name
+from interpmd.views.style import BLUE, ORANGE, bare
 
-#: Points of the scan.
-POINTS = 41
+#: Atoms up to which the normal modes are offered: their Hessian takes six evaluations per atom.
+MOST_FOR_MODES = 40
 
 
 class GeometryLab(Panel):
     """Move a molecule by hand: energy, its split and the forces follow.
 
-    Choose a bond, an angle or a dihedral and move the slider (by mouse, or by arrow keys). Left:
-    the molecule with the force on every atom; right: the energy along the coordinate with two
-    standard deviations to either side; below: the energy by body order at the present value.
+    Choose a bond, an angle, a dihedral or a normal mode and move the slider (by mouse, or by
+    arrow keys). Left: the molecule with the forces on its atoms; middle: the energy along the
+    coordinate with two standard deviations to either side; right: how the change of the energy
+    since the first structure splits by body order, with the same numbers in a table below.
 
     Args:
         potential: an interpmd potential.
         atoms: a molecule; left as it is.
         indices: two, three or four atoms to begin with; the first proposal if None.
-        order: largest body order of the table.
+        order: largest body order of the split; "higher" is what lies above it.
 
     Raises:
         StructureError: a molecule without bonds, and no indices given; periodic structures.
@@ -53,22 +56,16 @@ class GeometryLab(Panel):
         if atoms.pbc.any():
             raise StructureError("the geometry lab is for molecules, not for periodic structures")
         self.potential, self.start, self.order = potential, atoms.copy(), order
-        choices = proposals(self.start)
-        if indices is not None:
-            chosen = coordinate(self.start, *indices)
-            symbols = atoms.get_chemical_symbols()
-            name = "–".join(f"{symbols[i]}{i}" for i in indices)
-            choices = {name + (" (closes a ring)" if chosen.ring else ""): chosen, **choices}
-        if not choices:
-            raise StructureError("no atoms are bonded: name two to four atoms with indices=")
-        self._choices = choices
+        self._choices = self._offered(indices)
+        self._plane = plane_of(self.start)
+        self._first = potential.decompose(self.start, order=order)
         self.coordinate_name = widgets.Dropdown(
-            options=list(choices), description="move", layout={"width": "320px"}
+            options=list(self._choices), description="move", layout={"width": "360px"}
         )
         self.slider = widgets.FloatSlider(
-            min=-1e9, max=1e9, description="value", layout={"width": "560px"}, readout_format=".2f"
+            min=-1e9, max=1e9, description="value", layout={"width": "520px"}, readout_format=".2f"
         )
-        self._pictures = [Picture() for _ in "12"]
+        self._pictures = [Picture() for _ in "123"]
         self._words, self._table = widgets.HTML(), widgets.HTML()
         self._drawing = False
         super().__init__(
@@ -84,8 +81,8 @@ class GeometryLab(Panel):
         self._choose()
 
     @property
-    def coordinate(self) -> Coordinate:
-        """The coordinate that the slider sets."""
+    def coordinate(self) -> Movable:
+        """What the slider sets."""
         return self._choices[self.coordinate_name.value]
 
     @property
@@ -98,99 +95,146 @@ class GeometryLab(Panel):
         """The table of the molecule as it stands now."""
         return self.potential.decompose(self.atoms, order=self.order)
 
-    def plot(self) -> tuple[Axes, Axes]:
-        """The molecule and the scan side by side."""
-        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
-        self._draw_molecule(left)
-        self._draw_scan(right)
-        return left, right
+    def plot(self) -> tuple[Axes, ...]:
+        """The molecule, the scan and the split side by side."""
+        figure = Figure(figsize=(13.2, 3.8), layout="constrained")
+        molecule, energies, split = figure.subplots(1, 3, width_ratios=(1, 1.2, 1.1))
+        found = self.potential.predict(self.atoms)
+        self._draw_molecule(molecule, found)
+        self._draw_scan(energies, found)
+        self._draw_split(split, self.split())
+        return molecule, energies, split
+
+    def split(self) -> pd.DataFrame:
+        """Energy of every body order: now, and its change since the first structure.
+
+        Columns energy_eV, change_eV and change_std_eV; the sums are those of the molecule.
+        """
+        now, first = _by_order(self.table), _by_order(self._first)
+        change = (now - first).filter(like="sample").to_numpy()
+        rows = pd.DataFrame(
+            {
+                "energy_eV": now.energy,
+                "change_eV": now.energy - first.energy,
+                "change_std_eV": standard_deviation(change),
+            }
+        )
+        ordered = sorted(rows.index, key=lambda order: order or 99)
+        return rows.loc[ordered].rename_axis("body order")
+
+    def _offered(self, indices: tuple[int, ...] | None) -> dict[str, Movable]:
+        choices: dict[str, Movable] = dict(proposals(self.start))
+        if indices is not None:
+            chosen = coordinate(self.start, *indices)
+            symbols = self.start.get_chemical_symbols()
+            name = "–".join(f"{symbols[i]}{i}" for i in indices)
+            choices = {name + (" (closes a ring)" if chosen.ring else ""): chosen, **choices}
+        if not choices:
+            raise StructureError("no atoms are bonded: name two to four atoms with indices=")
+        if len(self.start) <= MOST_FOR_MODES:
+            choices |= normal_modes(self.potential, self.start)
+        return choices
 
     def _choose(self) -> None:
         """Another coordinate: its range, and the scan along it."""
-        size, now = len(self.coordinate.atoms), self.coordinate.value(self.start)
-        low, high = {2: (0.7 * now, 1.8 * now), 3: (60.0, 180.0), 4: (now - 180, now + 180)}[size]
+        chosen = self.coordinate
+        self.scan = scan(self.potential, self.start, chosen)
         self._drawing = True
         self.slider.min, self.slider.max = -1e9, 1e9
-        self.slider.value = now
-        self.slider.min, self.slider.max = min(low, now), max(high, now)
-        self.slider.step = 0.01 if size == 2 else 1.0
-        self.slider.description = "distance (Å)" if size == 2 else "angle (°)"
+        self.slider.value = chosen.value(self.start)
+        self.slider.min, self.slider.max = chosen.limits(self.start)
+        self.slider.step = chosen.step
+        self.slider.description = f"{chosen.quantity} ({chosen.unit})"
         self.slider.style.description_width = "initial"
         self._drawing = False
-        self.values: Float[np.ndarray, " points"] = np.linspace(
-            self.slider.min, self.slider.max, POINTS
-        )
-        batch = self.potential.batch([self.coordinate.at(self.start, v) for v in self.values])
-        with torch.no_grad():
-            sites = sites_and_samples(self.potential, batch, self.potential.neighbours(batch))
-        found = sites.double().cpu().numpy().reshape(POINTS, len(self.start), -1).sum(1)
-        self.energies: Float[np.ndarray, " points"] = found[:, 0]
-        self.stds = standard_deviation(found[:, 1:]) if found.shape[1] > 1 else 0 * found[:, 0]
         self._draw()
 
     def _draw(self) -> None:
+        """What is quick comes first: the molecule, then its place in the scan, then the rest."""
         if self._drawing:
             return
-        atoms, size = self.atoms, len(self.coordinate.atoms)
-        now = uncertainty(self.potential, self.potential.batch(atoms))
-        energy = float(self.potential.predict(atoms).energy[0])
-        grade = float(now.extrapolation.max())
+        found = self.potential.predict(self.atoms)
+        molecule, energies, split = self._pictures
+        axes = _small()
+        self._draw_molecule(axes, found)
+        molecule.show(axes, f"the molecule and its forces: {axes.get_title()}", dpi=80)
+        axes = _small()
+        self._draw_scan(axes, found)
+        energies.show(axes, f"energy along {self.coordinate_name.value}", dpi=80)
+        self._words.value = self._say(
+            float(found.energy[0]), uncertainty(self.potential, self.potential.batch(self.atoms))
+        )
+        table, axes = self.split(), _small()
+        self._draw_split(axes, table)
+        split.show(axes, "change of the energy by body order; see the table below", dpi=80)
+        named = table.set_axis([order_name(order) for order in table.index])
+        named = named.rename(columns=lambda name: name.replace("_eV", " (eV)").replace("_", " "))
+        self._table.value = named.round(3).to_html()
+
+    def _say(self, energy: float, spread: Uncertainty) -> str:
+        grade = float(spread.extrapolation.max())
         trust = (
             "inside the training data"
             if grade <= 1
             else f"<b>beyond the training data</b> (extrapolation grade {grade:.1f}): do not trust"
         )
-        unit = "Å" if size == 2 else "°"
-        self._words.value = (
-            f"<b>{self.coordinate_name.value} = {self.slider.value:.2f} {unit}</b>: "
-            f"{energy - self.energies.min():+.3f} ± {float(now.energy_std[0]):.3f} eV above the "
+        return (
+            f"<b>{self.coordinate_name.value} = {self.slider.value:.2f} {self.coordinate.unit}</b>"
+            f": {energy - self.scan.lowest:+.3f} ± {float(spread.energy_std[0]):.3f} eV above the "
             f"lowest of the scan; {trust}."
         )
-        drawn = (
-            (self._draw_molecule, (4.2, 3.6), "the molecule and its largest force"),
-            (self._draw_scan, (5.4, 3.6), f"energy along {self.coordinate_name.value}"),
-        )
-        for picture, (draw, shape, words) in zip(self._pictures, drawn, strict=True):
-            axes = Figure(figsize=shape, layout="constrained").subplots()
-            draw(axes)
-            picture.show(axes, words, dpi=80)
-        orders = self.table.by("order")[["energy_eV", "energy_std_eV", "rows"]].round(3)
-        self._table.value = pd.DataFrame(orders).to_html()
 
-    def _draw_molecule(self, ax: Axes) -> None:
-        atoms = self.atoms
-        forces = self.potential.predict(atoms).forces.detach().cpu().numpy()
+    def _draw_molecule(self, ax: Axes, found: Prediction) -> None:
+        forces = found.forces.detach().double().cpu().numpy()
         largest = int(np.linalg.norm(forces, axis=1).argmax())
         size = float(np.linalg.norm(forces[largest]))
+        name = f"{self.start.symbols[largest]}{largest}"
         draw_molecule(
-            atoms,
-            force=(largest, forces[largest]),
-            title=f"largest force {size:.2f} eV/Å, on {atoms.symbols[largest]}{largest}",
+            self.atoms,
+            forces=forces,
+            title=f"forces; the largest, {size:.2f} eV/Å, on {name}",
+            ax=ax,
+            plane=self._plane,
+        )
+
+    def _draw_scan(self, ax: Axes, found: Prediction) -> None:
+        values, energies = self.scan.values, self.scan.energies - self.scan.lowest
+        wide = 2 * self.scan.stds
+        ax.fill_between(
+            values, energies - wide, energies + wide, color=BLUE, alpha=0.25, lw=0, label="± 2 std"
+        )
+        ax.plot(values, energies, color=BLUE, label="potential")
+        here = float(found.energy[0]) - self.scan.lowest
+        ax.plot(self.slider.value, here, "o", color=ORANGE, ms=10, label="now")
+        top = float(np.quantile(energies, 0.9)) + 0.2
+        ax.set_ylim(-0.05 * top, max(1.2 * top, 1.1 * here))
+        ax.set(xlabel=f"{self.coordinate.quantity} ({self.coordinate.unit})")
+        ax.set(ylabel="energy above the lowest (eV)", title=self.coordinate_name.value)
+        ax.legend(fontsize=8)
+        bare(ax)
+
+    def _draw_split(self, ax: Axes, table: pd.DataFrame) -> None:
+        table = table.drop(index=1, errors="ignore")  # single atoms do not change
+        names = [order_name(order) for order in table.index]
+        budget(
+            dict(zip(names, table.change_eV, strict=True)),
+            dict(zip(names, table.change_std_eV, strict=True)),
+            unit="eV",
+            title="change since the first structure",
             ax=ax,
         )
 
-    def _draw_scan(self, ax: Axes) -> None:
-        energies = self.energies - self.energies.min()
-        ax.fill_between(
-            self.values,
-            energies - 2 * self.stds,
-            energies + 2 * self.stds,
-            color=BLUE,
-            alpha=0.25,
-            lw=0,
-            label="± 2 std",
-        )
-        ax.plot(self.values, energies, color=BLUE, label="potential")
-        here = float(self.potential.predict(self.atoms).energy[0]) - self.energies.min()
-        ax.plot(self.slider.value, here, "o", color=ORANGE, ms=10, label="now")
-        size = len(self.coordinate.atoms)
-        top = float(np.quantile(energies, 0.9)) + 0.2
-        ax.set_ylim(-0.05 * top, max(1.2 * top, 1.1 * here))
-        unit = "distance (Å)" if size == 2 else "degrees"
-        ax.set(xlabel=f"{self.coordinate_name.value} {unit}", ylabel="energy (eV)")
-        ax.legend(fontsize=8)
-        ax.spines[["top", "right"]].set_visible(False)
-
     def __repr__(self) -> str:
         return f"GeometryLab of {self.start.symbols}: {self.coordinate_name.value}"
+
+
+def _small() -> Axes:
+    """Axes of a picture of its own."""
+    return Figure(figsize=(4.2, 3.5), layout="constrained").subplots()
+
+
+def _by_order(table: Decomposition) -> pd.DataFrame:
+    """Energies and samples summed by body order."""
+    names = [f"sample {k}" for k in range(table.samples.shape[1])]
+    samples = pd.DataFrame(table.samples, columns=names)
+    return samples.assign(energy=table.energies).groupby(table.order).sum()

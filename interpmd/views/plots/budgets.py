@@ -195,4 +195,6 @@ def _finished(
     ax.invert_yaxis()
     ax.axvline(0, color="black", lw=0.8)
     ax.set(xlabel=unit, title=title)
+    ax.use_sticky_edges = False
+    ax.margins(x=0.03)
     return bare(ax)

@@ -1,0 +1,178 @@
+"""Watch a fit while it learns: errors by number of frames, and parity."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+from interpmd.fitting.progress import FitProgress
+from interpmd.fitting.report import Evaluation
+from interpmd.views.panels import Panel, Picture
+from interpmd.views.style import BLUE, ORANGE, bare
+
+#: What the stages of a fit do, for the line of words.
+STAGES = {
+    "smoothness": "choosing how smooth the potential is",
+    "refinement": "refining the radial functions",
+    "frames": "learning from frames",
+    "ridge": "choosing the strength of the prior",
+    "test": "done",
+}
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """What a fit knew at some moment.
+
+    Attributes:
+        stage: of the fit. step: what it stood at, in words.
+        frames: it had learned from by then.
+        evaluation: predictions beside labels, on held-out frames or, at the end, the test set.
+    """
+
+    stage: str
+    step: str
+    frames: int
+    evaluation: Evaluation
+
+
+class FitMonitor(Panel):
+    """Errors and parity of a fit while it runs.
+
+    Show it in a cell of its own, or with `display` above the fit, and give it to the fit::
+
+        monitor = im.FitMonitor()
+        display(monitor)
+        report = im.fit(train, test=test, watch=monitor)
+
+    Left: error on frames that the fit does not learn from, by the number of frames learned from;
+    right: their energies and forces, predicted against true, by what is known so far. The same
+    numbers stand in the table below. A monitor that is given to another fit begins anew.
+
+    Attributes:
+        milestones: what the fit knew, one line of the table each.
+    """
+
+    def __init__(self) -> None:
+        self.milestones: list[Milestone] = []
+        self.frames, self._ended = 0, False
+        self._bar = widgets.IntProgress(min=0, max=1, layout={"width": "420px"})
+        self._words = widgets.HTML("waiting for a fit: <code>im.fit(..., watch=monitor)</code>")
+        self._pictures = [Picture() for _ in "123"]
+        self._table = widgets.HTML()
+        super().__init__(
+            [
+                widgets.HBox([self._bar, self._words], layout={"flex_flow": "wrap"}),
+                widgets.HBox(self._pictures, layout={"flex_flow": "row wrap"}),
+                self._table,
+            ]
+        )
+
+    def __call__(self, now: FitProgress) -> None:
+        """Take note of a step of the fit; `im.fit` calls this."""
+        if self._ended:
+            self.milestones, self.frames = [], 0
+        self._ended = now.stage == "test"
+        if now.stage == "frames":
+            self.frames = now.done
+        self._bar.max, self._bar.value = max(now.total, 1), now.done
+        step = f"{now.done} of {now.total}"
+        if now.stage == "smoothness":
+            step = f"{now.value:.0f} Bessel functions: error {now.error:.3g}"
+        elif now.stage == "ridge":
+            step = f"ridge {now.value:.0e}"
+        elif now.stage == "test":
+            step = "test set" if now.evaluation is not None else ""
+        self._words.value = f"<b>{STAGES[now.stage]}</b> {html.escape(step)}"
+        if now.evaluation is not None:
+            self.milestones.append(Milestone(now.stage, step, self.frames, now.evaluation))
+            self._draw()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Errors at every milestone: meV and meV/A."""
+        rows = [
+            {"stage": m.stage, "step": m.step, "frames": m.frames, **m.evaluation.summary()}
+            for m in self.milestones
+        ]
+        return pd.DataFrame(rows)
+
+    def plot(self) -> tuple[Axes, ...]:
+        """Errors by number of frames, and the parity of energies and of forces."""
+        figure = Figure(figsize=(12.6, 3.8), layout="constrained")
+        axes = figure.subplots(1, 3, width_ratios=(1.15, 1, 1))
+        self._draw_errors(axes[0])
+        self._draw_parity(axes[1:])
+        return tuple(axes)
+
+    def _draw(self) -> None:
+        figures = [Figure(figsize=(4.2, 3.6), layout="constrained") for _ in "123"]
+        axes = [figure.subplots() for figure in figures]
+        self._draw_errors(axes[0])
+        self._draw_parity(axes[1:])
+        errors = self.milestones[-1].evaluation.summary()
+        words = (
+            f"errors on held-out frames by the number of frames, now {self.frames}",
+            f"predicted against true energies, RMSE {errors.get('energy_rmse_meV', 0):.1f} meV",
+            f"predicted against true forces, RMSE {errors['force_rmse_meV/A']:.1f} meV/Å",
+        )
+        for picture, ax, alternative in zip(self._pictures, axes, words, strict=True):
+            picture.show(ax, alternative, dpi=80)
+        table = self.to_frame().rename(
+            columns=lambda name: name.replace("_", " ").replace("/A", "/Å")
+        )
+        self._table.value = table.to_html(index=False, float_format="{:.2f}".format)
+
+    def _draw_errors(self, ax: Axes) -> None:
+        """Both errors by the number of frames; the last of each number counts."""
+        table = self.to_frame()
+        if table.empty:
+            ax.set_axis_off()
+            ax.text(0.5, 0.5, "no frames are held out", ha="center", transform=ax.transAxes)
+            return
+        learned = table[table.stage != "test"].drop_duplicates("frames", keep="last")
+        for column, colour, style, marker, name in (
+            ("energy_rmse_meV", ORANGE, "--", "s", "energy (meV)"),
+            ("force_rmse_meV/A", BLUE, "-", "o", "force (meV/Å)"),
+        ):
+            ax.plot(
+                learned.frames, learned[column], style, color=colour, marker=marker, mfc="white",
+                label=name,
+            )  # fmt: skip
+        ax.set(xscale="log", yscale="log", xlabel="frames learned from")
+        ax.set(ylabel="RMSE on held-out frames", title="the more frames, the smaller the error?")
+        ax.set_xticks(sorted(set(learned.frames)))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(ScalarFormatter())
+            axis.set_minor_formatter(NullFormatter())
+        ax.legend(frameon=False, fontsize=8)
+        ax.margins(0.08, 0.15)
+        bare(ax)
+
+    def _draw_parity(self, axes: list[Axes]) -> None:
+        if not self.milestones:
+            for ax in axes:
+                ax.set_axis_off()
+            return
+        last = self.milestones[-1]
+        last.evaluation.plot(axes)
+        where = "test set" if last.stage == "test" else f"held out, {self.frames} frames learned"
+        for ax in axes:
+            ax.set_title(f"{where}: {ax.get_title()}", fontsize=10)
+
+    def __repr__(self) -> str:
+        if not self.milestones:
+            return "FitMonitor: no fit yet"
+        last = self.milestones[-1]
+        errors = last.evaluation.summary()
+        return (
+            f"FitMonitor: {last.stage}, {self.frames} frames, "
+            f"energy {errors.get('energy_rmse_meV', float('nan')):.2f} meV, "
+            f"force {errors['force_rmse_meV/A']:.2f} meV/A (RMSE)"
+        )
