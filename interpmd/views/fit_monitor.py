@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation
-from interpmd.views.panels import Panel, Picture
+from interpmd.views.panels import Panel, Picture, side_by_side, table_html
 from interpmd.views.style import BLUE, ORANGE, bare
 
 #: What the stages of a fit do, for the line of words.
@@ -69,7 +69,7 @@ class FitMonitor(Panel):
         super().__init__(
             [
                 widgets.HBox([self._bar, self._words], layout={"flex_flow": "wrap"}),
-                widgets.HBox(self._pictures, layout={"flex_flow": "row wrap"}),
+                side_by_side(self._pictures),
                 self._table,
             ]
         )
@@ -126,7 +126,7 @@ class FitMonitor(Panel):
         table = self.to_frame().rename(
             columns=lambda name: name.replace("_", " ").replace("/A", "/Å")
         )
-        self._table.value = table.to_html(index=False, float_format="{:.2f}".format)
+        self._table.value = table_html(table, digits=2, index=False)
 
     def _draw_errors(self, ax: Axes) -> None:
         """Both errors by the number of frames; the last of each number counts."""

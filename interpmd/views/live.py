@@ -19,7 +19,7 @@ from interpmd.dynamics.simulate import SimulationError, check_motion, integrator
 from interpmd.potentials.potential import Potential
 from interpmd.systems import check_structure
 from interpmd.views.molecule import draw_molecule, plane_of
-from interpmd.views.panels import Panel, Picture
+from interpmd.views.panels import Panel, Picture, side_by_side
 from interpmd.views.style import BLUE, GREY, ORANGE
 
 #: Interactions drawn in the molecule.
@@ -95,7 +95,7 @@ class LiveMD(Panel):
                     layout={"flex_flow": "wrap"},
                 ),
                 self._words,
-                widgets.HBox(self._pictures, layout={"flex_flow": "row wrap"}),
+                side_by_side(self._pictures),
             ]
         )
         self.start_button.on_click(lambda _: self.start())

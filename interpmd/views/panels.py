@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
+import pandas as pd
 from matplotlib.axes import Axes
 
 from interpmd.errors import InterpmdError
+
+#: Width in pixels below which pictures go into the next line.
+NARROW = 290
 
 
 class Picture(widgets.HTML):
@@ -25,6 +29,13 @@ class Picture(widgets.HTML):
             f'<img alt="{html.escape(words)}" src="data:image/png;base64,{source}" '
             'style="max-width:100%">'
         )
+
+
+def side_by_side(pictures: Sequence[Picture], width: int = 420) -> widgets.HBox:
+    """Pictures in a row, which shrink with the panel from `width` to `NARROW` pixels."""
+    for picture in pictures:
+        picture.layout.flex, picture.layout.max_width = f"1 1 {NARROW}px", f"{width}px"
+    return widgets.HBox(pictures, layout={"flex_flow": "row wrap"})
 
 
 class Panel(widgets.VBox):
@@ -44,6 +55,12 @@ class Panel(widgets.VBox):
             data["image/png"] = base64.b64encode(png_of(self.plot()[0], dpi=80)).decode()
         data["text/plain"] = repr(self)
         return data, metadata
+
+
+def table_html(table: pd.DataFrame, digits: int = 3, index: bool = True) -> str:
+    """A table for an HTML widget, which has no style of its own for tables."""
+    made = table.to_html(border=0, index=index, float_format=f"{{:.{digits}f}}".format)
+    return made.replace("<table ", '<table style="border-spacing:14px 2px;text-align:right" ')
 
 
 def png_of(ax: Axes, dpi: int = 100) -> bytes:

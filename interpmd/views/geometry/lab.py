@@ -19,7 +19,7 @@ from interpmd.views.geometry.coordinates import coordinate, proposals
 from interpmd.views.geometry.modes import normal_modes
 from interpmd.views.geometry.scan import Movable, scan
 from interpmd.views.molecule import draw_molecule, plane_of
-from interpmd.views.panels import Panel, Picture
+from interpmd.views.panels import Panel, Picture, side_by_side, table_html
 from interpmd.views.plots import budget
 from interpmd.views.plots.budgets import order_name
 from interpmd.views.style import BLUE, ORANGE, bare
@@ -72,7 +72,7 @@ class GeometryLab(Panel):
             [
                 widgets.HBox([self.coordinate_name, self.slider], layout={"flex_flow": "wrap"}),
                 self._words,
-                widgets.HBox(self._pictures, layout={"flex_flow": "row wrap"}),
+                side_by_side(self._pictures),
                 self._table,
             ]
         )
@@ -140,11 +140,12 @@ class GeometryLab(Panel):
         chosen = self.coordinate
         self.scan = scan(self.potential, self.start, chosen)
         self._drawing = True
-        self.slider.min, self.slider.max = -1e9, 1e9
-        self.slider.value = chosen.value(self.start)
-        self.slider.min, self.slider.max = chosen.limits(self.start)
-        self.slider.step = chosen.step
-        self.slider.description = f"{chosen.quantity} ({chosen.unit})"
+        with self.slider.hold_sync():  # else the browser cuts the value to limits half set
+            self.slider.min, self.slider.max = -1e9, 1e9
+            self.slider.value = chosen.value(self.start)
+            self.slider.min, self.slider.max = chosen.limits(self.start)
+            self.slider.step = chosen.step
+            self.slider.description = f"{chosen.quantity} ({chosen.unit})"
         self.slider.style.description_width = "initial"
         self._drawing = False
         self._draw()
@@ -169,7 +170,7 @@ class GeometryLab(Panel):
         split.show(axes, "change of the energy by body order; see the table below", dpi=80)
         named = table.set_axis([order_name(order) for order in table.index])
         named = named.rename(columns=lambda name: name.replace("_eV", " (eV)").replace("_", " "))
-        self._table.value = named.round(3).to_html()
+        self._table.value = table_html(named)
 
     def _say(self, energy: float, spread: Uncertainty) -> str:
         grade = float(spread.extrapolation.max())

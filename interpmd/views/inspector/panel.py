@@ -18,7 +18,7 @@ from interpmd.potentials.potential import Potential
 from interpmd.views.inspector.curves import PairCurve, pair_curve
 from interpmd.views.inspector.data import seen_distances
 from interpmd.views.inspector.maps import TripletMap, triplet_map
-from interpmd.views.panels import Panel, Picture
+from interpmd.views.panels import Panel, Picture, table_html
 
 
 class PotentialInspector(Panel):
@@ -136,7 +136,7 @@ class PotentialInspector(Panel):
             curve.plot(axes, self.band.value, self.terms.value),
             f"pair energy of {curve.elements} by distance",
         )
-        self._table.value = curve.to_frame().iloc[::6].round(3).to_html()
+        self._table.value = table_html(curve.to_frame().iloc[::6])
 
     def _draw_map(self) -> None:
         self.angle.layout.display = None if self.over.value == "angle" else "none"
