@@ -200,7 +200,9 @@ class Problem:
         samples = (torch.from_numpy(samples) / scale[:, None]).view(*shape, -1)
         self.term.samples = samples.float()
         potential = Potential({**base.terms, "expansion": self.term}, elements=base.elements)
-        self.term.grade_scale.copy_(grade_scales(potential, frames))
+        # frames of little weight are known badly: they vouch for no others
+        whole = [a for a in frames if self.weights.get(labels.subset_of(a), 1.0) >= 1.0]
+        self.term.grade_scale.copy_(grade_scales(potential, whole or frames))
         return potential
 
     def _key(self, frames: Sequence[Atoms]) -> str:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
+from interpmd.errors import InterpmdError
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation
 from interpmd.views.panels import Panel, Picture, side_by_side, table_html
@@ -24,6 +25,10 @@ STAGES = {
     "ridge": "choosing the strength of the prior",
     "test": "done",
 }
+
+
+class NoFitError(InterpmdError):
+    """A monitor has nothing to show."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,13 @@ class FitMonitor(Panel):
         return pd.DataFrame(rows)
 
     def plot(self) -> tuple[Axes, ...]:
-        """Errors by number of frames, and the parity of energies and of forces."""
+        """Errors by number of frames, and the parity of energies and of forces.
+
+        Raises:
+            NoFitError: nothing was learned yet, or no frames are held out.
+        """
+        if not self.milestones:
+            raise NoFitError("there is nothing to show yet: no frames held out, or no fit so far")
         figure = Figure(figsize=(12.6, 3.8), layout="constrained")
         axes = figure.subplots(1, 3, width_ratios=(1.15, 1, 1))
         self._draw_errors(axes[0])
@@ -131,10 +142,6 @@ class FitMonitor(Panel):
     def _draw_errors(self, ax: Axes) -> None:
         """Both errors by the number of frames; the last of each number counts."""
         table = self.to_frame()
-        if table.empty:
-            ax.set_axis_off()
-            ax.text(0.5, 0.5, "no frames are held out", ha="center", transform=ax.transAxes)
-            return
         learned = table[table.stage != "test"].drop_duplicates("frames", keep="last")
         for column, colour, style, marker, name in (
             ("energy_rmse_meV", ORANGE, "--", "s", "energy (meV)"),
@@ -156,10 +163,6 @@ class FitMonitor(Panel):
         bare(ax)
 
     def _draw_parity(self, axes: list[Axes]) -> None:
-        if not self.milestones:
-            for ax in axes:
-                ax.set_axis_off()
-            return
         last = self.milestones[-1]
         last.evaluation.plot(axes)
         where = "test set" if last.stage == "test" else f"held out, {self.frames} frames learned"

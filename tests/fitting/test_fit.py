@@ -16,6 +16,7 @@ import interpmd as im
 from interpmd.fitting import fit as fitting
 from interpmd.fitting.labels import LabelWarning, check_consistency, isolated_energies
 from interpmd.fitting.normal import MemoryLimitError, NormalEquations, Targets, weighted_rows
+from interpmd.fitting.problem import grade_scales
 from interpmd.potentials import ClusterExpansion, Potential, StillingerWeber
 
 SMALL = {"channels": (12, 12, 8), "lmax": 2, "basis": 6, "cutoff": 3.5, "functions": 12}
@@ -127,6 +128,20 @@ def test_extrapolation_grade_rises_outside_the_data(report):
         outside = report.potential.calculator().get_property("extrapolation", torn)
     assert inside.max() <= 1 + 1e-9
     assert outside.max() > 3 * inside.max()
+
+
+def test_frames_of_little_weight_do_not_vouch_for_others():
+    """The grade counts from the molecules, not from fragments that are hardly known."""
+    fragments = [labelled(Atoms("CO", [(0, 0, 0), (0, 0, r)])) for r in np.linspace(1, 3, 12)]
+    for atoms in fragments:
+        atoms.info["subset"] = "dimer"
+    molecules = frames(40)
+    potential = im.fit(
+        [*molecules, *fragments, *ISOLATED], spec=SMALL, weights={"dimer": 1e-3}, progress=False
+    ).potential
+    found = potential.terms["expansion"].grade_scale
+    assert torch.allclose(found, grade_scales(potential, molecules))
+    assert (grade_scales(potential, [*molecules, *fragments]) > 2 * found).any()
 
 
 def test_isolated_atoms_from_frames_from_arguments_or_with_a_warning():

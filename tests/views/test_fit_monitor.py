@@ -96,7 +96,7 @@ def test_more_frames_smaller_errors_and_the_table_says_so(watched):
 
 def test_another_fit_begins_anew_and_trials_are_told():
     monitor = im.FitMonitor()
-    assert "image/png" in monitor._repr_mimebundle_()[0] and "no fit yet" in repr(monitor)
+    assert "image/png" not in monitor._repr_mimebundle_()[0] and "no fit yet" in repr(monitor)
     stages = []
 
     def watch(now):
@@ -117,4 +117,6 @@ def test_with_nothing_held_out_there_is_nothing_to_show():
     monitor = im.FitMonitor()
     im.fit(frames(12), spec=SMALL, validation=0.0, progress=False, watch=monitor)
     assert not monitor.milestones
-    assert "no fit yet" in repr(monitor) and "image/png" in monitor._repr_mimebundle_()[0]
+    assert "no fit yet" in repr(monitor)
+    with pytest.raises(im.InterpmdError, match="no frames held out"):
+        monitor.plot()

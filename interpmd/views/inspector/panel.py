@@ -57,7 +57,7 @@ class PotentialInspector(Panel):
             for b in symbols
             for a, c in itertools.combinations_with_replacement(symbols, 2)
         ]
-        wide = {"layout": {"width": "auto"}, "style": {"description_width": "5.5em"}}
+        wide = {"layout": {"width": "auto"}, "style": {"description_width": "6.5em"}}
         self.pair = widgets.Dropdown(options=pairs, description="pair", **wide)
         self.band = widgets.Checkbox(value=True, description="error band", indent=False)
         self.terms = widgets.Checkbox(value=True, description="single terms", indent=False)
