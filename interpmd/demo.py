@@ -17,7 +17,7 @@ from interpmd.dynamics import Trajectory, simulate
 from interpmd.potentials.io import load_potential
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
-from interpmd.views.molecule import draw_molecule
+from interpmd.views.molecule import draw_molecule, plane_of
 from interpmd.views.plots import budget, time_lines
 from interpmd.views.report import Report
 
@@ -230,6 +230,7 @@ def _report(
     report.heading("The jump")
     figure, axes = plt.subplots(1, 3, figsize=(11, 4.4), layout="constrained")
     middle = len(window) // 2
+    plane = plane_of(trajectory[window[middle]])
     for ax, (name, place) in zip(
         axes, {"before": 0, "at the jump": middle, "after": len(window) - 1}.items(), strict=True
     ):
@@ -244,6 +245,7 @@ def _report(
             (PROTON, found.force),
             f"{name}, {times[window[place]]:.0f} fs",
             ax,
+            plane=plane,
         )
     report.figure(figure, "The molecule before, at and after the jump with the force on H8")
     report.text(

@@ -19,7 +19,7 @@ from ase.md.verlet import VelocityVerlet
 from tqdm.auto import tqdm
 
 from interpmd.dynamics.trajectory import Trajectory
-from interpmd.errors import InterpmdError
+from interpmd.errors import InterpmdError, StructureError
 from interpmd.potentials.potential import Potential
 from interpmd.systems import check_structure
 
@@ -97,10 +97,9 @@ def simulate(
                 # each stretch has noise of its own, so that a resumed run draws the same
                 dynamics.rng = np.random.default_rng([seed, done])
                 stretch = min(record_every, steps - done * record_every)
-                dynamics.run(stretch)
+                advance(dynamics, stretch, temperature)
                 done += 1
                 bar.update(stretch)
-                check_motion(moving, temperature, done * record_every)
                 record.add(moving)
     except KeyboardInterrupt:
         if out is None:
@@ -181,11 +180,24 @@ def integrator(
     )
 
 
-def check_motion(atoms: Atoms, temperature: float, step: int) -> None:
-    """Raise SimulationError if the temperature (K) of the atoms is far above the one asked for."""
+def advance(dynamics: VelocityVerlet | Langevin, steps: int, temperature: float) -> None:
+    """Run some steps.
+
+    Raises:
+        SimulationError: atoms ran into each other, or the temperature (K) is far above the one
+            asked for.
+    """
+    atoms = dynamics.atoms
+    try:
+        dynamics.run(steps)
+    except StructureError as error:
+        raise SimulationError(
+            f"the simulation broke after step {dynamics.nsteps}: {str(error).split(';')[0]}; the "
+            "structure is far from the training data, or the time step is too long"
+        ) from error
     now = atoms.get_temperature()
     if not np.isfinite(now) or now > 20 * temperature + 5000:
         raise SimulationError(
-            f"the simulation exploded at step {step}: temperature {now:.4g} K; take a shorter "
-            "time step or a structure nearer to the training data"
+            f"the simulation exploded at step {dynamics.nsteps}: temperature {now:.4g} K; take a "
+            "shorter time step or a structure nearer to the training data"
         )

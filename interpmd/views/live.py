@@ -15,11 +15,13 @@ from matplotlib.figure import Figure
 
 from interpmd.attribution import Force, explain
 from interpmd.dynamics import Trajectory
-from interpmd.dynamics.simulate import SimulationError, check_motion, integrator, with_velocities
+from interpmd.dynamics.simulate import advance, integrator, with_velocities
+from interpmd.errors import InterpmdError
 from interpmd.potentials.potential import Potential
+from interpmd.potentials.uncertainty import uncertainty
 from interpmd.systems import check_structure
 from interpmd.views.molecule import draw_molecule, plane_of
-from interpmd.views.panels import Panel, Picture, side_by_side
+from interpmd.views.panels import Panel, Picture, side_by_side, trust
 from interpmd.views.style import BLUE, GREY, ORANGE
 
 #: Interactions drawn in the molecule.
@@ -169,14 +171,13 @@ class LiveMD(Panel):
     async def _run(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             while True:
-                self._dynamics.run(self.steps)
                 try:
-                    check_motion(self._atoms, float(self.heat.value), self._dynamics.nsteps)
-                except SimulationError as error:
+                    advance(self._dynamics, self.steps, float(self.heat.value))
+                    self._record()
+                except InterpmdError as error:
                     self._words.value = f"<b>stopped</b>: {html.escape(str(error))}"
                     self._ended = True
                     return
-                self._record()
                 await asyncio.sleep(0.01)
 
     def _record(self) -> None:
@@ -201,9 +202,11 @@ class LiveMD(Panel):
             axes = Figure(figsize=shape, layout="constrained").subplots()
             draw(axes)
             picture.show(axes, words, dpi=80)
+        found = uncertainty(self.potential, self.potential.batch(self.frames[-1]))
+        said = trust(float(found.extrapolation.max()))
         self._words.value = (
             f"{self.times[-1]:.0f} fs, {self.temperatures[-1]:.0f} K, "
-            f"potential energy {self.energies[-1]:.3f} eV; {len(self.frames)} frames"
+            f"potential energy {self.energies[-1]:.3f} eV; {len(self.frames)} frames; {said}"
         )
 
     def _draw_molecule(self, ax: Axes) -> None:

@@ -109,7 +109,7 @@ def _frame(ax: Axes, points: np.ndarray, lines: int) -> None:
     top = 0.5 * (low[1] + high[1] + height)
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(top - height / (1 - LINE * lines), top)
-    ax.set_aspect("equal")
+    ax.set_aspect("equal", anchor="N")
     ax.axis("off")
 
 

@@ -57,6 +57,13 @@ class Panel(widgets.VBox):
         return data, metadata
 
 
+def trust(grade: float) -> str:
+    """What an extrapolation grade says, in words."""
+    if grade <= 1:
+        return "inside the training data"
+    return f"<b>beyond the training data</b> (extrapolation grade {grade:.1f}): do not trust"
+
+
 def table_html(table: pd.DataFrame, digits: int = 3, index: bool = True) -> str:
     """A table for an HTML widget, which has no style of its own for tables."""
     made = table.to_html(border=0, index=index, float_format=f"{{:.{digits}f}}".format)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import molecule
 from ase.io import read
 
 import interpmd as im
 from interpmd.dynamics import SimulationError
-from interpmd.potentials import Morse, Potential
+from interpmd.potentials import Isolated, Morse, Potential
 
 ETHANE = molecule("C2H6")
 ETHANE.positions *= 1.1
@@ -94,3 +95,11 @@ def test_drift_is_the_slope_of_the_total_energy():
     slope = ((times - times.mean()) * (energies - energies.mean())).sum()
     slope /= ((times - times.mean()) ** 2).sum()
     assert found.drift() == pytest.approx(1000 * slope / 8, rel=1e-9)
+
+
+def test_atoms_that_run_into_each_other_end_the_run_with_a_word_on_why():
+    pair = Atoms("H2", [(0, 0, 0), (0, 0, 1.0)])
+    pair.set_velocities([(0, 0, 0.05), (0, 0, -0.05)])
+    free = Potential([Isolated({1: 0.0})])
+    with pytest.raises(SimulationError, match=r"broke after step \d+: atoms H0 and H1 .* far from"):
+        im.simulate(free, pair, steps=400, record_every=1, progress=False)

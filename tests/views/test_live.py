@@ -78,3 +78,27 @@ def test_another_atom_is_explained(potential):
 def test_without_an_event_loop_it_says_so(potential):
     with pytest.raises(RuntimeError, match="no running event loop"):
         live(potential).start()
+
+
+def test_dynamics_that_breaks_says_so_and_can_begin_anew(potential):
+    async def use():
+        panel = live(potential)
+        panel._atoms.set_momenta(60 * panel._atoms.get_momenta())
+        panel.start()
+        while panel.running:
+            await asyncio.sleep(0.01)
+        assert "stopped" in panel._words.value
+        panel.start()
+        await until(panel, 2)
+        panel.stop()
+        assert len(panel.frames) < 8 and "stopped" not in panel._words.value
+
+    asyncio.run(use())
+
+
+def test_it_says_when_the_data_end(potential):
+    panel = live(potential)
+    assert "inside the training data" in panel._words.value
+    torn = MALONALDEHYDE.copy()
+    torn.set_distance(2, 6, 2.4, fix=0)
+    assert "beyond the training data" in im.LiveMD(potential, torn)._words.value

@@ -19,7 +19,7 @@ from interpmd.views.geometry.coordinates import coordinate, proposals
 from interpmd.views.geometry.modes import normal_modes
 from interpmd.views.geometry.scan import Movable, scan
 from interpmd.views.molecule import draw_molecule, plane_of
-from interpmd.views.panels import Panel, Picture, side_by_side, table_html
+from interpmd.views.panels import Panel, Picture, side_by_side, table_html, trust
 from interpmd.views.plots import budget
 from interpmd.views.plots.budgets import order_name
 from interpmd.views.style import BLUE, ORANGE, bare
@@ -173,16 +173,10 @@ class GeometryLab(Panel):
         self._table.value = table_html(named)
 
     def _say(self, energy: float, spread: Uncertainty) -> str:
-        grade = float(spread.extrapolation.max())
-        trust = (
-            "inside the training data"
-            if grade <= 1
-            else f"<b>beyond the training data</b> (extrapolation grade {grade:.1f}): do not trust"
-        )
         return (
             f"<b>{self.coordinate_name.value} = {self.slider.value:.2f} {self.coordinate.unit}</b>"
             f": {energy - self.scan.lowest:+.3f} ± {float(spread.energy_std[0]):.3f} eV above the "
-            f"lowest of the scan; {trust}."
+            f"lowest of the scan; {trust(float(spread.extrapolation.max()))}."
         )
 
     def _draw_molecule(self, ax: Axes, found: Prediction) -> None:
