@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from interpmd.errors import InterpmdError
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation
-from interpmd.views.panels import Panel, Picture, side_by_side, table_html
+from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, table_html
 from interpmd.views.style import BLUE, ORANGE, bare
 
 #: What the stages of a fit do, for the line of words.
@@ -115,8 +115,7 @@ class FitMonitor(Panel):
         """
         if not self.milestones:
             raise NoFitError("there is nothing to show yet: no frames held out, or no fit so far")
-        figure = Figure(figsize=(12.6, 3.8), layout="constrained")
-        axes = figure.subplots(1, 3, width_ratios=(1.15, 1, 1))
+        axes = axes_in_a_row((12.6, 3.8), 1.15, 1, 1)
         self._draw_errors(axes[0])
         self._draw_parity(axes[1:])
         return tuple(axes)

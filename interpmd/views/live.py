@@ -21,7 +21,7 @@ from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.systems import check_structure
 from interpmd.views.molecule import draw_molecule, plane_of
-from interpmd.views.panels import Panel, Picture, side_by_side, trust
+from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, trust
 from interpmd.views.style import BLUE, GREY, ORANGE
 
 #: Interactions drawn in the molecule.
@@ -145,8 +145,7 @@ class LiveMD(Panel):
 
     def plot(self) -> tuple[Axes, Axes]:
         """The molecule with its force, and energy and temperature by time."""
-        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
+        left, right = axes_in_a_row((9.6, 3.8), 1, 1.3)
         self._draw_molecule(left)
         self._draw_strip(right)
         return left, right

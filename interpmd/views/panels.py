@@ -57,6 +57,14 @@ class Panel(widgets.VBox):
         return data, metadata
 
 
+def axes_in_a_row(size: tuple[float, float], *widths: float) -> list[Axes]:
+    """Axes side by side in a new figure, which notebooks show; inches, relative widths."""
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure(figsize=size, layout="constrained")
+    return list(figure.subplots(1, len(widths), width_ratios=widths))
+
+
 def trust(grade: float) -> str:
     """What an extrapolation grade says, in words."""
     if grade <= 1:

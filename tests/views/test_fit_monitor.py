@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from ase import Atoms
@@ -88,6 +89,8 @@ def test_more_frames_smaller_errors_and_the_table_says_so(watched):
     assert "done" in monitor._words.value
     assert monitor._bar.value == monitor._bar.max == 1
     left = monitor.plot()[0]
+    assert plt.fignum_exists(left.figure.number), "notebooks show it"
+    plt.close(left.figure)
     assert left.lines[1].get_ydata()[-1] == pytest.approx(
         table[table.stage == "ridge"]["force_rmse_meV/A"].iloc[-1]
     )

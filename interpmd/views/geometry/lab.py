@@ -19,7 +19,7 @@ from interpmd.views.geometry.coordinates import coordinate, proposals
 from interpmd.views.geometry.modes import normal_modes
 from interpmd.views.geometry.scan import Movable, scan
 from interpmd.views.molecule import draw_molecule, plane_of
-from interpmd.views.panels import Panel, Picture, side_by_side, table_html, trust
+from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, table_html, trust
 from interpmd.views.plots import budget
 from interpmd.views.plots.budgets import order_name
 from interpmd.views.style import BLUE, ORANGE, bare
@@ -97,8 +97,7 @@ class GeometryLab(Panel):
 
     def plot(self) -> tuple[Axes, ...]:
         """The molecule, the scan and the split side by side."""
-        figure = Figure(figsize=(13.2, 3.8), layout="constrained")
-        molecule, energies, split = figure.subplots(1, 3, width_ratios=(1, 1.2, 1.1))
+        molecule, energies, split = axes_in_a_row((13.2, 3.8), 1, 1.2, 1.1)
         found = self.potential.predict(self.atoms)
         self._draw_molecule(molecule, found)
         self._draw_scan(energies, found)

@@ -18,7 +18,7 @@ from interpmd.potentials.potential import Potential
 from interpmd.views.inspector.curves import PairCurve, pair_curve
 from interpmd.views.inspector.data import seen_distances
 from interpmd.views.inspector.maps import TripletMap, triplet_map
-from interpmd.views.panels import Panel, Picture, table_html
+from interpmd.views.panels import Panel, Picture, axes_in_a_row, table_html
 
 
 class PotentialInspector(Panel):
@@ -123,8 +123,7 @@ class PotentialInspector(Panel):
 
     def plot(self) -> tuple[Axes, Axes]:
         """Both pictures side by side."""
-        figure = Figure(figsize=(11.0, 4.2), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        left, right = axes_in_a_row((11.0, 4.2), 1, 1)
         self.curve.plot(left, self.band.value, self.terms.value)
         self.map.plot(right)
         return left, right
