@@ -1,0 +1,49 @@
+"""The explorer on paper says in every panel what the answer says."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import interpmd as im
+from interpmd.demo import MALONALDEHYDE
+from interpmd.views.explorer.picture import draw_answer
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    frames = []
+    for seed in range(3):
+        frames.append(MALONALDEHYDE.copy())
+        frames[-1].rattle(0.03, seed=seed)
+    return im.ForceExplorer(im.load("malonaldehyde"), frames, atom=8, order=2, grouping="kind")
+
+
+def panels(explorer):
+    figure = draw_answer(explorer.state, explorer.question, explorer.frame)
+    plt.close(figure)
+    return figure.axes
+
+
+def test_one_frame_shows_molecule_budget_pairs_and_body_orders(explorer):
+    molecule, budget, pairs, orders, *_ = panels(explorer)
+    found = explorer.answer
+    assert molecule.get_title() == "frame 0"
+    assert f"{found.total:+.3f}" in budget.get_yticklabels()[-1].get_text()
+    assert [label.get_text() for label in pairs.get_yticklabels()][8] == "H8"
+    cells = np.ma.filled(pairs.images[0].get_array(), 0.0)
+    assert cells.sum() == pytest.approx(found.total, abs=1e-8)
+    names = " ".join(label.get_text() for label in orders.get_yticklabels())
+    assert f"{found.split['order']['2-body']:+.3f}" in names
+
+
+def test_frames_that_were_looked_at_make_a_time_line(explorer):
+    explorer.explain_all()
+    explorer.frame = 1
+    lines = panels(explorer)[3]
+    assert "3 frames" in lines.get_title()
+    total = next(line for line in lines.lines if line.get_label() == "sum")
+    expected = [explorer.state.answer(explorer.question, f).total for f in range(3)]
+    assert np.allclose(total.get_ydata(), expected)
+    explorer.frame = 0
