@@ -73,6 +73,17 @@ def test_a_click_on_an_atom_changes_the_budget(lab):
     wait_for(lab, "title", "Force on H8")
 
 
+def test_the_force_on_the_fragment_that_was_clicked(lab):
+    lab.select_option("label:has-text('explain') select", "fragment")
+    wait_for(lab, "title", "Force on O4–H8")
+    lab.locator(".im-view").focus()
+    lab.keyboard.press("p")
+    wait_for(lab, "title", "Force on C3–H7")
+    lab.keyboard.press("n")
+    lab.select_option("label:has-text('explain') select", "force")
+    wait_for(lab, "title", "Force on H8")
+
+
 def test_hovering_a_bar_highlights_its_cylinder_and_the_other_way_round(lab):
     plain = pixels(lab)
     bar = lab.locator(".im-bars li").first

@@ -26,6 +26,7 @@ from interpmd.views.explorer.questions import (
     Question,
     QuestionError,
     dihedrals,
+    fragment_around,
 )
 from interpmd.views.explorer.state import FramesError, State
 
@@ -88,6 +89,30 @@ def test_forces_of_vectors_count_along_the_force(state):
     force = np.reshape(found.forces, (-1, 3))[8]
     assert found.total == pytest.approx(np.linalg.norm(force), abs=1e-8)
     assert np.sum([bar.vector for bar in found.bars], axis=0) == pytest.approx(force, abs=1e-8)
+
+
+def test_a_fragment_is_pushed_by_others_only(state, potential, frames):
+    assert fragment_around(frames[0], 8) == (4, 8) == fragment_around(frames[0], 4)
+    found = state.answer(Question(target="fragment", atom=8, order=2), 1)
+    assert found.title == "Force on O4–H8" and found.target_atoms == (4, 8)
+    forces = potential.predict(frames[1]).forces[[4, 8]].sum(0).numpy()
+    assert found.total == pytest.approx(np.linalg.norm(forces), abs=1e-9)
+    rows = [line.atoms for line in found.lines]
+    assert rows and all(len({4, 8} & set(atoms)) == 1 for atoms in rows)
+
+
+def test_fragments_are_molecules_then_residues_then_groups():
+    other = molecule("H2O")
+    other.translate((0, 0, 3))
+    pair = molecule("H2O") + other
+    assert fragment_around(pair, 4) == (3, 4, 5)
+    alcohol = molecule("CH3OH")
+    assert fragment_around(alcohol, 0) == tuple(
+        i for i in range(6) if i == 0 or (alcohol.numbers[i] == 1 and i != 3)
+    )
+    alcohol.set_array("residuenumbers", np.array([1, 2, 1, 2, 1, 1]))
+    assert fragment_around(alcohol, 3) == (1, 3)
+    assert fragment_around(molecule("H2"), 1) == (0, 1)
 
 
 def test_isolated_atoms_stand_apart(state):

@@ -17,6 +17,9 @@ from interpmd.views.explorer.questions import Question
 #: Interactions with a line or a bar of their own; what is left shares one bar.
 MOST = 500
 
+#: Contributions in eV or eV/A that are only rounding, and get no bar.
+NOTHING = 1e-12
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -163,6 +166,10 @@ def title(found: Explanation, question: Question) -> str:
         return "Energy"
     if question.target == "torque":
         return "Torque about " + "–".join(name(a) for a in question.dihedral or ())
+    if question.target == "fragment" and isinstance(found.target, Force):
+        atoms = found.target.indices
+        whole = f"{found.atoms[atoms].get_chemical_formula()} of {name(question.atom)}"
+        return "Force on " + ("–".join(map(name, atoms)) if len(atoms) < 5 else whole)
     if question.target == "along":
         return f"Force on {name(question.atom)} towards {name(question.other or 0)}"
     return f"Force on {name(question.atom)}"
@@ -201,9 +208,8 @@ def _along_target(found: Explanation) -> tuple[np.ndarray, np.ndarray | None]:
 def _bars_and_lines(
     found: Explanation, flat: np.ndarray, question: Question
 ) -> tuple[tuple[Bar, ...], tuple[Line, ...]]:
-    acting = np.abs(flat) > 0
-    if found.values.ndim == 2:
-        acting = (found.values != 0).any(1)
+    # inside a fragment action and reaction cancel to rounding
+    acting = np.abs(found.values.reshape(len(found), -1)).max(1, initial=0.0) > NOTHING
     found, flat = found[acting], flat[acting]
     members = [tuple(m) for m in found.clusters.tuples()]
     bars: dict[str, Bar] = {}

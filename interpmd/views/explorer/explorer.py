@@ -39,8 +39,9 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
 
     Attributes:
         frame: index of the frame shown.
-        target: "force", "along" (the force along a line to `other`), "energy" or "torque" (about
-            the middle bond of `dihedral`).
+        target: "force", "fragment" (the net force on the molecule, residue or group of the atom;
+            see `fragment_around`), "along" (the force along a line to `other`), "energy" or
+            "torque" (about the middle bond of `dihedral`).
         atom: the chosen atom.
         grouping: "interaction", "pair", "kind", "fragment", "order" or "term".
         method: one of `interpmd.methods()`.

@@ -16,6 +16,7 @@ from interpmd.errors import InterpmdError
 #: What can be explained, and what the choice is called.
 TARGETS = {
     "force": "force on the atom",
+    "fragment": "force on its fragment",
     "along": "force along a line to another atom",
     "energy": "energy",
     "torque": "torque about a bond",
@@ -123,7 +124,26 @@ class Question:
             return Energy()
         if chosen.target == "torque":
             return Torque(chosen.dihedral)
+        if chosen.target == "fragment":
+            return Force(fragment_around(atoms, chosen.atom))
         return Force(chosen.atom, along=chosen.other if chosen.target == "along" else None)
+
+
+def fragment_around(atoms: Atoms, atom: int) -> tuple[int, ...]:
+    """The molecule of an atom where there are several, else its residue where the structure names
+    residues (the array `residuenumbers`), else the heavy atom with its hydrogens."""
+    found = chemistry(atoms)
+    labels = np.asarray(found.fragments)
+    if len(set(labels.tolist())) == 1 and "residuenumbers" in atoms.arrays:
+        labels = atoms.arrays["residuenumbers"]
+    if len(set(labels.tolist())) > 1:
+        return tuple(np.flatnonzero(labels == labels[atom]).tolist())
+    bonded = [{i, j} for i, j, _ in found.bonds if i != j]
+    partners = sorted({a for bond in bonded if atom in bond for a in bond} - {atom})
+    heavy = [a for a in partners if atoms.numbers[a] > 1]
+    centre = heavy[0] if atoms.numbers[atom] == 1 and heavy else atom
+    around = {a for bond in bonded if centre in bond for a in bond}
+    return tuple(sorted({atom, centre} | {a for a in around if atoms.numbers[a] == 1}))
 
 
 def dihedrals(atoms: Atoms) -> list[tuple[int, int, int, int]]:

@@ -262,7 +262,7 @@ class Explorer {
     const n = 3 * geometry.count;
     const forces = this.forces.subarray(n * state.frame, n * (state.frame + 1));
     const marks = (this.marks = new Marks(answer, state));
-    const spheres = geometry.spheres(state.frame, state, marks);
+    const spheres = geometry.spheres(state.frame, state, marks, answer);
     const { arrowScale } = scene;
     const parts = {
       spheres,

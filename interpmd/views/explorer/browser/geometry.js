@@ -40,11 +40,12 @@ class Geometry {
     return found;
   }
 
-  spheres(frame, state, marks) {
+  spheres(frame, state, marks, answer) {
     const radius = new Float32Array(this.count);
     const colour = new Float32Array(3 * this.count);
     for (let i = 0; i < this.count; i++) {
-      const chosen = state.target !== "energy" && i === state.atom;
+      const chosen = state.target !== "energy" && (i === state.atom
+        || (state.target === "fragment" && answer && answer.target_atoms.includes(i)));
       const marked = marks.atoms.has(i);
       radius[i] = (0.16 + 0.2 * this.scene.covalent[i]) * (marked || chosen ? 1.35 : 1);
       colour.set(marked ? MARK : this.scene.colours[i], 3 * i);
