@@ -27,7 +27,7 @@ demo: $(READY)
 
 # options of Jupyter: make lab OPTIONS=--no-browser
 lab: $(READY)
-	$(BIN)/interpmd lab $(OPTIONS)
+	$(BIN)/interpmd lab 01 $(OPTIONS)
 
 voila: $(READY)
 	$(BIN)/interpmd lab --voila $(OPTIONS)

@@ -145,8 +145,15 @@ def page(width: int = 1280, height: int = 1300) -> Iterator:
         made.words = []
         made.on("console", lambda message: made.words.append(message.text))
         made.on("pageerror", lambda error: made.words.append(f"page error: {error}"))
+        made.add_locator_handler(made.locator(".jp-Dialog"), lambda dialog: _agree(made, dialog))
         yield made
         chromium.close()
+
+
+def _agree(made, dialog) -> None:
+    """Questions that a slow server makes JupyterLab ask, such as which kernel to take."""
+    made.words.append(f"dialog: {dialog.first.inner_text()}")
+    dialog.locator("button.jp-mod-accept").first.click()
 
 
 def open_in_lab(made, address: str, name: str, cells: int = 1, ready: str = READY) -> None:

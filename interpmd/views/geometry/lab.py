@@ -62,22 +62,18 @@ class GeometryLab(Panel):
         self.coordinate_name = widgets.Dropdown(
             options=list(self._choices), description="move", layout={"width": "360px"}
         )
-        self.slider = widgets.FloatSlider(
-            min=-1e9, max=1e9, description="value", layout={"width": "520px"}, readout_format=".2f"
-        )
         self._pictures = [Picture() for _ in "123"]
         self._words, self._table = widgets.HTML(), widgets.HTML()
-        self._drawing = False
+        self._controls = widgets.HBox(layout={"flex_flow": "wrap"})
         super().__init__(
             [
-                widgets.HBox([self.coordinate_name, self.slider], layout={"flex_flow": "wrap"}),
+                self._controls,
                 self._words,
                 side_by_side(self._pictures),
                 self._table,
             ]
         )
         self.coordinate_name.observe(lambda _: self._choose(), "value")
-        self.slider.observe(lambda _: self._draw(), "value")
         self._choose()
 
     @property
@@ -138,21 +134,24 @@ class GeometryLab(Panel):
         """Another coordinate: its range, and the scan along it."""
         chosen = self.coordinate
         self.scan = scan(self.potential, self.start, chosen)
-        self._drawing = True
-        with self.slider.hold_sync():  # else the browser cuts the value to limits half set
-            self.slider.min, self.slider.max = -1e9, 1e9
-            self.slider.value = chosen.value(self.start)
-            self.slider.min, self.slider.max = chosen.limits(self.start)
-            self.slider.step = chosen.step
-            self.slider.description = f"{chosen.quantity} ({chosen.unit})"
-        self.slider.style.description_width = "initial"
-        self._drawing = False
+        low, high = chosen.limits(self.start)
+        # a slider of its own: what the browser still had to say about the last one is not for it
+        self.slider = widgets.FloatSlider(
+            value=chosen.value(self.start),
+            min=low,
+            max=high,
+            step=chosen.step,
+            description=f"{chosen.quantity} ({chosen.unit})",
+            style={"description_width": "initial"},
+            layout={"width": "520px"},
+            readout_format=".2f",
+        )
+        self.slider.observe(lambda _: self._draw(), "value")
+        self._controls.children = [self.coordinate_name, self.slider]
         self._draw()
 
     def _draw(self) -> None:
         """What is quick comes first: the molecule, then its place in the scan, then the rest."""
-        if self._drawing:
-            return
         found = self.potential.predict(self.atoms)
         molecule, energies, split = self._pictures
         axes = _small()
