@@ -55,6 +55,7 @@ links: $(READY)
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/conservation.py
+	$(BIN)/python benchmarks/determination.py
 	$(BIN)/python benchmarks/explainers.py
 	$(BIN)/python benchmarks/truth.py
 	$(BIN)/python benchmarks/explorer.py

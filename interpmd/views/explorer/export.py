@@ -158,6 +158,7 @@ class Exports:
         elif kind == ".gif":
             import imageio.v3 as iio
 
+            self.state.answers(self.question)  # first, so that all pictures have the time line
             frames = [
                 iio.imread(self._picture("png", 80, frame), extension=".png")[..., :3]
                 for frame in range(len(self.state))

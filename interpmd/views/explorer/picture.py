@@ -74,8 +74,7 @@ def _molecule(state: State, found: Answer, factor: float, shown: int, ax: Axes) 
         forces = np.reshape(found.forces, (-1, 3))
         arrow = (found.target_atoms[0], forces[found.target_atoms[0]])
     when = f"{state.times[found.frame]:.1f} fs" if state.timed else f"frame {found.frame}"
-    plane = np.array(state.scene()["axes"])
-    draw_molecule(state.frames[found.frame], drawn, arrow, when, ax, plane=plane)
+    draw_molecule(state.frames[found.frame], drawn, arrow, when, ax, plane=state.plane)
 
 
 def _by_label(found: Answer, factor: float) -> dict[str, float]:

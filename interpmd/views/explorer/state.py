@@ -164,6 +164,11 @@ class State:
             "model": self.model.name,
         }
 
+    @property
+    def plane(self) -> Float[np.ndarray, "3 3"]:
+        """Directions to the right, upwards and to the reader, the same for all frames."""
+        return self._view()[2]
+
     def _view(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Middle, half width and height, and axes of the view in which the molecule lies flat."""
         first = self.frames[0].positions
