@@ -1,5 +1,57 @@
-"""Kernels of the notebooks under test: one thread each, which is faster for small tensors."""
+"""Notebooks under test: one thread a kernel, and the folded solutions of exercises run as well.
+
+The code blocks inside `<details>` run in the notebook's own kernel after its last cell, in their
+order, each as a test of its own. They must run; what they print is not compared.
+"""
+
+from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import nbformat
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # faster for small tensors
+
+FOLDED = re.compile(r"<details>(.*?)</details>", re.DOTALL)
+CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def solutions(notebook: nbformat.NotebookNode) -> list[str]:
+    """Code of the folded solutions, in their order."""
+    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    return [code for folded in FOLDED.findall(prose) for code in CODE.findall(folded)]
+
+
+class Solution(IPyNbCell):
+    """A folded solution."""
+
+    def reportinfo(self):
+        """Name it in a report."""
+        return self.path, 0, f"{self.path.name}::{self.name}"
+
+
+class Course(IPyNbFile):
+    """A notebook and the solutions of its exercises."""
+
+    def collect(self):
+        """Yield the cells, then the solutions."""
+        yield from super().collect()
+        for number, code in enumerate(solutions(self.nb), start=1):
+            yield Solution.from_parent(
+                self,
+                name=f"Solution {number}",
+                cell_num=number,
+                cell=nbformat.v4.new_code_cell(code),
+                options=defaultdict(bool, check=False),
+            )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(parent):
+    """Collect notebooks as `Course` instead of plain files of nbval."""
+    found = yield
+    return [Course.from_parent(parent, path=f.path) if type(f) is IPyNbFile else f for f in found]

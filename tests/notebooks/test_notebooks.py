@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,8 @@ def test_notebooks_have_their_parts(path):
     assert re.search("^#+ Exercise", together, re.MULTILINE)
     assert together.count("<details>") >= together.count("## Exercise ") > 0
     assert together.count("<details>") == together.count("</details>")
+    solutions = re.findall(r"<details>.*?</details>", together, re.DOTALL)
+    assert all("```python" in solution for solution in solutions), "solutions are code that runs"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -77,14 +80,16 @@ def test_notebooks_show_pictures_and_nothing_of_the_machine(path):
     assert not [o for c in code(read(path)) for o in c.outputs if o.get("name") == "stderr"]
 
 
-def planted(folder, expected):
+def planted(folder, expected, solution="1 + 1"):
     """A notebook that prints a number, and claims to have printed another one."""
     source = f"{MARK}\nimport interpmd as im\nprint(im.Force(3).unit, len(im.methods()) > 9)"
     cell = nbformat.v4.new_code_cell(source, execution_count=1)
     cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=expected)]
-    notebook = nbformat.v4.new_notebook(cells=[cell])
+    exercise = f"<details><summary>Solution</summary>\n\n```python\n{solution}\n```\n\n</details>"
+    notebook = nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_markdown_cell(exercise)])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, folder / "planted.ipynb")
+    shutil.copy(FOLDER / "conftest.py", folder)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval-lax", "planted.ipynb"],
         cwd=folder,
@@ -99,3 +104,9 @@ def test_a_wrong_number_makes_a_notebook_fail(tmp_path):
     wrong = planted(tmp_path, "eV/A False\n")
     assert wrong.returncode == 1
     assert "eV/A False" in wrong.stdout and "eV/A True" in wrong.stdout
+
+
+def test_a_wrong_solution_makes_a_notebook_fail(tmp_path):
+    wrong = planted(tmp_path, "eV/A True\n", solution="im.Force(3).units")
+    assert wrong.returncode == 1
+    assert "planted.ipynb::Solution 1" in wrong.stdout and "units" in wrong.stdout
