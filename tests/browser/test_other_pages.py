@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from conftest import CODE
@@ -106,3 +107,22 @@ def test_the_command_lab_opens_the_start_page(tmp_path):
             made.screenshot(path=f"{folder}/lab.png")
         # its rendering is watched, not run: JupyterLab would save the notebook of the repository
         assert made.locator(".jp-RenderedMarkdown td a").count() >= 7
+
+
+def test_every_link_of_the_start_page_opens_its_notebook_with_pictures(tmp_path):
+    """Merely opened, on copies: JupyterLab may save what it shows."""
+    for source in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(source, tmp_path)
+    with server(tmp_path, "lab") as address, page() as made:
+        made.goto(f"{address}/lab/tree/start.ipynb?token={TOKEN}&reset")
+        links = made.locator(".jp-RenderedMarkdown td a")
+        links.first.wait_for()
+        questions = links.all_inner_texts()
+        assert len(questions) >= 9
+        for question in questions:
+            links.filter(has_text=question).click()
+            opened = made.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+            opened.locator("h1", has_text=question).wait_for()
+            opened.locator(".jp-OutputArea-output img").first.wait_for()
+            made.locator(".lm-TabBar-tab", has_text="start.ipynb").first.click()
+            links.first.wait_for()
