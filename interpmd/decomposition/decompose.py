@@ -97,12 +97,21 @@ def _sites(potential: Potential, batch: Batch) -> dict[str, Sites]:
     return sites
 
 
+def subsets_of_neighbours(potential: Potential, atoms: Atoms, order: int) -> int:
+    """How many `decompose` has to enumerate at this order; its time grows in proportion."""
+    return _stars(potential, _sites(potential, potential.batch(atoms)), order)
+
+
+def _stars(potential: Potential, sites: dict[str, Sites], order: int) -> int:
+    return sum(
+        count_stars(sites[name].degrees, min(order, term.body_order))
+        for name, term in potential.local_terms.items()
+    )
+
+
 def _affordable(potential: Potential, sites: dict[str, Sites], order: int | None) -> int:
     def stars(order: int) -> int:
-        return sum(
-            count_stars(sites[name].degrees, min(order, term.body_order))
-            for name, term in potential.local_terms.items()
-        )
+        return _stars(potential, sites, order)
 
     if order is not None:
         if (needed := stars(order)) > STAR_LIMIT:

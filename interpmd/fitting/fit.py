@@ -21,12 +21,16 @@ from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.report import FitReport, evaluate
+from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.spec import Spec
 from interpmd.potentials.base import TERMS
 from interpmd.potentials.potential import Card, Potential
 
 #: Numbers of Bessel functions that are tried.
 BASES = (5, 8, 12)
+
+#: Subsets of neighbours that are enumerated for the report: some seconds.
+SPLIT = 10_000
 
 
 def fit(
@@ -49,7 +53,7 @@ def fit(
     progress: bool = True,
     watch: Watch | None = None,
 ) -> FitReport:
-    """Fit a potential to energies and forces (and stresses where all periodic frames have them).
+    """Fit a potential to energies and forces, and to stresses of periodic frames that have them.
 
     The read-out of the expansion is the mean of its Bayesian posterior, in closed form; the
     posterior is kept as samples, calibrated on the frames held out.
@@ -142,7 +146,9 @@ def fit(
         potential.card, errors={name: e.summary() for name, e in errors.items()}
     )
     sample = others.get("test", used)
-    report = FitReport(potential, scan, errors, fitted, sample[:: max(1, len(sample) // 100)])
+    sample = sample[:: max(1, len(sample) // 100)]
+    orders = body_order_shares(potential, sample, budget=SPLIT)
+    report = FitReport(potential, scan, errors, fitted, sample, orders)
     if out is not None:
         report.save(out)
         Checkpoint(out).remove()

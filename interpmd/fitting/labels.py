@@ -80,8 +80,9 @@ def check_labels(frames: Sequence[Atoms], name: str = "training data") -> None:
     for index, atoms in enumerate(frames):
         check_structure(atoms, name=f"{name}, frame {index}")
         results = atoms.calc.results if atoms.calc is not None else {}
-        for label in ("energy", "forces"):
-            if label not in results and not (label == "forces" and len(atoms) == 1):
+        for label in ("energy", "forces", "stress"):
+            optional = label == "stress" or (label == "forces" and len(atoms) == 1)
+            if label not in results and not optional:
                 raise LabelError(
                     f"{name}, frame {index} ({atoms.symbols}) has no {label}; ASE expects "
                     f"{label!r} among the results of its calculator (extxyz: "
@@ -101,6 +102,11 @@ def forces(frames: Sequence[Atoms]) -> np.ndarray:
     return np.concatenate(
         [a.calc.results.get("forces", np.zeros((len(a), 3))) for a in frames]
     ).reshape(-1, 3)
+
+
+def has_stress(atoms: Atoms) -> bool:
+    """Whether a frame, periodic in all directions, is labelled with its stress."""
+    return bool(atoms.pbc.all()) and "stress" in atoms.calc.results
 
 
 def subset_of(atoms: Atoms) -> str:
@@ -159,8 +165,8 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
     """Check that forces are minus the gradients of the energies, in eV and A.
 
     A small potential is fitted to the forces alone and asked for the energy differences between
-    frames of one composition; the slope of the true differences against those tells wrong signs
-    and units.
+    frames of one composition and one cell (forces do not tell what a change of the cell costs);
+    the slope of the true differences against those tells wrong signs and units.
 
     Returns:
         The slope (1 where all is well), or None if the data do not determine it.
@@ -173,7 +179,7 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
     groups: dict[tuple, list[Atoms]] = {}
     for atoms in frames:
         if len(atoms) > 1:
-            groups.setdefault((tuple(sorted(atoms.numbers)), tuple(atoms.pbc)), []).append(atoms)
+            groups.setdefault(_comparable(atoms), []).append(atoms)
     if not groups:
         return None
     largest = max(groups.values(), key=len)
@@ -203,6 +209,12 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
             stacklevel=3,
         )
     return slope
+
+
+def _comparable(atoms: Atoms) -> tuple:
+    """The same for frames between which forces tell the difference of the energies."""
+    cell = np.round(np.asarray(atoms.cell)[atoms.pbc], 2) + 0.0
+    return tuple(sorted(atoms.numbers)), tuple(atoms.pbc), tuple(cell.ravel())
 
 
 def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -45,13 +45,9 @@ class Problem:
 
     def targets(self, frames: Sequence[Atoms]) -> list[Targets]:
         """What is left for the expansion, frame by frame."""
-        periodic = [a for a in frames if a.pbc.any()]
-        stresses = bool(periodic) and all(
-            a.pbc.all() and "stress" in a.calc.results for a in periodic
-        )
         found = []
         for atoms in frames:
-            with_stress = stresses and bool(atoms.pbc.any())
+            with_stress = labels.has_stress(atoms)
             known = self.base.predict(atoms, stress=with_stress)
             factor = self.weights.get(labels.subset_of(atoms), 1.0)
             stress = None

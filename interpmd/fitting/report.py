@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ase.data import chemical_symbols
 from tqdm.auto import tqdm
 
 from interpmd.fitting import labels
+from interpmd.fitting.shares import body_order_shares
 from interpmd.potentials.potential import Potential
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Evaluation:
         n_atoms: per frame, shape (frames,).
         numbers: atomic number of each atom, shape (atoms,).
         subsets: name of the subset of each frame.
+        stress: eV/A^3, of the periodic frames that are labelled with it, all nine components,
+            shape (labelled frames, 3, 3, 2).
+        has_stress: of each frame, shape (frames,).
     """
 
     energy: np.ndarray
@@ -39,18 +43,25 @@ class Evaluation:
     n_atoms: np.ndarray
     numbers: np.ndarray
     subsets: tuple[str, ...]
+    stress: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, 3, 2)))
+    has_stress: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def summary(self) -> dict[str, float]:
-        """Root mean square and mean absolute errors: meV for energies, meV/A for forces."""
-        return _errors(self.energy, self.forces)
+        """Root mean square and mean absolute errors: meV, meV/A, and meV/A^3 for stresses."""
+        return _errors(self.energy, self.forces, self.stress)
 
     def by_subset(self) -> pd.DataFrame:
         """Errors of each subset of frames."""
         names = np.array(self.subsets)
         of_atom = np.repeat(names, self.n_atoms)
+        of_stress = names[self.has_stress] if len(self.stress) else np.zeros(0, dtype=str)
         rows = {
             name: {"frames": int((names == name).sum())}
-            | _errors(self.energy[names == name], self.forces[of_atom == name])
+            | _errors(
+                self.energy[names == name],
+                self.forces[of_atom == name],
+                self.stress[of_stress == name],
+            )
             for name in sorted(set(self.subsets))
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("subset")
@@ -93,6 +104,8 @@ class FitReport:
         evaluations: "train" (a sample), "valid", "test" where given.
         seconds: time that the fit took, without the evaluations.
         sample: frames that `shares` looks at.
+        body_orders: share of each body order in the variance of energies and forces, of so many
+            frames of `sample` and so high an order as can be had in seconds.
     """
 
     potential: Potential
@@ -100,25 +113,24 @@ class FitReport:
     evaluations: dict[str, Evaluation]
     seconds: float
     sample: Sequence[Atoms] = ()
+    body_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def errors(self) -> pd.DataFrame:
         """Errors on every set: meV and meV/A."""
         rows = {name: e.summary() for name, e in self.evaluations.items()}
         return pd.DataFrame.from_dict(rows, orient="index")
 
-    def shares(self, most: int = 100) -> pd.DataFrame:
-        """Share of each degree of the expansion in the variance of energies and forces.
+    def shares(self, most: int = 100, progress: bool = True) -> pd.DataFrame:
+        """Share of each body order in the variance of energies and forces.
 
-        A product of degree nu reaches up to body order nu + 1 and, where a neighbour stands in it
-        twice, below; `Potential.decompose` tells the pure body orders of one structure. Shares
-        can be negative or above one where contributions cancel; they sum to one.
+        The same as `body_orders`, of all orders and of more frames; it can take long for
+        large structures. Columns: see `interpmd.fitting.shares.body_order_shares`.
 
         Args:
             most: frames of the test (or training) set that are looked at.
+            progress: whether to show a progress bar.
         """
-        from interpmd.fitting.shares import degree_shares
-
-        return degree_shares(self.potential, self.sample[:most])
+        return body_order_shares(self.potential, self.sample[:most], progress=progress)
 
     def plot(self) -> Sequence[Axes]:
         """Parity on the test set, or on the best set that is there."""
@@ -138,6 +150,7 @@ class FitReport:
             "errors": {name: e.summary() for name, e in self.evaluations.items()},
             "by_subset": {n: e.by_subset().to_dict("index") for n, e in self.evaluations.items()},
             "by_element": {n: e.by_element().to_dict("index") for n, e in self.evaluations.items()},
+            "body_orders": self.body_orders.to_dict("index"),
             "ridge_scan": self.scan.to_dict("records"),
         }
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -152,6 +165,7 @@ class FitReport:
                 f"{self.potential}",
                 f"{weights} weights, fitted in {self.seconds:.0f} s",
                 self.errors().round(2).to_string(),
+                *([self.body_orders.round(3).to_string()] if len(self.body_orders) else []),
             ]
         )
 
@@ -161,7 +175,12 @@ class FitReport:
         tables = [
             f"<h4>{n}</h4>{e.by_subset().round(2).to_html()}" for n, e in self.evaluations.items()
         ]
-        return f"<pre>{self.potential}</pre>{self.errors().round(2).to_html()}{''.join(tables)}"
+        orders = ""
+        if len(self.body_orders):
+            frames = self.body_orders.attrs.get("frames")
+            orders = f"<h4>body orders ({frames} frames)</h4>{self.body_orders.round(3).to_html()}"
+        errors = self.errors().round(2).to_html()
+        return f"<pre>{self.potential}</pre>{errors}{''.join(tables)}{orders}"
 
 
 def evaluate(
@@ -176,12 +195,17 @@ def evaluate(
     """
     frames = labels.read_frames(frames)
     labels.check_labels(frames, "frames to evaluate")
-    predicted_energy, predicted_forces = [], []
+    predicted_energy, predicted_forces, stresses = [], [], []
+    has_stress = np.array([labels.has_stress(atoms) for atoms in frames])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small tensors: more threads are slower
     try:
-        for atoms in tqdm(frames, desc="evaluate", unit="frame", disable=not progress):
-            found = potential.predict(atoms)
+        bar = tqdm(frames, desc="evaluate", unit="frame", disable=not progress)
+        for atoms, stress in zip(bar, has_stress, strict=True):
+            found = potential.predict(atoms, stress=bool(stress))
+            if stress:
+                true = atoms.get_stress(voigt=False)
+                stresses.append(np.stack([true, found.stress[0].double().cpu().numpy()], axis=-1))
             predicted_energy.append(float(found.energy))
             predicted_forces.append(found.forces.double().cpu().numpy())
     finally:
@@ -192,12 +216,19 @@ def evaluate(
         n_atoms=np.array([len(a) for a in frames]),
         numbers=np.concatenate([a.numbers for a in frames]),
         subsets=tuple(labels.subset_of(a) for a in frames),
+        stress=np.array(stresses).reshape(-1, 3, 3, 2),
+        has_stress=has_stress,
     )
 
 
-def _errors(energy: np.ndarray, forces: np.ndarray) -> dict[str, float]:
+def _errors(
+    energy: np.ndarray, forces: np.ndarray, stress: np.ndarray | None = None
+) -> dict[str, float]:
     found = {}
-    for name, unit, values in (("energy", "meV", energy), ("force", "meV/A", forces)):
+    quantities = [("energy", "meV", energy), ("force", "meV/A", forces)]
+    if stress is not None:
+        quantities.append(("stress", "meV/A^3", stress))
+    for name, unit, values in quantities:
         if values.size:
             misfit = 1e3 * (values[..., 1] - values[..., 0])
             found[f"{name}_rmse_{unit}"] = float(np.sqrt((misfit**2).mean()))

@@ -1,51 +1,99 @@
-"""How much each degree of the expansion contributes."""
+"""How much each body order contributes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
 import torch
 from ase import Atoms
+from tqdm.auto import tqdm
 
+from interpmd.decomposition.decompose import subsets_of_neighbours
 from interpmd.potentials.base import BODY_NAMES
-from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.potential import Potential
-from interpmd.systems import Batch, environments, neighbours
+
+#: Frames that a report splits at least, if it has to choose between frames and orders.
+ENOUGH = 10
 
 
-def degree_shares(potential: Potential, frames: Sequence[Atoms]) -> pd.DataFrame:
-    """Covariance of each degree with the sum over that of the sum, for energies and forces.
+def body_order_shares(
+    potential: Potential,
+    frames: Sequence[Atoms],
+    budget: float | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """What the pure rows of each body order make of energies and forces.
 
     Args:
-        potential: a potential with a cluster expansion.
-        frames: structures; energies are compared within one composition.
+        potential: all its terms count.
+        frames: structures; energies are compared within the commonest composition.
+        budget: most subsets of neighbours to enumerate, all frames together; fewer frames, and
+            then lower orders, are split if it does not suffice. All if None.
+        progress: whether to show a progress bar.
+
+    Returns:
+        A row for each body order, and "above" for what lies above the highest one split. Columns
+        energy_share and force_share: covariance with the whole over the variance of the whole;
+        they sum to one, and lie outside 0 to 1 where orders cancel. energy_std_eV: how much the
+        energy of the order varies. force_rms_eV/A: its force on an atom. `attrs` holds "frames"
+        and "order".
     """
-    term = next(t for t in potential.terms.values() if isinstance(t, ClusterExpansion))
-    orders = torch.as_tensor(term.feature_order)
-    many = [a for a in frames if len(a) > 1]
-    energies, forces = [], []
-    for atoms in many:
-        batch = Batch.from_ase(atoms)
-        pairs = neighbours(batch, term.cutoff)
-        positions = batch.positions.requires_grad_(True)
-        features = term.features(environments(batch.with_positions(positions), pairs))
-        products = features * term.readout[term.species[batch.numbers]]
-        parts = torch.stack([products[:, orders == o].sum() for o in range(2, term.body_order + 1)])
-        eye = torch.eye(len(parts), dtype=parts.dtype)
-        (slopes,) = torch.autograd.grad(parts, positions, eye, is_grads_batched=True)
-        energies.append(parts.detach().numpy())
-        forces.append(-slopes.flatten(1).numpy())
+    many = [a for a in frames if len(a) > 1 or a.pbc.any()]
+    many, order = _affordable(potential, many, budget)
     formulas = np.array([atoms.get_chemical_formula() for atoms in many])
-    common = max(set(formulas), key=lambda f: (formulas == f).sum())
-    table = {}
-    for name, values in (
-        ("energy_share", np.array(energies)[formulas == common].T),
-        ("force_share", np.concatenate(forces, axis=1)),
-    ):
-        centred = values - values.mean(1, keepdims=True)
-        total = centred.sum(0)
-        table[name] = centred @ total / max(float(total @ total), 1e-300)
-    index = [BODY_NAMES[o] for o in range(2, term.body_order + 1)]
-    return pd.DataFrame(table, index=pd.Index(index, name="up to body order"))
+    common = max(sorted(set(formulas)), key=lambda f: (formulas == f).sum(), default="")
+    energies = np.zeros((order + 1, len(many)))
+    forces = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors: more threads are slower
+    try:
+        for column, atoms in enumerate(tqdm(many, desc="body orders", disable=not progress)):
+            table = potential.decompose(atoms, order=order)
+            np.add.at(energies[:, column], table.order, table.energies)
+            pushes = np.zeros((order + 1, len(atoms), 3))
+            np.add.at(pushes, (table.order[table.owner], table.member_atoms), table.member_forces)
+            forces.append(pushes.reshape(order + 1, -1))
+    finally:
+        torch.set_num_threads(threads)
+    energies = energies[:, formulas == common]
+    pushes = np.concatenate(forces, axis=1) if forces else np.zeros((order + 1, 0))
+    table = pd.DataFrame(
+        {
+            "energy_share": _share(energies - energies.mean(1, keepdims=True)),
+            "energy_std_eV": energies.std(1),
+            "force_share": _share(pushes),
+            "force_rms_eV/A": np.sqrt((pushes**2).mean(1)),
+        },
+        index=pd.Index(["above", *(BODY_NAMES[k] for k in range(1, order + 1))], name="body order"),
+    )
+    table = table.loc[[*table.index[2:], "above"]]
+    if not pushes[0].any() and not energies[0].any():
+        table = table.drop(index="above")
+    table.attrs |= {"frames": len(many), "order": order}
+    return table
+
+
+def _share(parts: np.ndarray) -> np.ndarray:
+    """Covariance of each part with the sum, over the variance of the sum."""
+    total = parts.sum(0)
+    return parts @ total / max(float(total @ total), 1e-300)
+
+
+def _affordable(
+    potential: Potential, frames: Sequence[Atoms], budget: float | None
+) -> tuple[list[Atoms], int]:
+    """Frames and the order to split them to."""
+    full = max([2, *(term.body_order for term in potential.local_terms.values())])
+    if budget is None:
+        return list(frames), full
+    enough = min(ENOUGH, len(frames))
+    chosen = [frames[i] for i in np.random.default_rng(0).permutation(len(frames))]
+    for order in range(full, 1, -1):
+        costs = accumulate(subsets_of_neighbours(potential, atoms, order) for atoms in chosen)
+        number = sum(cost <= budget for cost in costs)
+        if number >= enough:
+            break
+    return chosen[: max(number, enough)] if frames else [], order

@@ -13,10 +13,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 import interpmd as im
+from interpmd.decomposition.decompose import subsets_of_neighbours
 from interpmd.fitting import fit as fitting
 from interpmd.fitting.labels import LabelWarning, check_consistency, isolated_energies
 from interpmd.fitting.normal import MemoryLimitError, NormalEquations, Targets, weighted_rows
 from interpmd.fitting.problem import grade_scales
+from interpmd.fitting.shares import body_order_shares
 from interpmd.potentials import ClusterExpansion, Potential, StillingerWeber
 
 SMALL = {"channels": (12, 12, 8), "lmax": 2, "basis": 6, "cutoff": 3.5, "functions": 12}
@@ -163,6 +165,16 @@ def test_inconsistent_forces_are_named(factor, words):
         check_consistency(scaled(factor))
 
 
+def test_crystals_of_one_cell_are_checked_too():
+    bad = scaled(-1.0)
+    for atoms in bad:
+        calculator, atoms.calc = atoms.calc, None
+        atoms.set_cell([30.0, 30.0, 30.0])
+        atoms.pbc, atoms.calc = True, calculator
+    with pytest.raises(im.LabelError, match="wrong sign"):
+        check_consistency(bad)
+
+
 def test_consistent_forces_pass():
     assert check_consistency(scaled(1.0)) == pytest.approx(1.0, abs=0.2)
 
@@ -179,6 +191,10 @@ def test_labels_that_are_not_finite_are_named():
     bad = frames(6)
     bad[2].calc.results["forces"][1, 1] = np.nan
     with pytest.raises(im.LabelError, match="frame 2 .*not finite"):
+        im.fit(bad, spec=SMALL, progress=False)
+    bad = frames(6)
+    bad[3].calc.results["stress"] = np.full(6, np.inf)
+    with pytest.raises(im.LabelError, match="frame 3 .*stress not finite"):
         im.fit(bad, spec=SMALL, progress=False)
 
 
@@ -250,7 +266,9 @@ def test_weights_of_subsets_matter():
     assert error[0] < 0.98 * error[1]
 
 
+@pytest.mark.filterwarnings("error::interpmd.fitting.labels.LabelWarning")
 def test_stress_is_learned():
+    """Of crystals whose cells differ; that makes no false alarm about energies and forces."""
     rng = np.random.default_rng(0)
 
     def crystal():
@@ -268,13 +286,15 @@ def test_stress_is_learned():
         return atoms
 
     train, test = [crystal() for _ in range(60)], [crystal() for _ in range(10)]
-    potential = im.fit(train + ISOLATED[1:], spec=SMALL, progress=False).potential
+    report = im.fit(train + ISOLATED[1:], test=test, spec=SMALL, progress=False)
     errors = [
-        potential.predict(a, stress=True).stress[0].numpy() - a.get_stress(voigt=False)
+        report.potential.predict(a, stress=True).stress[0].numpy() - a.get_stress(voigt=False)
         for a in test
     ]
     spread = np.std([a.get_stress() for a in test])
-    assert np.sqrt(np.mean(np.square(errors))) < 0.15 * spread
+    rmse = np.sqrt(np.mean(np.square(errors)))
+    assert rmse < 0.15 * spread
+    assert report.errors().loc["test", "stress_rmse_meV/A^3"] == pytest.approx(1e3 * rmse)
 
 
 def test_the_report_is_written_and_the_potential_comes_back(report, tmp_path):
@@ -294,11 +314,40 @@ def test_channels_are_scaled_to_the_number_of_weights():
     assert 0.9 * 15_000 < 3 * term.n_features <= 15_000
 
 
-def test_shares_of_the_degrees_sum_to_one(report):
-    shares = report.shares()
-    assert list(shares.index) == ["pair", "triplet", "quadruplet"]
-    assert np.allclose(shares.sum(), 1.0, atol=1e-9)
-    assert shares.loc["pair", "force_share"] > 0.1
+def test_shares_of_the_body_orders(report):
+    """Of Stillinger-Weber's pairs and triplets, and of what was fitted to their sum."""
+    many = frames(12, 3)
+    true = body_order_shares(TRUTH, many)
+    assert list(true.index) == ["pair", "triplet"]
+    assert np.allclose(true[["energy_share", "force_share"]].sum(), 1.0, atol=1e-9)
+    pairs, energies, pushes = [], [], []
+    for atoms in many:
+        table = TRUTH.decompose(atoms)
+        order = table.by("order")
+        pairs.append(order.energy_eV[2])
+        energies.append(table.energy)
+        pushes.append([order.force_eV_A[2] ** 2 / len(atoms) / 3])
+    slope = np.polyfit(energies, pairs, 1)[0]  # covariance over variance
+    assert true.loc["pair", "energy_share"] == pytest.approx(slope)
+    assert true.loc["pair", "energy_std_eV"] == pytest.approx(np.std(pairs))
+    assert true.loc["pair", "force_rms_eV/A"] == pytest.approx(np.sqrt(np.mean(pushes)))
+    found = report.shares(progress=False)
+    assert list(found.index) == ["pair", "triplet", "quadruplet"]
+    assert np.allclose(found[["energy_share", "force_share"]].sum(), 1.0, atol=1e-9)
+    assert "quadruplet" in str(report)
+    assert "body orders" in report._repr_html_()
+
+
+def test_shares_keep_to_their_budget():
+    many = frames(12, 3)
+    each = subsets_of_neighbours(TRUTH, many[0], 3)
+    some = body_order_shares(TRUTH, many, budget=11 * each)
+    assert some.attrs["order"] == 3
+    assert 10 <= some.attrs["frames"] < 12
+    few = body_order_shares(TRUTH, many, budget=5 * each)
+    assert few.attrs["order"] == 2
+    assert list(few.index) == ["pair", "above"]
+    assert few[["energy_share", "force_share"]].sum().to_numpy() == pytest.approx(1.0)
 
 
 def test_refinement_of_the_radial_network_improves_held_out_forces():
