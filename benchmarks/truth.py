@@ -16,7 +16,7 @@ from ase.optimize import BFGS
 from results import ROOT, record
 
 import interpmd as im
-from interpmd.fitting.labels import read_frames
+from interpmd.files import read_frames
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.clusters import molecules_of, random_clusters
 

@@ -13,6 +13,7 @@ from typing import Any
 #: Public names and where they live; loaded when they are first used.
 _WHERE = {
     "Batch": "interpmd.systems",
+    "read_frames": "interpmd.files",
     "Potential": "interpmd.potentials",
     "load": "interpmd.potentials.io:load_potential",
     "shipped": "interpmd.potentials.io",
@@ -63,8 +64,10 @@ _WHERE = {
     "pair_curve": "interpmd.views.inspector",
     "triplet_map": "interpmd.views.inspector",
     "run_demo": "interpmd.demo",
+    "ArgumentError": "interpmd.errors",
     "InterpmdError": "interpmd.errors",
     "LabelError": "interpmd.errors",
+    "OutputError": "interpmd.errors",
     "PotentialFileError": "interpmd.errors",
     "StructureError": "interpmd.errors",
     "UnknownElementError": "interpmd.errors",

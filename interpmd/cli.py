@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import ArgumentError, InterpmdError
+from interpmd.files import prepare_output
 
 app = typer.Typer(
     help="Interpretable neural potentials: learn from quantum labels, explain every force.",
@@ -48,6 +49,9 @@ def fit(
         list[str] | None, typer.Option(help="Physics term to add, e.g. repulsion; repeatable.")
     ] = None,
     energy_weight: Annotated[float, typer.Option(help="Energies against forces, 1/A.")] = 80.0,
+    weight: Annotated[
+        list[str] | None, typer.Option(help="Factor of a subset, e.g. dimer=5; repeatable.")
+    ] = None,
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
     refine: Annotated[int, typer.Option(help="Rounds of refinement.")] = 0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
@@ -66,6 +70,7 @@ def fit(
             "terms": {name: {} for name in term or ()},
         },
         energy_weight=energy_weight,
+        weights=dict(_factor(given) for given in weight or ()),
         memory=memory,
         refine=refine,
         seed=seed,
@@ -73,6 +78,15 @@ def fit(
     )
     typer.echo(str(report))
     typer.echo(f"written to {out}")
+
+
+def _factor(given: str) -> tuple[str, float]:
+    """Name and factor of a subset, from "name=factor"."""
+    name, _, factor = given.rpartition("=")
+    try:
+        return name, float(factor)
+    except ValueError:
+        raise ArgumentError(f"--weight is a subset and a factor, dimer=5, not {given!r}") from None
 
 
 @app.command()
@@ -91,11 +105,15 @@ def label(
     out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ to write.")],
     method: Annotated[str, typer.Option(help='"gfn2-xtb", or "functional/basis".')] = "gfn2-xtb",
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    charge: Annotated[int, typer.Option(help="Where a frame does not say, in e.")] = 0,
+    multiplicity: Annotated[int, typer.Option(help="2S + 1, where a frame does not say.")] = 1,
 ) -> None:
     """Label structures with a quantum method; resumes where it stopped."""
     import interpmd as im
 
-    labelled = im.label(str(frames), method=method, out=out, workers=workers)
+    labelled = im.label(
+        frames, method, out, workers=workers, charge=charge, multiplicity=multiplicity
+    )
     typer.echo(f"{len(labelled)} labelled frames in {out}")
 
 
@@ -112,7 +130,7 @@ def md(
 ) -> None:
     """Run molecular dynamics with a potential."""
     import interpmd as im
-    from interpmd.fitting.labels import read_frames
+    from interpmd.files import read_frames
 
     trajectory = im.simulate(
         im.load(potential),
@@ -140,8 +158,10 @@ def explain(
 ) -> None:
     """Which interactions make the energy, or push an atom."""
     import interpmd as im
-    from interpmd.fitting.labels import read_frames
+    from interpmd.files import read_frames
 
+    if csv is not None:
+        prepare_output(csv)
     target = im.Energy() if atom is None else im.Force(atom)
     found = im.explain(im.load(potential), read_frames(structure)[-1], target=target, order=order)
     typer.echo(found.by(by).to_string())
@@ -173,8 +193,10 @@ def benchmark(
 
     import interpmd as im
     from interpmd.attribution.benchmark import benchmark_explainers
-    from interpmd.fitting.labels import read_frames
+    from interpmd.files import read_frames
 
+    if csv is not None:
+        prepare_output(csv)
     if what == "explainers":
         table = benchmark_explainers(atoms=atoms, seed=seed)
     elif what == "learned":
@@ -208,6 +230,9 @@ def doctor(
     """Which pairs and triplets of elements the training data leave open, and where."""
     import interpmd as im
 
+    for path in (propose, plot):
+        if path is not None:
+            prepare_output(path)
     found = im.doctor(potential, data=train, threshold=threshold)
     typer.echo(str(found))
     if propose is not None:
@@ -249,10 +274,10 @@ def lab(
 
 
 def main() -> None:
-    """Entry point: errors of interpmd become one line and exit code 2."""
+    """Entry point: errors of interpmd and of files become one line and exit code 2."""
     try:
         app(standalone_mode=True)
-    except InterpmdError as error:
+    except (InterpmdError, OSError) as error:
         typer.echo(f"interpmd: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:

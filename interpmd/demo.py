@@ -14,6 +14,7 @@ from ase.optimize import BFGS
 from jaxtyping import Float
 
 from interpmd.dynamics import Trajectory, simulate
+from interpmd.files import prepare_output
 from interpmd.potentials.io import load_potential
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
@@ -85,6 +86,7 @@ def run_demo(
     """
     say = (lambda *_: None) if quiet else print
     started = time.perf_counter()
+    prepare_output(out)
     if not isinstance(potential, Potential):
         potential = load_potential(potential)
     say(f"1. {potential}\n")

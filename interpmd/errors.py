@@ -19,5 +19,15 @@ class LabelError(InterpmdError, ValueError):
     """Training data lack energies or forces, or those are inconsistent."""
 
 
+class ArgumentError(InterpmdError, ValueError):
+    """An argument has a value that makes no sense."""
+
+
+class OutputError(InterpmdError, OSError):
+    """A result cannot be written; where it was computed already, `report` holds it."""
+
+    report = None
+
+
 class PotentialFileError(InterpmdError, ValueError):
     """A folder is no potential, is damaged, or was written by a newer version."""

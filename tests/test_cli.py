@@ -6,12 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from ase.build import molecule
 from ase.io import read, write
 from typer.testing import CliRunner
 
-from interpmd.cli import app
+import interpmd as im
+from interpmd.cli import app, main
 from interpmd.demo import MALONALDEHYDE
-from interpmd.fitting.labels import read_frames
+from interpmd.files import read_frames
 
 
 def run(*arguments):
@@ -37,8 +39,85 @@ def test_fit_and_evaluate(tmp_path):
     assert found.exit_code == 0
     assert f"written to {out}" in found.stdout
     assert {f.name for f in out.iterdir()} >= {"potential.json", "report.json", "parity.png"}
+    assert "energy_share" in found.stdout
     found = run("evaluate", out, tmp_path / "test.extxyz")
     assert "force_rmse_meV/A" in found.stdout
+
+
+def test_label_takes_charge_and_multiplicity(tmp_path):
+    write(tmp_path / "water.xyz", molecule("H2O"))
+    out = tmp_path / "labels.extxyz"
+    found = run("label", tmp_path / "water.xyz", "-o", out, "--charge", 1, "--multiplicity", 2)
+    assert found.exit_code == 0
+    cation = read(out)
+    assert (cation.info["charge"], cation.info["multiplicity"]) == (1, 2)
+    [neutral] = im.label(molecule("H2O"), progress=False)
+    assert 10 < cation.get_potential_energy() - neutral.get_potential_energy() < 20
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Files of every kind that a hurried person gives, and a place that cannot be written."""
+    folder = tmp_path_factory.mktemp("places")
+    write(folder / "water.xyz", molecule("H2O"))
+    write(folder / "sulphur.xyz", molecule("CH3SH"))
+    (folder / "labels.extxyz").write_text("")
+    im.label(molecule("H2O"), out=folder / "labels.extxyz", progress=False)
+    (folder / "foreign.xyz").write_bytes(bytes(range(256)))
+    (folder / "zero.xyz").write_text("")
+    (folder / "empty.xyz").write_text("0\n\n")
+    (folder / "file").write_text("in the way")
+    (folder / "thesis").mkdir()
+    (folder / "thesis" / "chapter.tex").write_text("x")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("label water.xyz -o o.xyz.gz", "cannot be compressed"),
+        ("label nothing.xyz -o o.xyz", "there is no file nothing.xyz"),
+        ("label foreign.xyz -o o.xyz", "foreign.xyz cannot be read"),
+        ("label zero.xyz -o o.xyz", "zero.xyz holds no structures"),
+        ("label empty.xyz -o o.xyz", "frame 0: structure is empty"),
+        ("label water.xyz -o o.xyz --workers 0", "workers must be at least 1"),
+        ("label water.xyz -o o.xyz --method nonsense", "unknown method 'nonsense'"),
+        ("label water.xyz -o o.xyz --multiplicity 2", "multiplicity 2"),
+        ("label water.xyz -o file/o.xyz", "file/o.xyz cannot be written"),
+        ("fit water.xyz", "frame 0 (OH2) has no energy"),
+        ("fit labels.extxyz --lmax -3", "lmax 0 or more"),
+        ("fit labels.extxyz --term nonsense", "no term is called 'nonsense'"),
+        ("fit labels.extxyz --weight dimer", "dimer=5, not 'dimer'"),
+        ("fit labels.extxyz --memory 0.001", "more than the limit of 0.001 GiB"),
+        ("fit labels.extxyz -o file/potential", "file/potential cannot be written"),
+        ("fit labels.extxyz -o thesis", "thesis exists and is no potential"),
+        ("evaluate thesis labels.extxyz", "thesis is no potential"),
+        ("evaluate water sulphur.xyz", "frame 0 (CSH4) has no energy"),
+        ("md water sulphur.xyz -o r.traj", "atom 0 is C, but the potential knows only H, O"),
+        ("md water water.xyz -o r.traj --ensemble npt", "'nve' or 'nvt', not 'npt'"),
+        ("md water water.xyz -o r.traj --steps -5", "must be positive"),
+        ("md water water.xyz -o file/r.traj", "file/r.traj cannot be written"),
+        ("explain water water.xyz --atom 7", "there is no atom 7"),
+        ("explain water water.xyz --by nonsense", "cannot sum by 'nonsense'"),
+        ("explain water water.xyz --order 0", "not 0"),
+        ("explain water water.xyz --csv file/x.csv", "file/x.csv cannot be written"),
+        ("doctor water --threshold -1", "not -1"),
+        ("doctor water --propose file/p.extxyz", "file/p.extxyz cannot be written"),
+        ("benchmark nonsense", "known: explainers, learned, quantum"),
+        ("demo -o file/d.html", "file/d.html cannot be written"),
+        ("lab 77", "0 notebooks"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::interpmd.fitting.labels.LabelWarning")
+def test_mistakes_are_one_line_that_names_them(places, monkeypatch, capsys, command, words):
+    monkeypatch.chdir(places)
+    monkeypatch.setattr(sys, "argv", ["interpmd", *command.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("interpmd: ")
+    assert words in last
 
 
 def test_md_and_explain(tmp_path, structure):
@@ -78,8 +157,3 @@ def test_benchmarks(tmp_path):
     errors = [line.split() for line in found.stdout.splitlines() if line[:1] in "23"]
     assert len(errors) == 2
     assert all(float(line[4]) < 0.5 for line in errors)  # mean absolute error in kcal/mol
-
-
-def test_unknown_benchmarks_are_named():
-    with pytest.raises(Exception, match="known: explainers, learned, quantum"):
-        run("benchmark", "nonsense")

@@ -20,6 +20,8 @@ from itertools import chain, combinations
 
 import numpy as np
 
+from interpmd.errors import ArgumentError
+
 Players = tuple[int, ...]
 Values = dict[Players, np.ndarray]
 
@@ -76,7 +78,7 @@ def interaction_index(values: Mapping[Players, np.ndarray], order: int) -> Value
 def k_shapley(values: Mapping[Players, np.ndarray], order: int) -> Values:
     """k-Shapley interactions (k-SII): interaction indices, made to sum to the whole."""
     if order >= len(BERNOULLI):
-        raise ValueError(f"interactions are known up to order {len(BERNOULLI) - 1}, not {order}")
+        raise ArgumentError(f"interactions are known up to order {len(BERNOULLI) - 1}, not {order}")
     found: Values = {}
     for players, value in interaction_index(values, order).items():
         for size in range(1, len(players) + 1):

@@ -14,6 +14,7 @@ from interpmd.decomposition.clusters import count_stars
 from interpmd.decomposition.decomposition import Decomposition
 from interpmd.decomposition.moebius import Rows, Sites, local_rows
 from interpmd.decomposition.whole import global_rows
+from interpmd.errors import ArgumentError
 from interpmd.potentials.base import GlobalTerm, LocalTerm, Term
 from interpmd.potentials.potential import Potential
 from interpmd.systems import Batch, Environments, edge_vectors
@@ -51,10 +52,10 @@ def decompose(
         StructureError, UnknownElementError: see `Potential.batch`.
     """
     if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
-        raise ValueError(f"order is the largest number of atoms in a row, 1 or more, not {order!r}")
+        raise ArgumentError(f"order is the largest number of atoms in a row, from 1, not {order!r}")
     batch = potential.batch(atoms if isinstance(atoms, Batch) else [atoms])
     if batch.n_structures != 1:
-        raise ValueError(f"decompose takes one structure at a time, not {batch.n_structures}")
+        raise ArgumentError(f"decompose takes one structure at a time, not {batch.n_structures}")
     structure = atoms.copy() if isinstance(atoms, Atoms) else batch.to_ase()[0]
     batch = (
         Batch.from_ase(atoms, torch.float64, potential.device)
@@ -115,7 +116,7 @@ def _affordable(potential: Potential, sites: dict[str, Sites], order: int | None
 
     if order is not None:
         if (needed := stars(order)) > STAR_LIMIT:
-            raise ValueError(
+            raise ArgumentError(
                 f"order {order} needs {needed:.3g} subsets of neighbours, more than the limit of "
                 f"{STAR_LIMIT:.3g}; choose a lower order or a smaller structure"
             )

@@ -14,6 +14,8 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Bool, Float, Int
 
+from interpmd.errors import ArgumentError
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -208,7 +210,7 @@ class Decomposition:
         import pandas as pd
 
         if what not in GROUPINGS:
-            raise ValueError(f"cannot sum by {what!r}; choose one of {', '.join(GROUPINGS)}")
+            raise ArgumentError(f"cannot sum by {what!r}; choose one of {', '.join(GROUPINGS)}")
         if what == "atom":
             return self._by_atom()
         names = self._labels(what)

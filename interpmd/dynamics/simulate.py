@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
-from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io.trajectory import Trajectory as TrajectoryFile
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary, ZeroRotation
 from ase.md.verlet import VelocityVerlet
 from tqdm.auto import tqdm
 
+from interpmd.dynamics.record import Record, SimulationError, digest, fingerprint
 from interpmd.dynamics.trajectory import Trajectory
-from interpmd.errors import InterpmdError, StructureError
+from interpmd.errors import ArgumentError, StructureError
 from interpmd.potentials.potential import Potential
 from interpmd.systems import check_structure
-
-
-class SimulationError(InterpmdError, RuntimeError):
-    """A simulation went wrong; what was recorded until then is kept in the file."""
 
 
 def simulate(
@@ -62,13 +56,15 @@ def simulate(
         progress: whether to show a progress bar.
 
     Raises:
-        ValueError: unknown ensemble, or numbers that make no sense.
-        SimulationError: the run exploded, or `out` was made with other settings.
+        ArgumentError: unknown ensemble, or numbers that make no sense.
+        OutputError: `out` cannot be written.
+        SimulationError: the run exploded; or `out` cannot be read, or was made with other
+            settings, another potential or from another structure.
     """
     if ensemble not in ("nve", "nvt"):
-        raise ValueError(f"the ensemble is 'nve' or 'nvt', not {ensemble!r}")
+        raise ArgumentError(f"the ensemble is 'nve' or 'nvt', not {ensemble!r}")
     if min(steps, record_every) < 1 or min(temperature, time_step) <= 0:
-        raise ValueError("steps, record_every, temperature and time_step must be positive")
+        raise ArgumentError("steps, record_every, temperature and time_step must be positive")
     check_structure(atoms)
     settings = {
         "ensemble": ensemble,
@@ -78,8 +74,10 @@ def simulate(
         "friction_per_fs": friction if ensemble == "nvt" else None,
         "seed": seed,
         "atoms": str(atoms.symbols),
+        "start": digest(atoms.positions.round(6), atoms.cell.array.round(6)),
+        "potential": fingerprint(potential),
     }
-    record = _Record(out, settings)
+    record = Record(out, settings)
     first = record.frames[-1] if record.frames else with_velocities(atoms, temperature, seed)
     moving = first.copy()
     moving.calc = potential.calculator(compile) if isinstance(potential, Potential) else potential
@@ -109,45 +107,6 @@ def simulate(
         record.close()
     times = np.arange(len(record.frames)) * float(record_every * time_step)
     return Trajectory(record.frames, times, settings)
-
-
-class _Record:
-    """Frames in memory and, if there is a file, on disk."""
-
-    def __init__(self, out: str | Path | None, settings: dict[str, Any]) -> None:
-        self.frames: list[Atoms] = []
-        self.file = None
-        if out is None:
-            return
-        path, side = Path(out), Path(f"{out}.json")
-        if path.exists():
-            stored = json.loads(side.read_text()) if side.exists() else None
-            if stored != json.loads(json.dumps(settings)):
-                raise SimulationError(
-                    f"{path} exists and was made with other settings; choose another file or "
-                    "delete it"
-                )
-            with TrajectoryFile(path) as old:
-                self.frames = list(old)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            side.write_text(json.dumps(settings, indent=1) + "\n")
-        self.file = TrajectoryFile(path, "a" if self.frames else "w")
-
-    def add(self, atoms: Atoms) -> None:
-        """Store a copy with energy and forces."""
-        frame = atoms.copy()
-        frame.calc = SinglePointCalculator(
-            frame, energy=atoms.get_potential_energy(), forces=atoms.get_forces()
-        )
-        self.frames.append(frame)
-        if self.file is not None:
-            self.file.write(frame)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self.file is not None:
-            self.file.close()
 
 
 def with_velocities(atoms: Atoms, temperature: float, seed: int) -> Atoms:

@@ -11,6 +11,8 @@ import pandas as pd
 from ase import Atoms
 from jaxtyping import Float
 
+from interpmd.errors import ArgumentError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -64,7 +66,7 @@ class Trajectory:
     def drift(self) -> float:
         """Slope of the total energy in meV per atom and ps, by least squares."""
         if len(self) < 2:
-            raise ValueError("the drift needs at least two frames")
+            raise ArgumentError("the drift needs at least two frames")
         slope = np.polyfit(self.times / 1000, self.total_energies, 1)[0]
         return float(1000 * slope / len(self.frames[0]))
 

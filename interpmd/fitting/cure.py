@@ -15,7 +15,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import ground_state_magnetic_moments
 
 from interpmd.decomposition.few_atoms import trimer_positions
-from interpmd.errors import LabelError
+from interpmd.errors import ArgumentError, LabelError
+from interpmd.files import read_frames
 from interpmd.fitting import labels
 from interpmd.fitting.diagnosis import Diagnosis
 from interpmd.fitting.doctor import doctor
@@ -61,7 +62,7 @@ def propose(diagnosis: Diagnosis, most: int = 200) -> list[Atoms]:
     """
     elements = sorted(set(diagnosis.numbers[:, :2].flat))
     if most <= len(elements):
-        raise ValueError(f"most is above {len(elements)}, one for each element, not {most}")
+        raise ArgumentError(f"most is above {len(elements)}, one for each element, not {most}")
     left = most - len(elements)
     dimers = _most_informative(diagnosis, 2, (left + 1) // 2)
     trimers = _most_informative(diagnosis, 3, left - len(dimers))
@@ -118,7 +119,7 @@ def cure(
     provenance = potential.card.provenance
     if "spec" not in options and "spec" not in provenance:
         raise LabelError("the potential does not say how it was fitted; pass spec=")
-    frames = labels.read_frames(train)
+    frames = read_frames(train)
     labels.check_labels(frames)
     for atoms in frames:
         check_elements(torch.as_tensor(atoms.numbers), potential.elements, "the potential")

@@ -29,8 +29,8 @@ from jaxtyping import Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows, posterior_size
-from interpmd.errors import InterpmdError
-from interpmd.fitting import labels
+from interpmd.errors import ArgumentError, InterpmdError
+from interpmd.files import read_frames
 from interpmd.fitting.diagnosis import PHYSICAL, Diagnosis
 from interpmd.fitting.seen import SeenDistances
 from interpmd.potentials.potential import Potential
@@ -87,15 +87,15 @@ def doctor(
             "fit one with interpmd.fit"
         )
     if not threshold > 0:
-        raise ValueError(f"threshold is a standard deviation in eV above 0, not {threshold}")
-    frames = None if data is None else labels.read_frames(data)
+        raise ArgumentError(f"threshold is a standard deviation in eV above 0, not {threshold}")
+    frames = None if data is None else read_frames(data)
     for atoms in frames or ():
         check_elements(torch.as_tensor(atoms.numbers), potential.elements, "the potential")
     angles = _checked(ANGLES if angles is None else angles, "angles", 0.0, 180.0)
     if distances is not None:
         distances = _checked(distances, "distances", CLOSEST_APPROACH, np.inf)
         if not len(distances):
-            raise ValueError("give at least one distance, or None for the default grid")
+            raise ArgumentError("give at least one distance, or None for the default grid")
     numbers, sides = _geometries(potential, distances, angles)
     on_grid = len(numbers)
     if frames is not None and len(angles):
@@ -125,7 +125,7 @@ def doctor(
 def _checked(values: Sequence[float], name: str, low: float, high: float) -> np.ndarray:
     found = np.unique(np.asarray(values, dtype=float).reshape(-1))
     if not np.isfinite(found).all() or (len(found) and (found[0] <= low or found[-1] > high)):
-        raise ValueError(f"{name} lie above {low:g}{f' and up to {high:g}' * (high < np.inf)}")
+        raise ArgumentError(f"{name} lie above {low:g}{f' and up to {high:g}' * (high < np.inf)}")
     return found
 
 

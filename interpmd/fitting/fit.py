@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,7 +16,8 @@ import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
-from interpmd.errors import LabelError
+from interpmd.errors import ArgumentError, LabelError, OutputError
+from interpmd.files import prepare_output, read_frames
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.problem import Problem
@@ -24,6 +26,7 @@ from interpmd.fitting.report import FitReport, evaluate
 from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.spec import Spec
 from interpmd.potentials.base import TERMS
+from interpmd.potentials.io import check_place
 from interpmd.potentials.potential import Card, Potential
 
 #: Numbers of Bessel functions that are tried.
@@ -89,17 +92,23 @@ def fit(
         StructureError: structures that cannot be used.
         UnknownElementError: `valid` or `test` hold elements that `train` lacks.
         MemoryLimitError: the problem does not fit into `memory`.
+        OutputError, PotentialFileError: `out` cannot be written, or holds something else; found
+            before anything is computed. If the disk fills up meanwhile, the error's `report`
+            holds the fit, and its text says where it was saved instead.
     """
     started = time.perf_counter()
+    if out is not None:
+        prepare_output(out)
+        check_place(Path(out))
     spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
-    frames = labels.read_frames(train)
+    frames = read_frames(train)
     labels.check_labels(frames)
     isolated = labels.isolated_energies(frames, isolated_energies)
     slope = labels.check_consistency(frames, seed)
     others = {}
     for name, source in (("valid", valid), ("test", test)):
         if source is not None:
-            others[name] = labels.read_frames(source)
+            others[name] = read_frames(source)
             labels.check_labels(others[name], f"{name} data")
             labels.check_elements_of(others[name], isolated, f"{name} data")
     used = [a for a in frames if not labels.is_isolated(a)]
@@ -150,9 +159,26 @@ def fit(
     orders = body_order_shares(potential, sample, budget=SPLIT)
     report = FitReport(potential, scan, errors, fitted, sample, orders)
     if out is not None:
-        report.save(out)
+        _save(report, Path(out))
         Checkpoint(out).remove()
     return report
+
+
+def _save(report: FitReport, out: Path) -> None:
+    """Save the report; somewhere else if its place cannot be written any more."""
+    try:
+        report.save(out)
+    except OSError as error:
+        where = "in this error's `report`"
+        try:
+            rescue = Path(tempfile.mkdtemp(prefix="interpmd-")) / out.name
+            report.save(rescue)
+            where += f" and in {rescue}"
+        except OSError:
+            pass
+        failure = OutputError(f"{out} cannot be written: {error}; the fit is {where}")
+        failure.report = report
+        raise failure from error
 
 
 def choose_basis(
@@ -187,7 +213,7 @@ def baseline(isolated: Mapping[int, float], terms: Mapping[str, Mapping[str, Any
     parts = {"isolated": Isolated(isolated)}
     for kind, arguments in terms.items():
         if kind not in TERMS:
-            raise ValueError(f"no term is called {kind!r}; known: {', '.join(sorted(TERMS))}")
+            raise ArgumentError(f"no term is called {kind!r}; known: {', '.join(sorted(TERMS))}")
         parts[kind] = TERMS[kind](**arguments)
     return Potential(parts, elements=sorted(isolated))
 

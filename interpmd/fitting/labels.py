@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
-from ase.io import read
 from ase.units import Bohr, Hartree, kcal, mol
 
 from interpmd.errors import LabelError, UnknownElementError
@@ -34,38 +30,6 @@ WRONG_UNITS = {
 
 class LabelWarning(UserWarning):
     """Something about the training data that the fit can live with."""
-
-
-def read_frames(source: str | Path | Atoms | Iterable[Atoms]) -> list[Atoms]:
-    """Frames from a list or from any file that ASE reads (also .gz).
-
-    Raises:
-        LabelError: missing, unreadable, truncated or empty file.
-    """
-    if isinstance(source, Atoms):
-        return [source]
-    if not isinstance(source, str | Path):
-        return list(source)
-    path = Path(source)
-    if not path.exists():
-        raise LabelError(f"there is no file {path}")
-    try:
-        if path.name.endswith((".xyz.gz", ".extxyz.gz")):
-            # ASE seeks in the file, which is slow in a compressed one
-            with gzip.open(path, "rt") as file:
-                frames = read(io.StringIO(file.read()), ":", format="extxyz")
-        else:
-            frames = read(
-                path, ":", format="extxyz" if path.suffix in {".xyz", ".extxyz"} else None
-            )
-    except Exception as error:
-        raise LabelError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); is it truncated, or not a "
-            "file of structures?"
-        ) from error
-    if not frames:
-        raise LabelError(f"{path} holds no structures")
-    return frames
 
 
 def check_labels(frames: Sequence[Atoms], name: str = "training data") -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from interpmd.files import read_frames
 from interpmd.fitting import labels
 from interpmd.fitting.fit import fit
 
@@ -33,7 +34,7 @@ def learning_curve(
     Returns:
         One line per size: errors in meV and meV/A.
     """
-    frames, judges = labels.read_frames(train), labels.read_frames(test)
+    frames, judges = read_frames(train), read_frames(test)
     isolated = [a for a in frames if labels.is_isolated(a)]
     rest = [a for a in frames if not labels.is_isolated(a)]
     order = np.random.default_rng(seed).permutation(len(rest))

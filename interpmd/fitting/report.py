@@ -15,6 +15,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from tqdm.auto import tqdm
 
+from interpmd.files import read_frames
 from interpmd.fitting import labels
 from interpmd.fitting.shares import body_order_shares
 from interpmd.potentials.potential import Potential
@@ -193,7 +194,7 @@ def evaluate(
         frames: labelled frames, or a file that ASE reads.
         progress: whether to show a progress bar.
     """
-    frames = labels.read_frames(frames)
+    frames = read_frames(frames)
     labels.check_labels(frames, "frames to evaluate")
     predicted_energy, predicted_forces, stresses = [], [], []
     has_stress = np.array([labels.has_stress(atoms) for atoms in frames])

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.fx.experimental.const_fold import split_const_subgraphs
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from interpmd.errors import StructureError
+from interpmd.errors import ArgumentError, StructureError
 from interpmd.potentials.potential import Potential
 from interpmd.systems import CLOSEST_APPROACH, environments
 
@@ -34,7 +34,7 @@ class CompiledMolecule:
     def __init__(self, potential: Potential) -> None:
         if potential.global_terms:
             names = ", ".join(potential.global_terms)
-            raise ValueError(f"only local terms can be compiled, and {names} depend on all atoms")
+            raise ArgumentError(f"only local terms can be compiled; {names} depend on all atoms")
         self.potential = potential
         self._numbers: np.ndarray | None = None
         self._function = None

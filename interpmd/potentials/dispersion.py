@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.base import GlobalTerm, register
 from interpmd.potentials.dense import MissingPhysicsError, per_atom
 from interpmd.systems import Batch
@@ -44,7 +45,7 @@ class D3(GlobalTerm):
         known = _of_functional(functional) if functional else {}
         self.parameters_by_name = {"s6": 1.0, "s9": 1.0} | known | (parameters or {})
         if missing := {"s6", "s8", "a1", "a2", "s9"} - set(self.parameters_by_name):
-            raise ValueError(f"D3 needs {sorted(missing)}; give a functional or parameters")
+            raise ArgumentError(f"D3 needs {sorted(missing)}; give a functional or parameters")
 
     @classmethod
     def example(cls) -> D3:
@@ -76,7 +77,7 @@ def _of_functional(functional: str) -> dict[str, float]:
     try:
         found = get_functional_params(functional, dtype=torch.float64)
     except (KeyError, ValueError) as error:
-        raise ValueError(f"D3 has no damping parameters for {functional!r}") from error
+        raise ArgumentError(f"D3 has no damping parameters for {functional!r}") from error
     return {name: float(value) for name, value in found.items() if name in _NAMES}
 
 

@@ -15,6 +15,7 @@ from ase import Atoms
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.potential import Potential, within
 from interpmd.systems import Environments
 
@@ -120,10 +121,10 @@ class GatedPotential:
             ValueError: both or neither; edge gates where a term has no edges.
         """
         if (edge_gates is None) == (atom_gates is None):
-            raise ValueError("give either edge gates or atom gates")
+            raise ArgumentError("give either edge gates or atom gates")
         if edge_gates is not None and self.potential.global_terms:
             names = ", ".join(self.potential.global_terms)
-            raise ValueError(f"{names} depends on the whole structure and has no edges to gate")
+            raise ArgumentError(f"{names} depends on the whole structure and has no edges to gate")
         given = edge_gates if edge_gates is not None else atom_gates
         at_once = max(1, SITES_AT_ONCE // self.batch.n_atoms)
         parts = []

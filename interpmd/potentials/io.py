@@ -48,8 +48,7 @@ def save_potential(potential: Potential, folder: str | Path) -> None:
         OSError: the disk is full or not writable; what was there stays as it was.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or _is_foreign(folder)):
-        raise PotentialFileError(f"{folder} exists and is no potential; choose another folder")
+    check_place(folder)
     description = {
         "format": FORMAT,
         "version": VERSION,
@@ -73,6 +72,12 @@ def save_potential(potential: Potential, folder: str | Path) -> None:
             (fresh / name).replace(folder / name)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_place(folder: Path) -> None:
+    """Raise PotentialFileError if something else than a potential stands in the folder."""
+    if folder.exists() and (not folder.is_dir() or _is_foreign(folder)):
+        raise PotentialFileError(f"{folder} exists and is no potential; choose another folder")
 
 
 def load_potential(name_or_folder: str | Path) -> Potential:

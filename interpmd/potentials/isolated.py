@@ -10,6 +10,7 @@ from ase.data import atomic_numbers
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.base import LocalTerm, register
 from interpmd.systems import Environments
 
@@ -32,7 +33,7 @@ class Isolated(LocalTerm):
     def __init__(self, energies: Mapping[int | str, float]) -> None:
         super().__init__()
         if not energies:
-            raise ValueError("give the energy of at least one element")
+            raise ArgumentError("give the energy of at least one element")
         by_number = {_number(key): float(value) for key, value in energies.items()}
         self.elements = tuple(sorted(by_number))
         table = torch.zeros(max(self.elements) + 1, dtype=torch.float64)

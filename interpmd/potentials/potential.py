@@ -13,6 +13,7 @@ from ase.data import chemical_symbols
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.base import GlobalTerm, LocalTerm, Term
 from interpmd.systems import (
     Batch,
@@ -97,18 +98,18 @@ class Potential(nn.Module):
             named: dict[str, Term] = {}
             for term in terms:
                 if term.kind in named:
-                    raise ValueError(f"two terms are called {term.kind!r}; name them in a dict")
+                    raise ArgumentError(f"two terms are called {term.kind!r}; name them in a dict")
                 named[term.kind] = term
             terms = named
         if not terms:
-            raise ValueError("a potential needs at least one term")
+            raise ArgumentError("a potential needs at least one term")
         self.terms = nn.ModuleDict(dict(terms))
         self.elements = _common_elements(terms.values()) if elements is None else tuple(elements)
         self.card = card or Card()
 
     def __add__(self, other: Potential) -> Potential:
         if both := set(self.terms) & set(other.terms):
-            raise ValueError(f"both potentials have terms called {sorted(both)}")
+            raise ArgumentError(f"both potentials have terms called {sorted(both)}")
         elements = _intersection(self.elements, other.elements)
         return Potential({**self.terms, **other.terms}, elements)
 

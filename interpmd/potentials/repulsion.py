@@ -10,6 +10,7 @@ from ase.data import atomic_numbers, covalent_radii
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.base import LocalTerm, register
 from interpmd.potentials.dense import BOHR, HARTREE
 from interpmd.systems import Environments
@@ -46,7 +47,7 @@ class ZBL(LocalTerm):
     def __init__(self, elements: Sequence[int | str] | None = None, scale: float = 0.7) -> None:
         super().__init__()
         if scale <= 0:
-            raise ValueError(f"scale must be positive, not {scale}")
+            raise ArgumentError(f"scale must be positive, not {scale}")
         self.scale = float(scale)
         if elements is not None:
             numbers = (atomic_numbers[e] if isinstance(e, str) else int(e) for e in elements)

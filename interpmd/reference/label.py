@@ -15,7 +15,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols, covalent_radii, ground_state_magnetic_moments
 
-from interpmd.errors import InterpmdError, StructureError
+from interpmd.errors import ArgumentError, InterpmdError, StructureError
+from interpmd.files import prepare_output, read_frames
 from interpmd.reference.methods import (
     Method,
     MissingPackageError,
@@ -78,18 +79,21 @@ def label(
         StructureError: also before: empty structure, positions that are not finite, overlapping
             atoms, electrons that do not fit the multiplicity.
         LevelMismatchError: ``out`` holds another level of theory.
+        OutputError: ``out`` cannot be written.
     """
     if invalid not in ("raise", "skip"):
-        raise ValueError(f"invalid must be 'raise' or 'skip', not {invalid!r}")
+        raise ArgumentError(f"invalid must be 'raise' or 'skip', not {invalid!r}")
     if workers < 1:
-        raise ValueError(f"workers must be at least 1, not {workers}")
+        raise ArgumentError(f"workers must be at least 1, not {workers}")
     if out is not None and Path(out).suffix == ".gz":
-        raise ValueError(f"out={str(out)!r} grows line by line and cannot be compressed")
+        raise ArgumentError(f"out={str(out)!r} grows line by line and cannot be compressed")
     level = resolve(method)
+    if out is not None:
+        prepare_output(out)
     store = FrameStore(Path(out), level.name) if out is not None else None
     done = store.load() if store else {}
     jobs, failures = [], {}
-    for index, atoms in enumerate(_read(frames)):
+    for index, atoms in enumerate(read_frames(frames)):
         job = _job(index, atoms, level, charge, multiplicity)
         jobs.append(job)
         try:
@@ -186,16 +190,6 @@ def closest_overlap(atoms: Atoms, factor: float = OVERLAP) -> tuple[int, int, fl
         return None
     worst = int(ratio.argmin())
     return int(first[worst]), int(second[worst]), float(distances[worst])
-
-
-def _read(frames: Atoms | Iterable[Atoms] | str | Path) -> list[Atoms]:
-    if isinstance(frames, Atoms):
-        return [frames]
-    if isinstance(frames, str | Path):
-        from ase.io import read
-
-        return read(str(frames), index=":")
-    return list(frames)
 
 
 def _job(index: int, atoms: Atoms, level: Method, charge: int, multiplicity: int) -> _Job:

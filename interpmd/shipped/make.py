@@ -66,8 +66,8 @@ EXPANSION = ("channels", "lmax", "basis", "functions", "parsimony")
 
 def make(name: str) -> None:
     """Fit one potential and write it beside this file."""
+    from interpmd.files import read_frames
     from interpmd.fitting.fit import fit
-    from interpmd.fitting.labels import read_frames
 
     folder = DATA / name
     parts = ("train.extxyz.gz", *MORE.get(name, ()))
@@ -90,7 +90,7 @@ def certificate_of(name: str, potential: Potential) -> Certificate:
     water also the many-body expansion by GFN2-xTB."""
     from interpmd.attribution import certify
     from interpmd.attribution.truth import learned_checks, learned_truth, quantum_truth
-    from interpmd.fitting.labels import read_frames
+    from interpmd.files import read_frames
 
     frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
     # alike in form and in the data: has it been shown dimers and trimers of its own?

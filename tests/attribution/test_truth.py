@@ -23,7 +23,7 @@ from interpmd.attribution.truth.learned import SPEC, TruthError
 from interpmd.attribution.truth.message_passing import MessagePassing, train
 from interpmd.attribution.truth.quantum import many_body_expansion, subsets_of
 from interpmd.errors import StructureError
-from interpmd.fitting.labels import read_frames
+from interpmd.files import read_frames
 from interpmd.potentials.analytic import StillingerWeber
 from interpmd.potentials.conformance import check_potential
 from interpmd.potentials.potential import Potential

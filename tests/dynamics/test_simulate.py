@@ -75,6 +75,35 @@ def test_other_settings_do_not_mix_into_one_file(tmp_path):
         run(out=tmp_path / "run.traj", temperature=200.0)
 
 
+def test_another_potential_or_structure_does_not_go_on_with_a_run(tmp_path):
+    out, options = tmp_path / "run.traj", {"steps": 20, "progress": False}
+    first = im.simulate(SOFT, ETHANE, out=out, **options)
+    again = im.simulate(SOFT, ETHANE, out=out, **options)
+    assert len(again) == len(first)
+    other = Potential([Morse(depth=0.5, width=1.0, distance=1.6, cutoff=6.0)])
+    with pytest.raises(SimulationError, match=r"other settings \(potential\)"):
+        im.simulate(other, ETHANE, out=out, **options)
+    moved = ETHANE.copy()
+    moved.positions[0, 0] += 0.1
+    with pytest.raises(SimulationError, match=r"other settings \(start\)"):
+        im.simulate(SOFT, moved, out=out, **options)
+
+
+def test_files_that_are_no_trajectory_are_named(tmp_path):
+    out, options = tmp_path / "run.traj", {"steps": 20, "progress": False}
+    im.simulate(SOFT, ETHANE, out=out, **options)
+    whole = out.read_bytes()
+    out.write_bytes(b"")  # killed before the first frame
+    assert len(im.simulate(SOFT, ETHANE, out=out, **options)) == 3
+    assert len(read(out, ":")) == 3
+    out.write_bytes(whole[:40])
+    with pytest.raises(SimulationError, match="cannot be read"):
+        im.simulate(SOFT, ETHANE, out=out, **options)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(im.OutputError, match="cannot be written"):
+        im.simulate(SOFT, ETHANE, out=tmp_path / "file" / "run.traj", **options)
+
+
 def test_an_explosion_is_named():
     stiff = Potential([Morse(depth=8.0, width=4.0, distance=1.2, cutoff=6.0)])
     with pytest.raises(SimulationError, match="exploded at step"):

@@ -254,6 +254,41 @@ def test_an_interrupted_fit_goes_on(tmp_path, monkeypatch):
     assert torch.allclose(a.forces, b.forces, atol=1e-6)
 
 
+def test_places_that_cannot_be_written_are_found_before_the_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(NormalEquations, "add", None)  # nothing is computed
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(im.OutputError, match="cannot be written"):
+        im.fit(frames(8) + ISOLATED, spec=SMALL, out=tmp_path / "file" / "potential")
+    with pytest.raises(im.PotentialFileError, match="is no potential"):
+        im.fit(frames(8) + ISOLATED, spec=SMALL, out=tmp_path / "file")
+
+
+def test_a_disk_that_fills_up_loses_no_fit(tmp_path, monkeypatch):
+    from interpmd.potentials import io
+
+    save, places = io.save_file, []
+
+    def full(tensors, path):
+        places.append(path)
+        if len(places) == 1:
+            raise OSError(28, "No space left on device")
+        save(tensors, path)
+
+    monkeypatch.setattr(io, "save_file", full)
+    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix, dir=None: tmp_path_of(prefix))
+
+    def tmp_path_of(prefix):
+        (tmp_path / prefix.strip("-")).mkdir()
+        return str(tmp_path / prefix.strip("-"))
+
+    with pytest.raises(im.OutputError, match="No space left") as caught:
+        im.fit(frames(20) + ISOLATED, spec=SMALL, ridge=1e-6, progress=False, out=tmp_path / "mine")
+    atoms, report = frames(1, 5)[0], caught.value.report
+    rescued = im.load(str(caught.value).rpartition(" and in ")[2])
+    assert torch.equal(rescued.predict(atoms).forces, report.potential.predict(atoms).forces)
+    assert not (tmp_path / "mine").exists()
+
+
 def test_weights_of_subsets_matter():
     many = frames(60)
     for index, atoms in enumerate(many):

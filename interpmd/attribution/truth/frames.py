@@ -9,6 +9,7 @@ from ase import Atoms, units
 from ase.calculators.singlepoint import SinglePointCalculator
 from jaxtyping import Float
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.analytic import StillingerWeber
 from interpmd.potentials.potential import Potential
 from interpmd.reference.trajectories import langevin
@@ -62,7 +63,7 @@ def boxes(term: StillingerWeber, symbol: str, beads: int, count: int, seed: int)
     """
     side = round(beads ** (1 / 3))
     if side**3 != beads:
-        raise ValueError(f"a cubic lattice has a third power of atoms, 27, 64, ..., not {beads}")
+        raise ArgumentError(f"a cubic lattice has a third power of atoms, 27, 64, ..., not {beads}")
     rng = np.random.default_rng(seed)
     length = side * SPACING * term.sigma
 

@@ -28,7 +28,7 @@ from jaxtyping import Float
 from tqdm.auto import tqdm
 
 from interpmd.attribution.certificate import Check
-from interpmd.errors import InterpmdError, StructureError
+from interpmd.errors import ArgumentError, InterpmdError, StructureError
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of
 from interpmd.reference.label import label
@@ -122,7 +122,7 @@ class QuantumTruth:
         frame = self.contributions
         frame = frame if molecules is None else frame[frame.molecules == molecules]
         if frame.empty:
-            raise ValueError(f"there are no frames of {molecules} molecules")
+            raise ArgumentError(f"there are no frames of {molecules} molecules")
         totals = frame[["quantum", "potential"]].sum()
         rows = {
             order: 100 * p[["quantum", "potential"]].sum() / totals
@@ -193,7 +193,7 @@ def quantum_truth(
         InterpmdError: the method failed on a set of molecules.
     """
     if order < 2:
-        raise ValueError(
+        raise ArgumentError(
             f"order is the largest number of molecules in a set, 2 or more, not {order}"
         )
     frames = [frames] if isinstance(frames, Atoms) else list(frames)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.analytic.known import AnalyticTerm
 from interpmd.potentials.analytic.triplets import edge_pairs, gated_corners
 from interpmd.potentials.base import register
@@ -41,7 +42,7 @@ class AxilrodTeller(AnalyticTerm):
     ) -> None:
         super().__init__(elements)
         if cutoff <= 0:
-            raise ValueError(f"the cutoff must be positive, not {cutoff}")
+            raise ArgumentError(f"the cutoff must be positive, not {cutoff}")
         self.c9, self.cutoff = float(c9), float(cutoff)
 
     @classmethod

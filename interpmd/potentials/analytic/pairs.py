@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.analytic.known import AnalyticTerm
 from interpmd.potentials.base import register
 from interpmd.systems import Environments
@@ -41,7 +42,7 @@ class PairPotential(AnalyticTerm):
         self.cutoff = float(cutoff)
         self.onset = 0.8 * self.cutoff if onset is None else float(onset)
         if not 0 <= self.onset < self.cutoff:
-            raise ValueError(f"onset {self.onset} must be between 0 and the cutoff {self.cutoff}")
+            raise ArgumentError(f"onset {self.onset} is not between 0 and the cutoff {self.cutoff}")
 
     def config(self) -> dict[str, Any]:
         elements = self.elements and list(self.elements)

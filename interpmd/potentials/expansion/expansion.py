@@ -27,6 +27,7 @@ from ase.data import atomic_numbers
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.base import BODY_NAMES, LocalTerm, register
 from interpmd.potentials.expansion.angular import harmonics_of, monomial_coefficients
 from interpmd.potentials.expansion.invariants import Invariants
@@ -86,12 +87,12 @@ class ClusterExpansion(LocalTerm):
     ) -> None:
         super().__init__()
         if not 1 <= len(channels) <= MAX_DEGREE or min(channels) < 1:
-            raise ValueError(f"channels are 1 to {MAX_DEGREE} positive numbers, not {channels}")
+            raise ArgumentError(f"channels are 1 to {MAX_DEGREE} positive numbers, not {channels}")
         each = [lmax] * len(channels) if isinstance(lmax, int) else list(lmax)
         if len(each) != len(channels):
-            raise ValueError(f"lmax is one number or as many as channels, not {lmax}")
+            raise ArgumentError(f"lmax is one number or as many as channels, not {lmax}")
         if cutoff <= 0 or min(each) < 0 or not elements:
-            raise ValueError("the cutoff must be positive, lmax 0 or more, and elements given")
+            raise ArgumentError("the cutoff must be positive, lmax 0 or more, and elements given")
         numbers = (atomic_numbers[e] if isinstance(e, str) else int(e) for e in elements)
         self.elements = tuple(sorted(set(numbers)))
         self.cutoff, self.channels = float(cutoff), tuple(channels)

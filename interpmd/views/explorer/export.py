@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from interpmd.errors import ArgumentError
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.picture import draw_answer
 from interpmd.views.explorer.questions import GROUPINGS, Question
@@ -169,5 +170,5 @@ class Exports:
         elif kind == ".html":
             self.export_html(path)
         else:
-            raise ValueError(f"save to .png, .svg, .csv, .gif or .html, not {path.name!r}")
+            raise ArgumentError(f"save to .png, .svg, .csv, .gif or .html, not {path.name!r}")
         return path

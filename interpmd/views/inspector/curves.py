@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
+from interpmd.errors import ArgumentError
 from interpmd.fitting.seen import SeenDistances
 from interpmd.potentials.potential import Potential
 from interpmd.views.inspector.data import element, seen_distances, single_terms
@@ -180,7 +181,7 @@ def pair_curve(
         distances = np.linspace(start, max(last, start + 1), POINTS)
     r = np.asarray(distances, dtype=float)
     if r.ndim != 1 or not len(r) or r[0] <= 0 or (np.diff(r) <= 0).any():
-        raise ValueError("distances ascend and are above 0 A")
+        raise ArgumentError("distances ascend and are above 0 A")
     numbers = np.tile([a, b, 0], (len(r), 1))
     sides = np.column_stack([r, np.full((len(r), 2), np.nan)])
     terms, deviations = {}, []

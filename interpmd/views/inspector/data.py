@@ -11,7 +11,7 @@ from ase.data import atomic_numbers
 
 import interpmd
 from interpmd.errors import UnknownElementError
-from interpmd.fitting.labels import read_frames
+from interpmd.files import read_frames
 from interpmd.fitting.seen import SeenDistances
 from interpmd.potentials.potential import Potential
 

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
+from interpmd.errors import ArgumentError
 from interpmd.fitting.seen import SeenDistances
 from interpmd.potentials.potential import Potential
 from interpmd.views.inspector.data import element, seen_distances
@@ -137,9 +138,9 @@ def triplet_map(
         ValueError: both or none of angle and distance, or values that make no sense.
     """
     if (angle is None) == (distance is None):
-        raise ValueError("give the angle in degrees, or the distance to the last atom in A")
+        raise ArgumentError("give the angle in degrees, or the distance to the last atom in A")
     if (angle is not None and not 0 < angle <= 180) or (distance is not None and distance <= 0):
-        raise ValueError("angles lie above 0 and up to 180 degrees, distances above 0 A")
+        raise ArgumentError("angles lie above 0 and up to 180 degrees, distances above 0 A")
     a, b, c = (element(potential, symbol) for symbol in elements)
     last = potential.cutoff if potential.local_terms else 6.0
     first = np.linspace(CLOSEST * (covalent_radii[a] + covalent_radii[b]), 0.98 * last, points)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from interpmd.errors import ArgumentError
 from interpmd.views.style import GREY, bare, line_of, new_axes
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def explained_lines(dataset: xr.Dataset, most: int = 5, ax: Axes | None = None) 
         ValueError: the dataset explains vectors.
     """
     if "component" in dataset.dims:
-        raise ValueError(
+        raise ArgumentError(
             "vectors have no single line each: take dataset.isel(component=0), or give the force "
             "a direction with along="
         )

@@ -1,0 +1,92 @@
+"""What a simulation leaves on disk while it runs, and what makes it the same simulation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io.trajectory import Trajectory as TrajectoryFile
+
+from interpmd.errors import InterpmdError
+from interpmd.files import prepare_output
+from interpmd.potentials.potential import Potential
+
+
+class SimulationError(InterpmdError, RuntimeError):
+    """A simulation went wrong; what was recorded until then is kept in the file."""
+
+
+class Record:
+    """Frames in memory and, if there is a file, on disk."""
+
+    def __init__(self, out: str | Path | None, settings: dict[str, Any]) -> None:
+        self.frames: list[Atoms] = []
+        self.file = None
+        if out is None:
+            return
+        path, side = Path(out), Path(f"{out}.json")
+        if path.exists():
+            stored = json.loads(side.read_text()) if side.exists() else {}
+            asked = json.loads(json.dumps(settings))
+            if other := [key for key in asked if stored.get(key, settings) != asked[key]]:
+                raise SimulationError(
+                    f"{path} exists and was made with other settings ({', '.join(other)}); choose "
+                    "another file or delete it"
+                )
+            self.frames = _stored(path)
+        else:
+            prepare_output(path)
+            side.write_text(json.dumps(settings, indent=1) + "\n")
+        self.file = TrajectoryFile(path, "a" if self.frames else "w")
+
+    def add(self, atoms: Atoms) -> None:
+        """Store a copy with energy and forces."""
+        frame = atoms.copy()
+        frame.calc = SinglePointCalculator(
+            frame, energy=atoms.get_potential_energy(), forces=atoms.get_forces()
+        )
+        self.frames.append(frame)
+        if self.file is not None:
+            self.file.write(frame)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.file is not None:
+            self.file.close()
+
+
+def _stored(path: Path) -> list[Atoms]:
+    """Frames of a trajectory; none of a file that was broken off before its first one."""
+    if path.stat().st_size == 0:
+        return []
+    try:
+        with TrajectoryFile(path) as old:
+            return list(old)
+    except Exception as error:
+        raise SimulationError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); it is no trajectory, or "
+            "damaged: choose another file or delete it"
+        ) from error
+
+
+def fingerprint(potential: Potential | Calculator) -> str:
+    """The same for the same potential, so that no run goes on with another one."""
+    if not isinstance(potential, Potential):
+        return type(potential).__name__
+    tensors = (t.detach().cpu().double().numpy() for t in potential.state_dict().values())
+    terms = {name: [term.kind, term.config()] for name, term in potential.terms.items()}
+    return f"{potential.card.level} {digest(*tensors, words=json.dumps(terms, default=str))}"
+
+
+def digest(*arrays: np.ndarray, words: str = "") -> str:
+    """Sixteen hexadecimal digits that tell numbers and words from others."""
+    found = hashlib.sha256(words.encode())
+    for array in arrays:
+        found.update(np.ascontiguousarray(array + 0.0).tobytes())  # -0.0 is 0.0
+    return found.hexdigest()[:16]
