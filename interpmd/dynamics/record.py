@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -15,6 +13,7 @@ from ase.io.trajectory import Trajectory as TrajectoryFile
 
 from interpmd.errors import InterpmdError
 from interpmd.files import prepare_output
+from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
 
 
@@ -75,18 +74,8 @@ def _stored(path: Path) -> list[Atoms]:
         ) from error
 
 
-def fingerprint(potential: Potential | Calculator) -> str:
+def name(potential: Potential | Calculator) -> str:
     """The same for the same potential, so that no run goes on with another one."""
     if not isinstance(potential, Potential):
         return type(potential).__name__
-    tensors = (t.detach().cpu().double().numpy() for t in potential.state_dict().values())
-    terms = {name: [term.kind, term.config()] for name, term in potential.terms.items()}
-    return f"{potential.card.level} {digest(*tensors, words=json.dumps(terms, default=str))}"
-
-
-def digest(*arrays: np.ndarray, words: str = "") -> str:
-    """Sixteen hexadecimal digits that tell numbers and words from others."""
-    found = hashlib.sha256(words.encode())
-    for array in arrays:
-        found.update(np.ascontiguousarray(array + 0.0).tobytes())  # -0.0 is 0.0
-    return found.hexdigest()[:16]
+    return f"{potential.card.level} {fingerprint(potential.terms)}"

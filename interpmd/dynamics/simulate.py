@@ -15,9 +15,10 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.md.verlet import VelocityVerlet
 from tqdm.auto import tqdm
 
-from interpmd.dynamics.record import Record, SimulationError, digest, fingerprint
+from interpmd.dynamics.record import Record, SimulationError, name
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import ArgumentError, StructureError
+from interpmd.potentials.fingerprint import digest
 from interpmd.potentials.potential import Potential
 from interpmd.systems import check_structure
 
@@ -75,7 +76,7 @@ def simulate(
         "seed": seed,
         "atoms": str(atoms.symbols),
         "start": digest(atoms.positions.round(6), atoms.cell.array.round(6)),
-        "potential": fingerprint(potential),
+        "potential": name(potential),
     }
     record = Record(out, settings)
     first = record.frames[-1] if record.frames else with_velocities(atoms, temperature, seed)

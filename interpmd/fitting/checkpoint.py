@@ -2,54 +2,85 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from interpmd.fitting.normal import NormalEquations
-
-FILE = "fit-checkpoint.npz"
+#: Seconds between two checkpoints of a fit that is not interrupted, in case it is killed.
+EVERY = 120.0
 
 
 class Checkpoint:
-    """Normal equations accumulated so far, in the output folder of a fit.
+    """Arrays of one stage of a fit, beside its output folder.
 
     Args:
-        folder: output folder.
+        folder: output folder of the fit.
+        stage: name of the file.
+        key: tells data and settings; arrays of another fit are not taken.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.path = Path(f"{folder}.partial") / FILE
+    def __init__(self, folder: str | Path, stage: str, key: str) -> None:
+        self.path = partial(folder) / f"{stage}.npz"
+        self.key, self.written = key, time.monotonic()
 
-    def write(self, equations: NormalEquations, key: str, done: int) -> None:
-        """Store the equations after `done` frames; `key` tells data and settings."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+    @property
+    def due(self) -> bool:
+        """Whether the last one is long ago."""
+        return time.monotonic() - self.written > EVERY
+
+    def write(self, **arrays: np.ndarray | float) -> None:
+        """Store arrays; a disk that is full costs the checkpoint, not the fit."""
         fresh = self.path.with_suffix(".new.npz")
-        np.savez(
-            fresh,
-            matrix=equations.matrix,
-            vector=equations.vector,
-            square=equations.square,
-            rows=equations.rows,
-            key=key,
-            done=done,
-        )
-        fresh.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(fresh, key=self.key, **arrays)
+            fresh.replace(self.path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            warnings.warn(f"no checkpoint of the fit: {error}", stacklevel=2)
+        self.written = time.monotonic()
 
-    def restore(self, equations: NormalEquations, key: str) -> int:
-        """Fill the equations from the file if it belongs to this fit; number of frames done."""
-        if not self.path.exists():
-            return 0
-        with np.load(self.path, allow_pickle=False) as stored:
-            if str(stored["key"]) != key:
-                return 0
-            equations.matrix = np.asfortranarray(stored["matrix"])
-            equations.vector = stored["vector"]
-            equations.square, equations.rows = float(stored["square"]), int(stored["rows"])
-            return int(stored["done"])
+    def read(self) -> dict[str, np.ndarray] | None:
+        """The arrays, or None if there are none of this fit."""
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                return dict(stored) if str(stored["key"]) == self.key else None
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # whatever a damaged archive raises
+            warnings.warn(f"{self.path} is damaged ({error}); the fit begins anew", stacklevel=2)
+            return None
 
-    def remove(self) -> None:
-        """Delete the file, and its folder if nothing else is in it."""
-        self.path.unlink(missing_ok=True)
-        if self.path.parent.exists() and not any(self.path.parent.iterdir()):
-            self.path.parent.rmdir()
+
+def partial(folder: str | Path) -> Path:
+    """Where the checkpoints of a fit stand."""
+    return Path(f"{folder}.partial")
+
+
+def remove_checkpoints(folder: str | Path) -> None:
+    """Delete them: the fit is done."""
+    shutil.rmtree(partial(folder), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off until the end of the block, so that it is done wholly or not at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught = []
+    usual = signal.signal(signal.SIGINT, lambda *_: caught.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if caught:
+        raise KeyboardInterrupt

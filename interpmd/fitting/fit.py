@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from interpmd.errors import ArgumentError, LabelError, OutputError
 from interpmd.files import prepare_output, read_frames
 from interpmd.fitting import labels
-from interpmd.fitting.checkpoint import Checkpoint
+from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.report import FitReport, evaluate
@@ -79,8 +79,8 @@ def fit(
         refine: rounds of gradient descent on the radial network, the read-out re-solved.
         memory: limit in GiB for the normal equations.
         level: level of theory, for the card; read from info "level" if None.
-        out: folder for the potential and its report. An interrupted fit leaves a checkpoint
-            there, and the same call goes on from it.
+        out: folder for the potential and its report. A fit that is interrupted or killed leaves
+            a checkpoint beside it, ``<out>.partial``, and the same call goes on from it.
         seed: of the random radial network, the split and the samples.
         progress: whether to show progress bars.
         watch: called with a `FitProgress` at every step, as `FitMonitor` is. A watched fit is
@@ -125,7 +125,7 @@ def fit(
     if refine:
         from interpmd.fitting.refine import refine_radial
 
-        history = refine_radial(problem, used, refine, progress, watch)
+        history = refine_radial(problem, used, refine, progress, watch, out)
     solution, scan = problem.solve(
         used, others.get("valid"), validation, ridge, out, progress, watch
     )
@@ -160,7 +160,7 @@ def fit(
     report = FitReport(potential, scan, errors, fitted, sample, orders)
     if out is not None:
         _save(report, Path(out))
-        Checkpoint(out).remove()
+        remove_checkpoints(out)
     return report
 
 

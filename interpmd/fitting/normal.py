@@ -20,6 +20,7 @@ import torch
 from ase import Atoms
 
 from interpmd.errors import InterpmdError
+from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import Design, design
 from interpmd.fitting.labels import forces
 from interpmd.potentials.expansion import ClusterExpansion
@@ -96,18 +97,31 @@ class NormalEquations:
             count += len(pending[-1][1])
             done += 1
             if count >= self.block_rows:
-                self._flush(pending)
-                progress(done)
+                with uninterrupted():
+                    self._flush(pending)
+                    progress(done)
                 pending, count, done = [], 0, 0
         if pending:
-            self._flush(pending)
-            progress(done)
+            with uninterrupted():
+                self._flush(pending)
+                progress(done)
 
     def add_rows(self, rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
         """Add rows that are there already, as `weighted_rows` gives them."""
         step = max(1, self.block_rows // max(1, max(len(y) for _, y in rows)))
         for first in range(0, len(rows), step):
             self._flush(list(rows[first : first + step]))
+
+    def state(self, done: int) -> dict[str, np.ndarray | float]:
+        """What a checkpoint stores after `done` frames."""
+        sums = {"matrix": self.matrix, "vector": self.vector, "square": self.square}
+        return sums | {"rows": self.rows, "done": done}
+
+    def restore(self, state: dict[str, np.ndarray]) -> int:
+        """Take the sums of a checkpoint; returns the number of frames that they hold."""
+        self.matrix, self.vector = np.asfortranarray(state["matrix"]), state["vector"]
+        self.square, self.rows = float(state["square"]), int(state["rows"])
+        return int(state["done"])
 
     def solve(self, prior: np.ndarray) -> Solution:
         """Mean and Cholesky factor for a diagonal prior precision (scaled columns)."""

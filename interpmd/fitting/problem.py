@@ -22,6 +22,7 @@ from interpmd.fitting.normal import (
     column_scales,
 )
 from interpmd.fitting.progress import PARTS, FitProgress, Judges, Watch
+from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
 
@@ -91,9 +92,10 @@ class Problem:
         # shuffled, so that the first frames are a fair sample of all
         inner = np.random.default_rng(self.seed).permutation(len(frames))
         inner = inner[~np.isin(inner, held)]
-        checkpoint = Checkpoint(out) if out is not None else None
+        learned = [frames[i] for i in inner]
+        checkpoint = Checkpoint(out, "frames", self.key(learned)) if out is not None else None
         judges = Judges(self, valid if valid is not None else [frames[i] for i in held])
-        self._accumulate(equations, [frames[i] for i in inner], judges, checkpoint, progress, watch)
+        self._accumulate(equations, learned, judges, checkpoint, progress, watch)
         best, scan = self._scan(equations, judges, ridge, watch)
         if valid is None and judges:
             equations.add_rows(judges.rows)
@@ -102,11 +104,9 @@ class Problem:
         return solution, scan
 
     def _accumulate(self, equations, frames, judges, checkpoint, progress, watch) -> None:
-        key = None
         done, total = 0, len(frames)
-        if checkpoint is not None:
-            key = self._key(frames)
-            done = checkpoint.restore(equations, key)
+        if checkpoint is not None and (stored := checkpoint.read()) is not None:
+            done = equations.restore(stored)
         stops = [int(total * part) for part in PARTS] if watch is not None else [total]
         targets = self.targets(frames[done:])
         with tqdm(
@@ -117,6 +117,8 @@ class Problem:
                 nonlocal done
                 done += count
                 bar.update(count)
+                if checkpoint is not None and checkpoint.due:
+                    checkpoint.write(**equations.state(done))
                 if watch is not None and done not in stops:
                     watch(FitProgress("frames", done, total))
 
@@ -129,7 +131,7 @@ class Problem:
                         watch(FitProgress("frames", done, total, **self._seen(equations, judges)))
             except KeyboardInterrupt:
                 if checkpoint is not None:
-                    checkpoint.write(equations, key, done)
+                    checkpoint.write(**equations.state(done))
                 raise
 
     def _seen(self, equations: NormalEquations, judges: Judges) -> dict:
@@ -201,12 +203,17 @@ class Problem:
         self.term.grade_scale.copy_(grade_scales(potential, whole or frames))
         return potential
 
-    def _key(self, frames: Sequence[Atoms]) -> str:
+    def key(self, frames: Sequence[Atoms]) -> str:
+        """What tells this fit to these frames from any other."""
         digest = hashlib.sha256(repr((self.spec, self.seed, self.energy_weight)).encode())
         digest.update(repr((self.virial_weight, sorted(self.weights.items()))).encode())
+        digest.update(fingerprint(self.base.terms).encode())
+        for tensor in self.term.radial.state_dict().values():
+            digest.update(tensor.numpy().tobytes())
         for atoms in frames:
             digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes())
             digest.update(np.float64(atoms.calc.results["energy"]).tobytes())
+            digest.update(labels.forces([atoms]).tobytes())
         return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ with the read-out held fixed descends on the error that counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
+from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.normal import Targets
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.systems import Batch, environments, neighbours
@@ -32,6 +34,7 @@ def refine_radial(
     rounds: int,
     progress: bool,
     watch: Watch | None = None,
+    out: str | Path | None = None,
 ) -> list[float]:
     """Change the radial network of the problem's term so that held-out forces improve.
 
@@ -41,20 +44,25 @@ def refine_radial(
         rounds: number of rounds, each one pass over up to `MOST` frames.
         progress: whether to show a progress bar.
         watch: called after every round.
+        out: output folder of the fit, beside which every round leaves a checkpoint.
 
     Returns:
         Root mean square error on held-out forces before and after each round in eV/A; the best
         network is kept.
     """
-    rng = np.random.default_rng(problem.seed)
-    chosen = [frames[i] for i in rng.permutation(len(frames))[:MOST]]
+    chosen = np.random.default_rng(problem.seed).permutation(len(frames))[:MOST]
+    chosen = [frames[i] for i in chosen]
     judges, learners = chosen[: len(chosen) // 4], chosen[len(chosen) // 4 :]
     weights = list(problem.term.radial.parameters())
     optimiser = torch.optim.Adam(weights, lr=RATE)
     best, history = [w.detach().clone() for w in weights], []
+    checkpoint = Checkpoint(out, "refinement", problem.key(chosen)) if out is not None else None
+    if checkpoint is not None and (stored := checkpoint.read()) is not None:
+        best, history = _restore(stored, weights, optimiser)
     judge_targets, learner_targets = problem.targets(judges), problem.targets(learners)
     threads = torch.get_num_threads()
-    for index in tqdm(range(rounds + 1), desc="refine", unit="round", disable=not progress):
+    left = range(len(history), rounds + 1)
+    for index in tqdm(left, desc="refine", unit="round", disable=not progress):
         solution, _ = problem.solve(list(learners), list(judges), 0.0, RIDGE, None, False)
         problem.set_readout(solution)
         torch.set_num_threads(1)
@@ -68,17 +76,42 @@ def refine_radial(
         if index < rounds:
             for w in weights:
                 w.requires_grad_(True)
-            for i in rng.permutation(len(learners)):
+            for i in np.random.default_rng([problem.seed, index]).permutation(len(learners)):
                 optimiser.zero_grad()
                 _loss(problem, learners[i], learner_targets[i], graph=True).backward()
                 optimiser.step()
             for w in weights:
                 w.requires_grad_(False)
+        if checkpoint is not None:
+            checkpoint.write(**_state(weights, optimiser, best, history))
         torch.set_num_threads(threads)
     with torch.no_grad():
         for w, value in zip(weights, best, strict=True):
             w.copy_(value)
     return history
+
+
+def _state(weights, optimiser, best, history) -> dict[str, np.ndarray]:
+    """The refinement after a round, as arrays."""
+    found = {"history": np.array(history)}
+    for index, (w, b) in enumerate(zip(weights, best, strict=True)):
+        found |= {f"weight{index}": w.detach().numpy(), f"best{index}": b.numpy()}
+        for name, value in optimiser.state[w].items():
+            found[f"{name}{index}"] = value.numpy()
+    return found
+
+
+def _restore(stored, weights, optimiser) -> tuple[list[torch.Tensor], list[float]]:
+    """Fill weights and optimiser; the best weights so far, and the history."""
+    best = []
+    for index, w in enumerate(weights):
+        best.append(torch.from_numpy(stored[f"best{index}"]))
+        with torch.no_grad():
+            w.copy_(torch.from_numpy(stored[f"weight{index}"]))
+        for name in ("step", "exp_avg", "exp_avg_sq"):
+            if f"{name}{index}" in stored:
+                optimiser.state[w][name] = torch.from_numpy(stored[f"{name}{index}"])
+    return best, stored["history"].tolist()
 
 
 def _loss(problem: Problem, atoms: Atoms, target: Targets, graph: bool) -> torch.Tensor:

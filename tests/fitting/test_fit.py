@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
+from frames_of_methanol import ISOLATED, SMALL, TRUTH, frames, labelled
 
 import interpmd as im
 from interpmd.decomposition.decompose import subsets_of_neighbours
@@ -19,31 +20,7 @@ from interpmd.fitting.labels import LabelWarning, check_consistency, isolated_en
 from interpmd.fitting.normal import MemoryLimitError, NormalEquations, Targets, weighted_rows
 from interpmd.fitting.problem import grade_scales
 from interpmd.fitting.shares import body_order_shares
-from interpmd.potentials import ClusterExpansion, Potential, StillingerWeber
-
-SMALL = {"channels": (12, 12, 8), "lmax": 2, "basis": 6, "cutoff": 3.5, "functions": 12}
-TRUTH = Potential([StillingerWeber(epsilon=0.4, sigma=1.6, lam=5.0)])
-
-
-def labelled(atoms, energy=None, forces=None):
-    found = TRUTH.predict(atoms)
-    energy = float(found.energy) if energy is None else energy
-    forces = found.forces.numpy() if forces is None else forces
-    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
-    return atoms
-
-
-def frames(count, seed=0, spread=0.12):
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(count):
-        atoms = molecule("CH3OH")
-        atoms.positions += rng.normal(scale=spread, size=(6, 3))
-        made.append(labelled(atoms))
-    return made
-
-
-ISOLATED = [labelled(Atoms(s), 0.0, np.zeros((1, 3))) for s in "HCO"]
+from interpmd.potentials import ClusterExpansion
 
 
 def scaled(factor, count=40):
@@ -220,73 +197,6 @@ def test_unreadable_files_are_named(tmp_path):
 def test_the_memory_limit_is_kept():
     with pytest.raises(MemoryLimitError, match="raise memory="):
         im.fit(frames(8) + ISOLATED, spec=SMALL, memory=0.05, progress=False)
-
-
-def test_an_interrupted_fit_goes_on(tmp_path, monkeypatch):
-    many, out = frames(40) + ISOLATED, tmp_path / "potential"
-    arguments = {"spec": SMALL, "ridge": 1e-6, "progress": False}
-    monkeypatch.setattr(
-        NormalEquations,
-        "block_rows",
-        property(lambda self: 50, lambda self, value: None),
-        raising=False,
-    )
-    whole = im.fit(many, **arguments).potential
-    flush, calls = NormalEquations._flush, []
-
-    def stop(self, pending):
-        calls.append(len(pending))
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        flush(self, pending)
-
-    monkeypatch.setattr(NormalEquations, "_flush", stop)
-    with pytest.raises(KeyboardInterrupt):
-        im.fit(many, out=out, **arguments)
-    assert (tmp_path / "potential.partial").exists()
-    assert not out.exists()
-    calls.clear()
-    calls.extend([0] * 5)
-    resumed = im.fit(many, out=out, **arguments).potential
-    assert sum(calls[5:]) < 40
-    assert not (tmp_path / "potential.partial").exists()
-    a, b = whole.predict(many[0]), resumed.predict(many[0])
-    assert torch.allclose(a.forces, b.forces, atol=1e-6)
-
-
-def test_places_that_cannot_be_written_are_found_before_the_fit(tmp_path, monkeypatch):
-    monkeypatch.setattr(NormalEquations, "add", None)  # nothing is computed
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(im.OutputError, match="cannot be written"):
-        im.fit(frames(8) + ISOLATED, spec=SMALL, out=tmp_path / "file" / "potential")
-    with pytest.raises(im.PotentialFileError, match="is no potential"):
-        im.fit(frames(8) + ISOLATED, spec=SMALL, out=tmp_path / "file")
-
-
-def test_a_disk_that_fills_up_loses_no_fit(tmp_path, monkeypatch):
-    from interpmd.potentials import io
-
-    save, places = io.save_file, []
-
-    def full(tensors, path):
-        places.append(path)
-        if len(places) == 1:
-            raise OSError(28, "No space left on device")
-        save(tensors, path)
-
-    monkeypatch.setattr(io, "save_file", full)
-    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix, dir=None: tmp_path_of(prefix))
-
-    def tmp_path_of(prefix):
-        (tmp_path / prefix.strip("-")).mkdir()
-        return str(tmp_path / prefix.strip("-"))
-
-    with pytest.raises(im.OutputError, match="No space left") as caught:
-        im.fit(frames(20) + ISOLATED, spec=SMALL, ridge=1e-6, progress=False, out=tmp_path / "mine")
-    atoms, report = frames(1, 5)[0], caught.value.report
-    rescued = im.load(str(caught.value).rpartition(" and in ")[2])
-    assert torch.equal(rescued.predict(atoms).forces, report.potential.predict(atoms).forces)
-    assert not (tmp_path / "mine").exists()
 
 
 def test_weights_of_subsets_matter():
