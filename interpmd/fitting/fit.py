@@ -33,7 +33,7 @@ from interpmd.potentials.potential import Card, Potential
 BASES = (5, 8, 12)
 
 #: Subsets of neighbours that are enumerated for the report: some seconds.
-SPLIT = 10_000
+SPLIT = 30_000
 
 
 def fit(

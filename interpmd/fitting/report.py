@@ -179,7 +179,11 @@ class FitReport:
         orders = ""
         if len(self.body_orders):
             frames = self.body_orders.attrs.get("frames")
-            orders = f"<h4>body orders ({frames} frames)</h4>{self.body_orders.round(3).to_html()}"
+            orders = (
+                f"<h4>body orders ({frames} frames)</h4>{self.body_orders.round(3).to_html()}"
+                "<p>Shares of the variance sum to one; they lie outside 0 to 1 where orders "
+                "cancel, which whole molecules alone do not prevent.</p>"
+            )
         errors = self.errors().round(2).to_html()
         return f"<pre>{self.potential}</pre>{errors}{''.join(tables)}{orders}"
 

@@ -16,7 +16,7 @@ from interpmd.potentials.base import BODY_NAMES
 from interpmd.potentials.potential import Potential
 
 #: Frames that a report splits at least, if it has to choose between frames and orders.
-ENOUGH = 10
+ENOUGH = 5
 
 
 def body_order_shares(

@@ -289,7 +289,7 @@ def test_shares_keep_to_their_budget():
     some = body_order_shares(TRUTH, many, budget=11 * each)
     assert some.attrs["order"] == 3
     assert 10 <= some.attrs["frames"] < 12
-    few = body_order_shares(TRUTH, many, budget=5 * each)
+    few = body_order_shares(TRUTH, many, budget=4 * each)
     assert few.attrs["order"] == 2
     assert list(few.index) == ["pair", "above"]
     assert few[["energy_share", "force_share"]].sum().to_numpy() == pytest.approx(1.0)
