@@ -4,13 +4,9 @@ from interpmd.attribution.certificate import Certificate, Check
 from interpmd.attribution.certify import assert_explanation_close, certify
 from interpmd.attribution.explain import cooperativity, explain
 from interpmd.attribution.explanation import Explanation, load_explanation
-from interpmd.attribution.faithfulness import (
-    Faithfulness,
-    faithfulness,
-    infidelity,
-    sensitivity,
-)
+from interpmd.attribution.faithfulness import Faithfulness, faithfulness
 from interpmd.attribution.fragments import fragments_of
+from interpmd.attribution.infidelity import infidelity, sensitivity
 from interpmd.attribution.ledger import LedgerError, ledger
 from interpmd.attribution.models import TorchModel
 from interpmd.attribution.registry import METHODS, methods

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +15,13 @@ from ase import Atoms
 from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
 from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.fragments import Fragments
-from interpmd.attribution.kinds import KINDS, chemistry, describe, name_fragments
+from interpmd.attribution.groupings import GroupingError, pair_matrix, sums
+from interpmd.attribution.kinds import KINDS, describe, name_fragments
 from interpmd.attribution.targets import Target
-from interpmd.errors import InterpmdError
 
 if TYPE_CHECKING:
     import shap
     from matplotlib.axes import Axes
-
-#: What `Explanation.by` sums over. Shares of atoms and pairs are equal parts of a value: for
-#: atoms that is the Shapley value, for pairs a convention.
-GROUPINGS = ("order", "term", "kind", "pair", "atom", "fragment")
-
-
-class GroupingError(InterpmdError, ValueError):
-    """An unknown way of summing values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +121,7 @@ class Explanation:
                     f"there is no atom {lacking[0]!r}: atoms are 0 to {len(self.atoms) - 1}"
                 )
             wanted = tuple(sorted(key))
-            mine = [tuple(sorted(t)) == wanted for t in self._whole_tuples]
+            mine = [tuple(sorted(t)) == wanted for t in self.members]
             return self.values[np.array(mine, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
         chosen = np.atleast_1d(np.arange(len(self))[key])
         values = self.values[chosen]
@@ -145,7 +135,8 @@ class Explanation:
         )
 
     @cached_property
-    def _whole_tuples(self) -> list[tuple[int, ...]]:
+    def members(self) -> list[tuple[int, ...]]:
+        """Atoms of every cluster."""
         return self.clusters.tuples()
 
     def only(
@@ -171,7 +162,7 @@ class Explanation:
         if term is not None:
             keep &= np.array([self.clusters.terms[t] == term for t in self.clusters.term])
         if atom is not None:
-            keep &= np.array([atom in t for t in self._whole_tuples], dtype=bool)
+            keep &= np.array([atom in t for t in self.members], dtype=bool)
         return self[keep]
 
     @property
@@ -252,7 +243,7 @@ class Explanation:
                 "kind": self.kinds,
                 "term": [clusters.terms[t] for t in clusters.term],
                 "order": clusters.order,
-                "atoms": pd.Series(self._whole_tuples, dtype=object),
+                "atoms": pd.Series(self.members, dtype=object),
                 "remainder": clusters.remainder,
             }
         )
@@ -283,19 +274,7 @@ class Explanation:
         Raises:
             GroupingError: another word.
         """
-        if what not in GROUPINGS:
-            raise GroupingError(f"cannot sum by {what!r}; choose one of {', '.join(GROUPINGS)}")
-        sums: dict[Any, Any] = {}
-        for keys, value in zip(self._keys(what, fragments), self.values, strict=True):
-            for key in keys:
-                sums[key] = sums.get(key, 0.0) + value / len(keys)
-        order = sorted(sums, key=lambda k: KINDS.index(k) if k in KINDS else 0)
-        column = f"value_{self.unit}"
-        index = pd.Index(order, name=what, tupleize_cols=False)
-        stacked = np.array([sums[k] for k in order]).reshape(-1, *self.values.shape[1:])
-        if self.values.ndim == 1:
-            return pd.Series(stacked, index=index, name=column)
-        return pd.DataFrame(stacked, index=index, columns=[f"{column}_{x}" for x in "xyz"])
+        return sums(self, what, fragments)
 
     def certificate(self, model: Any = None) -> Certificate:
         """The axioms, checked on this explanation, and what its model is certified for.
@@ -320,7 +299,9 @@ class Explanation:
             if name not in ("momentum", "torque")
         ]
         if model is not None:
-            from interpmd.attribution.faithfulness import check_same, faithfulness, infidelity
+            from interpmd.attribution.faithfulness import faithfulness
+            from interpmd.attribution.infidelity import infidelity
+            from interpmd.attribution.removal import check_same
 
             check_same(model, self)
             checks += [*faithfulness(model, self).checks(), *infidelity(model, self)]
@@ -365,58 +346,24 @@ class Explanation:
 
         Players are the fragments if there are some, else the atoms.
         """
-        groups = self.fragments or tuple((a,) for a in range(len(self.atoms)))
-        number = {a: index for index, members in enumerate(groups) for a in members}
-        matrix = np.where(np.tri(len(groups), dtype=bool), 0.0, np.nan)
-        for members, value in zip(self._whole_tuples, self._flat(self.values), strict=True):
-            players = sorted({number[a] for a in members})
-            cells = list(combinations(players, 2)) or [(players[0], players[0])]
-            for first, second in cells:
-                matrix[second, first] += value / len(cells)
-        symbols = self.atoms.symbols
-        names = [
-            f"{symbols[list(m)].get_chemical_formula()}{'' if len(m) == 1 else '·'}{m[0]}"
-            for m in groups
-        ]
-        return pd.DataFrame(matrix, index=names, columns=names)
+        return pair_matrix(self)
 
     def scalars(self, by: str = "label") -> dict[str, float]:
         """Values by name; vectors are projected on the direction of `predicted`."""
         if by == "label":
             found: dict[str, float] = {}
-            for label, value in zip(self.labels, self._flat(self.values), strict=True):
+            for label, value in zip(self.labels, self.flat(self.values), strict=True):
                 found[label] = found.get(label, 0.0) + float(value)
             return found
         grouped = self.by(by)
-        numbers = self._flat(grouped.to_numpy())
+        numbers = self.flat(grouped.to_numpy())
         return {str(k): float(v) for k, v in zip(grouped.index, numbers, strict=True)}
 
-    def _flat(self, values: np.ndarray) -> np.ndarray:
+    def flat(self, values: np.ndarray) -> np.ndarray:
         """Numbers as they are; vectors along the direction of `predicted`."""
         if self.values.ndim == 1:
             return values
         return values @ (np.asarray(self.predicted) / (np.linalg.norm(self.predicted) or 1.0))
-
-    def _keys(self, what: str, fragments: Fragments | None) -> list[list[Any]]:
-        if what == "order":
-            return [[int(o)] for o in self.orders]
-        if what == "term":
-            return [[self.clusters.terms[t]] for t in self.clusters.term]
-        if what == "kind":
-            return [[k] for k in self.kinds]
-        sites = self._whole_tuples
-        if what == "atom":
-            return [list(s) for s in sites]
-        if what == "fragment":
-            given = fragments or self.fragments
-            number = chemistry(self.atoms).fragments
-            if given is not None:
-                number = np.zeros(len(self.atoms), dtype=int)
-                for index, members in enumerate(given):
-                    number[list(members)] = index
-            return [[tuple(sorted({int(number[a]) for a in s}))] for s in sites]
-        split: Callable = lambda s: [tuple(sorted(p)) for p in combinations(s, 2)] or [s]  # noqa: E731
-        return [split(s) for s in sites]
 
     def __repr__(self) -> str:
         total = np.array2string(np.asarray(self.total), precision=4)

@@ -1,4 +1,4 @@
-"""Whether what ranks high matters: deletion and insertion curves, infidelity, sensitivity.
+"""Whether what ranks high matters: deletion and insertion curves.
 
 Everything is counted from the players alone (their isolated atoms, say): what a player is by
 itself belongs to nobody else, and the energies of atoms would drown the interactions.
@@ -6,7 +6,6 @@ itself belongs to nobody else, and the energies of atoms would drown the interac
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +13,26 @@ import numpy as np
 import pandas as pd
 import torch
 from ase import Atoms
-from jaxtyping import Bool, Float
-from torch import Tensor
+from jaxtyping import Float
 
 from interpmd.attribution.certificate import Check
-from interpmd.attribution.explain import explain
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.fragments import Fragments
-from interpmd.attribution.games import Game
-from interpmd.attribution.methods.common import extra
 from interpmd.attribution.models import Model, as_model
 from interpmd.attribution.registry import MethodError
+from interpmd.attribution.removal import (
+    Ask,
+    counted_from_alone,
+    game_of,
+    ratio,
+    removable,
+    shares_of,
+    values_alone,
+)
 from interpmd.attribution.targets import Force, Target, Torque
 from interpmd.potentials.gated import GatedPotential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-#: Larger than 1 by rounding only.
-AT_MOST_ONE = 1 + 1e-9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,7 +80,7 @@ class Faithfulness:
         for rival in ("random", "distance"):
             for kind, better in (("deletion", "more"), ("insertion", "less")):
                 own, other = areas.loc["explanation", kind], areas.loc[rival, kind]
-                value = _ratio(other, own) if kind == "deletion" else _ratio(own, other)
+                value = ratio(other, own) if kind == "deletion" else ratio(own, other)
                 words = (
                     f"below 1: {kind} of {self.players} by their values leaves {better} of the "
                     f"target unexplained than by {rival} ranking"
@@ -171,154 +171,11 @@ def faithfulness(
     return Faithfulness(explanation.target, players, steps / count, deletion, insertion)
 
 
-def check_same(model: Any, explanation: Explanation) -> None:
-    """Raise MethodError if the model does not say what was explained (to single precision)."""
-    game = _game(as_model(model), explanation)
-    found = np.asarray(game.functional.shaped(game.whole))
-    if not np.allclose(found, explanation.predicted, rtol=1e-5, atol=1e-4):
-        raise MethodError(
-            f"the model gives {found} {explanation.unit} where {explanation.predicted} was "
-            "explained; pass the model that was explained"
-        )
-
-
-def infidelity(
-    model: Any, explanation: Explanation, samples: int = 200, seed: int = 0
-) -> tuple[Check, Check]:
-    """Error of predicting, from the values, what happens when random players are taken away.
-
-    infidelity = mean over sets I of (sum of the values in I - (v(all) - v(all without I)))^2
-
-    by captum; its square root is returned, in the unit of the target and relative to that of an
-    explanation that says nothing (all values 0): more than that fails. Where players interact no
-    values are without error. Sets: uniform in their size, then in their members; atoms that feel
-    the force stay.
-
-    Source: Yeh et al., NeurIPS 2019 (arXiv:1901.09392), definition 2.1.
-
-    Args:
-        model: what was explained.
-        explanation: of any method; values are shared equally by those atoms (or fragments) of
-            each cluster that may leave. A method that has given a share to the atom that feels
-            the force, as "shapley" does, predicts the less for the others.
-        samples: number of sets.
-        seed: of the sets.
-
-    Raises:
-        MethodError: captum is not installed, or nobody could be taken away.
-        ModelError: the model is none.
-    """
-    metrics, game = extra("captum.metrics"), _game(as_model(model), explanation)
-    free, ask = _removable(game, explanation.target), _counted(game)
-    if not free.any():
-        raise MethodError(f"nobody could be taken away from {explanation.target}")
-    values = torch.as_tensor((_shares(explanation, game.players, free) - _alone(game))[free])
-
-    def forward(gates: Tensor) -> Tensor:
-        present = np.ones((len(gates), len(free)), dtype=bool)
-        present[:, free] = gates.detach().numpy() > 0.5
-        return torch.as_tensor(ask(present))
-
-    def error(of: Tensor) -> float:
-        total = 0.0
-        for component in range(of.shape[1]):  # the same sets for all
-            generator = np.random.default_rng(seed)
-            total += float(
-                metrics.infidelity(
-                    forward,
-                    lambda gates, g=generator: _without_some(gates, g),
-                    torch.ones(1, len(of), dtype=torch.float64),
-                    of[None, :, component],
-                    target=component,
-                    n_perturb_samples=samples,
-                )
-            )
-        return float(np.sqrt(total))
-
-    found, nothing = error(values), error(torch.zeros_like(values))
-    unit = explanation.unit
-    words = "error of the values as a prediction of what happens when some players leave"
-    relative = "the same; 1 is an explanation that says nothing"
-    return (
-        Check("faithfulness", "infidelity", found, None, unit, words),
-        Check(
-            "faithfulness", "relative infidelity", _ratio(found, nothing), AT_MOST_ONE, "", relative
-        ),
-    )
-
-
-def sensitivity(
-    model: Any,
-    explanation: Explanation,
-    samples: int = 8,
-    radius: float = 0.01,
-    seed: int = 0,
-    **options: Any,
-) -> tuple[Check]:
-    """Largest relative change of the values when all atoms move a little, by captum.
-
-    Source: Yeh et al., NeurIPS 2019 (arXiv:1901.09392), definition 3.1.
-
-    Args:
-        model: what was explained.
-        explanation: of a method of `explain`; it is repeated on displaced structures.
-        samples: number of displaced structures.
-        radius: largest displacement of a coordinate in A.
-        seed: of the displacements.
-        options: `order` and options of the method, as they were given to `explain`.
-
-    Raises:
-        MethodError: captum is not installed, or the method cannot be repeated.
-        ModelError: the model is none.
-    """
-    metrics, wrapped = extra("captum.metrics"), as_model(model)
-    fragments, rng = explanation.fragments, np.random.default_rng(seed)
-    alone = _alone(_game(wrapped, explanation)) if fragments is None else None
-
-    def values(positions: Tensor) -> Tensor:
-        found = []
-        for places in positions.detach().numpy():
-            moved = explanation.atoms.copy()
-            moved.positions = places
-            with torch.enable_grad():  # captum switches gradients off
-                again = explain(
-                    wrapped,
-                    moved,
-                    explanation.target,
-                    explanation.method,
-                    context=explanation.context,
-                    fragments=fragments,
-                    **options,
-                )
-            game = _game(wrapped, again)
-            own = _alone(game) if alone is None else alone
-            everyone = np.ones(len(game.players), dtype=bool)
-            found.append((_shares(again, game.players, everyone) - own).ravel())
-        return torch.as_tensor(np.array(found))
-
-    def as_given(inputs: Tensor | tuple[Tensor]) -> Tensor | tuple[Tensor]:
-        # captum passes a tuple first and tensors later, and wants the same back
-        return (values(*inputs),) if isinstance(inputs, tuple) else values(inputs)
-
-    largest = metrics.sensitivity_max(
-        as_given,
-        torch.as_tensor(explanation.atoms.positions)[None],
-        lambda places: places + torch.as_tensor(rng.uniform(-radius, radius, places.shape)),
-        n_perturb_samples=samples,
-    )
-    words = f"largest relative change of the values when atoms move by up to {radius} A"
-    return (Check("faithfulness", "sensitivity", float(largest), None, "", words),)
-
-
-#: From who is present, shape (sets, players), to values of shape (sets, components).
-Ask = Callable[[Bool[np.ndarray, "sets players"]], Float[np.ndarray, "sets components"]]
-
-
 def _atoms(model: Model, explanation: Explanation) -> tuple[Ask, np.ndarray, np.ndarray]:
     """How to ask, sizes of the values, and distances of the players that may leave."""
-    game, target = _game(model, explanation), explanation.target
-    free, ask = _removable(game, target), _counted(game)
-    values = _shares(explanation, game.players, free) - _alone(game)
+    game, target = game_of(model, explanation), explanation.target
+    free, ask = removable(game, target), counted_from_alone(game)
+    values = shares_of(explanation, game.players, free) - values_alone(game)
     places = _distances(explanation.atoms)
     focus = _focus(target)
     near = places.mean(1) if focus is None else places[:, focus].min(1)
@@ -361,47 +218,6 @@ def _pairs(model: Model, explanation: Explanation) -> tuple[Ask, np.ndarray, np.
     return ask, np.array(sizes), near
 
 
-def _game(model: Model, explanation: Explanation) -> Game:
-    return Game(model, explanation.atoms, explanation.target, explanation.fragments)
-
-
-def _alone(game: Game) -> Float[np.ndarray, "players components"]:
-    return game(np.eye(len(game.players), dtype=bool))
-
-
-def _counted(game: Game) -> Ask:
-    """Values counted from those of the players alone."""
-    alone = _alone(game)
-    return lambda present: game(present) - present @ alone
-
-
-def _shares(
-    explanation: Explanation, players: Fragments, free: Bool[np.ndarray, " players"]
-) -> Float[np.ndarray, "players components"]:
-    """Values in equal parts to those players of each cluster that may leave.
-
-    With a that stays, the dividend of (a, b) is what b changes: all of it, not half.
-    """
-    number = np.zeros(len(explanation.atoms), dtype=int)
-    for index, members in enumerate(players):
-        number[list(members)] = index
-    flat = explanation.values.reshape(len(explanation), -1)
-    shares = np.zeros((len(players), flat.shape[1]))
-    for members, value in zip(explanation.clusters.tuples(), flat, strict=True):
-        mine = [number[a] for a in members if free[number[a]]]
-        if explanation.fragments is not None:
-            mine = sorted(set(mine))
-        if mine:
-            np.add.at(shares, mine, value / len(mine))
-    return shares
-
-
-def _removable(game: Game, target: Target) -> Bool[np.ndarray, " players"]:
-    """Which players may leave: without the atoms that feel a force there is nothing to explain."""
-    stay = set(target.indices) if isinstance(target, Force) else set()
-    return np.array([not stay & set(members) for members in game.players], dtype=bool)
-
-
 def _focus(target: Target) -> list[int] | None:
     """The atoms that a target is about; None for all."""
     if isinstance(target, Force):
@@ -411,16 +227,3 @@ def _focus(target: Target) -> list[int] | None:
 
 def _distances(atoms: Atoms) -> Float[np.ndarray, "atoms atoms"]:
     return atoms.get_all_distances(mic=bool(atoms.pbc.any()))
-
-
-def _without_some(gates: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Random players to take away, as 1 where they leave, and the gates that are left."""
-    count, players = gates.shape
-    sizes = rng.integers(1, players + 1, count)
-    place = np.argsort(rng.random((count, players)), axis=1)
-    away = torch.as_tensor((place < sizes[:, None]).astype(float))
-    return away, gates - away
-
-
-def _ratio(value: float, other: float) -> float:
-    return 1.0 if max(abs(value), abs(other)) < 1e-12 else float(value / max(other, 1e-300))

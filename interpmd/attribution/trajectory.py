@@ -15,8 +15,9 @@ from ase import Atoms
 from tqdm.auto import tqdm
 
 from interpmd.attribution.explain import explain
-from interpmd.attribution.explanation import GROUPINGS, Explanation, GroupingError
+from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.fragments import Fragments, fragments_of
+from interpmd.attribution.groupings import GROUPINGS, GroupingError
 from interpmd.attribution.models import as_model
 from interpmd.attribution.targets import Target
 from interpmd.errors import InterpmdError

@@ -8,7 +8,7 @@ import xarray as xr
 from ase import Atoms
 
 import interpmd as im
-from interpmd.attribution.explanation import GroupingError
+from interpmd.attribution.groupings import GroupingError
 from interpmd.attribution.trajectory import ROWS, TrajectoryError, collect
 from interpmd.demo import MALONALDEHYDE
 from interpmd.potentials import LennardJones, Potential

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 import interpmd as im
-from interpmd.attribution.explanation import GroupingError
+from interpmd.attribution.groupings import GroupingError
 from interpmd.attribution.truth.quantum import QuantumTruth
 from interpmd.demo import MALONALDEHYDE
 from interpmd.fitting.report import Evaluation

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from interpmd.attribution.explanation import Explanation, GroupingError
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.groupings import GroupingError
 from interpmd.views.plots.budgets import bars, budget, heat_map, shares
 
 if TYPE_CHECKING:
