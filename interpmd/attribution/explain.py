@@ -81,7 +81,7 @@ def explain(
         context=context,
         fragments=None if fragments is None else fragments_of(atoms, fragments),
     )
-    known = [n for n, p in signature(chosen.run).parameters.items() if p.default is not p.empty]
+    known = options_of(method)
     if unknown := set(options) - set(known):
         raise MethodError(
             f"{method} has no option {', '.join(sorted(unknown))}; known: "
@@ -90,6 +90,14 @@ def explain(
     found = chosen.run(request, **options)
     evaluations = found.evaluations + wrapped.evaluations
     return replace(found, method=method, exact=chosen.exact, evaluations=evaluations)
+
+
+def options_of(method: str) -> list[str]:
+    """Names of the options that a method takes; none of an unknown one."""
+    if method not in METHODS:
+        return []
+    parameters = signature(METHODS[method].run).parameters
+    return [name for name, p in parameters.items() if p.default is not p.empty]
 
 
 def cooperativity(

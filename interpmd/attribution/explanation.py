@@ -15,9 +15,10 @@ from ase import Atoms
 from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
 from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.fragments import Fragments
-from interpmd.attribution.groupings import GroupingError, pair_matrix, sums
+from interpmd.attribution.groupings import GroupingError, keys_of, pair_matrix, sums
 from interpmd.attribution.kinds import KINDS, describe, name_fragments
 from interpmd.attribution.targets import Target
+from interpmd.decomposition.decomposition import standard_deviation
 
 if TYPE_CHECKING:
     import shap
@@ -39,7 +40,8 @@ class Explanation:
         complete: whether the method claims that the values sum to the target.
         exact: whether the values are those of their definition, not estimates.
         fragments: the players, where they are not single atoms.
-        stds: standard deviation of each value under the posterior, where it is known.
+        samples: deviations of the values under joint samples of the posterior, where it is known,
+            shape (clusters, samples) or (clusters, 3, samples); sums of values keep their errors.
         checks: what the method itself found out, by name ("momentum", "torque", ...).
         provenance: of the model.
         evaluations: structures, parts of structures and sets of gates that the model evaluated;
@@ -57,7 +59,7 @@ class Explanation:
     complete: bool = True
     exact: bool = True
     fragments: Fragments | None = None
-    stds: np.ndarray | None = None
+    samples: np.ndarray | None = None
     checks: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     evaluations: int = 0
@@ -83,6 +85,19 @@ class Explanation:
     def residual(self) -> float:
         """Completeness error: largest difference between `total` and `predicted`."""
         return float(np.abs(self.total - self.predicted).max())
+
+    @property
+    def stds(self) -> np.ndarray | None:
+        """Standard deviation of each value under the posterior, where it is known."""
+        return None if self.samples is None else standard_deviation(self.samples)
+
+    @property
+    def total_std(self) -> float | np.ndarray | None:
+        """Standard deviation of `total`, covariances of the values included."""
+        if self.samples is None:
+            return None
+        found = standard_deviation(self.samples.sum(axis=0))
+        return float(found) if np.ndim(found) == 0 else found
 
     @property
     def orders(self) -> np.ndarray:
@@ -130,7 +145,7 @@ class Explanation:
             clusters=self.clusters.take(chosen),
             values=values,
             predicted=values.sum(axis=0),
-            stds=None if self.stds is None else self.stds[chosen],
+            samples=None if self.samples is None else self.samples[chosen],
             complete=False,
         )
 
@@ -174,7 +189,7 @@ class Explanation:
     def merged(self) -> Explanation:
         """One value for each cluster, terms added up."""
         keys = [("all", *key[1:]) for key in self.clusters.identities()]
-        return self._with_sums(keys, self.values)
+        return self._with_sums(keys, self.values, self.samples)
 
     def __sub__(self, other: Explanation) -> Explanation:
         """Difference, cluster by cluster; of two structures, methods, contexts or potentials."""
@@ -186,9 +201,9 @@ class Explanation:
 
     def __mul__(self, factor: float) -> Explanation:
         """Values times a number."""
-        stds = None if self.stds is None else abs(factor) * self.stds
+        samples = None if self.samples is None else factor * self.samples
         return replace(
-            self, values=self.values * factor, predicted=self.predicted * factor, stds=stds
+            self, values=self.values * factor, predicted=self.predicted * factor, samples=samples
         )
 
     __rmul__ = __mul__
@@ -213,9 +228,15 @@ class Explanation:
         def either(a: str, b: str) -> str:
             return a if a == b else f"{a} {symbol} {b}"
 
+        samples = None
+        if first.samples is not None and second.samples is not None:
+            # of one potential the same draws; of two independent ones any pairing is a joint draw
+            size = min(first.samples.shape[-1], second.samples.shape[-1])
+            samples = np.concatenate([first.samples[..., :size], sign * second.samples[..., :size]])
         found = first._with_sums(
             [*first.clusters.identities(), *second.clusters.identities()],
             np.concatenate([first.values, sign * second.values]),
+            samples,
         )
         return replace(
             found,
@@ -228,11 +249,22 @@ class Explanation:
             evaluations=self.evaluations + other.evaluations,
         )
 
-    def _with_sums(self, keys: list[tuple], values: np.ndarray) -> Explanation:
+    def _with_sums(
+        self, keys: list[tuple], values: np.ndarray, samples: np.ndarray | None
+    ) -> Explanation:
         place = {key: index for index, key in enumerate(dict.fromkeys(keys))}
-        sums = np.zeros((len(place), *values.shape[1:]))
-        np.add.at(sums, [place[key] for key in keys], values)
-        return replace(self, clusters=Clusters.of_identities(list(place)), values=sums, stds=None)
+
+        def summed(parts: np.ndarray) -> np.ndarray:
+            found = np.zeros((len(place), *parts.shape[1:]))
+            np.add.at(found, [place[key] for key in keys], parts)
+            return found
+
+        return replace(
+            self,
+            clusters=Clusters.of_identities(list(place)),
+            values=summed(values),
+            samples=None if samples is None else summed(samples),
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """One line per cluster that contributes, the largest first."""
@@ -257,12 +289,18 @@ class Explanation:
             for axis, name in enumerate("xyz"):
                 frame[f"{column}_{name}"] = self.values[:, axis]
             size = np.linalg.norm(self.values, axis=1)
-        if self.stds is not None:
-            frame[f"std_{self.unit}"] = self.stds
+        if (stds := self.stds) is not None:
+            if stds.ndim == 1:
+                frame[f"std_{self.unit}"] = stds
+            else:
+                for axis, name in enumerate("xyz"):
+                    frame[f"std_{self.unit}_{name}"] = stds[:, axis]
         order = np.argsort(-size, kind="stable")
         return frame.iloc[order[size[order] > 0]].reset_index(drop=True)
 
-    def by(self, what: str, fragments: Fragments | None = None) -> pd.Series | pd.DataFrame:
+    def by(
+        self, what: str, fragments: Fragments | None = None, std: bool = False
+    ) -> pd.Series | pd.DataFrame:
         """Sums over "order", "term", "kind", "pair", "atom" or "fragment".
 
         A value goes in equal parts to its pairs or atoms.
@@ -270,11 +308,13 @@ class Explanation:
         Args:
             what: the grouping.
             fragments: for "fragment"; the players, or the molecules, if None.
+            std: whether to add columns with standard deviations under the posterior (covariances
+                included; NaN where there is none).
 
         Raises:
             GroupingError: another word.
         """
-        return sums(self, what, fragments)
+        return sums(self, what, fragments, std)
 
     def certificate(self, model: Any = None) -> Certificate:
         """The axioms, checked on this explanation, and what its model is certified for.
@@ -305,8 +345,30 @@ class Explanation:
 
             check_same(model, self)
             checks += [*faithfulness(model, self).checks(), *infidelity(model, self)]
+        checks += self._determined()
         made = Certificate.from_json(self.provenance.get("certificate", ()))
         return Certificate((*checks, *made.checks), self.statement, self.exact)
+
+    def _determined(self) -> list[Check]:
+        """How well the data determine sum and single values; noted, for there is no limit."""
+        if self.samples is None:
+            return []
+        spread = np.abs(self.stds).reshape(len(self), -1).max(1, initial=0.0)
+        largest = np.abs(self.values).reshape(len(self), -1).max(1, initial=0.0)
+        some = spread[np.argsort(-largest)[:10]]
+        words = "posterior standard deviation of the sum"
+        single = "the same of a single one of the ten largest values (median)"
+        return [
+            Check("identifiability", "sum", float(np.max(self.total_std)), None, self.unit, words),
+            Check(
+                "identifiability",
+                "single values",
+                float(np.median(some)) if len(some) else 0.0,
+                None,
+                self.unit,
+                single,
+            ),
+        ]
 
     def save(self, path: str | Path) -> None:
         """Write to one file (.npz: arrays and JSON, no pickles)."""
@@ -359,6 +421,20 @@ class Explanation:
         numbers = self.flat(grouped.to_numpy())
         return {str(k): float(v) for k, v in zip(grouped.index, numbers, strict=True)}
 
+    def spreads(self, by: str = "label") -> dict[str, float] | None:
+        """Standard deviations of `scalars`; None without posterior."""
+        if self.samples is None:
+            return None
+        along = self.samples
+        if self.values.ndim > 1:
+            along = np.einsum("csn,s->cn", along, self.flat(np.eye(3)))
+        names = [[label] for label in self.labels] if by == "label" else keys_of(self, by)
+        found: dict[str, np.ndarray] = {}
+        for keys, samples in zip(names, along, strict=True):
+            for key in keys:
+                found[str(key)] = found.get(str(key), 0.0) + samples / len(keys)
+        return {key: float(standard_deviation(samples)) for key, samples in found.items()}
+
     def flat(self, values: np.ndarray) -> np.ndarray:
         """Numbers as they are; vectors along the direction of `predicted`."""
         if self.values.ndim == 1:
@@ -366,13 +442,19 @@ class Explanation:
         return values @ (np.asarray(self.predicted) / (np.linalg.norm(self.predicted) or 1.0))
 
     def __repr__(self) -> str:
-        total = np.array2string(np.asarray(self.total), precision=4)
         count = f"{len(self)} value{'s' * (len(self) != 1)}"
-        return f"{self.target} by {self.method}: total {total} {self.unit} of {count}"
+        return f"{self.target} by {self.method}: total {self._sum()} {self.unit} of {count}"
+
+    def _sum(self) -> str:
+        """The total, with its error bar where it is known."""
+        total = np.array2string(np.asarray(self.total), precision=4)
+        if self.total_std is None:
+            return total
+        short = {"float_kind": lambda value: f"{value:.2g}"}
+        return f"{total} ± {np.array2string(np.asarray(self.total_std), formatter=short)}"
 
     def _repr_html_(self) -> str:
-        total = np.array2string(np.asarray(self.total), precision=4)
-        head = html.escape(f"{self.method}, {self.context}: total {total} {self.unit}")
+        head = html.escape(f"{self.method}, {self.context}: total {self._sum()} {self.unit}")
         rows = self.to_frame()
         more = f"<p>… {len(rows) - 12} more: <code>.to_frame()</code></p>" if len(rows) > 12 else ""
         certificate = self.certificate()

@@ -10,6 +10,7 @@ import pandas as pd
 
 from interpmd.attribution.fragments import Fragments
 from interpmd.attribution.kinds import KINDS, chemistry
+from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.errors import InterpmdError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class GroupingError(InterpmdError, ValueError):
 
 
 def sums(
-    explanation: Explanation, what: str, fragments: Fragments | None = None
+    explanation: Explanation, what: str, fragments: Fragments | None = None, std: bool = False
 ) -> pd.Series | pd.DataFrame:
     """Values summed over one of `GROUPINGS`; see `Explanation.by`.
 
@@ -34,17 +35,38 @@ def sums(
     """
     if what not in GROUPINGS:
         raise GroupingError(f"cannot sum by {what!r}; choose one of {', '.join(GROUPINGS)}")
-    values, found = explanation.values, {}
-    for keys, value in zip(_keys(explanation, what, fragments), values, strict=True):
-        for key in keys:
-            found[key] = found.get(key, 0.0) + value / len(keys)
+    keys, values = keys_of(explanation, what, fragments), explanation.values
+    found = _summed(keys, values)
     order = sorted(found, key=lambda k: KINDS.index(k) if k in KINDS else 0)
-    column = f"value_{explanation.unit}"
     index = pd.Index(order, name=what, tupleize_cols=False)
     stacked = np.array([found[k] for k in order]).reshape(-1, *values.shape[1:])
-    if values.ndim == 1:
-        return pd.Series(stacked, index=index, name=column)
-    return pd.DataFrame(stacked, index=index, columns=[f"{column}_{x}" for x in "xyz"])
+    columns = _columns("value", explanation, stacked)
+    if std:
+        spread = np.full(stacked.shape, np.nan)
+        if explanation.samples is not None:
+            found = _summed(keys, explanation.samples)
+            spread = np.array([standard_deviation(found[k]) for k in order]).reshape(stacked.shape)
+        columns |= _columns("std", explanation, spread)
+    if len(columns) == 1:
+        [(name, column)] = columns.items()
+        return pd.Series(column, index=index, name=name)
+    return pd.DataFrame(columns, index=index)
+
+
+def _columns(word: str, explanation: Explanation, stacked: np.ndarray) -> dict[str, np.ndarray]:
+    name = f"{word}_{explanation.unit}"
+    if stacked.ndim == 1:
+        return {name: stacked}
+    return {f"{name}_{x}": column for x, column in zip("xyz", stacked.T, strict=True)}
+
+
+def _summed(keys: list[list[Any]], parts: np.ndarray) -> dict[Any, Any]:
+    """Each part in equal shares to its keys."""
+    found: dict[Any, Any] = {}
+    for mine, part in zip(keys, parts, strict=True):
+        for key in mine:
+            found[key] = found.get(key, 0.0) + part / len(mine)
+    return found
 
 
 def pair_matrix(explanation: Explanation) -> pd.DataFrame:
@@ -66,7 +88,9 @@ def pair_matrix(explanation: Explanation) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=names, columns=names)
 
 
-def _keys(explanation: Explanation, what: str, fragments: Fragments | None) -> list[list[Any]]:
+def keys_of(
+    explanation: Explanation, what: str, fragments: Fragments | None = None
+) -> list[list[Any]]:
     """The groups that share each value."""
     clusters, members = explanation.clusters, explanation.members
     if what == "order":

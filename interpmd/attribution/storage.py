@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import shap
 
 #: Version of the format.
-VERSION = 1
+VERSION = 2
 
 
 class ExplanationFileError(InterpmdError, ValueError):
@@ -66,8 +66,8 @@ def save_explanation(explanation: Explanation, path: str | Path) -> None:
         "member_atoms": clusters.member_atoms,
         "member_shifts": clusters.member_shifts,
     }
-    if explanation.stds is not None:
-        arrays["stds"] = explanation.stds
+    if explanation.samples is not None:
+        arrays["samples"] = explanation.samples.astype(np.float32)
     fresh = path.with_name(f".{path.name}.part")
     try:
         with fresh.open("wb") as file:
@@ -107,7 +107,7 @@ def load(path: str | Path) -> Explanation:
             clusters,
             arrays["values"],
             arrays["predicted"],
-            stds=arrays.get("stds"),
+            samples=arrays.get("samples"),
             fragments=_frozen(about["fragments"]),
             evaluations=about.get("evaluations", 0),
             **{

@@ -24,6 +24,7 @@ from interpmd.errors import InterpmdError
 
 if TYPE_CHECKING:
     from interpmd.decomposition import Decomposition
+    from interpmd.potentials.potential import Potential
 
 
 class TargetError(InterpmdError, ValueError):
@@ -59,6 +60,15 @@ class Functional:
                 product = (table.member_forces * weights[atoms]).sum(1)
                 values[:, component] += np.bincount(owner, product, len(table))
         return values
+
+    def samples_of_rows(
+        self, table: Decomposition, potential: Potential
+    ) -> Float[np.ndarray, "rows components samples"]:
+        """Deviations of what each row adds, under joint samples of the posterior."""
+        found = self.energy[:, None] * table.samples[:, None]
+        if found.size and self.forces.any():
+            found = found + potential.force_samples(table, self.forces)
+        return found
 
     def shaped(self, values: Float[np.ndarray, "... components"]) -> np.ndarray:
         """Values as a user expects them: the last axis only where the target is a vector."""

@@ -14,12 +14,13 @@ import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
-from interpmd.attribution.explain import explain
+from interpmd.attribution.explain import explain, options_of
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.fragments import Fragments, fragments_of
 from interpmd.attribution.groupings import GROUPINGS, GroupingError
 from interpmd.attribution.models import as_model
-from interpmd.attribution.targets import Target
+from interpmd.attribution.targets import Energy, Target
+from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.errors import InterpmdError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def explain_trajectory(
     A keyboard interrupt ends it early, with a warning, and returns the frames that are done.
 
     Args:
-        model, target, method, order, context, options: see `explain`.
+        model, target, method, order, context, options: see `explain`. Error bars of forces cost
+            more than the forces, so that they are made only with ``error_bars=True``.
         trajectory: frames with the same atoms in the same order.
         fragments: see `explain`; those of the first frame are kept for all.
         by: "interaction", one row for each cluster of each term; or "order", "term", "kind",
@@ -67,7 +69,7 @@ def explain_trajectory(
         of the target (attribute `units` of each variable):
 
         - value (frame, interaction[, component]); 0 in frames where an interaction is absent
-        - std (frame, interaction): of energies of single interactions, where a posterior is known
+        - std (frame, interaction[, component]): under the posterior, where it is known
         - total, predicted (frame[, component]): sum of the values, and the target of the model
         - residual (frame): largest difference between the two
         - coordinates time_fs (frame) and, of each interaction, label, kind, order, term and
@@ -126,6 +128,9 @@ def collect(
         raise GroupingError(f"cannot sum by {by!r}; choose one of {', '.join(ROWS)}")
     kept = None if fragments is None else fragments_of(frames[0], fragments)
     wrapped = as_model(model)
+    if "error_bars" in options_of(asked.get("method", "mobius")):
+        # those of energies come with the table
+        asked = {"error_bars": isinstance(target_of(0) or Energy(), Energy)} | asked
     found = Collected(by, molecules=fragments_of(frames[0]) if kept is None else kept)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small tensors: more threads are slower
@@ -172,7 +177,7 @@ class Collected:
     molecules: Fragments
     about: dict[Any, About] = field(default_factory=dict)
     values: list[dict[Any, np.ndarray]] = field(default_factory=list)
-    stds: list[dict[Any, float]] = field(default_factory=list)
+    stds: list[dict[Any, np.ndarray]] = field(default_factory=list)
     totals: list[np.ndarray] = field(default_factory=list)
     predicted: list[np.ndarray] = field(default_factory=list)
     first: Explanation | None = None
@@ -192,7 +197,7 @@ class Collected:
 
     def _single(self, found: Explanation) -> tuple[dict, dict]:
         values: dict[Any, np.ndarray] = {}
-        stds: dict[Any, float] = {}
+        samples: dict[Any, np.ndarray] = {}
         labels, kinds, clusters = found.labels, found.kinds, found.clusters
         members = clusters.tuples()
         for row, (term, order, _, shifts) in enumerate(clusters.identities()):
@@ -202,17 +207,21 @@ class Collected:
             if key not in self.about:
                 self.about[key] = About(labels[row], kinds[row], order, term, _dashed(mine))
             values[key] = values.get(key, 0.0) + found.values[row]
-            if found.stds is not None:
-                stds[key] = float(np.hypot(stds.get(key, 0.0), found.stds[row]))
-        return values, stds
+            if found.samples is not None:
+                samples[key] = samples.get(key, 0.0) + found.samples[row]
+        return values, {key: standard_deviation(mine) for key, mine in samples.items()}
 
     def _sums(self, found: Explanation) -> tuple[dict, dict]:
         given = self.molecules if self.by == "fragment" else None
-        sums = found.by(self.by, fragments=given)
+        sums = found.by(self.by, fragments=given, std=True)
         for key in sums.index:
             if key not in self.about:
                 self.about[key] = _about_group(found, self.by, key, self.molecules)
-        return dict(zip(sums.index, sums.to_numpy(), strict=True)), {}
+        values, stds = np.split(sums.to_numpy(), 2, axis=1)
+        if found.values.ndim == 1:
+            values, stds = values[:, 0], stds[:, 0]
+        known = {} if found.samples is None else dict(zip(sums.index, stds, strict=True))
+        return dict(zip(sums.index, values, strict=True)), known
 
     def dataset(self, times: np.ndarray) -> xr.Dataset:
         """All frames as one array; see `explain_trajectory`."""
@@ -240,8 +249,9 @@ class Collected:
             "residual": ("frame", residual, units),
         }
         if any(self.stds):
-            table = [[found.get(keys[place], 0.0) for place in ranked] for found in self.stds]
-            variables["std"] = (of_values[:2], np.array(table), units)
+            none = np.zeros(tail)
+            table = [[found.get(keys[place], none) for place in ranked] for found in self.stds]
+            variables["std"] = (of_values, np.array(table), units)
         about = [self.about[keys[place]] for place in ranked]
         coordinates = {
             "frame": np.arange(len(self)),

@@ -1,6 +1,6 @@
 """The table: energies and forces as an exact sum of rows, one per interaction and cluster."""
 
-from interpmd.decomposition.decompose import decompose
+from interpmd.decomposition.decompose import decompose, force_samples
 from interpmd.decomposition.decomposition import Decomposition, Row
 
-__all__ = ["Decomposition", "Row", "decompose"]
+__all__ = ["Decomposition", "Row", "decompose", "force_samples"]

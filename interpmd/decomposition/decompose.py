@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 from ase import Atoms
+from jaxtyping import Float
 
 from interpmd.decomposition.clusters import count_stars
 from interpmd.decomposition.decomposition import Decomposition
@@ -52,7 +53,9 @@ def decompose(
         StructureError, UnknownElementError: see `Potential.batch`.
     """
     if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
-        raise ArgumentError(f"order is the largest number of atoms in a row, from 1, not {order!r}")
+        raise ArgumentError(
+            f"order is the largest number of atoms in a row, 1 or more, not {order!r}"
+        )
     batch = potential.batch(atoms if isinstance(atoms, Batch) else [atoms])
     if batch.n_structures != 1:
         raise ArgumentError(f"decompose takes one structure at a time, not {batch.n_structures}")
@@ -75,13 +78,67 @@ def decompose(
     return _assemble(structure, found, order)
 
 
-def _sites(potential: Potential, batch: Batch) -> dict[str, Sites]:
+def force_samples(
+    potential: Potential, table: Decomposition, along: Float[np.ndarray, "directions atoms 3"]
+) -> Float[np.ndarray, "rows directions samples"]:
+    """Deviations of the rows' forces along some directions, under the posterior.
+
+    Args:
+        potential: that the table was made of.
+        table: its rows are the rows of the result.
+        along: directions in the space of all positions: the force of a row along one of them is
+            the sum over atoms of direction . force.
+
+    Returns:
+        eV/A (times the length of the direction), under the same joint samples as
+        `Decomposition.samples`.
+    """
+    batch = Batch.from_ase(table.structure, torch.float64, potential.device)
+    sites = _sites(potential, batch, along)
+    found = np.zeros((len(table), len(along), table.samples.shape[1]))
+    if not found.size:
+        return found
+    place = {_key(*row): index for index, row in enumerate(_identities(table))}
+    for name, term in potential.local_terms.items():
+        if getattr(term, "samples", torch.zeros(0)).shape[-1:] in ((), (0,)):
+            continue
+        order = min(table.requested_order, term.body_order)
+        for part in local_rows(_in_float64(term), sites[name], order, forces=False):
+            samples = part.samples.reshape(len(part.samples), len(along), -1)
+            word = _name(name, term, part.order)
+            for atoms, shifts, sample in zip(
+                part.members.atoms, part.members.shifts, samples, strict=True
+            ):
+                row = place.get(_key(word, part.order, atoms, shifts))
+                if row is not None:
+                    found[row] += sample[:, : found.shape[2]]
+    return found
+
+
+def _identities(table: Decomposition) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
+    """Term, order, atoms and images of every row."""
+    for row, (first, last) in enumerate(zip(table.first[:-1], table.first[1:], strict=True)):
+        members = slice(first, last)
+        term = table.terms[table.term[row]]
+        yield term, int(table.order[row]), table.member_atoms[members], table.member_shifts[members]
+
+
+def _key(term: str, order: int, atoms: np.ndarray, shifts: np.ndarray) -> tuple:
+    return term, order, atoms.astype(np.int64).tobytes(), shifts.astype(np.int64).tobytes()
+
+
+def _sites(
+    potential: Potential, batch: Batch, along: Float[np.ndarray, "directions atoms 3"] | None = None
+) -> dict[str, Sites]:
     """Sites and neighbours of every local term, within its own cutoff."""
     if not potential.local_terms:
         return {}
     pairs = potential.neighbours(batch)
     vectors = edge_vectors(batch, pairs).detach()
     distances = vectors.norm(dim=1)
+    if along is not None:
+        moves = torch.as_tensor(along, dtype=vectors.dtype, device=vectors.device)
+        moves = moves[:, pairs.neighbour] - moves[:, pairs.centre]
     sites = {}
     for name, term in potential.local_terms.items():
         keep = torch.nonzero(distances < term.cutoff)[:, 0]
@@ -94,6 +151,7 @@ def _sites(potential: Potential, batch: Batch) -> dict[str, Sites]:
             ),
             neighbour=pairs.neighbour[keep].cpu().numpy(),
             shifts=pairs.shifts[keep].cpu().numpy(),
+            along=None if along is None else moves[:, keep],
         )
     return sites
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.func import jvp
 
 from interpmd.decomposition.clusters import (
     Members,
@@ -65,11 +66,14 @@ class Sites:
         environments: vectors in angstrom, float64.
         neighbour: atom at the end of each edge, shape (edges,).
         shifts: its periodic image, shape (edges, 3).
+        along: if given, no energies are asked for, but the posterior of the forces: how the
+            vectors change along each direction, shape (directions, edges, 3).
     """
 
     environments: Environments
     neighbour: Int[np.ndarray, " edges"]
     shifts: Int[np.ndarray, "edges 3"]
+    along: Float[Tensor, "directions edges 3"] | None = None
 
     @property
     def degrees(self) -> Int[np.ndarray, " sites"]:
@@ -115,6 +119,8 @@ def local_rows(term: LocalTerm, sites: Sites, order: int, forces: bool = True) -
     Returns:
         One `Rows` per body order; with `order` < `term.body_order` also `Rows` of order 0, with
         one row per site (first the site, then all its neighbours): its energy less its rows.
+        Where the sites have directions (`Sites.along`), energies and forces are zero, and the
+        samples are those of the forces along each direction, one direction after the other.
     """
     groups = _groups(sites.degrees)
     stars = [_evaluate_stars(term, sites, groups, size, forces) for size in range(order)]
@@ -124,7 +130,7 @@ def local_rows(term: LocalTerm, sites: Sites, order: int, forces: bool = True) -
         pure.append([_transform(group, mine, size) for size in range(order)])
     found = [_merge(sites, groups, [p[size] for p in pure], size) for size in range(order)]
     if order < term.body_order:
-        whole = evaluate(term, sites.environments, forces)
+        whole = evaluate(term, sites.environments, forces, sites.along)
         found += [
             _remainder(sites, group, whole, parts)
             for group, parts in zip(groups, pure, strict=True)
@@ -133,11 +139,20 @@ def local_rows(term: LocalTerm, sites: Sites, order: int, forces: bool = True) -
 
 
 def evaluate(
-    term: LocalTerm, env: Environments, forces: bool = True
+    term: LocalTerm,
+    env: Environments,
+    forces: bool = True,
+    along: Float[Tensor, "directions edges 3"] | None = None,
 ) -> tuple[
     Float[np.ndarray, " sites"], Float[np.ndarray, "edges 3"], Float[np.ndarray, "sites samples"]
 ]:
-    """Site energies (eV), their gradients by edge vector (eV/A) and posterior samples (eV)."""
+    """Site energies (eV), their gradients by edge vector (eV/A) and posterior samples (eV).
+
+    With `along` instead the samples of the forces along each direction (eV/A).
+    """
+    if along is not None:
+        samples = torch.cat([_slopes(term, env, change) for change in along], dim=1)
+        return np.zeros(env.n_sites), np.zeros(env.vectors.shape), _array(samples)
     vectors = env.vectors.detach().requires_grad_(forces)
     env = replace(env, vectors=vectors)
     with torch.set_grad_enabled(forces):
@@ -151,6 +166,38 @@ def evaluate(
             (found,) = torch.autograd.grad(energies.sum(), vectors, allow_unused=True)
             gradients = gradients if found is None else found
     return _array(energies), _array(gradients), _array(samples)
+
+
+def _slopes(
+    term: LocalTerm, env: Environments, change: Float[Tensor, "edges 3"]
+) -> Float[Tensor, "sites samples"]:
+    """Minus the derivative of the samples of the site energies as the vectors change (eV/A).
+
+    Forward differentiation: one pass for all samples. Sites whose vectors do not change are left
+    out of it where all have the same number of edges.
+    """
+    vectors, n_sites, sites = env.vectors.detach(), env.n_sites, slice(None)
+    if env.degree:
+        moving = change.unflatten(0, (n_sites, env.degree)).any(-1).any(-1)
+        sites, edges = torch.nonzero(moving)[:, 0], moving.repeat_interleave(env.degree)
+        vectors, change = vectors[edges], change[edges]
+        places = torch.arange(len(sites), device=vectors.device)
+        env = replace(
+            env,
+            vectors=vectors,
+            centre=places.repeat_interleave(env.degree),
+            centre_numbers=env.centre_numbers[sites],
+            neighbour_numbers=env.neighbour_numbers[edges],
+        )
+    slopes = vectors.new_zeros(n_sites, term.samples.shape[-1])
+    if len(vectors):
+        found = jvp(
+            lambda moved: term.site_energy_samples(replace(env, vectors=moved)),
+            (vectors,),
+            (change,),
+        )
+        slopes[sites] = -found[1]
+    return slopes
 
 
 def _array(values: Tensor) -> np.ndarray:
@@ -184,7 +231,8 @@ def _evaluate_stars(
             neighbour_numbers=env.neighbour_numbers[part],
             degree=size,
         )
-        energy, gradient, sample = evaluate(term, star, forces)
+        along = None if sites.along is None else sites.along[:, part]
+        energy, gradient, sample = evaluate(term, star, forces, along)
         energies.append(energy)
         gradients.append(gradient.reshape(-1, size, 3) if size else np.zeros((len(mine), 0, 3)))
         samples.append(sample)

@@ -288,6 +288,14 @@ class Potential(nn.Module):
 
         return decompose(self, atoms, order)
 
+    def force_samples(
+        self, table: Decomposition, along: Float[np.ndarray, "directions atoms 3"]
+    ) -> Float[np.ndarray, "rows directions samples"]:
+        """The posterior of the rows' forces; see `interpmd.decomposition.force_samples`."""
+        from interpmd.decomposition import force_samples
+
+        return force_samples(self, table, along)
+
     def calculator(self, compile: bool = False) -> InterpmdCalculator:
         """An ASE calculator; see `interpmd.potentials.calculator.InterpmdCalculator`."""
         from interpmd.potentials.calculator import InterpmdCalculator

@@ -75,7 +75,7 @@ def test_explanations_carry_the_certificate_of_their_potential(tmp_path):
     assert certificate["pairs"] == 3.0
     assert "passed  learned truth, pairs 3 meV (at most 5)" in str(certificate)
     assert "EXACT" in certificate._repr_html_()
-    assert set(certificate.to_frame().group) == {"axioms", "learned truth"}
+    assert set(certificate.to_frame().group) == {"axioms", "identifiability", "learned truth"}
 
 
 def test_a_tampered_explanation_fails():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float
 
 from interpmd.attribution import indices
 from interpmd.attribution.clusters import Clusters
@@ -19,7 +20,6 @@ from interpmd.attribution.fragments import fragments_of
 from interpmd.attribution.indices import Players, Values
 from interpmd.attribution.methods.common import game_of, predicted
 from interpmd.attribution.registry import MethodError, Request, method
-from interpmd.attribution.targets import Energy
 from interpmd.decomposition import Decomposition, decompose
 
 #: Most parts of a structure that are evaluated where there is no table.
@@ -43,24 +43,24 @@ EXACT = ("complete", "null player", "symmetric", "linear")
     cost="one decomposition; without a table one evaluation per cluster",
     contexts=("vacuum", "in_situ"),
 )
-def mobius(request: Request) -> Explanation:
+def mobius(request: Request, error_bars: bool = True) -> Explanation:
     """Rows of the table, or dividends of the game."""
     if request.context == "in_situ":
-        return _in_situ(request)
+        return _in_situ(request, error_bars)
     if request.model.potential is None or request.fragments is not None:
-        return _of_game(request)
+        return _of_game(request, error_bars)
     table = request.model.potential.decompose(request.atoms, order=request.order)
-    functional = request.target.functional(request.atoms)
+    values, samples = _parted(request, _rows(request, table, error_bars))
     rest = "; remainders are what lies above the chosen order." if table.remainder.any() else "."
     momentum, torque = _conservation(table)
     return Explanation(
         atoms=request.atoms,
         target=request.target,
         clusters=Clusters.of_table(table),
-        values=functional.shaped(functional.of_rows(table)),
+        values=values,
         predicted=predicted(request),
         statement=CONVENTION + rest,
-        stds=table.energy_stds if isinstance(request.target, Energy) else None,
+        samples=samples,
         checks={"momentum": momentum, "torque": torque},
         provenance=request.model.provenance,
     )
@@ -72,9 +72,9 @@ def mobius(request: Request) -> Explanation:
     guarantees=EXACT,
     cost="one decomposition; without a table 2^players evaluations",
 )
-def shapley(request: Request) -> Explanation:
+def shapley(request: Request, error_bars: bool = True) -> Explanation:
     """Every dividend in equal parts to its players."""
-    return _index(request, "Shapley value", indices.shapley)
+    return _index(request, "Shapley value", indices.shapley, error_bars)
 
 
 @method(
@@ -83,10 +83,10 @@ def shapley(request: Request) -> Explanation:
     guarantees=("complete", "symmetric", "linear"),
     cost="one decomposition; without a table 2^players evaluations",
 )
-def shapley_interaction(request: Request) -> Explanation:
+def shapley_interaction(request: Request, error_bars: bool = True) -> Explanation:
     """Interaction indices, made to sum to the whole."""
     order = _interaction_order(request)
-    return _index(request, "k-SII", lambda values: indices.k_shapley(values, order))
+    return _index(request, "k-SII", lambda values: indices.k_shapley(values, order), error_bars)
 
 
 @method(
@@ -96,10 +96,12 @@ def shapley_interaction(request: Request) -> Explanation:
     guarantees=EXACT,
     cost="one decomposition; without a table 2^players evaluations",
 )
-def shapley_taylor(request: Request) -> Explanation:
+def shapley_taylor(request: Request, error_bars: bool = True) -> Explanation:
     """Dividends up to an order that take in everything above."""
     order = _interaction_order(request)
-    return _index(request, "Shapley-Taylor", lambda values: indices.shapley_taylor(values, order))
+    return _index(
+        request, "Shapley-Taylor", lambda values: indices.shapley_taylor(values, order), error_bars
+    )
 
 
 @method(
@@ -108,16 +110,18 @@ def shapley_taylor(request: Request) -> Explanation:
     guarantees=("complete", "null player", "linear"),
     cost="one decomposition; without a table 2^players evaluations",
 )
-def owen(request: Request) -> Explanation:
+def owen(request: Request, error_bars: bool = True) -> Explanation:
     """Dividends in equal parts to the fragments in them, then to the atoms of each."""
     unions = request.fragments or fragments_of(request.atoms)
     alone = Request(**{**vars(request), "fragments": None})
-    return _index(alone, "Owen value", lambda values: indices.owen(values, unions))
+    return _index(alone, "Owen value", lambda values: indices.owen(values, unions), error_bars)
 
 
-def _index(request: Request, name: str, index: Callable[[Values], Values]) -> Explanation:
+def _index(
+    request: Request, name: str, index: Callable[[Values], Values], error_bars: bool
+) -> Explanation:
     """An index of the full game, with what no dividend reaches as remainders."""
-    values, rest = _dividends(request, None)
+    values, rest = _dividends(request, None, error_bars)
     found = index(values)
     note = "Shapley-like values divide interactions by a convention (equal shares)"
     if rest:
@@ -125,19 +129,19 @@ def _index(request: Request, name: str, index: Callable[[Values], Values]) -> Ex
     return _explanation(request, name, found, rest, note + ".")
 
 
-def _of_game(request: Request) -> Explanation:
-    values, rest = _dividends(request, request.order)
+def _of_game(request: Request, error_bars: bool) -> Explanation:
+    values, rest = _dividends(request, request.order, error_bars)
     return _explanation(request, "dividend", values, rest, CONVENTION + ".")
 
 
-def _in_situ(request: Request) -> Explanation:
+def _in_situ(request: Request, error_bars: bool) -> Explanation:
     """Effect of every cluster in the presence of all others."""
     order = 2 if request.order is None else request.order
     potential = request.model.potential
     if potential is not None and request.fragments is None:
         table = potential.decompose(request.atoms, order=None)
         if not table.remainder.any():
-            return _in_situ_of_table(request, table, order)
+            return _in_situ_of_table(request, table, order, error_bars)
     if request.atoms.pbc.any() and request.fragments is None:
         raise MethodError(
             "in situ values of a periodic structure need a potential whose table is complete; "
@@ -166,9 +170,10 @@ IN_SITU = (
 )
 
 
-def _in_situ_of_table(request: Request, table: Decomposition, order: int) -> Explanation:
-    functional = request.target.functional(request.atoms)
-    rows = functional.of_rows(table)
+def _in_situ_of_table(
+    request: Request, table: Decomposition, order: int, error_bars: bool
+) -> Explanation:
+    rows = _rows(request, table, error_bars)
     numbers: dict[tuple, int] = {}
     values: Values = {}
     for key, value in zip(Clusters.of_table(table).identities(), rows, strict=True):
@@ -179,13 +184,14 @@ def _in_situ_of_table(request: Request, table: Decomposition, order: int) -> Exp
                 at = (numbers.setdefault(cluster, len(numbers)),)
                 values[at] = values[at] + value if at in values else value
     keys = [("in situ", len(c), *map(tuple, zip(*c, strict=True))) for c in numbers]
+    flat = np.array(list(values.values()))
+    found, samples = _parted(request, flat)
     return Explanation(
         atoms=request.atoms,
         target=request.target,
         clusters=Clusters.of_identities(keys),
-        values=functional.shaped(
-            np.array(list(values.values())).reshape(-1, len(functional.energy))
-        ),
+        values=found,
+        samples=samples,
         predicted=predicted(request),
         context="in_situ",
         statement=IN_SITU,
@@ -201,13 +207,38 @@ def _home(places: Sequence[tuple]) -> tuple:
     return tuple((a, tuple(x - o for x, o in zip(s, origin, strict=True))) for a, s in places)
 
 
-def _dividends(request: Request, order: int | None) -> tuple[Values, Values]:
+def _rows(
+    request: Request, table: Decomposition, error_bars: bool
+) -> Float[np.ndarray, "rows components_and_samples"]:
+    """What each row adds, and behind it the samples of every component: all of it is linear."""
+    functional = request.target.functional(request.atoms)
+    rows = functional.of_rows(table)
+    if not error_bars:
+        return rows
+    samples = functional.samples_of_rows(table, request.model.potential)
+    return np.concatenate([rows, samples.reshape(len(rows), math.prod(samples.shape[1:]))], axis=1)
+
+
+def _parted(request: Request, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values and samples as an explanation holds them."""
+    functional = request.target.functional(request.atoms)
+    count = len(functional.energy)
+    if not flat.size:
+        return functional.shaped(np.zeros((0, count))), None
+    values, samples = functional.shaped(flat[:, :count]), flat[:, count:]
+    if not samples.size:
+        return values, None
+    samples = samples.reshape(len(flat), count, -1)
+    return values, samples if functional.vector else samples[:, 0]
+
+
+def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[Values, Values]:
     """Dividends of the players, and remainders by site."""
     potential = request.model.potential
     if potential is not None:
         forces = bool(request.target.functional(request.atoms).forces.any())
         table = decompose(potential, request.atoms, forces=forces)
-        values, rest = _by_players(table, request)
+        values, rest = _by_players(table, request, error_bars)
         players = len(request.fragments or request.atoms)
         if not rest or 2**players > FEW_PARTS:
             if order is not None and request.fragments is not None:
@@ -224,8 +255,7 @@ def _dividends(request: Request, order: int | None) -> tuple[Values, Values]:
     return values, {(p,): left / count for p in range(count)}
 
 
-def _by_players(table: Decomposition, request: Request) -> tuple[Values, Values]:
-    functional = request.target.functional(request.atoms)
+def _by_players(table: Decomposition, request: Request, error_bars: bool) -> tuple[Values, Values]:
     number = np.arange(len(request.atoms))
     for index, members in enumerate(request.fragments or ()):
         number[list(members)] = index
@@ -233,7 +263,7 @@ def _by_players(table: Decomposition, request: Request) -> tuple[Values, Values]
     rest: Values = {}
     owners = number[table.member_atoms].tolist()
     first, remainder = table.first.tolist(), table.remainder.tolist()
-    for row, value in enumerate(functional.of_rows(table)):
+    for row, value in enumerate(_rows(request, table, error_bars)):
         inside = owners[first[row] : first[row + 1]]
         players: Players = tuple(sorted(set(inside[:1] if remainder[row] else inside)))
         into = rest if remainder[row] else values
@@ -257,13 +287,14 @@ def _explanation(
 ) -> Explanation:
     players = request.fragments or tuple((i,) for i in range(len(request.atoms)))
     members = [sorted(a for p in c for a in players[p]) for c in (*values, *rest)]
-    functional = request.target.functional(request.atoms)
-    flat = np.array([*values.values(), *rest.values()]).reshape(-1, len(functional.energy))
+    flat = np.array([*values.values(), *rest.values()])
+    found, samples = _parted(request, flat)
     return Explanation(
         atoms=request.atoms,
         target=request.target,
         clusters=Clusters.of_tuples(members, name, [*(len(c) for c in values), *(0 for _ in rest)]),
-        values=functional.shaped(flat),
+        values=found,
+        samples=samples,
         predicted=predicted(request),
         context=request.context,
         statement=note,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.fragments import fragments_of
 from interpmd.attribution.targets import Force
+from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.views.explorer.pairs import PairMap, pair_map
 from interpmd.views.explorer.questions import Question
 
@@ -214,20 +215,29 @@ def _bars_and_lines(
     members = [tuple(m) for m in found.clusters.tuples()]
     bars: dict[str, Bar] = {}
     lines: dict[tuple, _Drawn] = {}
-    single = question.grouping == "interaction"
+    errors, spread = _errors_along(found), {}
     for row, parts in enumerate(_groups(found, members, question.grouping)):
         share = 1.0 / len(parts)
         value = float(flat[row]) * share
         vector = found.values[row] * share if found.values.ndim == 2 else None
-        # errors of different rows are correlated: only of single rows is the spread known
-        std = float(found.stds[row]) if found.stds is not None and single else None
         for key, label, atoms in parts:
-            mine = Bar(key, label, value, std, atoms, None if vector is None else tuple(vector))
+            mine = Bar(key, label, value, None, atoms, None if vector is None else tuple(vector))
             bars[key] = _joined(bars[key], mine) if key in bars else mine
+            if errors is not None:
+                spread[key] = spread.get(key, 0.0) + share * errors[row]
             if not found.clusters.remainder[row]:
                 drawn = lines.setdefault((key, atoms, _images(found, row)), _Drawn(row))
                 drawn.value += value
-    return _largest(found, bars, lines, question)
+    return _largest(found, bars, spread, lines, question)
+
+
+def _errors_along(found: Explanation) -> np.ndarray | None:
+    """Samples of the posterior of the values as numbers, shape (clusters, samples)."""
+    if found.samples is None or found.samples.ndim == 2:
+        return found.samples
+    total = found.values.sum(0)
+    direction = total / length if (length := np.linalg.norm(total)) > 1e-12 else np.eye(3)[0]
+    return np.einsum("csn,s->cn", found.samples, direction)
 
 
 @dataclass
@@ -242,9 +252,8 @@ def _joined(one: Bar, other: Bar) -> Bar:
     vector = None
     if one.vector is not None and other.vector is not None:
         vector = tuple(a + b for a, b in zip(one.vector, other.vector, strict=True))
-    std = None if one.std is None or other.std is None else float(np.hypot(one.std, other.std))
     atoms = one.atoms if one.atoms == other.atoms else tuple(sorted({*one.atoms, *other.atoms}))
-    return Bar(one.key, one.label, one.value + other.value, std, atoms, vector)
+    return Bar(one.key, one.label, one.value + other.value, None, atoms, vector)
 
 
 def _images(found: Explanation, row: int) -> tuple:
@@ -255,12 +264,21 @@ def _images(found: Explanation, row: int) -> tuple:
 
 
 def _largest(
-    found: Explanation, bars: dict[str, Bar], lines: dict[tuple, _Drawn], question: Question
+    found: Explanation,
+    bars: dict[str, Bar],
+    spread: dict[str, np.ndarray],
+    lines: dict[tuple, _Drawn],
+    question: Question,
 ) -> tuple[tuple[Bar, ...], tuple[Line, ...]]:
+    def std(keys: Sequence[str]) -> float | None:
+        # errors of different rows are correlated, so that samples are added, not squares
+        return float(standard_deviation(sum(spread[key] for key in keys))) if spread else None
+
     order = sorted(bars.values(), key=lambda bar: -abs(bar.value))
-    kept = order[:MOST]
+    kept = [replace(bar, std=std([bar.key])) for bar in order[:MOST]]
     if rest := order[MOST:]:
-        kept.append(Bar("others", f"{len(rest)} smaller ones", sum(bar.value for bar in rest)))
+        total, doubt = sum(bar.value for bar in rest), std([bar.key for bar in rest])
+        kept.append(Bar("others", f"{len(rest)} smaller ones", total, doubt))
     place = {bar.key: rank for rank, bar in enumerate(order[:MOST])}
     acts_on_atom = question.target in ("force", "along")
     drawn = []

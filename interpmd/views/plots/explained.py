@@ -30,7 +30,8 @@ def draw(explanation: Explanation, by: str, most: int, ax: Axes | None, kind: st
     if kind == "shares":
         return shares(order_shares(explanation), "share of the sum (%)", title, ax)
     picture = budget if kind == "waterfall" else bars
-    return picture(explanation.scalars(by), most=most, unit=unit, title=title, ax=ax)
+    values, spread = explanation.scalars(by), explanation.spreads(by)
+    return picture(values, spread, most=most, unit=unit, title=title, ax=ax)
 
 
 def order_shares(explanation: Explanation) -> pd.DataFrame:
