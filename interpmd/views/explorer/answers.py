@@ -73,6 +73,7 @@ class Answer:
         lines: the largest first.
         pairs: the same contributions as a heat map.
         total: sum of the bars.
+        total_std: its standard deviation under the posterior where it is known.
         predicted: what the bars should sum to, by the model itself.
         residual: completeness error of the whole explanation.
         apart: energies of isolated atoms in eV, which get no bars.
@@ -104,6 +105,7 @@ class Answer:
     checks: tuple[str, ...]
     statement: str
     forces: tuple[float, ...] = field(repr=False)
+    total_std: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For the browser; numbers rounded to what a float32 holds."""
@@ -129,6 +131,7 @@ def answer(
     apart, shown = _without_isolated_atoms(found)
     flat, direction = _along_target(shown)
     bars, lines = _bars_and_lines(shown, flat, question)
+    doubt = _errors_along(shown)
     certificate = found.certificate()
     predicted = np.asarray(found.predicted)
     along = float(predicted @ direction) if predicted.ndim else float(predicted)
@@ -154,6 +157,7 @@ def answer(
         checks=tuple(str(check) for check in certificate.checks),
         statement=found.statement,
         forces=tuple(np.asarray(forces, dtype=float).ravel().tolist()),
+        total_std=None if doubt is None else float(standard_deviation(doubt.sum(0))),
     )
 
 

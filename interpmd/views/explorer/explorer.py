@@ -24,6 +24,9 @@ from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Questio
 from interpmd.views.explorer.state import State
 from interpmd.views.nglview_adapter import ViewerError, empty_stage
 
+#: Seconds without questions after which error bars of forces are made.
+AT_REST = 0.3
+
 
 class ForceExplorer(Exports, anywidget.AnyWidget):
     """See which interactions make a force, an energy or a torque, frame by frame.
@@ -83,6 +86,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         if unknown:
             raise TypeError(f"ForceExplorer knows no {', '.join(sorted(unknown))}")
         self._task: asyncio.Task | None = None
+        self._doubt: asyncio.Task | None = None
         trouble, view = "", None
         try:
             view = empty_stage()
@@ -126,7 +130,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
     @property
     def explanation(self) -> Explanation:
         """What `interpmd.explain` says about the frame shown now."""
-        return self.state.explanation(self.question, self.frame)
+        return self.state.explanation(self.question, self.frame, error_bars=True)
 
     def explain_all(self) -> None:
         """Compute the answers of all frames now, for the time line; blocks until done."""
@@ -145,6 +149,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         if content.get("ask") == "frame":
             try:
                 self._send_answer(question, int(content["frame"]), content["key"])
+                self._doubt_later(question, int(content["frame"]), content["key"])
             except (InterpmdError, ImportError) as error:
                 self._send_error(content, str(error))
         elif content.get("ask") == "all":
@@ -165,8 +170,24 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
             self.send({"answer": "progress", "words": words})
             await asyncio.sleep(0.005)
 
-    def _send_answer(self, question: Question, frame: int, key: str | None) -> None:
-        found = self.state.answer(question, frame).to_json()
+    def _doubt_later(self, question: Question, frame: int, key: str) -> None:
+        """Error bars that take time follow when nobody has asked anything for a while."""
+        if self._doubt is not None:
+            self._doubt.cancel()
+        if not self.state.doubtful(question):
+            return
+
+        async def send() -> None:
+            await asyncio.sleep(AT_REST)
+            self._send_answer(question, frame, key, error_bars=True)
+
+        with contextlib.suppress(RuntimeError):  # no loop where nobody looks
+            self._doubt = asyncio.get_running_loop().create_task(send())
+
+    def _send_answer(
+        self, question: Question, frame: int, key: str | None, error_bars: bool = False
+    ) -> None:
+        found = self.state.answer(question, frame, error_bars).to_json()
         question = question if key else self.state.settled(question, frame)
         self.send({"answer": "frame", "key": key, "question": vars(question), "content": found})
 

@@ -47,12 +47,13 @@ def draw_answer(
     """
     import matplotlib.pyplot as plt
 
-    found, factor = state.answer(question, frame), UNITS[unit]
+    found, factor = state.answer(question, frame, error_bars=True), UNITS[unit]
     name = unit if found.unit == "eV" else f"{unit}/Å"
     figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained", width_ratios=(1, 1.25))
     _molecule(state, found, factor, min(shown, DRAWN), axes[0, 0])
     title = f"{found.title} [{found.badge}]"
-    budget(_by_label(found, factor), most=9, unit=name, title=title, ax=axes[0, 1])
+    values, spread = _by_label(found, factor), _spread(found, factor)
+    budget(values, spread, most=9, unit=name, title=title, ax=axes[0, 1])
     words = "what lies on each pair\n(diagonal: on one atom alone, or left over)"
     heat_map(_matrix(state, found, factor), name, words, axes[1, 0]).set_aspect("auto")
     known = sorted({*state.known(question), frame})
@@ -83,6 +84,16 @@ def _by_label(found: Answer, factor: float) -> dict[str, float]:
     for bar in found.bars:
         values[bar.label] = values.get(bar.label, 0.0) + bar.value * factor
     return values
+
+
+def _spread(found: Answer, factor: float) -> dict[str, float]:
+    """Error bars of the bars whose label is theirs alone."""
+    labels = [bar.label for bar in found.bars]
+    return {
+        bar.label: bar.std * factor
+        for bar in found.bars
+        if bar.std is not None and labels.count(bar.label) == 1
+    }
 
 
 def _matrix(state: State, found: Answer, factor: float) -> pd.DataFrame:

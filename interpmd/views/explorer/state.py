@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from jaxtyping import Float
 
-from interpmd.attribution.explain import explain
+from interpmd.attribution.explain import explain, options_of
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.kinds import BOND_FACTOR
 from interpmd.attribution.registry import METHODS
 from interpmd.attribution.targets import Energy
+from interpmd.decomposition.few_atoms import posterior_size
 from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError
 from interpmd.views.explorer.answers import Answer, answer, energy_split
@@ -68,29 +70,41 @@ class State:
         """The question with what it left open chosen; see `Question.settled`."""
         return question.settled(self.frames[frame])
 
-    def explanation(self, question: Question, frame: int) -> Explanation:
+    def explanation(self, question: Question, frame: int, error_bars: bool = False) -> Explanation:
         """What `explain` says; grouping does not matter."""
         atoms = self.frames[frame]
         question = question.settled(atoms)
-        key = (str((question.ask(atoms), question.method, question.order)), frame)
+        target, options = question.ask(atoms), {}
+        if "error_bars" in options_of(question.method):
+            # those of energies come with the table
+            options["error_bars"] = error_bars or isinstance(target, Energy)
+        key = (str((target, question.method, question.order, options)), frame)
         if key not in self._explained:
             self._explained[key] = explain(
-                self.model, atoms, question.ask(atoms), question.method, order=question.order
+                self.model, atoms, target, question.method, order=question.order, **options
             )
             if len(self._explained) > ANSWERS // 10:
                 self._explained.popitem(last=False)
         return self._explained[key]
 
-    def answer(self, question: Question, frame: int) -> Answer:
+    def answer(self, question: Question, frame: int, error_bars: bool = False) -> Answer:
         """Bars and lines of a question at a frame.
+
+        Args:
+            question, frame: what is asked.
+            error_bars: whether to wait for those that take time, of forces; without, they are
+                there if they were asked for before.
 
         Raises:
             TargetError, MethodError: the question has no answer; the message says why.
         """
         question = question.settled(self.frames[frame])
         key = (question.key, frame)
-        if key not in self._answers:
+        late = error_bars and self.doubtful(question)
+        if key not in self._answers or (late and self._answers[key].total_std is None):
             found = self.explanation(question, frame)
+            if late:
+                found = self._with_error_bars(found, question, frame)
             energies, forces = self.model.evaluate([self.frames[frame]])
             order = question.order
             whole = explain(self.model, self.frames[frame], Energy(), order=order)
@@ -100,6 +114,34 @@ class State:
             if len(self._answers) > ANSWERS:
                 self._answers.popitem(last=False)
         return self._answers[key]
+
+    def doubtful(self, question: Question) -> bool:
+        """Whether error bars exist that no quick answer has."""
+        potential = self.model.potential
+        return (
+            question.target != "energy"
+            and potential is not None
+            and "error_bars" in options_of(question.method)
+            and posterior_size(potential) > 0
+        )
+
+    def _with_error_bars(self, found: Explanation, question: Question, frame: int) -> Explanation:
+        """With samples of the posterior; of vectors along their sum, where the explorer looks."""
+        if found.values.ndim == 1:
+            return self.explanation(question, frame, error_bars=True)
+        total = found.values.sum(0)
+        if (length := np.linalg.norm(total)) < 1e-12:
+            return found
+        one = explain(
+            self.model,
+            found.atoms,
+            replace(found.target, along=tuple(total.tolist())),
+            question.method,
+            order=question.order,
+        )
+        if one.samples is None:
+            return found
+        return replace(found, samples=one.samples[:, None] * (total / length)[:, None])
 
     def known(self, question: Question) -> list[int]:
         """Frames for which the answer is there."""

@@ -43,7 +43,7 @@ class Budget {
     if (rest.length)
       bars.push({ key: "", label: `${rest.length} others`,
         value: rest.reduce((sum, bar) => sum + bar.value, 0) });
-    bars.push({ key: "=", label: "sum = " + sumName(answer), value: answer.total });
+    bars.push({ key: "=", label: "sum = " + sumName(answer), value: answer.total, std: answer.total_std });
     const [low, high] = extent(bars);
     this.keys = bars.map((bar) => bar.key);
     let start = 0;
