@@ -13,6 +13,8 @@ from ase import Atoms
 from ase.optimize import BFGS
 from jaxtyping import Float
 
+from interpmd.attribution.explain import explain
+from interpmd.attribution.targets import Force
 from interpmd.dynamics import Trajectory, simulate
 from interpmd.files import prepare_output
 from interpmd.potentials.io import load_potential
@@ -117,6 +119,7 @@ class _Explained:
     force: np.ndarray
     by_kind: dict[str, float]
     by_name: dict[str, float]
+    spread_by_kind: dict[str, float]
     spread: dict[str, float]
     members: dict[str, tuple[int, ...]]
     residual: float
@@ -166,30 +169,21 @@ def _window(trajectory: Trajectory, event: int, before: int = 12, after: int = 1
 
 
 def _explain(potential: Potential, atoms: Atoms, order: int) -> _Explained:
-    from interpmd.attribution.kinds import describe
-
     direction = atoms.positions[FIRST] - atoms.positions[SECOND]
     direction = direction / np.linalg.norm(direction)
-    table = potential.decompose(atoms, order=order)
-    along = table.on_atom(PROTON) @ direction
-    names, kinds, members = describe(atoms, table)
-    by_kind: dict[str, float] = {}
-    by_name: dict[str, float] = {}
-    for name, kind, value in zip(names, kinds, along, strict=True):
-        if value:
-            by_kind[kind] = by_kind.get(kind, 0.0) + float(value)
-            by_name[name] = by_name.get(name, 0.0) + float(value)
-    force = potential.predict(atoms).forces[PROTON].numpy()
+    found = explain(potential, atoms, Force(PROTON, along=tuple(direction.tolist())), order=order)
+    acting = found[np.abs(found.values) > 0]
     doubt = uncertainty(potential, potential.batch(atoms))
     return _Explained(
         direction,
-        force,
-        by_kind,
-        by_name,
-        {},
-        dict(zip(names, members, strict=True)),
-        float(abs(sum(by_kind.values()) - force @ direction)),
-        float(np.sqrt(((doubt.forces_std[PROTON].numpy() * direction) ** 2).sum())),
+        potential.predict(atoms).forces[PROTON].numpy(),
+        acting.scalars("kind"),
+        acting.scalars(),
+        acting.spreads("kind") or {},
+        acting.spreads() or {},
+        dict(zip(acting.labels, acting.members, strict=True)),
+        found.residual,
+        float(found.total_std or 0.0),
         float(doubt.extrapolation.max()),
     )
 
@@ -204,7 +198,9 @@ def _table(window: Sequence[int], explained: Sequence[_Explained], trajectory) -
     table = pd.DataFrame(columns).fillna(0.0)
     table = table.loc[table.abs().max(axis=1).sort_values(ascending=False).index]
     table.loc["sum = force"] = table.sum()
-    table.loc["± (posterior)"] = [explained[i].force_std for i in frames.values()]
+    doubt = pd.Series(explained[middle].spread_by_kind, dtype=float)
+    table["± at the jump"] = doubt.reindex(table.index).fillna(0.0)
+    table.loc["sum = force", "± at the jump"] = explained[middle].force_std
     return table.rename_axis("kind of interaction")
 
 
@@ -265,24 +261,25 @@ def _report(
     ax.legend(frameon=False, loc="lower right")
     report.figure(figure, "Position of the proton between the two oxygen atoms against time")
     report.heading("What pushes it")
-    kinds = list(table.index[:-2])[:6]
+    kinds = list(table.index[:-1])[:6]
     series = {k: np.array([e.by_kind.get(k, 0.0) for e in explained]) for k in kinds}
     series["sum"] = np.array([sum(e.by_kind.values()) for e in explained])
     ax = time_lines(times[list(window)], series, event=times[event] if jumped else None)
     ax.set_ylabel("force towards O0 (eV/Å)")
     report.figure(ax.figure, "Contribution of each kind of interaction against time")
     report.table(table)
-    ax = budget(
-        explained[middle].by_name, most=10, title=f"force on H8 towards O0 at {times[event]:.0f} fs"
-    )
-    report.figure(ax.figure, "Force budget at the jump: bars that add up to the force")
+    title = f"force on H8 towards O0 at {times[event]:.0f} fs"
+    ax = budget(explained[middle].by_name, explained[middle].spread, most=10, title=title)
+    words = "Force budget at the jump: bars that add up to the force, whiskers their error bars"
+    report.figure(ax.figure, words)
     report.heading("How far to believe it")
     worst = max(e.residual for e in explained)
     grade = max(e.grade for e in explained)
     report.text(
         f"Fact: the interactions sum to the model's force (largest difference {worst:.0e} eV/Å), "
         f"and each exerts no net force and no net torque. The posterior's error bar on the force "
-        f"is {explained[middle].force_std:.3f} eV/Å at the jump; the extrapolation grade reaches "
+        f"is {explained[middle].force_std:.3f} eV/Å at the jump; single interactions are known far "
+        f"worse than their sum, as the whiskers say; the extrapolation grade reaches "
         f"{grade:.2f} (above 1 the training data do not vouch for a structure). The total energy "
         f"drifts by {trajectory.drift():.3f} meV/atom/ps.",
         note=True,

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from interpmd.attribution.arithmetic import combined, with_sums
 from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
 from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.fragments import Fragments
-from interpmd.attribution.groupings import GroupingError, keys_of, pair_matrix, sums
+from interpmd.attribution.groupings import GroupingError, pair_matrix, spreads, sums
 from interpmd.attribution.kinds import KINDS, describe, name_fragments
 from interpmd.attribution.targets import Target
 from interpmd.decomposition.decomposition import standard_deviation
@@ -189,15 +190,15 @@ class Explanation:
     def merged(self) -> Explanation:
         """One value for each cluster, terms added up."""
         keys = [("all", *key[1:]) for key in self.clusters.identities()]
-        return self._with_sums(keys, self.values, self.samples)
+        return with_sums(self, keys, self.values, self.samples)
 
     def __sub__(self, other: Explanation) -> Explanation:
         """Difference, cluster by cluster; of two structures, methods, contexts or potentials."""
-        return self._combined(other, -1.0, "-")
+        return combined(self, other, -1.0, "-")
 
     def __add__(self, other: Explanation) -> Explanation:
         """Sum, cluster by cluster."""
-        return self._combined(other, 1.0, "+")
+        return combined(self, other, 1.0, "+")
 
     def __mul__(self, factor: float) -> Explanation:
         """Values times a number."""
@@ -215,56 +216,6 @@ class Explanation:
     def __neg__(self) -> Explanation:
         """Values with the other sign."""
         return self * -1.0
-
-    def _combined(self, other: Explanation, sign: float, symbol: str) -> Explanation:
-        if len(self.atoms) != len(other.atoms) or (self.atoms.numbers != other.atoms.numbers).any():
-            raise GroupingError("explanations of structures with different atoms")
-        if self.unit != other.unit or self.values.ndim != other.values.ndim:
-            raise GroupingError(f"{self.target} and {other.target} cannot be combined")
-        first, second = self, other
-        if (self.method, self.context) != (other.method, other.context):
-            first, second = self.merged(), other.merged()
-
-        def either(a: str, b: str) -> str:
-            return a if a == b else f"{a} {symbol} {b}"
-
-        samples = None
-        if first.samples is not None and second.samples is not None:
-            # of one potential the same draws; of two independent ones any pairing is a joint draw
-            size = min(first.samples.shape[-1], second.samples.shape[-1])
-            samples = np.concatenate([first.samples[..., :size], sign * second.samples[..., :size]])
-        found = first._with_sums(
-            [*first.clusters.identities(), *second.clusters.identities()],
-            np.concatenate([first.values, sign * second.values]),
-            samples,
-        )
-        return replace(
-            found,
-            predicted=self.predicted + sign * other.predicted,
-            method=either(self.method, other.method),
-            context=either(self.context, other.context),
-            statement=either(self.statement, other.statement),
-            complete=self.complete and other.complete,
-            checks={},
-            evaluations=self.evaluations + other.evaluations,
-        )
-
-    def _with_sums(
-        self, keys: list[tuple], values: np.ndarray, samples: np.ndarray | None
-    ) -> Explanation:
-        place = {key: index for index, key in enumerate(dict.fromkeys(keys))}
-
-        def summed(parts: np.ndarray) -> np.ndarray:
-            found = np.zeros((len(place), *parts.shape[1:]))
-            np.add.at(found, [place[key] for key in keys], parts)
-            return found
-
-        return replace(
-            self,
-            clusters=Clusters.of_identities(list(place)),
-            values=summed(values),
-            samples=None if samples is None else summed(samples),
-        )
 
     def to_frame(self) -> pd.DataFrame:
         """One line per cluster that contributes, the largest first."""
@@ -423,17 +374,7 @@ class Explanation:
 
     def spreads(self, by: str = "label") -> dict[str, float] | None:
         """Standard deviations of `scalars`; None without posterior."""
-        if self.samples is None:
-            return None
-        along = self.samples
-        if self.values.ndim > 1:
-            along = np.einsum("csn,s->cn", along, self.flat(np.eye(3)))
-        names = [[label] for label in self.labels] if by == "label" else keys_of(self, by)
-        found: dict[str, np.ndarray] = {}
-        for keys, samples in zip(names, along, strict=True):
-            for key in keys:
-                found[str(key)] = found.get(str(key), 0.0) + samples / len(keys)
-        return {key: float(standard_deviation(samples)) for key, samples in found.items()}
+        return spreads(self, by)
 
     def flat(self, values: np.ndarray) -> np.ndarray:
         """Numbers as they are; vectors along the direction of `predicted`."""

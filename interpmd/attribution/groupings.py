@@ -69,6 +69,18 @@ def _summed(keys: list[list[Any]], parts: np.ndarray) -> dict[Any, Any]:
     return found
 
 
+def spreads(explanation: Explanation, by: str) -> dict[str, float] | None:
+    """Standard deviations of values by name; see `Explanation.spreads`."""
+    if explanation.samples is None:
+        return None
+    along = explanation.samples
+    if explanation.values.ndim > 1:
+        along = np.einsum("csn,s->cn", along, explanation.flat(np.eye(3)))
+    names = [[x] for x in explanation.labels] if by == "label" else keys_of(explanation, by)
+    found = _summed([[str(key) for key in keys] for keys in names], along)
+    return {key: float(standard_deviation(samples)) for key, samples in found.items()}
+
+
 def pair_matrix(explanation: Explanation) -> pd.DataFrame:
     """Values players by players; see `Explanation.pair_matrix`."""
     atoms = explanation.atoms

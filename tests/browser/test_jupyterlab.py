@@ -207,3 +207,16 @@ def test_reloading_the_page_and_running_again_re_attaches(lab):
     lab.locator(".im-frame").focus()
     lab.keyboard.press("ArrowRight")
     wait_for(lab, "answered", "1")
+
+
+def test_error_bars_of_a_force_follow(lab):
+    """The budget comes at once; how well each bar is known comes when nobody asks anything."""
+    lab.locator(".im-view").focus()
+    lab.keyboard.press("End")
+    wait_for(lab, "answered", "5")
+    lab.wait_for_function(
+        "document.querySelector('.im-bars li.im-sum .im-value').innerText.includes('±')"
+    )
+    values = lab.locator(".im-bars .im-value").all_inner_texts()
+    single, total = (float(text.split("±")[1]) for text in (values[0], values[-1]))
+    assert 0 < total < single

@@ -288,3 +288,25 @@ def test_without_nglview_the_explorer_says_so(potential, frames, monkeypatch):
     made = im.ForceExplorer(potential, frames, atom=8, order=2)
     assert made.view is None
     assert "browser part" in made.scene["trouble"]
+
+
+def test_error_bars_of_forces_come_when_they_are_asked_for(potential, frames):
+    state, question = State(potential, frames), Question("force", 8)
+    quick = state.answer(question, 0)
+    assert quick.total_std is None
+    assert all(bar.std is None for bar in quick.bars)
+    slow = state.answer(question, 0, error_bars=True)
+    assert [bar.value for bar in slow.bars] == [bar.value for bar in quick.bars]
+    full = im.explain(potential, frames[0], im.Force(8), order=question.order)
+    direction = full.predicted / np.linalg.norm(full.predicted)
+    expected = np.einsum("csn,s->cn", full.samples, direction)
+    assert slow.total_std == pytest.approx(np.sqrt((expected.sum(0) ** 2).mean()))
+    largest = np.abs(full.values @ direction).argmax()
+    assert slow.bars[0].std == pytest.approx(np.sqrt((expected[largest] ** 2).mean()))
+    assert state.answer(question, 0) is slow
+    by_order = state.answer(Question("force", 8, grouping="order"), 0, error_bars=True)
+    for bar in by_order.bars:
+        if bar.key.isdigit():
+            mine = expected[full.orders == int(bar.key)].sum(0)
+            assert bar.std == pytest.approx(np.sqrt((mine**2).mean()))
+    assert state.answer(Question("energy"), 0).total_std > 0  # comes with the table
