@@ -19,7 +19,8 @@ class Budget {
     this.legend.innerHTML =
       '<span class="im-swatch im-along"></span> solid blue: adds (+) '
       + '<span class="im-swatch im-against"></span> dashed orange: takes away (−). '
-      + "Each bar starts where the last one ended; the black one is their sum.";
+      + "Each bar starts where the last one ended; the black one is their sum. "
+      + "±: one standard deviation of what the data leave open.";
     this.rest = make("p", { class: "im-legend", hidden: true });
     this.node = make("section", { class: "im-budget", "aria-label": "budget" },
       make("div", { class: "im-head" }, this.headline, this.badge), this.summary, this.unit, this.list,
@@ -79,7 +80,7 @@ class Budget {
     if (row.node.className !== kind + pinned + hovered) row.node.className = kind + pinned + hovered;
     if (row.node.dataset.key !== bar.key) row.node.dataset.key = bar.key;
     if (row.label.textContent !== bar.label) row.label.textContent = row.label.title = bar.label;
-    const spread = bar.std ? ` ± ${signed(bar.std, factor).slice(1)}` : "";
+    const spread = bar.std ? ` ±${doubt(bar.std * factor)}` : "";
     write(row.value, signed(bar.value, factor) + spread);
     row.box.style.left = `${at(Math.min(from, to)).toFixed(2)}%`;
     row.box.style.width = `${Math.max(0.4, Math.abs(at(to) - at(from))).toFixed(2)}%`;

@@ -23,6 +23,11 @@ function signed(value, factor = 1) {
   return (x < 0 && Number(text) !== 0 ? "−" : "+") + text;
 }
 
+// an error bar: one digit or two, never in powers of ten
+function doubt(value) {
+  return value >= 10 ? value.toFixed(0) : value.toFixed(Math.min(6, 1 - Math.floor(Math.log10(value))));
+}
+
 function css(colour) {
   return `rgb(${colour.map((c) => Math.round(255 * c)).join(",")})`;
 }
