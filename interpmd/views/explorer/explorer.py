@@ -24,7 +24,7 @@ from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Questio
 from interpmd.views.explorer.state import State
 from interpmd.views.nglview_adapter import ViewerError, empty_stage
 
-#: Seconds without questions after which error bars of forces are made.
+#: Seconds that the view rests before error bars of forces are made.
 AT_REST = 0.3
 
 
@@ -87,6 +87,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
             raise TypeError(f"ForceExplorer knows no {', '.join(sorted(unknown))}")
         self._task: asyncio.Task | None = None
         self._doubt: asyncio.Task | None = None
+        self._doubted: tuple[Question, int] | None = None
         trouble, view = "", None
         try:
             view = empty_stage()
@@ -102,6 +103,8 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         )
         self.state.settled(self.question, self.frame)
         self.on_msg(self._heard)
+        asked = ["frame", "target", "atom", "other", "dihedral", "grouping", "method", "order"]
+        self.observe(self._doubt_later, names=asked)
 
     @t.validate("frame")
     def _check_frame(self, proposal: Any) -> int:
@@ -149,7 +152,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         if content.get("ask") == "frame":
             try:
                 self._send_answer(question, int(content["frame"]), content["key"])
-                self._doubt_later(question, int(content["frame"]), content["key"])
+                self._doubt_later()
             except (InterpmdError, ImportError) as error:
                 self._send_error(content, str(error))
         elif content.get("ask") == "all":
@@ -170,16 +173,22 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
             self.send({"answer": "progress", "words": words})
             await asyncio.sleep(0.005)
 
-    def _doubt_later(self, question: Question, frame: int, key: str) -> None:
-        """Error bars that take time follow when nobody has asked anything for a while."""
+    def _doubt_later(self, _: Any = None) -> None:
+        """Error bars that take time follow when the view has rested for a while.
+
+        Those of the frame and question that are shown; the browser asks ahead for others.
+        """
+        shown = (self.state.settled(self.question, self.frame), self.frame)
+        if shown == self._doubted:
+            return
         if self._doubt is not None:
             self._doubt.cancel()
-        if not self.state.doubtful(question):
-            return
+        self._doubted = shown
 
         async def send() -> None:
             await asyncio.sleep(AT_REST)
-            self._send_answer(question, frame, key, error_bars=True)
+            if self.state.doubtful(shown[0]):
+                self._send_answer(*shown, None, error_bars=True)
 
         with contextlib.suppress(RuntimeError):  # no loop where nobody looks
             self._doubt = asyncio.get_running_loop().create_task(send())
