@@ -66,7 +66,7 @@ def main() -> None:
     for method in ("gfn2-xtb", "wb97x-d3bj/def2-svp"):
         repeats = 20 if method == "gfn2-xtb" else 2
         reference = milliseconds(forces_of(as_calculator(method), MALONALDEHYDE), repeats)
-        figures[f"malonaldehyde: times faster than {method}, same run"] = (
+        figures[f"malonaldehyde: speed over that of {method} (1 is equal), same run"] = (
             f"{reference / eager:.3g} eager, {reference / compiled:.3g} compiled"
         )
     water = im.load("water")

@@ -29,9 +29,13 @@ def combined(one: Explanation, other: Explanation, sign: float, symbol: str) -> 
         first, second = one.merged(), other.merged()
     samples = None
     if first.samples is not None and second.samples is not None:
-        # of one potential the same draws; of two independent ones any pairing is a joint draw
+        # of one potential the same draws; of two potentials draws that have nothing in common,
+        # which the same place does not assure: both may be made from the same random numbers
         size = min(first.samples.shape[-1], second.samples.shape[-1])
-        samples = np.concatenate([first.samples[..., :size], sign * second.samples[..., :size]])
+        theirs = second.samples[..., :size]
+        if one.provenance != other.provenance:
+            theirs = np.roll(theirs, 1, axis=-1)
+        samples = np.concatenate([first.samples[..., :size], sign * theirs])
 
     def either(a: str, b: str) -> str:
         return a if a == b else f"{a} {symbol} {b}"

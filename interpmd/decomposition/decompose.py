@@ -156,9 +156,10 @@ def _sites(
     return sites
 
 
-def subsets_of_neighbours(potential: Potential, atoms: Atoms, order: int) -> int:
-    """How many `decompose` has to enumerate at this order; its time grows in proportion."""
-    return _stars(potential, _sites(potential, potential.batch(atoms)), order)
+def subsets_of_neighbours(potential: Potential, atoms: Atoms, orders: Iterable[int]) -> list[int]:
+    """How many `decompose` has to enumerate at each order; its time grows in proportion."""
+    sites = _sites(potential, potential.batch(atoms))
+    return [_stars(potential, sites, order) for order in orders]
 
 
 def _stars(potential: Potential, sites: dict[str, Sites], order: int) -> int:

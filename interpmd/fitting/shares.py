@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 import numpy as np
 import pandas as pd
@@ -31,7 +30,8 @@ def body_order_shares(
         potential: all its terms count.
         frames: structures; energies are compared within the commonest composition.
         budget: most subsets of neighbours to enumerate, all frames together; fewer frames, and
-            then lower orders, are split if it does not suffice. All if None.
+            then lower orders, are split if it does not suffice, at least the pairs of one frame.
+            All if None.
         progress: whether to show a progress bar.
 
     Returns:
@@ -91,9 +91,9 @@ def _affordable(
         return list(frames), full
     enough = min(ENOUGH, len(frames))
     chosen = [frames[i] for i in np.random.default_rng(0).permutation(len(frames))]
-    for order in range(full, 1, -1):
-        costs = accumulate(subsets_of_neighbours(potential, atoms, order) for atoms in chosen)
-        number = sum(cost <= budget for cost in costs)
-        if number >= enough:
-            break
-    return chosen[: max(number, enough)] if frames else [], order
+    orders = range(full, 1, -1)
+    costs = [subsets_of_neighbours(potential, atoms, orders) for atoms in chosen]
+    for order, each in zip(orders, np.cumsum(costs, axis=0).T if costs else (), strict=False):
+        if (number := int((each <= budget).sum())) >= enough:
+            return chosen[:number], order
+    return chosen[:1], 2

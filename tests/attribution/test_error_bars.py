@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,6 +132,16 @@ def test_what_is_the_same_in_both_has_no_error_in_the_difference(potential, ethe
     moved.positions[3] += 0.02
     change = im.explain(potential, moved, im.Force(3)) - here
     assert change.stds.max() < 0.5 * here.stds.max()
+
+
+def test_errors_of_two_potentials_do_not_cancel(potential, ethenol):
+    """Fits with one seed make their samples from the same random numbers."""
+    other = copy.deepcopy(potential)
+    other.card = replace(potential.card, provenance={**potential.card.provenance, "ridge": 1.0})
+    mine, theirs = of_both(potential, other, ethenol, im.Force(3, along=0))
+    spread = (mine - theirs).total_std / mine.total_std
+    assert spread == pytest.approx(np.sqrt(2), rel=0.35)  # of 32 draws
+    assert (mine - mine).total_std == 0
 
 
 def test_error_bars_are_stored(potential, ethenol, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
+from frames_of_methanol import ISOLATED, SMALL, TRUTH, frames, labelled
 from typer.testing import CliRunner
 
 import interpmd as im
@@ -18,36 +18,13 @@ from interpmd.fitting import doctor as doctoring
 from interpmd.fitting.cure import label_proposal, multiplicities
 from interpmd.fitting.diagnosis import ranges
 from interpmd.fitting.seen import WIDTH
-from interpmd.potentials import Potential, StillingerWeber
 
-SMALL = {"channels": (12, 12, 8), "lmax": 2, "basis": 6, "cutoff": 3.5, "functions": 12}
-STILLINGER_WEBER = StillingerWeber(epsilon=0.4, sigma=1.6, lam=5.0)
-TRUTH = Potential([STILLINGER_WEBER])
-
-
-def labelled(atoms):
-    found = TRUTH.predict(atoms)
-    energy, forces = float(found.energy), found.forces.numpy()
-    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
-    return atoms
-
-
-def methanol(count, seed=0, spread=0.12):
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(count):
-        atoms = molecule("CH3OH")
-        atoms.positions += rng.normal(scale=spread, size=(6, 3))
-        made.append(labelled(atoms))
-    return made
-
-
-TRAIN = methanol(80) + [labelled(Atoms(symbol)) for symbol in "HCO"]
+TRAIN = frames(80) + ISOLATED
 
 
 @pytest.fixture(scope="module")
 def report():
-    return im.fit(TRAIN, test=methanol(20, 1), spec=SMALL, progress=False)
+    return im.fit(TRAIN, test=frames(20, 1), spec=SMALL, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +40,7 @@ def cured(report, diagnosis):
         TRUTH.calculator(),
         diagnosis=diagnosis,
         weights={"dimer": 1.0, "trimer": 1.0},
-        test=methanol(20, 1),
+        test=frames(20, 1),
         progress=False,
     )
 
@@ -85,9 +62,9 @@ def errors(found, order):
     chosen = np.flatnonzero((found.table.order == order) & found.table.physical)
     sides = torch.as_tensor(found.sides[chosen])
     if order == 2:
-        true = STILLINGER_WEBER.pair_energy(sides[:, 0])
+        true = TRUTH.terms["stillinger_weber"].pair_energy(sides[:, 0])
     else:
-        true = STILLINGER_WEBER.triplet_energy(*sides.T)
+        true = TRUTH.terms["stillinger_weber"].triplet_energy(*sides.T)
     return found.table.energy_eV.to_numpy()[chosen] - true.numpy()
 
 
@@ -206,16 +183,16 @@ def test_only_the_proposals_take_their_weights():
     """A subset of the training data that is called dimer keeps its own weight."""
     from interpmd.fitting import cure as curing
 
-    frames = methanol(30)
-    for atoms in frames:
+    many = frames(30)
+    for atoms in many:
         atoms.info["subset"] = "dimer"
-    frames += TRAIN[80:]
-    fitted = im.fit(frames, spec=SMALL | {"channels": (3, 3)}, ridge=1e-7, progress=False)
+    many += TRAIN[80:]
+    fitted = im.fit(many, spec=SMALL | {"channels": (3, 3)}, ridge=1e-7, progress=False)
     taken = {}
     original = curing.fit
     try:
         curing.fit = lambda many, **options: taken.update(options, many=many)
-        im.cure(fitted, frames, TRUTH.calculator(), most=20, weights={"dimer": 0.5}, progress=False)
+        im.cure(fitted, many, TRUTH.calculator(), most=20, weights={"dimer": 0.5}, progress=False)
     finally:
         curing.fit = original
     added = {a.info["subset"] for a in taken["many"][33:]}

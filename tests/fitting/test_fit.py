@@ -285,7 +285,7 @@ def test_shares_of_the_body_orders(report):
 
 def test_shares_keep_to_their_budget():
     many = frames(12, 3)
-    each = subsets_of_neighbours(TRUTH, many[0], 3)
+    [each] = subsets_of_neighbours(TRUTH, many[0], [3])
     some = body_order_shares(TRUTH, many, budget=11 * each)
     assert some.attrs["order"] == 3
     assert 10 <= some.attrs["frames"] < 12
@@ -293,6 +293,7 @@ def test_shares_keep_to_their_budget():
     assert few.attrs["order"] == 2
     assert list(few.index) == ["pair", "above"]
     assert few[["energy_share", "force_share"]].sum().to_numpy() == pytest.approx(1.0)
+    assert body_order_shares(TRUTH, many, budget=1).attrs == {"frames": 1, "order": 2}
 
 
 def test_refinement_of_the_radial_network_improves_held_out_forces():

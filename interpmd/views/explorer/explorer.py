@@ -178,7 +178,10 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
 
         Those of the frame and question that are shown; the browser asks ahead for others.
         """
-        shown = (self.state.settled(self.question, self.frame), self.frame)
+        try:
+            shown = (self.state.settled(self.question, self.frame), self.frame)
+        except InterpmdError:  # the answer itself says why there is none
+            return
         if shown == self._doubted:
             return
         if self._doubt is not None:
