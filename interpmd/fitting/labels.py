@@ -18,13 +18,13 @@ ISOLATED = {"isolatedatom", "isolated_atom", "isolated"}
 
 #: Ratios that wrong units produce between true energy differences and those from the forces.
 WRONG_UNITS = {
-    -1.0: "the forces have the wrong sign (they are gradients); multiply them by -1",
-    Hartree / Bohr: f"the forces are in Hartree/bohr; multiply them by {Hartree / Bohr:.4f}",
-    Hartree: f"the forces are in Hartree/A; multiply them by {Hartree:.4f}",
-    1 / Hartree: f"the energies are in Hartree; multiply them by {Hartree:.4f}",
-    kcal / mol: "the forces are in kcal/mol/A; multiply them by 0.043364",
-    mol / kcal: "the energies are in kcal/mol; multiply them by 0.043364",
-    1 / Bohr: "the forces are in eV/bohr; multiply them by 1.8897",
+    -1.0: "the forces seem to have the wrong sign (gradients); multiply them by -1",
+    Hartree / Bohr: f"the forces seem to be in Hartree/bohr; multiply them by {Hartree / Bohr:.4f}",
+    Hartree: f"the forces seem to be in Hartree/A; multiply them by {Hartree:.4f}",
+    1 / Hartree: f"the energies seem to be in Hartree; multiply them by {Hartree:.4f}",
+    kcal / mol: "the forces seem to be in kcal/mol/A; multiply them by 0.043364",
+    mol / kcal: "the energies seem to be in kcal/mol; multiply them by 0.043364",
+    1 / Bohr: "the forces seem to be in eV/bohr; multiply them by 1.8897",
 }
 
 
@@ -162,8 +162,9 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
     nearest = min(WRONG_UNITS, key=lambda r: _distance(slope, r))
     if _distance(slope, nearest) < min(_distance(slope, 1.0), 0.35):
         raise LabelError(
-            f"energies and forces disagree: true energy differences are {slope:.3g} times those "
-            f"that the forces imply; {WRONG_UNITS[nearest]}"
+            f"energies and forces disagree: true energy differences are about {slope:.2g} times "
+            f"those that the forces imply, and the nearest factor between units is {nearest:.4g}; "
+            f"{WRONG_UNITS[nearest]}"
         )
     if _distance(slope, 1.0) > 0.7:
         warnings.warn(

@@ -21,6 +21,7 @@ from interpmd.fitting.normal import MemoryLimitError, NormalEquations, Targets, 
 from interpmd.fitting.problem import grade_scales
 from interpmd.fitting.shares import body_order_shares
 from interpmd.potentials import ClusterExpansion
+from interpmd.potentials.uncertainty import uncertainty
 
 
 def scaled(factor, count=40):
@@ -107,6 +108,22 @@ def test_extrapolation_grade_rises_outside_the_data(report):
         outside = report.potential.calculator().get_property("extrapolation", torn)
     assert inside.max() <= 1 + 1e-9
     assert outside.max() > 3 * inside.max()
+
+
+def test_the_grade_counts_from_the_least_certain_of_all_training_frames(report):
+    potential, many = report.potential, frames(150)
+    species = potential.terms["expansion"].species
+    largest = torch.zeros(150, 3, dtype=torch.float64)
+    for i, atoms in enumerate(many):
+        spread = uncertainty(potential, potential.batch(atoms)).forces_std.norm(dim=1)
+        for atom, number in enumerate(atoms.numbers):
+            largest[i, species[number]] = max(largest[i, species[number]], spread[atom])
+    least_certain = int(largest.sum(1).argmax())
+    for place in (0, 77):  # wherever that frame stands
+        moved = [*many[:least_certain], *many[least_certain + 1 :]]
+        moved.insert(place, many[least_certain])
+        found = grade_scales(potential, moved)
+        torch.testing.assert_close(found, largest.amax(0))
 
 
 def test_frames_of_little_weight_do_not_vouch_for_others():
