@@ -1,6 +1,9 @@
 """Acetylacetone (BOTNet data sets, arXiv:2205.06643): fit at 300 K, test at 300 and 600 K.
 
-python benchmarks/acetylacetone.py FOLDER    with train_300K.xyz, test_300K.xyz, test_600K.xyz
+python benchmarks/acetylacetone.py FOLDER
+
+FOLDER is dataset_acac of github.com/davkovacs/BOTNet-datasets, with train_300K.xyz,
+test_MD_300K.xyz and test_MD_600K.xyz.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ def main(folder: Path) -> None:
         f"{report.potential.card.provenance['weights']} weights"
     }
     for temperature in (300, 600):
-        errors = im.evaluate(report.potential, folder / f"test_{temperature}K.xyz").summary()
+        [test] = folder.glob(f"test*_{temperature}K.xyz")
+        errors = im.evaluate(report.potential, test).summary()
         figures[f"acetylacetone: RMSE at {temperature} K"] = (
             f"{errors['energy_rmse_meV']:.2f} meV, {errors['force_rmse_meV/A']:.2f} meV/Å"
         )

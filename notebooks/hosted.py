@@ -1,8 +1,9 @@
 """Badges that open the course on hosted services, for the address that this clone came from:
 
-    python notebooks/hosted.py [address]
+    python notebooks/hosted.py [address [branch]]
 
-Binder and Colab need no account of the authors; they fetch a public repository by its address.
+Binder and Colab need no account of the authors; they fetch a public repository by its address. The
+branch is for Colab, main if it is not given.
 Prints Markdown for a README or a course page, and the first cell that Colab needs.
 """
 
@@ -44,12 +45,12 @@ def binder(address: str) -> str:
     return f"https://mybinder.org/v2/{where}/HEAD?urlpath={quote(f'lab/tree/{START}', safe='')}"
 
 
-def colab(address: str) -> str | None:
+def colab(address: str, branch: str = "main") -> str | None:
     """Address that opens notebook 1 in Colab, which reads from GitHub only."""
     host, path = split(address)
     if host != "github.com":
         return None
-    return f"https://colab.research.google.com/github/{path}/blob/HEAD/{FIRST}"
+    return f"https://colab.research.google.com/github/{path}/blob/{branch}/{FIRST}"
 
 
 def first_cell(address: str) -> str:
@@ -62,10 +63,10 @@ def first_cell(address: str) -> str:
     )
 
 
-def badges(address: str) -> str:
+def badges(address: str, branch: str = "main") -> str:
     """Both badges in Markdown."""
     found = [f"[![Binder](https://mybinder.org/badge_logo.svg)]({binder(address)})"]
-    if where := colab(address):
+    if where := colab(address, branch):
         badge = "https://colab.research.google.com/assets/colab-badge.svg"
         found.append(f"[![Colab]({badge})]({where})")
     return "\n".join(found)
@@ -80,7 +81,8 @@ def main() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         address = done.stdout.strip()
     try:
-        print(badges(address), first_cell(address), sep="\n\nfirst cell in Colab:\n\n")
+        found = [badges(address, *sys.argv[2:3]), "first cell in Colab:", first_cell(address)]
+        print(*found, sep="\n\n")
     except ValueError as error:
         sys.exit(f"hosted.py: {error}")
 

@@ -8,8 +8,9 @@ cluster (a sorted tuple of their numbers) to a value, an array of shape (compone
 Sources: Shapley values, Harsanyi, Int. Econ. Rev. 4, 194 (1963), equation 4.1; interaction index,
 Grabisch and Roubens, Int. J. Game Theory 28, 547 (1999), equation 17; k-SII, Bordt and
 von Luxburg, AISTATS 2023 (arXiv:2209.04012), definition 5; Shapley-Taylor, Sundararajan et al.,
-ICML 2020 (arXiv:1902.05622), theorem 2; Owen values, Owen, in Essays in Mathematical Economics
-(1977), in dividends: Winter, Handbook of Game Theory 3, chapter 53.
+ICML 2020 (arXiv:1902.05622), theorem 2; Owen values, Owen, in Mathematical Economics and
+Game Theory: Essays in Honor of Oskar Morgenstern (1977), 76, in dividends: Winter, Handbook of Game
+Theory 3, chapter 53.
 """
 
 from __future__ import annotations

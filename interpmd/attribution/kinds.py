@@ -17,7 +17,8 @@
 
 Bonds: closer than 1.3 times the sum of the covalent radii (Cordero et al., Dalton Trans. 2008,
 2832). Hydrogen bonds D-H...A with D and A in N, O, F: H...A below 2.5 A and an angle above 120
-degrees (Jeffrey, An Introduction to Hydrogen Bonding, 1997, table 2.1; moderate and strong).
+degrees: strong, moderate (to 2.2 A and 130 degrees) and the nearest of the weak ones of Jeffrey, An
+Introduction to Hydrogen Bonding, 1997, table 2.1.
 """
 
 from __future__ import annotations

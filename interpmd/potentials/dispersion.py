@@ -22,8 +22,8 @@ class D3(GlobalTerm):
     For molecules; the library has no periodic sums. A lone atom has the energy 0, but two far
     apart feel each other as 1/r^6 up to the library's cutoff of 50 bohr.
 
-    Sources: Grimme, Ehrlich, Goerigk, J. Comput. Chem. 32, 1456 (2011), equation 6; Friede et
-    al., tad-dftd3.
+    Sources: Grimme, Ehrlich, Goerigk, J. Comput. Chem. 32, 1456 (2011), equations 5 and 6;
+    the program tad-dftd3.
 
     Args:
         functional: name of a density functional whose damping parameters are taken, or None.

@@ -85,6 +85,9 @@ def test_badges_are_of_the_given_address(address, where):
     start_page = "HEAD?urlpath=lab%2Ftree%2Fnotebooks%2Fstart.ipynb"
     assert hosted.binder(address) == f"https://mybinder.org/v2/{where}{start_page}"
     assert (hosted.colab(address) is not None) == ("github.com" in address)
+    assert ("/some/name/blob/dev/notebooks/01_" in hosted.badges(address, "dev")) == (
+        "github.com" in address
+    )
     assert (ROOT / hosted.START).exists() and (ROOT / hosted.FIRST).exists()
     with pytest.raises(ValueError, match="no public address"):
         hosted.badges("/some/folder")

@@ -111,7 +111,7 @@ def shap_exact(request: Request) -> Explanation:
     needs="shap",
 )
 def shap_permutation(request: Request, samples: int = 10, seed: int = 0) -> Explanation:
-    """Exact for interactions of at most two players (Mitchell et al., JMLR 23, 43 (2022))."""
+    """Exact for pairs of players; orders and reverses: Mitchell et al., JMLR 23, 43 (2022)."""
     at_least_one(samples=samples)
     game = game_of(request)
     evaluations = samples * (2 * len(game.players) + 1)

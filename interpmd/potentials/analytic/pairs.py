@@ -66,7 +66,7 @@ class PairPotential(AnalyticTerm):
 class LennardJones(PairPotential):
     """u(r) = 4 epsilon ((sigma/r)^12 - (sigma/r)^6).
 
-    Source: Lennard-Jones, Proc. R. Soc. A 106, 463 (1924).
+    Source: Lennard-Jones, Proc. Phys. Soc. 43, 461 (1931).
 
     Args:
         epsilon: depth in eV. sigma: zero of the potential in A. cutoff, onset: A. elements: see
