@@ -29,8 +29,8 @@ MOST_PARTS = 70_000
 FEW_PARTS = 4096
 
 CONVENTION = (
-    "The sum is fact; the split among clusters is a convention (pure contributions, which vanish "
-    "when an atom leaves) and depends on the training data"
+    "The sum is fact; that it is split into pure contributions (which vanish when an atom leaves) "
+    "is a convention; what each of them is depends on the training data"
 )
 EXACT = ("complete", "null player", "symmetric", "linear")
 
