@@ -86,6 +86,14 @@ def test_a_tampered_explanation_fails():
         broken.certificate().require()
 
 
+def test_values_that_are_not_claimed_to_add_up_do_not_pass_as_axioms():
+    certificate = im.explain(SHIPPED, MALONALDEHYDE, method="ablation").certificate()
+    assert certificate.completeness > 10 and certificate.badge == "NOT EXACT"
+    for wanted in ("axioms", "completeness"):
+        with pytest.raises(im.InterpmdError, match="does not claim that its values add up"):
+            certificate.require(wanted)
+
+
 def test_regression_of_explanations(tmp_path):
     found = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8))
     found.save(tmp_path / "known.npz")
