@@ -272,7 +272,8 @@ class Explanation:
 
         Args:
             model: what was explained; with it at hand also faithfulness is checked (deletion and
-                insertion curves, infidelity), at the cost of some hundred evaluations.
+                insertion curves, infidelity), at the cost of some hundred evaluations, and how far
+                the structure and its fragments by themselves are from the training data.
 
         Raises:
             MethodError: faithfulness needs captum, or somebody who can be taken away; or another
@@ -290,12 +291,14 @@ class Explanation:
             if name not in ("momentum", "torque")
         ]
         if model is not None:
+            from interpmd.attribution.extrapolation import extrapolation_checks
             from interpmd.attribution.faithfulness import faithfulness
             from interpmd.attribution.infidelity import infidelity
             from interpmd.attribution.removal import check_same
 
             check_same(model, self)
             checks += [*faithfulness(model, self).checks(), *infidelity(model, self)]
+            checks += extrapolation_checks(model, self)
         checks += self._determined()
         made = Certificate.from_json(self.provenance.get("certificate", ()))
         return Certificate((*checks, *made.checks), self.statement, self.exact)

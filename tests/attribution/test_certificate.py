@@ -173,6 +173,25 @@ def test_with_the_model_at_hand_faithfulness_is_checked_too():
     assert wrong.certificate(PAIRS)["relative infidelity"] > 1.5
 
 
+def test_fragments_that_were_never_shown_by_themselves_are_noted():
+    """Malonaldehyde was shown whole, with pairs and triplets of its atoms."""
+    halves = im.explain(SHIPPED, MALONALDEHYDE, fragments=[[0, 1, 5], [2, 3, 4, 6, 7, 8]])
+    made = halves.certificate(SHIPPED)
+    calculator = SHIPPED.calculator()
+    whole = calculator.get_property("extrapolation", MALONALDEHYDE).max()
+    assert made["extrapolation grade"] == pytest.approx(whole) and whole < 1
+    with pytest.warns(UserWarning, match="unlike the training data"):
+        parts = [
+            calculator.get_property("extrapolation", MALONALDEHYDE[list(members)]).max()
+            for members in halves.fragments
+        ]
+    assert made["extrapolation grade of fragments"] == pytest.approx(max(parts)) and max(parts) > 3
+    atoms = im.explain(SHIPPED, MALONALDEHYDE, order=2).certificate(SHIPPED)
+    assert "extrapolation grade of fragments" not in {c.name for c in atoms.checks}
+    bare = im.explain(PAIRS, molecule("CH3OH"), order=2).certificate(PAIRS)
+    assert "extrapolation grade" not in {c.name for c in bare.checks}
+
+
 def test_shipped_potentials_carry_what_they_have_learned_of_known_rows():
     found = SHIPPED.card.certificate
     assert {c["group"] for c in found} >= {"axioms", "analytic truth", "learned truth", "sanity"}

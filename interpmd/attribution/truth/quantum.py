@@ -93,7 +93,9 @@ class QuantumTruth:
         """For a certificate: shares within 2 percentage points, and mean absolute errors of the
         two- and three-body contributions, the latter at most 0.1 kcal/mol."""
         shares, errors = self.shares().difference.abs(), self.errors()
-        sets = f"{int(errors.sets.sum())} sets of molecules, against {self.method}"
+        sizes = self.contributions.groupby("frame").molecules.first()
+        counts = f"{sizes.min()}" + (f" to {sizes.max()}" if sizes.max() > sizes.min() else "")
+        sets = f"{len(sizes)} clusters of {counts} molecules, against {self.method}"
         made = [
             Check("quantum truth", f"{_name(o)} share", float(v), 2.0, "percentage points", sets)
             for o, v in shares.items()

@@ -1,0 +1,34 @@
+"""Whether the training data vouch for what was explained, and for its fragments by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interpmd.attribution.certificate import Check
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.models import as_model
+from interpmd.potentials.uncertainty import uncertainty
+
+
+def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
+    """Largest extrapolation grade of an atom, in the whole and in each fragment by itself.
+
+    The rows of fragments are differences of the energies of parts. Data of whole molecules say
+    nothing of the parts, and the grade shows it. Noted, without a limit: nothing for models
+    without a posterior.
+    """
+    potential = as_model(model).potential
+    if potential is None:
+        return []
+    structures = {"extrapolation grade": [explanation.atoms]}
+    if explanation.fragments is not None:
+        parts = [explanation.atoms[list(members)] for members in explanation.fragments]
+        structures["extrapolation grade of fragments"] = parts
+    words = "above 1 the training data do not vouch for it"
+    found = {
+        name: float(uncertainty(potential, potential.batch(frames)).extrapolation.max())
+        for name, frames in structures.items()
+    }
+    if not any(found.values()):
+        return []
+    return [Check("identifiability", name, grade, words=words) for name, grade in found.items()]
