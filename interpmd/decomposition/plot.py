@@ -19,6 +19,7 @@ def plot_shares(table: Decomposition) -> Figure:
     """
     import matplotlib.pyplot as plt
 
+    from interpmd.views.plots.budgets import WHISKERS
     from interpmd.views.style import SERIES, bare
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 5.2), layout="constrained", sharey="row")
@@ -41,6 +42,7 @@ def plot_shares(table: Decomposition) -> Figure:
                 bar.set(facecolor=colour, hatch=hatch)
             spread = groups["energy_std_eV"].to_numpy()
             if column == "energy_eV" and spread.any():
+                label = f"energy (eV; {WHISKERS})"
                 # below the middle, where the numbers stand
                 axis.errorbar(
                     values, places + 0.3, xerr=spread, fmt="none", ecolor="black", capsize=3

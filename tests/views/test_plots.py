@@ -54,7 +54,21 @@ def test_bars_start_at_zero_and_tell_signs_without_colour():
     assert {bar.get_x() for bar in bars} == {0}
     assert [bar.get_hatch() or "" for bar in bars[:2]] == [ALONG[1], AGAINST[1]] == ["", "//"]
     assert [to_hex(bar.get_facecolor()).upper() for bar in bars[:2]] == [ALONG[0], AGAINST[0]]
-    assert ax.get_xlabel() == "eV"
+    assert ax.get_xlabel() == "eV (whiskers: ± 1 std)"
+
+
+def test_whiskers_are_explained_only_where_there_are_some():
+    assert plots.bars(VALUES, spread={"angle": 0.0}).get_xlabel() == "eV/Å"
+    assert plots.budget(VALUES, {"far": 0.1}, most=3).get_xlabel() == "eV/Å"  # among the others
+    assert plots.budget(VALUES, {"far": 0.1}).get_xlabel() == "eV/Å (whiskers: ± 1 std)"
+
+
+def test_others_are_those_that_do_something():
+    ax = plots.budget(VALUES | {"nothing": 0.0, "neither": 0.0}, most=2)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[2] == "2 others  +0.125"
+    all_drawn = plots.budget(VALUES | {"nothing": 0.0}, most=4)
+    assert not any("others" in label.get_text() for label in all_drawn.get_yticklabels())
 
 
 def test_shares_of_two_sources_stand_side_by_side():
@@ -87,6 +101,20 @@ def test_a_heat_map_says_every_number_and_sums_to_the_force(run):
     assert written[(0, 8)] == f"{matrix.loc['H8', 'O0']:+.2f}"
     hatched = {(round(p.get_x() + 0.5), round(p.get_y() + 0.5)) for p in ax.patches}
     assert all(matrix.iloc[row, column] < 0 for column, row in hatched) and hatched
+
+
+@pytest.mark.parametrize(("count", "named"), [(12, 12), (22, 22), (60, 20)])
+def test_names_beside_a_heat_map_do_not_touch(count, named):
+    names = [f"H{i}" for i in range(count)]
+    lower = np.where(np.tri(count, dtype=bool), 1.0, np.nan)
+    ax = plt.figure(figsize=(5, 3.2), layout="constrained").add_subplot()
+    ax = plots.heat_map(pd.DataFrame(lower, names, names), ax=ax)
+    ax.figure.canvas.draw()
+    for labels in (ax.get_yticklabels(), ax.get_xticklabels()):
+        assert len(labels) == named
+        assert [label.get_text() for label in labels] == names[:: count // named]
+    boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert all(below.y1 < above.y0 for above, below in zip(boxes, boxes[1:], strict=False))
 
 
 def test_pair_matrices_of_fragments_and_vectors(run):
@@ -197,6 +225,7 @@ def test_a_table_and_a_trajectory_draw_themselves(run):
     axes = table.plot().axes
     orders = table.by("order").drop(1)
     assert [bar.get_width() for bar in axes[2].patches] == pytest.approx(list(orders.energy_eV))
+    assert axes[2].get_xlabel() == "energy (eV; whiskers: ± 1 std)"
     ax = trajectory.plot()
     shift = trajectory.potential_energies[0]
     assert np.allclose(line(ax, "total").get_ydata(), trajectory.total_energies - shift)

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 #: Atoms up to which every cell of a heat map says its number.
 WRITTEN_CELLS = 12
 
+#: Names that fit beside a heat map in small letters; of more atoms every second (third, ...) has
+#: its name there.
+NAMED_ATOMS = 26
+
+#: What the whiskers are, said wherever there are some: curves have bands of two.
+WHISKERS = "whiskers: ± 1 std"
+
 
 def budget(
     values: Mapping[str, float],
@@ -29,8 +36,9 @@ def budget(
 
     Args:
         values: contribution by name, in `unit`.
-        spread: standard deviations, drawn as whiskers.
-        most: largest contributions that get a bar of their own; the rest share one.
+        spread: standard deviations, drawn as whiskers of one to either side.
+        most: largest contributions that get a bar of their own; the rest share one, which counts
+            those that are not zero.
         unit: of the values.
         title: above the picture.
         ax: where to draw.
@@ -42,7 +50,7 @@ def budget(
         _bar(ax, row, value, start, None if spread is None else spread.get(name))
         start += value
         ax.plot([start, start], [row - 0.35, row + 1.35], color=GREY, lw=0.8, zorder=0)
-    return _finished(ax, drawn, start, unit, title)
+    return _finished(ax, drawn, start, _with_whiskers(unit, drawn, spread), title)
 
 
 def bars(
@@ -62,7 +70,7 @@ def bars(
     ax = new_axes(ax, (7, 0.42 * len(drawn) + 1.4))
     for row, (name, value) in enumerate(drawn):
         _bar(ax, row, value, 0.0, None if spread is None else spread.get(name))
-    return _finished(ax, drawn, sum(values.values()), unit, title)
+    return _finished(ax, drawn, sum(values.values()), _with_whiskers(unit, drawn, spread), title)
 
 
 def shares(
@@ -150,8 +158,10 @@ def heat_map(
                 color="white" if strong else "black",
                 weight="bold" if strong else "normal",
             )
-    ax.set_xticks(range(count), matrix.columns, rotation=90)
-    ax.set_yticks(range(count), matrix.index)
+    every, size = -(-count // NAMED_ATOMS), 10 if count <= WRITTEN_CELLS else 7
+    places = range(0, count, every)
+    ax.set_xticks(places, matrix.columns[::every], rotation=90, fontsize=size)
+    ax.set_yticks(places, matrix.index[::every], fontsize=size)
     if title:
         ax.set_title(title, fontsize=10)
     ax.figure.colorbar(drawn, ax=ax, label=unit, shrink=0.8)
@@ -167,8 +177,16 @@ def order_name(order: object) -> str:
 
 def _largest(values: Mapping[str, float], most: int) -> list[tuple[str, float]]:
     ordered = sorted(values.items(), key=lambda item: -abs(item[1]))
-    rest = ordered[most:]
-    return ordered[:most] + ([(f"{len(rest)} others", sum(v for _, v in rest))] if rest else [])
+    rest = [value for _, value in ordered[most:] if value]
+    return ordered[:most] + ([(f"{len(rest)} others", sum(rest))] if rest else [])
+
+
+def _with_whiskers(
+    unit: str, drawn: list[tuple[str, float]], spread: Mapping[str, float] | None
+) -> str:
+    """The unit, and what the whiskers are where any is seen."""
+    seen = any((spread or {}).get(name) for name, _ in drawn)
+    return f"{unit} ({WHISKERS})" if seen else unit
 
 
 def _bar(ax: Axes, row: int, value: float, start: float, error: float | None) -> None:
@@ -187,14 +205,14 @@ def _bar(ax: Axes, row: int, value: float, start: float, error: float | None) ->
 
 
 def _finished(
-    ax: Axes, drawn: list[tuple[str, float]], total: float, unit: str, title: str
+    ax: Axes, drawn: list[tuple[str, float]], total: float, label: str, title: str
 ) -> Axes:
     ax.barh(len(drawn), total, color=DARK, height=0.7)
     lines = [*drawn, ("sum", total)]
     ax.set_yticks(range(len(lines)), [f"{name}  {value:+.3f}" for name, value in lines])
     ax.invert_yaxis()
     ax.axvline(0, color="black", lw=0.8)
-    ax.set(xlabel=unit, title=title)
+    ax.set(xlabel=label, title=title)
     ax.use_sticky_edges = False
     ax.margins(x=0.03)
     return bare(ax)

@@ -138,7 +138,7 @@ def _strongest(values: xr.DataArray, size: xr.DataArray, most: int) -> dict[str,
     ranked = np.argsort(-size.values, kind="stable")
     names = values.interaction.values
     found = {str(names[row]): values.values[:, row] for row in ranked[:most]}
-    rest = ranked[most:]
+    rest = [row for row in ranked[most:] if size.values[row] > 0]
     if len(rest):
         found[f"{len(rest)} others"] = values.values[:, rest].sum(1)
     return found
