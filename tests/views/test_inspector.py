@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from ase import Atoms
@@ -64,6 +65,47 @@ def test_no_data_is_said():
     assert curve.to_frame().in_data.tolist() == [0, 2, 0, 1]
     unknown = pair_curve(Potential([SILICON]), "Si", "Si", [2.0])
     assert unknown.count is None and unknown.seen.all()
+
+
+def test_hatching_and_bars_stay_whole_in_other_limits(water):
+    frames = [Atoms("Si2", [[0, 0, 0], [x, 0, 0]]) for x in 3 * [2.2] + [2.6]]
+    curve = pair_curve(Potential([SILICON]), "Si", "Si", [2.0, 2.2, 2.4, 2.6, 3.0], frames)
+    ax = curve.plot()
+    ax.set_ylim(-50, 80)
+    ax.figure.canvas.draw()
+    hatched = [patch.get_window_extent(ax.figure.canvas.get_renderer()) for patch in ax.patches]
+    panel = ax.get_window_extent()
+    assert [box.height for box in hatched] == pytest.approx(3 * [panel.height])
+    edges = [ax.transData.inverted().transform(box)[:, 0] for box in hatched]
+    assert np.allclose(edges, [[2.0, 2.1], [2.3, 2.5], [2.8, 3.0]])
+    bars = next(c for c in ax.collections if c.get_label().startswith("data"))
+    assert "tallest bar: 3 pairs" in bars.get_label() and "square roots" in bars.get_label()
+    heights = {round(y, 9) for _, y in bars.get_paths()[0].vertices}
+    assert heights == {0, round(0.22 / 3**0.5, 9), 0.22}
+    plt.close(ax.figure)
+
+
+def test_a_term_that_is_all_of_a_pair_is_seen_upon_it(water):
+    ax = pair_curve(water, "O", "H").plot()
+    lines = {drawn.get_label(): drawn for drawn in ax.get_lines()}
+    above, below = lines["expansion"], lines["pair energy"]
+    assert above.get_zorder() > below.get_zorder()
+    assert above.get_linewidth() < below.get_linewidth() / 2 and above.get_linestyle() != "-"
+    plt.close(ax.figure)
+
+
+def test_colours_of_maps_cover_their_values_and_are_white_at_zero(water):
+    found = triplet_map(water, ("H", "O", "H"), distance=0.97)
+    assert np.nanmin(found.energy) > -0.1 and np.nanmax(found.energy) > 2
+    ax = found.plot()
+    mesh, contours = ax.collections[0], ax.collections[1]
+    assert mesh.norm.vmin == pytest.approx(np.nanmin(found.energy))
+    assert np.allclose(mesh.cmap(mesh.norm(0.0)), [0.97, 0.97, 0.97, 1], atol=0.02)
+    # the same step of energy is the same step of colour as on a bar of both signs
+    both = plt.get_cmap("PuOr_r")(0.5 + 0.25)
+    assert np.allclose(mesh.cmap(mesh.norm(mesh.norm.vmax / 2)), both, atol=0.02)
+    assert np.allclose(contours.levels % 0.5, 0) and len(contours.levels) >= 4
+    plt.close(ax.figure)
 
 
 def test_distances_are_counted_once():

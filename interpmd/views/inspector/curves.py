@@ -75,14 +75,14 @@ class PairCurve:
             terms: whether to draw the single terms as well, where there are several.
         """
         import matplotlib.pyplot as plt
+        from matplotlib.patheffects import withStroke
 
         if ax is None:
             ax = plt.subplots(figsize=(6.0, 3.8), layout="constrained")[1]
         r, energy = self.distances, self.energy
-        low, high = self._limits()
-        ax.set(xlim=(r[0], r[-1]), ylim=(low, high))
+        ax.set(xlim=(r[0], r[-1]), ylim=self._limits())
         if self.count is not None:
-            self._data(ax, low, high)
+            self._data(ax, self.count)
         if band and self.std.any():
             ax.fill_between(
                 r,
@@ -98,8 +98,18 @@ class PairCurve:
             for (name, values), (colour, _, style) in zip(
                 self.terms.items(), SERIES[1:], strict=False
             ):
-                ax.plot(r, values, color=colour, ls=style, lw=1.4, zorder=3, label=name)
-        ax.plot(r, energy, color=BLUE, lw=2.2, zorder=4, label="pair energy")
+                # thin, with a white rim, above the sum: both are seen where a term is all of it
+                ax.plot(
+                    r,
+                    values,
+                    color=colour,
+                    ls=style,
+                    lw=1.5,
+                    zorder=4,
+                    label=name,
+                    path_effects=[withStroke(linewidth=2.7, foreground="white")],
+                )
+        ax.plot(r, energy, color=BLUE, lw=4.0, zorder=3, label="pair energy")
         ax.axhline(0, color="black", lw=0.6, zorder=1)
         ax.set_xlabel(f"{self.elements} distance (Å)")
         ax.set_ylabel("pair energy (eV)")
@@ -118,33 +128,37 @@ class PairCurve:
         high = max(high, float(np.quantile((self.energy + 2 * spread)[self.seen], 0.8)))
         return 1.1 * low, 1.1 * high
 
-    def _data(self, ax: Axes, low: float, high: float) -> None:
-        """Hatching where no data are, and how often each distance occurs, from the bottom."""
-        ax.fill_between(
-            self.distances,
-            low,
-            high,
-            where=~self.seen,
-            step="mid",
-            facecolor="none",
-            edgecolor="#C8C8C8",
-            hatch="///",
-            lw=0,
-            zorder=0,
-            label="no data",
-        )
-        if self.count is not None and self.count.any():
-            height = 0.22 * (high - low) * self.count / self.count.max()
+    def _data(self, ax: Axes, count: Int[np.ndarray, " points"]) -> None:
+        """Hatching where no data are, and how often each distance occurs, from the bottom.
+
+        Both in parts of the height of the picture, so that they stay whole in other limits.
+        """
+        r = self.distances
+        edges = np.concatenate([r[:1], (r[1:] + r[:-1]) / 2, r[-1:]])
+        switches = np.flatnonzero(np.diff([False, *(count == 0), False]))
+        for number, (start, end) in enumerate(zip(switches[::2], switches[1::2], strict=True)):
+            ax.axvspan(
+                edges[start],
+                edges[end],
+                facecolor="none",
+                edgecolor="#C8C8C8",
+                hatch="///",
+                lw=0,
+                zorder=0,
+                label="_" if number else "no data",
+            )
+        if count.any():
+            # square roots, so that a distance which occurs once in a thousand is still seen
             ax.fill_between(
-                self.distances,
-                low,
-                low + height,
+                r,
+                0.22 * np.sqrt(count / count.max()),
                 step="mid",
                 color=GREY,
                 alpha=0.45,
                 lw=0,
                 zorder=1,
-                label=f"data (at most {self.count.max()} pairs)",
+                transform=ax.get_xaxis_transform(),
+                label=f"data (tallest bar: {count.max()} pairs,\nheights as square roots)",
             )
 
     def _repr_png_(self) -> bytes:

@@ -23,6 +23,7 @@ from interpmd.views.inspector.data import element, seen_distances
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
 
 #: Default grids: points of each axis, and the part of the sum of the covalent radii where
 #: distances begin. Closer pairs of ends are left out.
@@ -78,21 +79,32 @@ class TripletMap:
     def plot(self, ax: Axes | None = None) -> Axes:
         """Colours and labelled contours; hatched where the data lack a side."""
         import matplotlib.pyplot as plt
+        from matplotlib.ticker import MaxNLocator
 
         if ax is None:
             ax = plt.subplots(figsize=(5.4, 4.2), layout="constrained")[1]
         a, b, c = self.elements.split("-")
-        shown = self.energy[self.seen & np.isfinite(self.energy)]
-        top = max(float(np.quantile(np.abs(shown), 0.98)) if len(shown) else 0.0, 1e-3)
+        low, high = self._limits()
         mesh = ax.pcolormesh(
-            self.first, self.second, self.energy, cmap="PuOr_r", vmin=-top, vmax=top, shading="auto"
+            self.first,
+            self.second,
+            self.energy,
+            cmap=_signed_colours(low, high),
+            vmin=low,
+            vmax=high,
+            shading="auto",
         )
-        ax.figure.colorbar(mesh, ax=ax, label="triplet energy (eV)", extend="both")
-        levels = np.linspace(-top, top, 9)
+        beyond = (np.nanmin(self.energy) < low, np.nanmax(self.energy) > high)
+        ends = {(False, False): "neither", (True, False): "min", (False, True): "max"}
+        ax.figure.colorbar(
+            mesh, ax=ax, label="triplet energy (eV)", extend=ends.get(beyond, "both")
+        )
+        levels = MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high)
+        levels = levels[(levels >= low) & (levels <= high)]
         lines = ax.contour(
             self.first, self.second, self.energy, levels=levels, colors="black", linewidths=0.6
         )
-        ax.clabel(lines, fontsize=7, fmt="%.2g")
+        ax.clabel(lines, fontsize=7, fmt="%g")
         if self.count is not None and not self.seen.all():
             ax.contourf(
                 self.first,
@@ -108,10 +120,33 @@ class TripletMap:
         ax.set_ylabel("angle (degrees)" if self.by_angle else f"{b}–{c} distance (Å)")
         return ax
 
+    def _limits(self) -> tuple[float, float]:
+        """Range of the colours: of all energies and zero, but no further to either side than 98
+        percent of those where there are data."""
+        finite = np.isfinite(self.energy)
+        known, shown = self.energy[self.seen & finite], self.energy[finite]
+        top = max(float(np.quantile(np.abs(known), 0.98)) if len(known) else 0.0, 1e-3)
+        low, high = np.clip([shown.min(initial=0.0), shown.max(initial=0.0)], -top, top).tolist()
+        return (low, high) if high > low else (-top, top)
+
     def _repr_png_(self) -> bytes:
         from interpmd.views.panels import png_of
 
         return png_of(self.plot())
+
+
+def _signed_colours(low: float, high: float) -> ListedColormap:
+    """Purple below zero, white at zero, orange above, of which the colours from `low` to `high`.
+
+    Equal steps of colour are equal steps of energy on either side, and a range of one sign does
+    not waste half of the colour bar.
+    """
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    top = max(-low, high)
+    places = 0.5 + 0.5 * np.linspace(low, high, 512) / top
+    return ListedColormap(matplotlib.colormaps["PuOr_r"](places))
 
 
 def triplet_map(
