@@ -23,6 +23,7 @@ Introduction to Hydrogen Bonding, 1997, table 2.1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -143,6 +144,15 @@ def name_fragments(
             "remainder" if rest else "fragment" if len(inside) == 1 else "between fragments"
         )
     return labels, kinds
+
+
+def path_name(atoms: Atoms, path: Sequence[int]) -> str:
+    """Atoms along a path, as "O0–H8···O4": a dash between bonded ones, dots between others."""
+    bonds = {(i, j) for i, j, _ in chemistry(atoms).bonds}
+    text = _name(atoms, path[0])
+    for before, after in zip(path, path[1:], strict=False):
+        text += ("–" if (before, after) in bonds else "···") + _name(atoms, after)
+    return text
 
 
 def kind_of(places: list[_Place], known: Chemistry) -> str:

@@ -47,6 +47,7 @@ def draw_molecule(
             for pictures of a molecule that moves; its own if None.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.patheffects import withStroke
 
     ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")[1] if ax is None else ax
     axes = plane_of(atoms) if plane is None else plane
@@ -60,25 +61,23 @@ def draw_molecule(
         closed = np.vstack([corners, corners[:1]]) if len(members) > 2 else corners
         width = 2 + 5 * abs(value) / largest
         ax.plot(*closed.T, color=colour, ls=dash, lw=width, alpha=0.75, zorder=2)
-    for index in np.argsort(points[:, 2]):
-        number = atoms.numbers[index]
-        ax.add_patch(
-            plt.Circle(
-                points[index, :2],
-                0.32 * covalent_radii[number] + 0.1,
-                fc=jmol_colors[number],
-                ec="black",
-                lw=0.8,
-                zorder=4,
-            )
+    radii = 0.32 * covalent_radii[atoms.numbers] + 0.1
+    for index in np.argsort(points[:, 2], kind="stable"):
+        colour = jmol_colors[atoms.numbers[index]]
+        circle = plt.Circle(
+            points[index, :2], radii[index], fc=colour, ec="black", lw=0.8, zorder=4
         )
+        ax.add_patch(circle)
+    rim = withStroke(linewidth=2, foreground="white")
+    for index, place in enumerate(_label_places(points, radii)):
         ax.text(
-            *points[index, :2],
+            *place,
             f"{atoms.symbols[index]}{index}",
             ha="center",
             va="center",
             fontsize=7,
-            zorder=5,
+            zorder=8,
+            path_effects=[rim],
         )
     arrows = [(atom, vector, 1.3) for atom, vector in enumerate(() if forces is None else forces)]
     arrows += [] if force is None else [(*force, 2.5)]
@@ -111,6 +110,29 @@ def _frame(ax: Axes, points: np.ndarray, lines: int) -> None:
     ax.set_ylim(top - height / (1 - LINE * lines), top)
     ax.set_aspect("equal", anchor="N")
     ax.axis("off")
+
+
+def _label_places(points: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Where the labels stand: in the atom, or, where a nearer atom covers that, beside it.
+
+    Args:
+        points: of the atoms, the third number towards the reader, shape (atoms, 3).
+        radii: of their circles.
+    """
+    flat, places = points[:, :2], points[:, :2].copy()
+    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    around = np.column_stack([np.cos(turns), np.sin(turns)])
+    # the nearest first; of two at the same depth the later one is drawn above
+    order = np.argsort(points[:, 2], kind="stable")[::-1]
+    for rank, index in enumerate(order[1:], start=1):
+        nearer = order[:rank]
+        if (np.linalg.norm(flat[nearer] - flat[index], axis=1) > radii[nearer] + 0.1).all():
+            continue
+        spots = flat[index] + (radii[index] + 0.2) * around
+        taken = np.vstack([np.delete(flat, index, axis=0), places[nearer]])
+        free = np.linalg.norm(spots[:, None] - taken, axis=2).min(1)
+        places[index] = spots[free.argmax()]
+    return places
 
 
 def plane_of(atoms: Atoms) -> np.ndarray:

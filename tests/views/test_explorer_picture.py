@@ -32,6 +32,9 @@ def test_one_frame_shows_molecule_budget_pairs_and_body_orders(explorer):
     assert molecule.get_title() == "frame 0"
     assert f"{found.total:+.3f}" in budget.get_yticklabels()[-1].get_text()
     assert [label.get_text() for label in pairs.get_yticklabels()][8] == "H8"
+    listed = [text.get_text() for text in molecule.texts if "bond" in text.get_text()]
+    assert any("O4–H8 bond stretch" in words for words in listed)
+    assert "in equal shares on each of their pairs" in pairs.get_title()
     cells = np.ma.filled(pairs.images[0].get_array(), 0.0)
     assert cells.sum() == pytest.approx(found.total, abs=1e-8)
     names = " ".join(label.get_text() for label in orders.get_yticklabels())

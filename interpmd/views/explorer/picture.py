@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from interpmd.attribution.kinds import path_name
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.pairs import OTHERS
 from interpmd.views.explorer.questions import UNITS, Question
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 
 #: Interactions drawn in the molecule; more cannot be told apart without turning it.
 DRAWN = 4
+
+#: Groupings whose bars say which atoms they are of.
+NAMED = ("interaction", "pair")
+
+#: Title of the map.
+MAP = (
+    "what lies on each pair (interactions of more\n"
+    "atoms in equal shares on each of their pairs;\n"
+    "diagonal: on one atom alone, or left over)"
+)
 
 #: Contributions with a time line of their own.
 FOLLOWED = 4
@@ -50,12 +61,11 @@ def draw_answer(
     found, factor = state.answer(question, frame, error_bars=True), UNITS[unit]
     name = unit if found.unit == "eV" else f"{unit}/Å"
     figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained", width_ratios=(1, 1.25))
-    _molecule(state, found, factor, min(shown, DRAWN), axes[0, 0])
+    _molecule(state, question, found, factor, min(shown, DRAWN), axes[0, 0])
     title = f"{found.title} [{found.badge}]"
     values, spread = _by_label(found, factor), _spread(found, factor)
     budget(values, spread, most=9, unit=name, title=title, ax=axes[0, 1])
-    words = "what lies on each pair\n(diagonal: on one atom alone, or left over)"
-    heat_map(_matrix(state, found, factor), name, words, axes[1, 0]).set_aspect("auto")
+    heat_map(_matrix(state, found, factor), name, MAP, axes[1, 0]).set_aspect("auto")
     known = sorted({*state.known(question), frame})
     if len(known) > 1:
         _time_line(state, [state.answer(question, f) for f in known], found, factor, name, axes)
@@ -65,17 +75,21 @@ def draw_answer(
     return figure
 
 
-def _molecule(state: State, found: Answer, factor: float, shown: int, ax: Axes) -> None:
-    drawn = [
-        (line.atoms, line.value * factor, found.bars[line.bar].label)
-        for line in found.lines[:shown]
-    ]
+def _molecule(
+    state: State, question: Question, found: Answer, factor: float, shown: int, ax: Axes
+) -> None:
+    atoms, drawn = state.frames[found.frame], []
+    for line in found.lines[:shown]:
+        name = found.bars[line.bar].label
+        if question.grouping not in NAMED:
+            name = f"{path_name(atoms, line.atoms)} {name}"
+        drawn.append((line.atoms, line.value * factor, name))
     arrow = None
     if len(found.target_atoms) == 1:
         forces = np.reshape(found.forces, (-1, 3))
         arrow = (found.target_atoms[0], forces[found.target_atoms[0]])
     when = f"{state.times[found.frame]:.1f} fs" if state.timed else f"frame {found.frame}"
-    draw_molecule(state.frames[found.frame], drawn, arrow, when, ax, plane=state.plane)
+    draw_molecule(atoms, drawn, arrow, when, ax, plane=state.plane)
 
 
 def _by_label(found: Answer, factor: float) -> dict[str, float]:
