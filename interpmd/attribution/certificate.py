@@ -57,7 +57,7 @@ class Check:
 
     def __str__(self) -> str:
         verdict = {True: "passed", False: "FAILED", None: "noted"}[self.passed]
-        limit = "" if self.limit is None else f" (at most {self.limit:.3g})"
+        limit = f" ({_limit(self)})" if _limit(self) else ""
         unit = f" {self.unit}" if self.unit else ""
         words = f": {self.words}" if self.words else ""
         return f"{verdict}  {self.group}, {self.name} {self.value:.3g}{unit}{limit}{words}"
@@ -180,7 +180,7 @@ class Certificate:
         rows = "".join(
             f"<tr><td>{mark[c.passed]}</td><td>{html.escape(c.group)}</td>"
             f"<td>{html.escape(c.name)}</td><td>{c.value:.3g} {html.escape(c.unit)}</td>"
-            f"<td>{html.escape(c.words)}</td></tr>"
+            f"<td>{_limit(c)}</td><td>{html.escape(c.words)}</td></tr>"
             for c in self.checks
         )
         return (
@@ -188,6 +188,11 @@ class Certificate:
             f'border-radius:4px;font-weight:bold">{self.badge}</span>'
             f"<table>{rows}</table><i>{html.escape(self.statement)}</i></div>"
         )
+
+
+def _limit(check: Check) -> str:
+    """Largest value that passes, in words; nothing where there is none."""
+    return "" if check.limit is None else f"at most {check.limit:.3g}"
 
 
 def _fails(check: Check) -> bool:

@@ -96,7 +96,19 @@ def method(name: str, **about: Any) -> Callable:
     return add
 
 
-def methods() -> pd.DataFrame:
+class MethodTable(pd.DataFrame):
+    """A table of words: notebooks show whole cells, which pandas would cut at 50 letters."""
+
+    @property
+    def _constructor(self) -> type[MethodTable]:
+        return MethodTable
+
+    def _repr_html_(self) -> str | None:
+        with pd.option_context("display.max_colwidth", None):
+            return super()._repr_html_()
+
+
+def methods() -> MethodTable:
     """All methods: what each computes, what it guarantees, what it costs."""
     rows = {
         name: {
@@ -110,4 +122,4 @@ def methods() -> pd.DataFrame:
         }
         for name, m in METHODS.items()
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    return MethodTable.from_dict(rows, orient="index").rename_axis("method")

@@ -200,7 +200,7 @@ class Decomposition:
             what: "term", "order", "elements", "atoms" or "atom" (see `GROUPINGS`).
 
         Returns:
-            A frame indexed by group with energy_eV, energy_std_eV (covariances included),
+            A frame indexed by group (terms by body order) with energy_eV, energy_std_eV (covariances included),
             force_eV_A (root of the sum over atoms of the squared net force of the group) and the
             number of rows.
 
@@ -215,6 +215,8 @@ class Decomposition:
             return self._by_atom()
         names = self._labels(what)
         labels, index = np.unique(np.array(names, dtype=object), return_inverse=True)
+        if what == "term":
+            labels, index = self._by_body_order(labels, index)
         energies = np.bincount(index, self.energies, len(labels))
         samples = np.zeros((len(labels), self.samples.shape[1]))
         np.add.at(samples, index, self.samples)
@@ -251,6 +253,15 @@ class Decomposition:
             for s, order in zip(slices, self.order, strict=True)
         ]
 
+    def _by_body_order(
+        self, labels: np.ndarray, index: Int[np.ndarray, " rows"]
+    ) -> tuple[np.ndarray, Int[np.ndarray, " rows"]]:
+        """Groups and the group of each row, those of the fewest atoms first, remainders last."""
+        orders = np.where(self.remainder, np.inf, self.order)
+        first = [orders[index == group].min() for group in range(len(labels))]
+        ranking = np.argsort(first, kind="stable")
+        return labels[ranking], np.argsort(ranking)[index]
+
     def _by_atom(self) -> pd.DataFrame:
         import pandas as pd
 
@@ -276,9 +287,12 @@ class Decomposition:
 
         head = f"<b>{escape(repr(self))}</b>"
         table = self.by("term").to_html(float_format=lambda v: f"{v:.4f}")
-        largest = np.argsort(-np.abs(self.energies))[:8]
+        # isolated atoms outweigh all that they do together
+        together = np.flatnonzero(self.order != 1)
+        largest = together[np.argsort(-np.abs(self.energies[together]))[:8]]
         frame = self._take(np.sort(largest)).rows.drop(columns="forces").to_html(index=False)
-        return f"<div>{head}{table}<p>Largest rows:</p>{frame}<p><i>{CONVENTION}</i></p></div>"
+        rows = f"<p>Largest rows, isolated atoms left out:</p>{frame}" if len(largest) else ""
+        return f"<div>{head}{table}{rows}<p><i>{CONVENTION}</i></p></div>"
 
     def _take(self, rows: Int[np.ndarray, " chosen"]) -> Decomposition:
         """The table with only some rows; sums over it are no longer complete."""

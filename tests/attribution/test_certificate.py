@@ -74,8 +74,22 @@ def test_explanations_carry_the_certificate_of_their_potential(tmp_path):
     certificate.require("axioms", "learned truth")
     assert certificate["pairs"] == 3.0
     assert "passed  learned truth, pairs 3 meV (at most 5)" in str(certificate)
-    assert "EXACT" in certificate._repr_html_()
+    shown = certificate._repr_html_()
+    assert "EXACT" in shown
+    assert "<td>3 meV</td><td>at most 5</td>" in shown and "at most 1e-08" in shown
     assert set(certificate.to_frame().group) == {"axioms", "identifiability", "learned truth"}
+
+
+def test_what_was_not_learned_does_not_pass_for_well_known():
+    water = im.load("water")
+    found = im.explain(water, molecule("H2O"))
+    learned = found.stds[found.orders > 1]
+    assert (found.stds[found.orders == 1] == 0).all()
+    single = next(c for c in found.certificate().checks if c.name == "single values")
+    assert single.value > 0.05
+    assert single.value == pytest.approx(np.median(learned[learned > 0]))
+    alone = im.explain(water, Atoms("O")).certificate()
+    assert "single values" not in {check.name for check in alone.checks}
 
 
 def test_a_tampered_explanation_fails():

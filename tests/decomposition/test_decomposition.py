@@ -10,6 +10,7 @@ import torch
 from ase import Atoms
 from ase.build import molecule
 
+import interpmd as im
 from interpmd.potentials import AxilrodTeller, ClusterExpansion, LennardJones, Potential
 from interpmd.potentials.base import TERMS
 
@@ -148,6 +149,19 @@ def test_the_table_looks_like_one():
     assert columns <= set(table.rows)
     assert "convention" in table._repr_html_()
     assert table.by("order").energy_eV.sum() == pytest.approx(table.energy)
+
+
+def test_terms_stand_in_the_order_of_their_bodies():
+    table = im.load("water").decompose(WATER, order=3)
+    terms = table.by("term")
+    assert list(terms.index) == ["isolated", "pair", "triplet", "expansion"]
+    for name, rows in table.rows.groupby("term"):
+        assert terms.energy_eV[name] == pytest.approx(rows.energy_eV.sum())
+        assert terms.rows[name] == len(rows)
+    shown = table._repr_html_()
+    largest = shown[shown.index("Largest rows") :]
+    assert "<td>triplet</td>" in largest and "<td>isolated</td>" not in largest
+    assert "Largest rows" not in im.load("water").decompose(Atoms("O"))._take([0])._repr_html_()
 
 
 def test_sites_with_fewer_neighbours_than_the_order_keep_their_error_bars():
