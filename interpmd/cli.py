@@ -242,7 +242,9 @@ def doctor(
         write(propose, frames, format="extxyz")
         typer.echo(f"{len(frames)} structures to label in {propose}")
     if plot is not None:
-        found.plot().savefig(plot, dpi=130)
+        from interpmd.views.determination import plot_diagnosis
+
+        plot_diagnosis(found).savefig(plot, dpi=130)
         typer.echo(f"picture in {plot}")
 
 

@@ -32,7 +32,7 @@ from interpmd.attribution.targets import Force, Target, Torque
 from interpmd.potentials.gated import GatedPotential
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,17 +96,18 @@ class Faithfulness:
         title = f"{self.target} by {self.players}: mean distance from the full value"
         return f"<p><b>{title}</b> ({self.target.unit})</p>{self.areas.round(4).to_html()}"
 
-    def plot(self) -> Figure:
+    def plot(self) -> tuple[Axes, ...]:
         """Both curves of every ranking, told apart by colour and line style."""
         from interpmd.views.plots import rankings
 
         unit = self.target.unit.replace("A", "Å")
-        return rankings(
+        figure = rankings(
             self.fractions,
             {"deletion": self.deletion, "insertion": self.insertion},
             x=f"fraction of {self.players}, highest first",
             y=f"distance from the full {self.target} ({unit})",
         )
+        return tuple(figure.axes)
 
 
 def faithfulness(

@@ -18,7 +18,7 @@ from interpmd.errors import ArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 #: What `Decomposition.by` can sum over, with what each means.
 GROUPINGS = {
@@ -200,9 +200,9 @@ class Decomposition:
             what: "term", "order", "elements", "atoms" or "atom" (see `GROUPINGS`).
 
         Returns:
-            A frame indexed by group (terms by body order) with energy_eV, energy_std_eV (covariances included),
-            force_eV_A (root of the sum over atoms of the squared net force of the group) and the
-            number of rows.
+            A frame indexed by group (terms by body order) with energy_eV, energy_std_eV
+            (covariances included), force_eV_A (root of the sum over atoms of the squared net force
+            of the group) and the number of rows.
 
         Raises:
             ValueError: unknown grouping.
@@ -232,11 +232,11 @@ class Decomposition:
             index=pd.Index(labels, name=what, tupleize_cols=False),
         )
 
-    def plot(self) -> Figure:
+    def plot(self) -> tuple[Axes, ...]:
         """Energy and force of every term and body order as bars; see `by`."""
         from interpmd.decomposition.plot import plot_shares
 
-        return plot_shares(self)
+        return tuple(plot_shares(self).axes)
 
     def _labels(self, what: str) -> list[Any]:
         if what == "term":

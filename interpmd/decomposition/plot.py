@@ -16,6 +16,9 @@ def plot_shares(table: Decomposition) -> Figure:
     """Bars of the energy (eV) and net force (eV/A) of each term and each body order.
 
     Single atoms stand in the title, because their energies outweigh all others.
+
+    Returns:
+        The figure, one of pyplot's.
     """
     import matplotlib.pyplot as plt
 
@@ -23,8 +26,6 @@ def plot_shares(table: Decomposition) -> Figure:
     from interpmd.views.style import SERIES, bare
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 5.2), layout="constrained", sharey="row")
-    # closed, so that a notebook shows the returned figure once and not twice
-    plt.close(figure)
     together = table._take(np.flatnonzero(table.order != 1))
     for row, what in enumerate(("term", "order")):
         groups = together.by(what)

@@ -11,7 +11,7 @@ from ase import Atoms
 from jaxtyping import Float, Int
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 #: Where geometries are worth a label, in units of the sum of the covalent radii: closer atoms do
 #: not come at the temperatures of chemistry.
@@ -90,11 +90,11 @@ class Diagnosis:
 
         return propose(self, most)
 
-    def plot(self) -> Figure:
+    def plot(self) -> tuple[Axes, ...]:
         """Curve and error band of every pair, mean error bar of every triplet."""
         from interpmd.views.determination import plot_diagnosis
 
-        return plot_diagnosis(self)
+        return tuple(plot_diagnosis(self).axes)
 
     def __str__(self) -> str:
         return f"{self._headline()}\n{self._shown().to_string(na_rep='')}"

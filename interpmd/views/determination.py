@@ -25,6 +25,9 @@ def plot_diagnosis(diagnosis: Diagnosis) -> Figure:
 
     The line is the energy of the pair row, the band two standard deviations to either side.
     Distances at which the row is not determined are hatched.
+
+    Returns:
+        The figure, one of pyplot's.
     """
     import matplotlib.pyplot as plt
 
@@ -36,7 +39,6 @@ def plot_diagnosis(diagnosis: Diagnosis) -> Figure:
     figure = plt.figure(
         figsize=(3.0 * columns + 4.4 * bars, max(2.3 * rows, 3.6) + 0.8), layout="constrained"
     )
-    plt.close(figure)  # so that a notebook shows the returned figure once and not twice
     left, right = (
         figure.subfigures(1, 2, width_ratios=(3.0 * columns, 4.4)) if bars else (figure, None)
     )

@@ -178,8 +178,8 @@ def test_bad_questions(monkeypatch):
 
 
 def test_the_picture_shows_every_ranking():
-    figure = im.faithfulness(PAIRS, im.explain(PAIRS, ETHANOL, im.Force(2))).plot()
-    for ax in figure.axes:
+    axes = im.faithfulness(PAIRS, im.explain(PAIRS, ETHANOL, im.Force(2))).plot()
+    for ax in axes:
         assert {line.get_label() for line in ax.lines} == {"explanation", "distance", "random"}
         assert len({line.get_linestyle() for line in ax.lines}) == 3
-    assert "eV/Å" in figure.axes[0].get_ylabel()
+    assert "eV/Å" in axes[0].get_ylabel()

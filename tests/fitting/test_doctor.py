@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -275,11 +276,12 @@ def test_bad_input_is_named(report, diagnosis):
 def test_shown_and_plotted(diagnosis, tmp_path):
     assert "pair rows" in str(diagnosis)
     assert "<table" in diagnosis._repr_html_()
-    figure = diagnosis.plot()
-    titles = [axis.get_title(loc="left") for axis in figure.axes]
+    axes = diagnosis.plot()
+    titles = [axis.get_title(loc="left") for axis in axes]
     assert len(titles) == 7
     assert any(title.startswith("C-O: ") for title in titles)
-    figure.savefig(tmp_path / "picture.png")
+    plt.savefig(tmp_path / "picture.png")
+    plt.close()
     assert (tmp_path / "picture.png").stat().st_size > 20_000
 
 

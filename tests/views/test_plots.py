@@ -222,7 +222,7 @@ def test_many_body_terms_beside_the_quantum_ones():
 def test_a_table_and_a_trajectory_draw_themselves(run):
     potential, trajectory = run
     table = potential.decompose(trajectory[0], order=3)
-    axes = table.plot().axes
+    axes = table.plot()
     orders = table.by("order").drop(1)
     assert [bar.get_width() for bar in axes[2].patches] == pytest.approx(list(orders.energy_eV))
     assert axes[2].get_xlabel() == "energy (eV; whiskers: ± 1 std)"
