@@ -80,6 +80,16 @@ def test_dynamics_starts_follows_the_heat_pauses_and_stops(address):
     def frames() -> int:
         return int(re.search(r"(\d+) frames", made.inner_text(".jp-OutputArea"))[1])
 
+    def wait_until_it_stands() -> int:
+        """How many frames there are when no more come; the last one may be on its way for long."""
+        before = frames()
+        for _ in range(15):
+            made.wait_for_timeout(1500)
+            if (now := frames()) == before:
+                return now
+            before = now
+        raise AssertionError(f"the dynamics goes on: {before} frames")
+
     def wait_for_more(than: int) -> None:
         made.wait_for_function(
             "than => +document.querySelector('.jp-OutputArea').innerText.match(/(\\d+) frames/)[1]"
@@ -100,16 +110,12 @@ def test_dynamics_starts_follows_the_heat_pauses_and_stops(address):
         assert float(handle.get_attribute("aria-valuenow")) > 300
         wait_for_more(frames() + 3)
         made.click("button:has-text('pause')")
-        made.wait_for_timeout(1500)  # what was on its way has come
-        standing = frames()
-        made.wait_for_timeout(1500)
-        assert frames() == standing
+        standing = wait_until_it_stands()
         photograph(made, "live")
         made.click("button:has-text('start')")
         wait_for_more(standing + 1)
         made.click("button:has-text('stop')")
-        made.wait_for_timeout(1500)
-        standing = frames()
+        standing = wait_until_it_stands()
         made.click("button:has-text('start')")  # begins anew
         made.wait_for_function(
             "than => +document.querySelector('.jp-OutputArea').innerText.match(/(\\d+) frames/)[1]"
