@@ -159,6 +159,10 @@ def test_lines_of_explained_trajectories(run):
     others = next(n.get_label() for n in ax.get_lines() if "others" in n.get_label())
     rest = dataset.value[:, 2:].sum("interaction")
     assert np.allclose(line(ax, others).get_ydata(), rest)
+    acting = int((np.abs(dataset.value[:, 2:]).max("frame") > 0).sum())
+    none = dataset.value.where(np.arange(dataset.sizes["interaction"]) != acting + 1, 0.0)
+    ax = plots.explained_lines(dataset.assign(value=none), most=2)  # the weakest does nothing
+    assert f"{acting - 1} others" in [found.get_label() for found in ax.get_lines()]
     assert ax.get_xlabel() == "time (fs)" and ax.get_ylabel() == "force on atom 8 along 0 (eV/Å)"
     vectors = im.explain_trajectory(*run, im.Force(8), by="order", progress=False)
     with pytest.raises(ValueError, match="isel"):
