@@ -94,7 +94,7 @@ def pair_matrix(explanation: Explanation) -> pd.DataFrame:
         for first, second in cells:
             matrix[second, first] += value / len(cells)
     names = [
-        f"{atoms.symbols[list(m)].get_chemical_formula()}{'' if len(m) == 1 else '·'}{m[0]}"
+        f"{atoms.symbols[list(m)].get_chemical_formula()}{m[0] if len(m) == 1 else f'({m[0]})'}"
         for m in groups
     ]
     return pd.DataFrame(matrix, index=names, columns=names)
