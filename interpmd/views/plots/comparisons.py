@@ -138,8 +138,7 @@ def _enlarged(ax: Axes, groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> 
     inset.plot(ends, ends, color=GREY, lw=1, zorder=0)
     for number, (true, found) in enumerate(groups.values(), start=1):
         colour, marker = line_of(number)[0], MARKERS[number % len(MARKERS)]
-        style = {"ms": 3, "mfc": "none", "mew": 0.7, "zorder": 10 - number}  # lower orders above
-        inset.plot(true, found, marker, color=colour, **style)
+        inset.plot(true, found, marker, ms=3, mfc="none", mew=0.7, color=colour)
     inset.set(xlim=ends, ylim=ends)
     inset.tick_params(labelsize=7)
     inset.set_title("without 2-body, same axes", fontsize=8)
