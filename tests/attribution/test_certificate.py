@@ -166,6 +166,7 @@ def test_shap_draws_explanations():
     moved.rattle(0.02, seed=3)
     many = im.to_shap([found, im.explain(SHIPPED, moved, im.Force(8, along=4))], by="kind")
     assert many.values.shape[0] == 2
+    plt.close("all")  # shap draws on the current figure, which another test may have left
     shap.plots.waterfall(single, show=False)
     shap.plots.bar(many, show=False)
     shap.plots.beeswarm(many, show=False)
