@@ -177,10 +177,11 @@ class Certificate:
             self.badge, "#a8320b"
         )
         mark = {True: "✓ passed", False: "✗ failed", None: "• noted"}
+        whole = '<td style="white-space:nowrap">'
         rows = "".join(
-            f"<tr><td>{mark[c.passed]}</td><td>{html.escape(c.group)}</td>"
+            f"<tr>{whole}{mark[c.passed]}</td><td>{html.escape(c.group)}</td>"
             f"<td>{html.escape(c.name)}</td><td>{c.value:.3g} {html.escape(c.unit)}</td>"
-            f"<td>{_limit(c)}</td><td>{html.escape(c.words)}</td></tr>"
+            f"{whole}{_limit(c)}</td><td>{html.escape(c.words)}</td></tr>"
             for c in self.checks
         )
         return (
