@@ -14,8 +14,14 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
     """Largest extrapolation grade of an atom, in the whole and in each fragment by itself.
 
     The rows of fragments are differences of the energies of parts. Data of whole molecules say
-    nothing of the parts, and the grade shows it. Noted, without a limit: nothing for models
-    without a posterior.
+    nothing of the parts, and the grade shows it.
+
+    Args:
+        model: what was explained.
+        explanation: any, of atoms or of fragments.
+
+    Returns:
+        Grades (no unit) without a limit; none for models without a posterior.
     """
     potential = as_model(model).potential
     if potential is None:
