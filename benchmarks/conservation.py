@@ -13,7 +13,7 @@ from results import record
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
-from interpmd.views.molecule import _bonds
+from interpmd.plots.molecule import _bonds
 
 
 def main(picoseconds: float) -> None:

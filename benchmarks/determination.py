@@ -10,6 +10,7 @@ import numpy as np
 from results import record
 
 import interpmd as im
+from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.potentials import Potential
 from interpmd.shipped.make import DATA, RECIPES
@@ -19,7 +20,7 @@ NAME = "malonaldehyde"
 
 def measured(potential: Potential) -> str:
     """Error bars of the equilibrium structure's rows, and errors on the test set."""
-    rows = potential.decompose(MALONALDEHYDE, order=3)
+    rows = decompose(potential, MALONALDEHYDE, order=3)
     pairs, triplets = (np.median(rows.energy_stds[rows.order == order]) for order in (2, 3))
     errors = im.evaluate(potential, DATA / NAME / "test.extxyz.gz").summary()
     return (

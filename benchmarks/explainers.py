@@ -12,12 +12,13 @@ from ase.build import molecule
 from results import record
 
 import interpmd as im
-from interpmd.attribution.benchmark import benchmark_explainers, cluster
-from interpmd.attribution.games import Game
+from interpmd.attribution.methods.games import Game
 from interpmd.attribution.models import as_model
-from interpmd.attribution.truth import row_errors
-from interpmd.attribution.truth.frames import boxes, dimers, trimers
+from interpmd.decomposition.assemble import decompose
 from interpmd.potentials import MW, ClusterExpansion, Potential, StillingerWeber
+from interpmd.trust.benchmark import benchmark_explainers, cluster
+from interpmd.trust.truth import row_errors
+from interpmd.trust.truth.frames import boxes, dimers, trimers
 
 COMMAND = "python benchmarks/explainers.py"
 
@@ -89,8 +90,8 @@ def main() -> None:
         "mW": Potential([truth]),
         "expansion fitted to mW": fitted_to_mw(),
     }.items():
-        taken = seconds(lambda potential=potential: potential.decompose(box, order=3))
-        rows, error = len(potential.decompose(box, order=3)), row_errors(potential, truth, [box])
+        taken = seconds(lambda potential=potential: decompose(potential, box, order=3))
+        rows, error = len(decompose(potential, box, order=3)), row_errors(potential, truth, [box])
         figures[f"125 beads, periodic: all pairs and triplets with forces, {name}"] = (
             f"{taken:.2g} s, {rows} rows; RMSE of pairs {1e3 * error.pair_rmse:.1g} meV, "
             f"of triplets {1e3 * error.triplet_rmse:.1g} meV"

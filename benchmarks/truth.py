@@ -16,9 +16,9 @@ from ase.optimize import BFGS
 from results import ROOT, record
 
 import interpmd as im
-from interpmd.files import read_frames
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.clusters import molecules_of, random_clusters
+from interpmd.structures.files import read_frames
 
 COMMAND = "python benchmarks/truth.py"
 

@@ -20,7 +20,7 @@ from common import distinct, ship, tagged, thinned
 
 from interpmd.reference.bias import BiasedCalculator, DihedralRestraint
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.label import closest_overlap, isolated_atoms, label
+from interpmd.reference.labelling import closest_overlap, isolated_atoms, label
 from interpmd.reference.methods import one_thread
 from interpmd.reference.trajectories import langevin, normal_modes
 

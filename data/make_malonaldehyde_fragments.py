@@ -15,8 +15,8 @@ import json
 from common import DATA, SCRATCH, shuffled, write
 
 import interpmd as im
-from interpmd.files import read_frames
-from interpmd.fitting.cure import label_proposal
+from interpmd.structures.files import read_frames
+from interpmd.trust.treatment import label_proposal
 
 SEED = 6011
 LEVEL = "wb97x-d3bj/def2-svp"

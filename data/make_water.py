@@ -18,13 +18,8 @@ from ase.optimize import BFGS
 from common import distinct, ship, tagged, thinned
 
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.clusters import (
-    fragments,
-    molecules_of,
-    nearest_molecules,
-    random_clusters,
-)
-from interpmd.reference.label import isolated_atoms, label
+from interpmd.reference.clusters import fragments, molecules_of, nearest_molecules, random_clusters
+from interpmd.reference.labelling import isolated_atoms, label
 from interpmd.reference.trajectories import langevin, normal_modes
 
 LEVEL = "gfn2-xtb"

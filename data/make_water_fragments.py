@@ -18,7 +18,7 @@ from common import DATA, distinct, shuffled, tagged, thinned, write
 from make_water import LARGEST_FORCE, LEVEL, dynamics, monomers
 
 from interpmd.reference.clusters import fragments, random_clusters
-from interpmd.reference.label import label
+from interpmd.reference.labelling import label
 
 SEED = 4051
 NAMES = {1: "monomer", 2: "dimer", 3: "trimer", 4: "tetramer", 6: "hexamer"}

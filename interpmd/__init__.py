@@ -10,68 +10,50 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-#: Public names and where they live; loaded when they are first used.
-_WHERE = {
-    "Batch": "interpmd.systems",
-    "read_frames": "interpmd.files",
-    "Potential": "interpmd.potentials",
-    "load": "interpmd.potentials.io:load_potential",
-    "shipped": "interpmd.potentials.io",
-    "Spec": "interpmd.fitting.spec",
-    "fit": "interpmd.fitting.fit",
-    "FitProgress": "interpmd.fitting.progress",
-    "FitReport": "interpmd.fitting.report",
-    "evaluate": "interpmd.fitting.report",
-    "learning_curve": "interpmd.fitting.learning_curve",
-    "doctor": "interpmd.fitting.doctor",
-    "cure": "interpmd.fitting.cure",
-    "Diagnosis": "interpmd.fitting.diagnosis",
-    "label": "interpmd.reference",
-    "sample": "interpmd.reference",
-    "isolated_atoms": "interpmd.reference",
-    "explain": "interpmd.attribution",
-    "explain_trajectory": "interpmd.attribution",
-    "ledger": "interpmd.attribution",
-    "methods": "interpmd.attribution",
-    "cooperativity": "interpmd.attribution",
-    "fragments_of": "interpmd.attribution",
-    "load_explanation": "interpmd.attribution",
-    "to_shap": "interpmd.attribution",
-    "Energy": "interpmd.attribution",
-    "Force": "interpmd.attribution",
-    "Torque": "interpmd.attribution",
-    "Power": "interpmd.attribution",
-    "TorchModel": "interpmd.attribution",
-    "Explanation": "interpmd.attribution",
-    "Certificate": "interpmd.attribution",
-    "certify": "interpmd.attribution",
-    "assert_explanation_close": "interpmd.attribution",
-    "faithfulness": "interpmd.attribution",
-    "infidelity": "interpmd.attribution",
-    "sensitivity": "interpmd.attribution",
-    "learned_truth": "interpmd.attribution.truth",
-    "quantum_truth": "interpmd.attribution.truth",
-    "QuantumTruth": "interpmd.attribution.truth",
-    "Decomposition": "interpmd.decomposition",
-    "simulate": "interpmd.dynamics",
-    "Trajectory": "interpmd.dynamics",
-    "plots": "interpmd.views",
-    "ForceExplorer": "interpmd.views.explorer",
-    "GeometryLab": "interpmd.views.geometry",
-    "FitMonitor": "interpmd.views.fit_monitor",
-    "LiveMD": "interpmd.views.live",
-    "PotentialInspector": "interpmd.views.inspector",
-    "pair_curve": "interpmd.views.inspector",
-    "triplet_map": "interpmd.views.inspector",
-    "run_demo": "interpmd.demo",
-    "ArgumentError": "interpmd.errors",
-    "InterpmdError": "interpmd.errors",
-    "LabelError": "interpmd.errors",
-    "OutputError": "interpmd.errors",
-    "PotentialFileError": "interpmd.errors",
-    "StructureError": "interpmd.errors",
-    "UnknownElementError": "interpmd.errors",
+#: Public names by the module that holds them, the ground floor first; loaded when first used.
+_NAMES = {
+    "interpmd.structures.systems": "Batch",
+    "interpmd.structures.files": "read_frames",
+    "interpmd.structures.fragments": "fragments_of",
+    "interpmd.potentials": "Potential",
+    "interpmd.potentials.shelf": "load=load_potential shipped",
+    "interpmd.decomposition": "Decomposition decompose pair_curve triplet_map",
+    "interpmd.reference": "isolated_atoms label sample",
+    "interpmd.dynamics": "Trajectory simulate",
+    "interpmd.fitting": "FitProgress FitReport Spec evaluate fit learning_curve",
+    "interpmd.attribution": (
+        "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
+        "explain_trajectory ledger load_explanation to_shap"
+    ),
+    "interpmd.attribution.methods.registry": "methods",
+    "interpmd.trust": (
+        "Diagnosis assert_explanation_close certify certify_explanation cure doctor faithfulness "
+        "infidelity sensitivity"
+    ),
+    "interpmd.trust.truth": "QuantumTruth learned_truth quantum_truth",
+    "interpmd.views.explorer": "ForceExplorer",
+    "interpmd.views.geometry": "GeometryLab",
+    "interpmd.views.fit_monitor": "FitMonitor",
+    "interpmd.views.live": "LiveMD",
+    "interpmd.views.inspector": "PotentialInspector",
+    "interpmd.demo": "run_demo",
+    "interpmd.errors": (
+        "ArgumentError CalculationError CertificateError CourseError ExplanationFileError "
+        "ExtrapolationWarning FragmentError FramesError GroupingError InterpmdError LabelError "
+        "LabelWarning LedgerError LedgerWarning LevelMismatchError MemoryLimitError MethodError "
+        "MissingPackageError MissingPhysicsError ModelError NoFitError OutputError "
+        "PotentialFileError QuestionError SimulationError SingularError StructureError "
+        "TargetError TrajectoryError TruthError UnknownElementError UnknownMethodError "
+        "UnknownSamplingError ViewerError"
+    ),
 }
+
+#: Module and name there of each public name, and of rooms that are used whole.
+_WHERE = {
+    public: (module, there or public)
+    for module, names in _NAMES.items()
+    for public, _, there in (name.partition("=") for name in names.split())
+} | {"plots": ("interpmd.plots", None)}
 
 __all__ = sorted(_WHERE)
 
@@ -81,8 +63,8 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'interpmd' has no attribute {name!r}")
-    module, _, attribute = _WHERE[name].partition(":")
-    value = getattr(import_module(module), attribute or name)
+    module, there = _WHERE[name]
+    value = import_module(module) if there is None else getattr(import_module(module), there)
     globals()[name] = value
     return value
 

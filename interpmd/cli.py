@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from interpmd.errors import ArgumentError, InterpmdError
-from interpmd.files import prepare_output
+from interpmd.structures.files import prepare_output
 
 app = typer.Typer(
     help="Interpretable neural potentials: learn from quantum labels, explain every force.",
@@ -130,7 +130,7 @@ def md(
 ) -> None:
     """Run molecular dynamics with a potential."""
     import interpmd as im
-    from interpmd.files import read_frames
+    from interpmd.structures.files import read_frames
 
     trajectory = im.simulate(
         im.load(potential),
@@ -158,7 +158,7 @@ def explain(
 ) -> None:
     """Which interactions make the energy, or push an atom."""
     import interpmd as im
-    from interpmd.files import read_frames
+    from interpmd.structures.files import read_frames
 
     if csv is not None:
         prepare_output(csv)
@@ -192,8 +192,8 @@ def benchmark(
     import pandas as pd
 
     import interpmd as im
-    from interpmd.attribution.benchmark import benchmark_explainers
-    from interpmd.files import read_frames
+    from interpmd.structures.files import read_frames
+    from interpmd.trust.benchmark import benchmark_explainers
 
     if csv is not None:
         prepare_output(csv)
@@ -242,9 +242,7 @@ def doctor(
         write(propose, frames, format="extxyz")
         typer.echo(f"{len(frames)} structures to label in {propose}")
     if plot is not None:
-        from interpmd.views.determination import plot_diagnosis
-
-        plot_diagnosis(found).savefig(plot, dpi=130)
+        found.plot()[0].get_figure(root=True).savefig(plot, dpi=130)
         typer.echo(f"picture in {plot}")
 
 

@@ -13,15 +13,15 @@ from ase import Atoms
 from ase.optimize import BFGS
 from jaxtyping import Float
 
-from interpmd.attribution.explain import explain
+from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.targets import Force
 from interpmd.dynamics import Trajectory, simulate
-from interpmd.files import prepare_output
-from interpmd.potentials.io import load_potential
+from interpmd.plots import budget, time_lines
+from interpmd.plots.molecule import draw_molecule, plane_of
 from interpmd.potentials.potential import Potential
+from interpmd.potentials.shelf import load_potential
 from interpmd.potentials.uncertainty import uncertainty
-from interpmd.views.molecule import draw_molecule, plane_of
-from interpmd.views.plots import budget, time_lines
+from interpmd.structures.files import prepare_output
 from interpmd.views.report import Report
 
 #: Malonaldehyde (cis-enol) in A: O=C-C=C-O-H, the proton last.

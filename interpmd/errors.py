@@ -31,3 +31,114 @@ class OutputError(InterpmdError, OSError):
 
 class PotentialFileError(InterpmdError, ValueError):
     """A folder is no potential, is damaged, or was written by a newer version."""
+
+
+class CertificateError(InterpmdError, AssertionError):
+    """A check that was required fails or was not made."""
+
+
+class FragmentError(InterpmdError, ValueError):
+    """Fragments that are none of the structure, or overlap."""
+
+
+class GroupingError(InterpmdError, ValueError):
+    """An unknown way of summing values."""
+
+
+class LedgerWarning(UserWarning):
+    """The works do not sum to the change of the kinetic energy."""
+
+
+class LedgerError(InterpmdError, ValueError):
+    """A trajectory whose work cannot be reckoned: no velocities, no times, a single frame."""
+
+
+class ModelError(InterpmdError, TypeError):
+    """Something that gives no energies and forces."""
+
+
+class MethodError(InterpmdError, ValueError):
+    """An unknown method or context, or one that does not suit the question."""
+
+
+class ExplanationFileError(InterpmdError, ValueError):
+    """A file that holds no explanation."""
+
+
+class TargetError(InterpmdError, ValueError):
+    """The target does not exist in the structure."""
+
+
+class TrajectoryError(InterpmdError, ValueError):
+    """Frames that make no trajectory: none at all, other atoms, or times that do not fit."""
+
+
+class TruthError(InterpmdError, ValueError):
+    """An unknown truth or model."""
+
+
+class SimulationError(InterpmdError, RuntimeError):
+    """A simulation went wrong; what was recorded until then is kept in the file."""
+
+
+class LabelWarning(UserWarning):
+    """Something about the training data that the fit can live with."""
+
+
+class SingularError(InterpmdError, ArithmeticError):
+    """The normal equations have no solution at this ridge strength."""
+
+
+class MemoryLimitError(InterpmdError, MemoryError):
+    """The normal equations do not fit into the memory that the user allows."""
+
+
+class CourseError(InterpmdError):
+    """The notebooks, or the program that shows them, are not there."""
+
+
+class ExtrapolationWarning(UserWarning):
+    """A structure is unlike the training data."""
+
+
+class MissingPhysicsError(InterpmdError, ImportError):
+    """A library of a physics term is not installed."""
+
+    def __init__(self, term: str, package: str) -> None:
+        super().__init__(f"{term} needs {package}: pip install interpmd[physics]")
+
+
+class CalculationError(InterpmdError, RuntimeError):
+    """A quantum calculation ended without a result that can be trusted."""
+
+
+class MissingPackageError(InterpmdError, ImportError):
+    """A quantum-chemistry package is not installed."""
+
+
+class UnknownMethodError(InterpmdError, ValueError):
+    """The method is not one that interpmd can run."""
+
+
+class UnknownSamplingError(InterpmdError, ValueError):
+    """There is no such way of sampling."""
+
+
+class LevelMismatchError(InterpmdError, ValueError):
+    """A file to be resumed holds labels of another level of theory, or none."""
+
+
+class QuestionError(InterpmdError, ValueError):
+    """A choice that the explorer does not know."""
+
+
+class FramesError(InterpmdError, ValueError):
+    """Frames that cannot be shown together."""
+
+
+class NoFitError(InterpmdError):
+    """A monitor has nothing to show."""
+
+
+class ViewerError(InterpmdError, ImportError):
+    """The 3D viewer cannot be used here; the message says what to install."""

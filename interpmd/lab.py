@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import CourseError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 START = "start.ipynb"
 EXPLORER = "voila/explorer.ipynb"
-
-
-class CourseError(InterpmdError):
-    """The notebooks, or the program that shows them, are not there."""
 
 
 def arguments(notebook: str = START, voila: bool = False) -> list[str]:

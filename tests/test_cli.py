@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import interpmd as im
 from interpmd.cli import app, main
 from interpmd.demo import MALONALDEHYDE
-from interpmd.files import read_frames
+from interpmd.structures.files import read_frames
 
 
 def run(*arguments):
@@ -108,7 +108,7 @@ def places(tmp_path_factory):
         ("lab 77", "0 notebooks"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::interpmd.fitting.labels.LabelWarning")
+@pytest.mark.filterwarnings("ignore::interpmd.errors.LabelWarning")
 def test_mistakes_are_one_line_that_names_them(places, monkeypatch, capsys, command, words):
     monkeypatch.chdir(places)
     monkeypatch.setattr(sys, "argv", ["interpmd", *command.split()])

@@ -43,8 +43,3 @@ def test_importing_is_light():
 def test_public_names_exist():
     for name in im.__all__:
         assert getattr(im, name) is not None
-
-
-def test_files_hold_one_idea():
-    for path in (ROOT / "interpmd").rglob("*.py"):
-        assert len(path.read_text().splitlines()) <= 450, path

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpmd.errors import StructureError, UnknownElementError
-from interpmd.systems import (
+from interpmd.structures.systems import (
     Batch,
     Environments,
     Neighbours,

@@ -62,9 +62,10 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
 @lru_cache
 def words_of_methods() -> dict[str, tuple[str, str]]:
     """Badge and statement of every method, as its explanation of a small cluster carries them."""
-    from interpmd.attribution.benchmark import cluster
-    from interpmd.attribution.registry import METHODS, MethodError
+    from interpmd.attribution.methods.registry import METHODS
+    from interpmd.errors import MethodError
     from interpmd.potentials import StillingerWeber
+    from interpmd.trust.benchmark import cluster
 
     potential = im.Potential([StillingerWeber.example()])
     atoms, found = cluster(5, 0, False), {}
@@ -130,7 +131,7 @@ class Methods(Markdown):
     """All methods, a section each."""
 
     def lines(self) -> list[str]:
-        from interpmd.attribution.registry import METHODS
+        from interpmd.attribution.methods.registry import METHODS
 
         lines: list[str] = []
         for name, about in METHODS.items():
@@ -165,7 +166,7 @@ class Methods(Markdown):
 
 class Guarantees(Markdown):
     def lines(self) -> list[str]:
-        from interpmd.attribution.registry import AXIOMS
+        from interpmd.attribution.methods.registry import AXIOMS
 
         return markdown_table(
             ["guarantee", "meaning"], [[f"**{n}**", m] for n, m in AXIOMS.items()]
@@ -181,7 +182,7 @@ class Checks(Markdown):
 
 class Terms(Markdown):
     def lines(self) -> list[str]:
-        import interpmd.attribution.truth  # noqa: F401 (registers one as a counter-example)
+        import interpmd.trust.truth  # noqa: F401 (registers one as a counter-example)
         from interpmd.potentials.base import TERMS
 
         rows = []

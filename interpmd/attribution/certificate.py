@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from interpmd.errors import InterpmdError
+from interpmd.decomposition.decomposition import standard_deviation
+from interpmd.errors import CertificateError
 
 #: Groups of checks; the first belongs to each explanation, the others to potentials too.
 GROUPS = {
@@ -24,10 +26,6 @@ GROUPS = {
 
 #: Largest violation of an axiom, in eV or eV/A.
 TOLERANCE = 1e-8
-
-
-class CertificateError(InterpmdError, AssertionError):
-    """A check that was required fails or was not made."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +187,57 @@ class Certificate:
             f'border-radius:4px;font-weight:bold">{self.badge}</span>'
             f"<table>{rows}</table><i>{html.escape(self.statement)}</i></div>"
         )
+
+
+def own_checks(
+    residual: float, complete: bool, method: str, unit: str, found: Mapping[str, float]
+) -> list[Check]:
+    """What an explanation knows of itself without its model.
+
+    Args:
+        residual: completeness error, in `unit`.
+        complete: whether the method claims that its values add up.
+        method: its name.
+        unit: of the values.
+        found: by the method, by name: "momentum" (eV/A), "torque" (eV), errors of estimates.
+    """
+    words = "" if complete else f"{method} does not claim that its values add up"
+    limit = TOLERANCE if complete else None
+    checks = [Check("axioms", "completeness", residual, limit, unit, words)]
+    units = {"momentum": "eV/A", "torque": "eV"}
+    checks += [
+        Check("axioms", name, found[name], TOLERANCE, of)
+        for name, of in units.items()
+        if name in found
+    ]
+    return checks + [
+        Check("faithfulness", name, value) for name, value in found.items() if name not in units
+    ]
+
+
+def determination(values: np.ndarray, samples: np.ndarray | None, unit: str) -> list[Check]:
+    """How well the data determine sum and single values; noted, for there is no limit.
+
+    Args:
+        values: shape (clusters,) or (clusters, 3).
+        samples: deviations under the posterior, shape (clusters, ..., samples), where it is known.
+        unit: of both.
+    """
+    if samples is None:
+        return []
+    spread = np.abs(standard_deviation(samples)).reshape(len(values), -1).max(1, initial=0.0)
+    largest = np.abs(values).reshape(len(values), -1).max(1, initial=0.0)
+    # isolated atoms and terms with fixed formulas have none: they would pass for well known
+    learned = np.flatnonzero(spread)
+    some = spread[learned[np.argsort(-largest[learned])[:10]]]
+    total = float(np.max(standard_deviation(samples.sum(axis=0))))
+    words = "posterior standard deviation of the sum"
+    checks = [Check("identifiability", "sum", total, None, unit, words)]
+    if len(some):
+        words = "the same of a single one of the ten largest values that were learned (median)"
+        single = float(np.median(some))
+        checks.append(Check("identifiability", "single values", single, None, unit, words))
+    return checks
 
 
 def _limit(check: Check) -> str:

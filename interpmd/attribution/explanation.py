@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,24 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from interpmd.attribution.arithmetic import combined, with_sums
-from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
-from interpmd.attribution.clusters import Clusters
-from interpmd.attribution.fragments import Fragments
-from interpmd.attribution.groupings import GroupingError, pair_matrix, spreads, sums
-from interpmd.attribution.kinds import KINDS, describe, name_fragments
+from interpmd.attribution import archive
+from interpmd.attribution.certificate import Certificate, determination, own_checks
+from interpmd.attribution.contributions import (
+    Contributions,
+    directed,
+    frame_of,
+    keys_of,
+    pair_matrix,
+    summed,
+    sums_of,
+)
+from interpmd.attribution.kinds import KINDS, describe, name_fragments, player_name
 from interpmd.attribution.targets import Target
+from interpmd.decomposition.clusters import Clusters
 from interpmd.decomposition.decomposition import standard_deviation
+from interpmd.errors import GroupingError
+from interpmd.plots.budgets import bars, budget, heat_map, order_shares, shares
+from interpmd.structures.fragments import Fragments, fragments_of
 
 if TYPE_CHECKING:
     import shap
@@ -137,17 +147,19 @@ class Explanation:
                     f"there is no atom {lacking[0]!r}: atoms are 0 to {len(self.atoms) - 1}"
                 )
             wanted = tuple(sorted(key))
-            mine = [tuple(sorted(t)) == wanted for t in self.members]
-            return self.values[np.array(mine, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
-        chosen = np.atleast_1d(np.arange(len(self))[key])
-        values = self.values[chosen]
+            same = [tuple(sorted(t)) == wanted for t in self.members]
+            return self.values[np.array(same, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
+        some = self.contributions.take(key)
+        return self._with(some, predicted=some.values.sum(axis=0), complete=False)
+
+    @property
+    def contributions(self) -> Contributions:
+        """Clusters, values and samples alone."""
+        return Contributions(self.clusters, self.values, self.samples)
+
+    def _with(self, rows: Contributions, **changes: Any) -> Explanation:
         return replace(
-            self,
-            clusters=self.clusters.take(chosen),
-            values=values,
-            predicted=values.sum(axis=0),
-            samples=None if self.samples is None else self.samples[chosen],
-            complete=False,
+            self, clusters=rows.clusters, values=rows.values, samples=rows.samples, **changes
         )
 
     @cached_property
@@ -189,23 +201,41 @@ class Explanation:
 
     def merged(self) -> Explanation:
         """One value for each cluster, terms added up."""
-        keys = [("all", *key[1:]) for key in self.clusters.identities()]
-        return with_sums(self, keys, self.values, self.samples)
+        return self._with(self.contributions.merged())
 
     def __sub__(self, other: Explanation) -> Explanation:
         """Difference, cluster by cluster; of two structures, methods, contexts or potentials."""
-        return combined(self, other, -1.0, "-")
+        return self._plus(other, -1.0, "-")
 
     def __add__(self, other: Explanation) -> Explanation:
         """Sum, cluster by cluster."""
-        return combined(self, other, 1.0, "+")
+        return self._plus(other, 1.0, "+")
+
+    def _plus(self, other: Explanation, sign: float, symbol: str) -> Explanation:
+        if len(self.atoms) != len(other.atoms) or (self.atoms.numbers != other.atoms.numbers).any():
+            raise GroupingError("explanations of structures with different atoms")
+        if self.unit != other.unit or self.values.ndim != other.values.ndim:
+            raise GroupingError(f"{self.target} and {other.target} cannot be combined")
+        first, second = self.contributions, other.contributions
+        if (self.method, self.context) != (other.method, other.context):
+            first, second = first.merged(), second.merged()
+
+        def either(name: str) -> str:
+            a, b = getattr(self, name), getattr(other, name)
+            return a if a == b else f"{a} {symbol} {b}"
+
+        return self._with(
+            first.plus(second, sign, same_draws=self.provenance == other.provenance),
+            predicted=self.predicted + sign * other.predicted,
+            **{name: either(name) for name in ("method", "context", "statement")},
+            complete=self.complete and other.complete,
+            checks={},
+            evaluations=self.evaluations + other.evaluations,
+        )
 
     def __mul__(self, factor: float) -> Explanation:
         """Values times a number."""
-        samples = None if self.samples is None else factor * self.samples
-        return replace(
-            self, values=self.values * factor, predicted=self.predicted * factor, samples=samples
-        )
+        return self._with(self.contributions.scaled(factor), predicted=self.predicted * factor)
 
     __rmul__ = __mul__
 
@@ -219,35 +249,12 @@ class Explanation:
 
     def to_frame(self) -> pd.DataFrame:
         """One line per cluster that contributes, the largest first."""
-        clusters = self.clusters
-        frame = pd.DataFrame(
-            {
-                "label": self.labels,
-                "kind": self.kinds,
-                "term": [clusters.terms[t] for t in clusters.term],
-                "order": clusters.order,
-                "atoms": pd.Series(self.members, dtype=object),
-                "remainder": clusters.remainder,
-            }
-        )
-        if self.atoms.pbc.any():
-            frame["shifts"] = pd.Series([key[3] for key in clusters.identities()], dtype=object)
-        column = f"value_{self.unit}"
-        if self.values.ndim == 1:
-            frame[column] = self.values
-            size = np.abs(self.values)
-        else:
-            for axis, name in enumerate("xyz"):
-                frame[f"{column}_{name}"] = self.values[:, axis]
-            size = np.linalg.norm(self.values, axis=1)
-        if (stds := self.stds) is not None:
-            if stds.ndim == 1:
-                frame[f"std_{self.unit}"] = stds
-            else:
-                for axis, name in enumerate("xyz"):
-                    frame[f"std_{self.unit}_{name}"] = stds[:, axis]
-        order = np.argsort(-size, kind="stable")
-        return frame.iloc[order[size[order] > 0]].reset_index(drop=True)
+        names = {
+            "label": self.labels,
+            "kind": self.kinds,
+            "atoms": pd.Series(self.members, dtype=object),
+        }
+        return frame_of(self.contributions, names, self.unit, bool(self.atoms.pbc.any()))
 
     def by(
         self, what: str, fragments: Fragments | None = None, std: bool = False
@@ -265,71 +272,35 @@ class Explanation:
         Raises:
             GroupingError: another word.
         """
-        return sums(self, what, fragments, std)
+        keys = self._keys(what, fragments)
+        ranking = {kind: place for place, kind in enumerate(KINDS)}
+        return sums_of(self.contributions, keys, ranking, what, self.unit, std)
 
-    def certificate(self, model: Any = None) -> Certificate:
+    def _keys(self, what: str, fragments: Fragments | None = None) -> list[list[Any]]:
+        kinds = self.kinds if what == "kind" else ()
+        given = fragments or self.fragments
+        if what == "fragment" and given is None:
+            given = fragments_of(self.atoms)
+        return keys_of(self.clusters, what, kinds, given or ())
+
+    def certificate(self) -> Certificate:
         """The axioms, checked on this explanation, and what its model is certified for.
 
-        Args:
-            model: what was explained; with it at hand also faithfulness is checked (deletion and
-                insertion curves, infidelity), at the cost of some hundred evaluations, and how far
-                the structure and its fragments by themselves are from the training data.
-
-        Raises:
-            MethodError: faithfulness needs captum, or somebody who can be taken away; or another
-                model was explained.
+        With the model at hand `interpmd.certify` checks more: faithfulness, and how far the
+        structure is from the training data.
         """
-        limit = TOLERANCE if self.complete else None
-        words = "" if self.complete else f"{self.method} does not claim that its values add up"
-        checks = [Check("axioms", "completeness", self.residual, limit, self.unit, words)]
-        for name, unit in (("momentum", "eV/A"), ("torque", "eV")):
-            if name in self.checks:
-                checks.append(Check("axioms", name, self.checks[name], TOLERANCE, unit))
-        checks += [
-            Check("faithfulness", name, value)
-            for name, value in self.checks.items()
-            if name not in ("momentum", "torque")
-        ]
-        if model is not None:
-            from interpmd.attribution.extrapolation import extrapolation_checks
-            from interpmd.attribution.faithfulness import faithfulness
-            from interpmd.attribution.infidelity import infidelity
-            from interpmd.attribution.removal import check_same
-
-            check_same(model, self)
-            checks += [*faithfulness(model, self).checks(), *infidelity(model, self)]
-            checks += extrapolation_checks(model, self)
-        checks += self._determined()
+        checks = own_checks(self.residual, self.complete, self.method, self.unit, self.checks)
+        determined = determination(self.values, self.samples, self.unit)
         made = Certificate.from_json(self.provenance.get("certificate", ()))
-        return Certificate((*checks, *made.checks), self.statement, self.exact)
-
-    def _determined(self) -> list[Check]:
-        """How well the data determine sum and single values; noted, for there is no limit."""
-        if self.samples is None:
-            return []
-        spread = np.abs(self.stds).reshape(len(self), -1).max(1, initial=0.0)
-        largest = np.abs(self.values).reshape(len(self), -1).max(1, initial=0.0)
-        # isolated atoms and terms with fixed formulas have none: they would pass for well known
-        learned = np.flatnonzero(spread)
-        some = spread[learned[np.argsort(-largest[learned])[:10]]]
-        words = "posterior standard deviation of the sum"
-        single = "the same of a single one of the ten largest values that were learned (median)"
-        found = [("sum", float(np.max(self.total_std)), words)]
-        if len(some):
-            found.append(("single values", float(np.median(some)), single))
-        return [Check("identifiability", n, v, None, self.unit, w) for n, v, w in found]
+        return Certificate((*checks, *determined, *made.checks), self.statement, self.exact)
 
     def save(self, path: str | Path) -> None:
-        """Write to one file (.npz: arrays and JSON, no pickles)."""
-        from interpmd.attribution.storage import save_explanation
-
-        save_explanation(self, path)
+        """Write to one file (.npz: arrays and JSON, no pickles); see `load_explanation`."""
+        archive.write(path, {each.name: getattr(self, each.name) for each in fields(self)})
 
     def to_shap(self, by: str = "label") -> shap.Explanation:
-        """A `shap.Explanation` of one sample, for shap's own plots; see `to_shap`."""
-        from interpmd.attribution.storage import to_shap
-
-        return to_shap([self], by)[0]
+        """A `shap.Explanation` of this one sample, for shap's own plots; see `im.to_shap`."""
+        return archive.shap_table([self.named(by)])[0]
 
     def plot(
         self, by: str = "label", most: int = 8, ax: Axes | None = None, kind: str = "waterfall"
@@ -346,9 +317,18 @@ class Explanation:
         Raises:
             GroupingError: another kind.
         """
-        from interpmd.views.plots.explained import draw
-
-        return draw(self, by, most, ax, kind)
+        title = f"{self.target}" + (", along its direction" if self.values.ndim > 1 else "")
+        unit = self.unit.replace("A", "Å")
+        if kind == "heat_map":
+            return heat_map(self.pair_matrix(), unit=unit, title=title, ax=ax)
+        if kind == "shares":
+            table = order_shares(self.scalars("order"), self.method)
+            return shares(table, "share of the sum (%)", title, ax)
+        if kind not in ("waterfall", "bars"):
+            known = "waterfall, bars, heat_map, shares"
+            raise GroupingError(f"no plot is called {kind!r}; choose one of {known}")
+        picture = budget if kind == "waterfall" else bars
+        return picture(self.scalars(by), self.spreads(by), most, unit, title, ax)
 
     def pair_matrix(self) -> pd.DataFrame:
         """Players by players: values of pairs, and of larger clusters in equal parts to their
@@ -357,28 +337,39 @@ class Explanation:
 
         Players are the fragments if there are some, else the atoms.
         """
-        return pair_matrix(self)
+        players = self.fragments or tuple((a,) for a in range(len(self.atoms)))
+        names = [player_name(self.atoms, members) for members in players]
+        cells = pair_matrix(self.clusters, self.flat(self.values), players)
+        return pd.DataFrame(cells, index=names, columns=names)
 
     def scalars(self, by: str = "label") -> dict[str, float]:
         """Values by name; vectors are projected on the direction of `predicted`."""
-        if by == "label":
-            found: dict[str, float] = {}
-            for label, value in zip(self.labels, self.flat(self.values), strict=True):
-                found[label] = found.get(label, 0.0) + float(value)
-            return found
-        grouped = self.by(by)
-        numbers = self.flat(grouped.to_numpy())
-        return {str(k): float(v) for k, v in zip(grouped.index, numbers, strict=True)}
+        sums = summed(self._names(by), self.flat(self.values))
+        return {str(key): float(value) for key, value in sums.items()}
+
+    def named(self, by: str = "label") -> dict[str, float]:
+        """`scalars` with atoms named by symbol and index."""
+        values = self.scalars(by)
+        if by != "atom":
+            return values
+        return {f"{self.atoms.symbols[int(a)]}{a}": value for a, value in values.items()}
 
     def spreads(self, by: str = "label") -> dict[str, float] | None:
         """Standard deviations of `scalars`; None without posterior."""
-        return spreads(self, by)
+        if self.samples is None:
+            return None
+        along = self.samples
+        if self.values.ndim > 1:
+            along = np.moveaxis(along, 1, -1) @ self.flat(np.eye(3))
+        sums = summed(self._names(by), along)
+        return {str(key): float(standard_deviation(samples)) for key, samples in sums.items()}
+
+    def _names(self, by: str) -> list[list[Any]]:
+        return [[label] for label in self.labels] if by == "label" else self._keys(by)
 
     def flat(self, values: np.ndarray) -> np.ndarray:
         """Numbers as they are; vectors along the direction of `predicted`."""
-        if self.values.ndim == 1:
-            return values
-        return values @ (np.asarray(self.predicted) / (np.linalg.norm(self.predicted) or 1.0))
+        return directed(values, self.predicted) if self.values.ndim > 1 else values
 
     def __repr__(self) -> str:
         count = f"{len(self)} value{'s' * (len(self) != 1)}"
@@ -403,10 +394,3 @@ class Explanation:
             f"<details><summary>certificate: <b>{certificate.badge}</b></summary>"
             f"{certificate._repr_html_()}</details>"
         )
-
-
-def load_explanation(path: str | Path) -> Explanation:
-    """Read what `Explanation.save` wrote."""
-    from interpmd.attribution.storage import load
-
-    return load(path)

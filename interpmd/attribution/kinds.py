@@ -24,23 +24,13 @@ Introduction to Hydrogen Bonding, 1997, table 2.1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import permutations
-from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
-from ase.neighborlist import neighbor_list
-from jaxtyping import Int
 
-if TYPE_CHECKING:
-    from interpmd.attribution.clusters import Clusters
-    from interpmd.attribution.fragments import Fragments
-
-BOND_FACTOR = 1.3
-HYDROGEN_BOND_LENGTH, HYDROGEN_BOND_ANGLE = 2.5, 120.0
-DONORS = {7, 8, 9}
+from interpmd.decomposition.clusters import Clusters
+from interpmd.structures.chemistry import Chemistry, Place, chemistry
+from interpmd.structures.fragments import Fragments
 
 #: All kinds, in the order of the table above.
 KINDS = (
@@ -58,53 +48,6 @@ KINDS = (
     "fragment",
     "remainder",
 )
-
-_Place = tuple[int, tuple[int, int, int]]
-_Pair = tuple[int, int, tuple[int, int, int]]
-
-
-@dataclass(frozen=True)
-class Chemistry:
-    """Who is bonded to whom.
-
-    Attributes:
-        bonds: ordered pairs (i, j, image of j relative to i).
-        hydrogen_bonds: the same for H...A and A...H.
-        across: the same for atoms that share a bonded neighbour.
-        fragments: number of the molecule of each atom, shape (atoms,).
-        images: cell in which each atom lies when its molecule is put together, shape (atoms, 3).
-        endless: numbers of the molecules that are bonded to their own images (crystals).
-    """
-
-    bonds: frozenset[_Pair]
-    hydrogen_bonds: frozenset[_Pair]
-    across: frozenset[_Pair]
-    fragments: Int[np.ndarray, " atoms"]
-    images: Int[np.ndarray, "atoms 3"]
-    endless: frozenset[int]
-
-    def molecule(self, place: _Place) -> tuple[int, tuple[int, int, int]]:
-        """Which molecule an atom belongs to; images of a molecule are other molecules."""
-        atom, image = place
-        number = int(self.fragments[atom])
-        if number in self.endless:
-            return number, (0, 0, 0)
-        return number, tuple(int(s - m) for s, m in zip(image, self.images[atom], strict=True))
-
-
-def chemistry(atoms: Atoms) -> Chemistry:
-    """Bonds, hydrogen bonds and molecules of a structure."""
-    i, j, images = neighbor_list("ijS", atoms, BOND_FACTOR * covalent_radii[atoms.numbers])
-    bonds = frozenset(_triple(*row) for row in zip(i, j, images, strict=True))
-    bonded: list[list[_Place]] = [[] for _ in atoms]
-    for first, second, image in sorted(bonds):
-        bonded[first].append((second, image))
-    across = frozenset(
-        _triple(first, second, np.subtract(there, here))
-        for around in bonded
-        for (first, here), (second, there) in permutations(around, 2)
-    )
-    return Chemistry(bonds, frozenset(_hydrogen_bonds(atoms, bonds)), across, *_molecules(bonded))
 
 
 def describe(atoms: Atoms, table: Clusters) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
@@ -133,9 +76,7 @@ def name_fragments(
     """Label and kind of clusters of whole fragments; a fragment is named by its formula and
     first atom, as "H2O(3)"."""
     number = {a: f for f, members in enumerate(fragments) for a in members}
-    names = [
-        f"{atoms[list(members)].get_chemical_formula()}({members[0]})" for members in fragments
-    ]
+    names = fragment_names(atoms, fragments)
     labels, kinds = [], []
     for members, rest in zip(clusters.tuples(), clusters.remainder, strict=True):
         inside = sorted({number[a] for a in members})
@@ -144,6 +85,17 @@ def name_fragments(
             "remainder" if rest else "fragment" if len(inside) == 1 else "between fragments"
         )
     return labels, kinds
+
+
+def fragment_names(atoms: Atoms, fragments: Fragments) -> list[str]:
+    """Formula and first atom of each fragment, as "H2O(3)"."""
+    return [f"{atoms.symbols[list(m)].get_chemical_formula()}({m[0]})" for m in fragments]
+
+
+def player_name(atoms: Atoms, members: Sequence[int]) -> str:
+    """Symbol and index of an atom, as "H8", else the name of a fragment."""
+    [name] = fragment_names(atoms, (tuple(members),))
+    return f"{atoms.symbols[members[0]]}{members[0]}" if len(members) == 1 else name
 
 
 def path_name(atoms: Atoms, path: Sequence[int]) -> str:
@@ -155,7 +107,7 @@ def path_name(atoms: Atoms, path: Sequence[int]) -> str:
     return text
 
 
-def kind_of(places: list[_Place], known: Chemistry) -> str:
+def kind_of(places: list[Place], known: Chemistry) -> str:
     """The kind of a cluster of atoms, each with its periodic image."""
     size = len(places)
     if size == 1:
@@ -181,7 +133,7 @@ def kind_of(places: list[_Place], known: Chemistry) -> str:
     return "nonbonded pair" if size == 2 else "nonbonded"
 
 
-def _label(atoms: Atoms, places: list[_Place], known: Chemistry, kind: str) -> str:
+def _label(atoms: Atoms, places: list[Place], known: Chemistry, kind: str) -> str:
     order = _walk(_links(places, known.bonds))
     places = [places[i] for i in order]
     text = _name(atoms, places[0][0])
@@ -203,7 +155,7 @@ def _walk(links: np.ndarray) -> list[int]:
     return order
 
 
-def _links(places: list[_Place], pairs: frozenset) -> np.ndarray:
+def _links(places: list[Place], pairs: frozenset) -> np.ndarray:
     size = len(places)
     links = np.zeros((size, size), dtype=bool)
     for a, (i, first) in enumerate(places):
@@ -218,49 +170,6 @@ def _connected(links: np.ndarray) -> bool:
     for _ in range(len(links) - 1):
         reached = reached | links[reached].any(0)
     return bool(reached.all())
-
-
-def _molecules(bonded: list[list[_Place]]) -> tuple[np.ndarray, np.ndarray, frozenset[int]]:
-    """Molecule and image of each atom, and the molecules that go on for ever."""
-    fragments = np.full(len(bonded), -1)
-    images = np.zeros((len(bonded), 3), dtype=int)
-    endless = set()
-    for seed in range(len(bonded)):
-        if fragments[seed] >= 0:
-            continue
-        number = fragments.max() + 1
-        fragments[seed], waiting = number, [seed]
-        while waiting:
-            atom = waiting.pop()
-            for other, shift in bonded[atom]:
-                image = images[atom] + shift
-                if fragments[other] < 0:
-                    fragments[other], images[other] = number, image
-                    waiting.append(other)
-                elif (image != images[other]).any():
-                    endless.add(int(number))
-    return fragments, images, frozenset(endless)
-
-
-def _hydrogen_bonds(atoms: Atoms, bonds: frozenset) -> list:
-    donors = [(d, h) for d, h, _ in bonds if atoms.numbers[h] == 1 and atoms.numbers[d] in DONORS]
-    if not donors:
-        return []
-    found = []
-    donor_of = {h: d for d, h in donors}
-    i, j, images, vectors = neighbor_list("ijSD", atoms, HYDROGEN_BOND_LENGTH)
-    for h, a, image, vector in zip(i, j, images, vectors, strict=True):
-        if h not in donor_of or atoms.numbers[a] not in DONORS or _triple(h, a, image) in bonds:
-            continue
-        to_donor = atoms.get_distance(h, donor_of[h], mic=True, vector=True)
-        cosine = vector @ to_donor / np.linalg.norm(vector) / np.linalg.norm(to_donor)
-        if np.degrees(np.arccos(np.clip(cosine, -1, 1))) > HYDROGEN_BOND_ANGLE:
-            found += [_triple(h, a, image), _triple(a, h, -image)]
-    return found
-
-
-def _triple(i, j, image) -> _Pair:
-    return int(i), int(j), tuple(int(s) for s in image)
 
 
 def _name(atoms: Atoms, atom: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,15 +14,16 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from torch import Tensor
 
-from interpmd.errors import InterpmdError
+from interpmd.decomposition.assemble import decompose
+from interpmd.decomposition.decomposition import Decomposition
+from interpmd.errors import ModelError
 from interpmd.potentials.potential import Potential
+
+#: Rows of tables that are kept, some hundred megabytes at most; the oldest tables go first.
+ROWS_KEPT = 1_000_000
 
 #: Atoms that a potential evaluates together.
 ATOMS_AT_ONCE = 1024
-
-
-class ModelError(InterpmdError, TypeError):
-    """Something that gives no energies and forces."""
 
 
 class Model(ABC):
@@ -45,11 +47,31 @@ class Model(ABC):
         """Energy of one structure in eV, where its forces are not needed."""
         return float(self.evaluate([atoms])[0][0])
 
+    def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
+        """The table of rows of one structure; the one way to it for everything above.
+
+        Args:
+            atoms: the structure.
+            order: largest body order of the rows; see `interpmd.decompose`.
+            forces: whether the forces of the rows are needed.
+
+        Raises:
+            ModelError: the model is no interpmd potential and has no table.
+        """
+        raise ModelError(f"{self.name} has no table of rows: only interpmd potentials have one")
+
 
 class PotentialModel(Model):
-    """An interpmd potential, in float64: alternating sums lose digits."""
+    """An interpmd potential, in float64: alternating sums lose digits.
+
+    Tables are remembered, so that many questions about one frame cost one table.
+
+    Args:
+        potential: what is explained.
+    """
 
     def __init__(self, potential: Potential) -> None:
+        self._tables: OrderedDict[tuple, Decomposition] = OrderedDict()
         single = potential.dtype != torch.float64
         self.potential = copy.deepcopy(potential).double() if single else potential
         self.name = potential.card.level or ", ".join(potential.terms)
@@ -72,6 +94,17 @@ class PotentialModel(Model):
     def energy(self, atoms: Atoms) -> float:
         with torch.no_grad():
             return float(self.potential(self.potential.batch(atoms)))
+
+    def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
+        keys = [(identity(atoms), order, with_forces) for with_forces in (True, False)]
+        key = next((k for k in keys if k in self._tables and (k[2] or not forces)), None)
+        if key is None:
+            key = (identity(atoms), order, forces)
+            self._tables[key] = decompose(self.potential, atoms, order, forces)
+        self._tables.move_to_end(key)
+        while len(self._tables) > 1 and sum(map(len, self._tables.values())) > ROWS_KEPT:
+            self._tables.popitem(last=False)
+        return self._tables[key]
 
 
 class CalculatorModel(Model):
@@ -161,6 +194,16 @@ class CountedModel(Model):
     def energy(self, atoms: Atoms) -> float:
         self.evaluations += 1
         return self.model.energy(atoms)
+
+    def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
+        return self.model.table(atoms, order, forces)
+
+
+def identity(atoms: Atoms) -> tuple[bytes, ...]:
+    """What tells one structure from another: elements, places, cell and charge."""
+    charge = repr(atoms.info.get("charge", 0)).encode()
+    arrays = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    return (*(array.tobytes() for array in arrays), charge)
 
 
 def as_model(thing: Any) -> Model:

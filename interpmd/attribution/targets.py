@@ -13,22 +13,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from ase import Atoms, units
 from jaxtyping import Float
 
-from interpmd.attribution.kinds import chemistry
-from interpmd.errors import InterpmdError
-
-if TYPE_CHECKING:
-    from interpmd.decomposition import Decomposition
-    from interpmd.potentials.potential import Potential
-
-
-class TargetError(InterpmdError, ValueError):
-    """The target does not exist in the structure."""
+from interpmd.decomposition import Decomposition
+from interpmd.decomposition.assemble import force_samples
+from interpmd.errors import TargetError
+from interpmd.potentials.potential import Potential
+from interpmd.structures.chemistry import chemistry
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Functional:
         """Deviations of what each row adds, under joint samples of the posterior."""
         found = self.energy[:, None] * table.samples[:, None]
         if found.size and self.forces.any():
-            found = found + potential.force_samples(table, self.forces)
+            found = found + force_samples(potential, table, self.forces)
         return found
 
     def shaped(self, values: Float[np.ndarray, "... components"]) -> np.ndarray:

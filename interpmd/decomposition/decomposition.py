@@ -7,14 +7,16 @@ row r stand at `first[r] : first[r + 1]` of the member arrays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
 from jaxtyping import Bool, Float, Int
 
+from interpmd.decomposition.clusters import Clusters
 from interpmd.errors import ArgumentError
+from interpmd.plots.terms import plot_shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,28 +73,18 @@ class Decomposition:
 
     Attributes:
         structure: the atoms that were decomposed.
-        terms: names of the interactions.
-        term: index into `terms` of each row, shape (rows,).
-        order: body order of each row, 0 for remainders, shape (rows,).
+        clusters: term, order and members of each row; a remainder has the order 0.
         energies: eV, shape (rows,).
         samples: deviations from `energies` under joint samples of the posterior, in eV, shape
             (rows, samples); sums over rows keep their covariance. No columns without posterior.
-        first: where the members of each row start, and the end, shape (rows + 1,).
-        member_atoms: atom index of every member, shape (members,).
-        member_shifts: periodic image of every member in cell vectors, shape (members, 3).
         member_forces: eV/A on every member, shape (members, 3).
         requested_order: largest body order that was enumerated.
     """
 
     structure: Atoms
-    terms: tuple[str, ...]
-    term: Int[np.ndarray, " rows"]
-    order: Int[np.ndarray, " rows"]
+    clusters: Clusters
     energies: Float[np.ndarray, " rows"]
     samples: Float[np.ndarray, "rows samples"]
-    first: Int[np.ndarray, " rows_and_end"]
-    member_atoms: Int[np.ndarray, " members"]
-    member_shifts: Int[np.ndarray, "members 3"]
     member_forces: Float[np.ndarray, "members 3"]
     requested_order: int
 
@@ -124,8 +116,7 @@ class Decomposition:
             f"energy {self.energy:.6f} eV, {len(self.terms)} terms: {', '.join(self.terms)}"
         )
 
-    @property
-    def rows(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """The table; columns are the fields of `Row`."""
         import pandas as pd
 
@@ -139,24 +130,50 @@ class Decomposition:
             }
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """The same as `rows`."""
-        return self.rows
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the interactions."""
+        return self.clusters.terms
+
+    @property
+    def term(self) -> Int[np.ndarray, " rows"]:
+        """Index into `terms` of each row."""
+        return self.clusters.term
+
+    @property
+    def order(self) -> Int[np.ndarray, " rows"]:
+        """Body order of each row; 0 for remainders."""
+        return self.clusters.order
+
+    @property
+    def first(self) -> Int[np.ndarray, " rows_and_end"]:
+        """Where the members of each row start, and the end."""
+        return self.clusters.first
+
+    @property
+    def member_atoms(self) -> Int[np.ndarray, " members"]:
+        """Atom index of every member."""
+        return self.clusters.member_atoms
+
+    @property
+    def member_shifts(self) -> Int[np.ndarray, "members 3"]:
+        """Periodic image of every member in cell vectors."""
+        return self.clusters.member_shifts
 
     @property
     def sizes(self) -> Int[np.ndarray, " rows"]:
         """Number of members of each row."""
-        return np.diff(self.first)
+        return self.clusters.sizes
 
     @property
     def owner(self) -> Int[np.ndarray, " members"]:
         """Row of every member."""
-        return np.repeat(np.arange(len(self)), self.sizes)
+        return self.clusters.owner
 
     @property
     def remainder(self) -> Bool[np.ndarray, " rows"]:
         """Which rows are remainders."""
-        return self.order == 0
+        return self.clusters.remainder
 
     @property
     def energy(self) -> float:
@@ -178,19 +195,6 @@ class Decomposition:
         """Sum of the forces of all rows in eV/A."""
         total = np.zeros((len(self.structure), 3))
         np.add.at(total, self.member_atoms, self.member_forces)
-        return total
-
-    def on_atom(self, atom: int) -> Float[np.ndarray, "rows 3"]:
-        """Force that each row exerts on one atom (all its images) in eV/A.
-
-        Raises:
-            IndexError: no such atom.
-        """
-        if not 0 <= atom < len(self.structure):
-            raise IndexError(f"atom {atom} of a structure of {len(self.structure)} atoms")
-        total = np.zeros((len(self), 3))
-        mine = self.member_atoms == atom
-        np.add.at(total, self.owner[mine], self.member_forces[mine])
         return total
 
     def by(self, what: str = "term") -> pd.DataFrame:
@@ -234,9 +238,14 @@ class Decomposition:
 
     def plot(self) -> tuple[Axes, ...]:
         """Energy and force of every term and body order as bars; see `by`."""
-        from interpmd.decomposition.plot import plot_shares
-
-        return tuple(plot_shares(self).axes)
+        together = self.take(np.flatnonzero(self.order != 1))
+        formula = self.structure.get_chemical_formula()
+        title = (
+            f"{formula}: {self.energy:.4f} eV, of which {self.energy - together.energy:.4f} eV are "
+            f"single atoms and the rest {len(together)} rows"
+        )
+        groups = {what: together.by(what) for what in ("term", "order")}
+        return tuple(plot_shares(groups, title).axes)
 
     def _labels(self, what: str) -> list[Any]:
         if what == "term":
@@ -290,28 +299,18 @@ class Decomposition:
         # isolated atoms outweigh all that they do together
         together = np.flatnonzero(self.order != 1)
         largest = together[np.argsort(-np.abs(self.energies[together]))[:8]]
-        frame = self._take(np.sort(largest)).rows.drop(columns="forces").to_html(index=False)
+        frame = self.take(np.sort(largest)).to_frame().drop(columns="forces").to_html(index=False)
         rows = f"<p>Largest rows, isolated atoms left out:</p>{frame}" if len(largest) else ""
         return f"<div>{head}{table}{rows}<p><i>{CONVENTION}</i></p></div>"
 
-    def _take(self, rows: Int[np.ndarray, " chosen"]) -> Decomposition:
+    def take(self, rows: Int[np.ndarray, " chosen"]) -> Decomposition:
         """The table with only some rows; sums over it are no longer complete."""
-        sizes = self.sizes[rows]
-        members = np.concatenate(
-            [np.arange(self.first[r], self.first[r + 1]) for r in rows] or [np.zeros(0, dtype=int)]
-        )
-        return Decomposition(
-            structure=self.structure,
-            terms=self.terms,
-            term=self.term[rows],
-            order=self.order[rows],
+        return replace(
+            self,
+            clusters=self.clusters.take(rows),
             energies=self.energies[rows],
             samples=self.samples[rows],
-            first=np.concatenate([[0], np.cumsum(sizes)]),
-            member_atoms=self.member_atoms[members],
-            member_shifts=self.member_shifts[members],
-            member_forces=self.member_forces[members],
-            requested_order=self.requested_order,
+            member_forces=self.member_forces[self.clusters.members_of(rows)],
         )
 
 

@@ -15,8 +15,9 @@ import torch
 from jaxtyping import Float, Int
 
 from interpmd.potentials.base import LocalTerm
-from interpmd.potentials.potential import Potential, within
-from interpmd.systems import Batch, Neighbours, environments
+from interpmd.potentials.potential import Potential
+from interpmd.potentials.sum import within
+from interpmd.structures.systems import Batch, Neighbours, environments
 
 #: Structures evaluated together: their products fit into the processor's caches.
 AT_ONCE = 64

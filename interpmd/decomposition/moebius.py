@@ -22,16 +22,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.func import jvp
 
-from interpmd.decomposition.clusters import (
-    Members,
-    canonical,
-    distinct,
-    faces,
-    subsets,
-    summed,
-)
+from interpmd.decomposition.subsets import Members, canonical, distinct, faces, subsets, summed
 from interpmd.potentials.base import LocalTerm
-from interpmd.systems import Environments
+from interpmd.structures.systems import Environments
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.decomposition.clusters import Members, ranks, subsets
 from interpmd.decomposition.moebius import Rows
+from interpmd.decomposition.subsets import Members, ranks, subsets
 from interpmd.potentials.base import GlobalTerm
-from interpmd.systems import Batch
+from interpmd.structures.systems import Batch
 
 #: Most sub-clusters of a molecule on which a global term is evaluated.
 MOST_CLUSTERS = 10_000

@@ -1,6 +1,7 @@
 """Molecular dynamics through ASE: run, record, resume."""
 
-from interpmd.dynamics.simulate import SimulationError, simulate
+from interpmd.dynamics.run import simulate
 from interpmd.dynamics.trajectory import Trajectory
+from interpmd.errors import SimulationError
 
 __all__ = ["SimulationError", "Trajectory", "simulate"]

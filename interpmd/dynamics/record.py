@@ -11,14 +11,10 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.trajectory import Trajectory as TrajectoryFile
 
-from interpmd.errors import InterpmdError
-from interpmd.files import prepare_output
+from interpmd.errors import SimulationError
 from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
-
-
-class SimulationError(InterpmdError, RuntimeError):
-    """A simulation went wrong; what was recorded until then is kept in the file."""
+from interpmd.structures.files import prepare_output
 
 
 class Record:

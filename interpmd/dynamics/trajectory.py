@@ -12,6 +12,7 @@ from ase import Atoms
 from jaxtyping import Float
 
 from interpmd.errors import ArgumentError
+from interpmd.plots import time_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,8 +84,6 @@ class Trajectory:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Potential and total energy against time, relative to the first frame."""
-        from interpmd.views.plots import time_lines
-
         zero = self.potential_energies[0]
         series = {"potential": self.potential_energies - zero, "total": self.total_energies - zero}
         ax = time_lines(self.times, series, unit="energy - first (eV)", ax=ax)

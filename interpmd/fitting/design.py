@@ -10,7 +10,7 @@ from torch import Tensor
 
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.expansion.gradients import features_and_gradients
-from interpmd.systems import Batch, Neighbours, environments
+from interpmd.structures.systems import Batch, Neighbours, environments
 
 
 @dataclass(frozen=True)

@@ -16,25 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-import torch
 from ase import Atoms
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import MemoryLimitError, SingularError
 from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import Design, design
-from interpmd.fitting.labels import forces
 from interpmd.potentials.expansion import ClusterExpansion
-from interpmd.systems import Batch, neighbours
+from interpmd.structures.systems import Batch, neighbours
 
 GIB = 2.0**30
-
-
-class MemoryLimitError(InterpmdError, MemoryError):
-    """The normal equations do not fit into the memory that the user allows."""
-
-
-class SingularError(InterpmdError, ArithmeticError):
-    """The normal equations have no solution at this ridge strength."""
 
 
 @dataclass(frozen=True)
@@ -215,20 +205,3 @@ def column_scales(
     scale = (total / max(count, 1)).sqrt().numpy()
     typical = np.median(scale[scale > 0]) if (scale > 0).any() else 1.0
     return np.where(scale > 1e-9 * typical, scale, typical)
-
-
-def quick_energies(frames: Sequence[Atoms], seed: int) -> np.ndarray:
-    """Energies of frames, up to a constant, from a small expansion fitted to their forces only."""
-    elements = sorted({int(z) for a in frames for z in a.numbers})
-    term = ClusterExpansion(
-        elements, lmax=2, channels=(16, 16, 12), basis=5, functions=12, seed=seed
-    )
-    single = copy.deepcopy(term).float()
-    designs = [rows_of(single, atoms) for atoms in frames]
-    rows = torch.cat([d.forces.flatten(0, 1) for d in designs]).double().numpy()
-    scale = np.sqrt((rows**2).mean(0)) + 1e-12
-    rows = rows / scale
-    normal = rows.T @ rows
-    normal[np.diag_indices_from(normal)] += 1e-5 * len(rows)
-    weights = scipy.linalg.solve(normal, rows.T @ forces(frames).ravel(), assume_a="pos")
-    return torch.cat([d.energy for d in designs]).double().numpy() @ (weights / scale)

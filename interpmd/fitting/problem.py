@@ -12,16 +12,12 @@ import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
+from interpmd.errors import SingularError
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import Checkpoint
-from interpmd.fitting.normal import (
-    NormalEquations,
-    SingularError,
-    Solution,
-    Targets,
-    column_scales,
-)
-from interpmd.fitting.progress import PARTS, FitProgress, Judges, Watch
+from interpmd.fitting.judges import Judges
+from interpmd.fitting.normal import NormalEquations, Solution, Targets, column_scales
+from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
@@ -94,7 +90,8 @@ class Problem:
         inner = inner[~np.isin(inner, held)]
         learned = [frames[i] for i in inner]
         checkpoint = Checkpoint(out, "frames", self.key(learned)) if out is not None else None
-        judges = Judges(self, valid if valid is not None else [frames[i] for i in held])
+        judging = valid if valid is not None else [frames[i] for i in held]
+        judges = Judges(self.single, self.scale, judging, self.targets(judging))
         self._accumulate(equations, learned, judges, checkpoint, progress, watch)
         best, scan = self._scan(equations, judges, ridge, watch)
         if valid is None and judges:

@@ -15,10 +15,11 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from tqdm.auto import tqdm
 
-from interpmd.files import read_frames
 from interpmd.fitting import labels
 from interpmd.fitting.shares import body_order_shares
+from interpmd.plots import parity
 from interpmd.potentials.potential import Potential
+from interpmd.structures.files import read_frames
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,8 +79,6 @@ class Evaluation:
     def plot(self, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
         """Parity of energies and forces, with the errors above."""
         import matplotlib.pyplot as plt
-
-        from interpmd.views.plots import parity
 
         if ax is None:
             ax = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")[1]

@@ -10,7 +10,7 @@ import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
-from interpmd.decomposition.decompose import subsets_of_neighbours
+from interpmd.decomposition.assemble import decompose, subsets_of_neighbours
 from interpmd.potentials.base import BODY_NAMES
 from interpmd.potentials.potential import Potential
 
@@ -51,7 +51,7 @@ def body_order_shares(
     torch.set_num_threads(1)  # small tensors: more threads are slower
     try:
         for column, atoms in enumerate(tqdm(many, desc="body orders", disable=not progress)):
-            table = potential.decompose(atoms, order=order)
+            table = decompose(potential, atoms, order=order)
             np.add.at(energies[:, column], table.order, table.energies)
             pushes = np.zeros((order + 1, len(atoms), 3))
             np.add.at(pushes, (table.order[table.owner], table.member_atoms), table.member_forces)

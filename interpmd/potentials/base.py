@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from interpmd.systems import Batch, Environments
+from interpmd.structures.systems import Batch, Environments
 
 #: Field names of the body orders, used for rows of terms that span several of them.
 BODY_NAMES = {1: "atom", 2: "pair", 3: "triplet", 4: "quadruplet", 5: "quintuplet"}

@@ -11,16 +11,13 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
+from interpmd.errors import ExtrapolationWarning
 from interpmd.potentials.compiled import CompiledMolecule
-from interpmd.potentials.potential import Potential
+from interpmd.potentials.sum import TermSum
 from interpmd.potentials.uncertainty import uncertainty
 
 #: Properties that cost extra, computed only when they are asked for.
 EXTRA = ("energy_std", "forces_std", "extrapolation")
-
-
-class ExtrapolationWarning(UserWarning):
-    """A structure is unlike the training data."""
 
 
 class InterpmdCalculator(Calculator):
@@ -46,7 +43,7 @@ class InterpmdCalculator(Calculator):
         *EXTRA,
     ]
 
-    def __init__(self, potential: Potential, compile: bool = False) -> None:
+    def __init__(self, potential: TermSum, compile: bool = False) -> None:
         super().__init__()
         self.potential = potential
         self._compiled = CompiledMolecule(potential) if compile else None

@@ -14,8 +14,8 @@ from torch.fx.experimental.const_fold import split_const_subgraphs
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from interpmd.errors import ArgumentError, StructureError
-from interpmd.potentials.potential import Potential
-from interpmd.systems import CLOSEST_APPROACH, environments
+from interpmd.potentials.sum import TermSum
+from interpmd.structures.systems import CLOSEST_APPROACH, environments
 
 
 class CompiledMolecule:
@@ -31,7 +31,7 @@ class CompiledMolecule:
         ValueError: the potential has terms that depend on the whole structure.
     """
 
-    def __init__(self, potential: Potential) -> None:
+    def __init__(self, potential: TermSum) -> None:
         if potential.global_terms:
             names = ", ".join(potential.global_terms)
             raise ArgumentError(f"only local terms can be compiled; {names} depend on all atoms")

@@ -8,21 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.errors import InterpmdError, StructureError
-from interpmd.systems import Batch, check_elements
+from interpmd.errors import StructureError
+from interpmd.structures.systems import Batch, check_elements
 
 #: Bohr radius in A and Hartree in eV (CODATA 2018, as in ASE).
 BOHR, HARTREE = 0.529177210903, 27.211386245988
 
 #: The last element that the libraries have parameters for: lawrencium.
 HEAVIEST = 103
-
-
-class MissingPhysicsError(InterpmdError, ImportError):
-    """A library of a physics term is not installed."""
-
-    def __init__(self, term: str, package: str) -> None:
-        super().__init__(f"{term} needs {package}: pip install interpmd[physics]")
 
 
 def per_atom(

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.errors import ArgumentError
+from interpmd.errors import ArgumentError, MissingPhysicsError
 from interpmd.potentials.base import GlobalTerm, register
-from interpmd.potentials.dense import MissingPhysicsError, per_atom
-from interpmd.systems import Batch
+from interpmd.potentials.dense import per_atom
+from interpmd.structures.systems import Batch
 
 
 @register

@@ -7,9 +7,10 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.errors import MissingPhysicsError
 from interpmd.potentials.base import GlobalTerm, register
-from interpmd.potentials.dense import MissingPhysicsError, per_atom
-from interpmd.systems import Batch
+from interpmd.potentials.dense import HARTREE, per_atom
+from interpmd.structures.systems import Batch
 
 
 @register
@@ -51,8 +52,6 @@ class EEQ(GlobalTerm):
 
     def charges(self, batch: Batch) -> Float[Tensor, " atoms"]:
         """The charge of each atom in e."""
-        from interpmd.potentials.dense import HARTREE
-
         get_eeq = _library()
         found = per_atom(
             batch,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import LocalTerm, register
-from interpmd.systems import Environments
+from interpmd.structures.systems import Environments
 
 
 @register

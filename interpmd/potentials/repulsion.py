@@ -13,7 +13,7 @@ from torch import Tensor
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import LocalTerm, register
 from interpmd.potentials.dense import BOHR, HARTREE
-from interpmd.systems import Environments
+from interpmd.structures.systems import Environments
 
 #: e^2 / (4 pi epsilon_0) in eV A.
 COULOMB = HARTREE * BOHR

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.potentials.potential import Potential, within
-from interpmd.systems import Batch, Neighbours, environments
+from interpmd.potentials.sum import TermSum, within
+from interpmd.structures.systems import Batch, Neighbours, environments
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Uncertainty:
 
 
 def uncertainty(
-    potential: Potential, batch: Batch, pairs: Neighbours | None = None, draws: int | None = None
+    potential: TermSum, batch: Batch, pairs: Neighbours | None = None, draws: int | None = None
 ) -> Uncertainty:
     """Error bars of energies and forces, and the extrapolation grade of each atom.
 

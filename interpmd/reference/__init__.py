@@ -4,7 +4,7 @@ The programs behind it come with ``pip install interpmd[reference]``; importing 
 needs none of them.
 """
 
-from interpmd.reference.label import check_structure, isolated_atoms, label
+from interpmd.reference.labelling import check_structure, isolated_atoms, label
 from interpmd.reference.methods import available_methods
 from interpmd.reference.sampling import sample
 

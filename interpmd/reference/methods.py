@@ -20,7 +20,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from ase import Atoms, units
 
-from interpmd.errors import InterpmdError, StructureError
+from interpmd.errors import (
+    CalculationError,
+    MissingPackageError,
+    StructureError,
+    UnknownMethodError,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -30,18 +35,6 @@ DFT_EXAMPLES = ("wb97x-d3bj/def2-svp", "pbe/def2-svp", "b3lyp-d4/def2-tzvp", "hf
 XTB_ACCURACY = 0.01
 SCF_TOLERANCE = 1e-9  # hartree
 GRID_LEVEL = 3
-
-
-class UnknownMethodError(InterpmdError, ValueError):
-    """The method is not one that interpmd can run."""
-
-
-class MissingPackageError(InterpmdError, ImportError):
-    """A quantum-chemistry package is not installed."""
-
-
-class CalculationError(InterpmdError, RuntimeError):
-    """A quantum calculation ended without a result that can be trusted."""
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from ase import Atoms
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import UnknownSamplingError
 from interpmd.reference.clusters import fragments, random_clusters
-from interpmd.reference.label import check_structure
+from interpmd.reference.labelling import check_structure
 from interpmd.reference.trajectories import langevin, normal_modes
-
-
-class UnknownSamplingError(InterpmdError, ValueError):
-    """There is no such way of sampling."""
 
 
 def sample(

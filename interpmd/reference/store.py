@@ -17,15 +17,11 @@ import numpy as np
 from ase import Atoms
 from ase.io import extxyz
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import LevelMismatchError
 
 HASH_KEY = "label_hash"
 LEVEL_KEY = "level"
 CODE_KEY = "code"
-
-
-class LevelMismatchError(InterpmdError, ValueError):
-    """A file to be resumed holds labels of another level of theory, or none."""
 
 
 def content_hash(atoms: Atoms, level: str, charge: int, multiplicity: int) -> str:

@@ -10,7 +10,7 @@ from ase.md.langevin import Langevin
 
 from interpmd.reference.bias import BiasedCalculator, Restraint
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.label import closest_overlap
+from interpmd.reference.labelling import closest_overlap
 
 BROKEN = 1e4  # A; positions beyond this mean that the dynamics blew up
 

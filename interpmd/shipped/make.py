@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from interpmd.attribution import Certificate
-    from interpmd.potentials import Potential
+from interpmd.attribution import Certificate
+from interpmd.fitting.closed_form import fit
+from interpmd.potentials import Potential
+from interpmd.potentials.shelf import load_potential
+from interpmd.structures.files import read_frames
+from interpmd.trust import certify
+from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "data"
@@ -66,9 +69,6 @@ EXPANSION = ("channels", "lmax", "basis", "functions", "parsimony")
 
 def make(name: str) -> None:
     """Fit one potential and write it beside this file."""
-    from interpmd.files import read_frames
-    from interpmd.fitting.fit import fit
-
     folder = DATA / name
     parts = ("train.extxyz.gz", *MORE.get(name, ()))
     train = [atoms for part in parts for atoms in read_frames(folder / part)]
@@ -88,10 +88,6 @@ def make(name: str) -> None:
 def certificate_of(name: str, potential: Potential) -> Certificate:
     """Checks on test frames; the rows that the same expansion finds where they are known; of
     water also the many-body expansion by GFN2-xTB."""
-    from interpmd.attribution import certify
-    from interpmd.attribution.truth import learned_checks, learned_truth, quantum_truth
-    from interpmd.files import read_frames
-
     frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
     # alike in form and in the data: has it been shown dimers and trimers of its own?
     form = {k: v for k, v in RECIPES[name]["spec"].items() if k in EXPANSION}
@@ -104,8 +100,6 @@ def certificate_of(name: str, potential: Potential) -> Certificate:
 
 def recertify(name: str) -> None:
     """Certify a potential that is there already, and write it again."""
-    from interpmd.potentials.io import load_potential
-
     potential = load_potential(HERE / name)
     certificate = certificate_of(name, potential)
     potential.card.certificate[:] = certificate.to_json()

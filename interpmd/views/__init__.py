@@ -1,5 +1,1 @@
-"""How results look: static pictures and reports that open offline."""
-
-from interpmd.views import plots
-
-__all__ = ["plots"]
+"""Widgets for notebooks: explorer, inspector, geometry, live dynamics, the monitor of a fit."""

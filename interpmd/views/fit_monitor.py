@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import NoFitError
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation
+from interpmd.plots.style import BLUE, ORANGE, bare
 from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, table_html
-from interpmd.views.style import BLUE, ORANGE, bare
 
 #: What the stages of a fit do, for the line of words.
 STAGES = {
@@ -25,10 +25,6 @@ STAGES = {
     "ridge": "choosing the strength of the prior",
     "test": "done",
 }
-
-
-class NoFitError(InterpmdError):
-    """A monitor has nothing to show."""
 
 
 @dataclass(frozen=True)

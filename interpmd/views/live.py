@@ -15,14 +15,14 @@ from matplotlib.figure import Figure
 
 from interpmd.attribution import Force, explain
 from interpmd.dynamics import Trajectory
-from interpmd.dynamics.simulate import advance, integrator, with_velocities
+from interpmd.dynamics.run import advance, integrator, with_velocities
 from interpmd.errors import InterpmdError
+from interpmd.plots.molecule import draw_molecule, plane_of
+from interpmd.plots.style import BLUE, GREY, ORANGE
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
-from interpmd.systems import check_structure
-from interpmd.views.molecule import draw_molecule, plane_of
+from interpmd.structures.systems import check_structure
 from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, trust
-from interpmd.views.style import BLUE, GREY, ORANGE
 
 #: Interactions drawn in the molecule.
 SHOWN = 5

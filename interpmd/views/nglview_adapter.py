@@ -18,13 +18,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import ViewerError
 
 EXTENSION = "nglview-js-widgets"
-
-
-class ViewerError(InterpmdError, ImportError):
-    """The 3D viewer cannot be used here; the message says what to install."""
 
 
 def installed_front_end() -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import html
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from interpmd.errors import InterpmdError
+from interpmd.plots.style import png_of
 
 #: Width in pixels below which pictures go into the next line.
 NARROW = 290
@@ -76,13 +76,3 @@ def table_html(table: pd.DataFrame, digits: int = 3, index: bool = True) -> str:
     """A table for an HTML widget, which has no style of its own for tables."""
     made = table.to_html(border=0, index=index, float_format=f"{{:.{digits}f}}".format)
     return made.replace("<table ", '<table style="border-spacing:14px 2px;text-align:right" ')
-
-
-def png_of(ax: Axes, dpi: int = 100) -> bytes:
-    """The figure of an Axes as PNG; it is closed."""
-    import matplotlib.pyplot as plt
-
-    buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png", dpi=dpi)
-    plt.close(ax.figure)
-    return buffer.getvalue()

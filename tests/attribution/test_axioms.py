@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import interpmd as im
-from interpmd.attribution.axioms import check_explainer
-from interpmd.attribution.registry import METHODS, Method
+from interpmd.attribution.methods.registry import METHODS, Method
 from interpmd.potentials import ClusterExpansion, Isolated, Potential
 from interpmd.potentials.base import TERMS
-from interpmd.systems import CLOSEST_APPROACH
+from interpmd.structures.systems import CLOSEST_APPROACH
+from interpmd.trust.axioms import check_explainer
 
 POTENTIALS = {kind: Potential([cls.example()]) for kind, cls in TERMS.items()}
 POTENTIALS["sum"] = Potential(

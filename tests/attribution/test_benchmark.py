@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from interpmd.attribution.benchmark import _truth, benchmark_explainers, cluster
-from interpmd.attribution.registry import METHODS
+from interpmd.attribution.methods.registry import METHODS
 from interpmd.potentials import LennardJones
+from interpmd.trust.benchmark import _truth, benchmark_explainers, cluster
 
 
 @pytest.fixture(scope="module")

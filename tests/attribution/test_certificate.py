@@ -10,8 +10,9 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 import interpmd as im
-from interpmd.attribution.certificate import CertificateError, Check
+from interpmd.attribution.certificate import Check
 from interpmd.demo import MALONALDEHYDE
+from interpmd.errors import CertificateError
 from interpmd.potentials import ClusterExpansion, LennardJones, Potential
 
 SHIPPED = im.load("malonaldehyde")
@@ -177,21 +178,21 @@ def test_with_the_model_at_hand_faithfulness_is_checked_too():
     explanation = im.explain(PAIRS, molecule("CH3OH"), im.Force(0))
     with pytest.raises(CertificateError, match="'faithfulness' was not checked"):
         explanation.certificate().require("faithfulness")
-    made = explanation.certificate(PAIRS).require("axioms", "faithfulness")
+    made = im.certify_explanation(explanation, PAIRS).require("axioms", "faithfulness")
     assert made["deletion, random"] < 1 and made["insertion, random"] < 1
     assert 0 <= made["relative infidelity"] < 1
     with pytest.raises(im.InterpmdError, match="pass the model that was explained"):
-        explanation.certificate(SHIPPED)
+        im.certify_explanation(explanation, SHIPPED)
     wrong = replace(explanation, values=-explanation.values)
     with pytest.raises(CertificateError, match="infidelity"):
-        wrong.certificate(PAIRS).require("faithfulness")
-    assert wrong.certificate(PAIRS)["relative infidelity"] > 1.5
+        im.certify_explanation(wrong, PAIRS).require("faithfulness")
+    assert im.certify_explanation(wrong, PAIRS)["relative infidelity"] > 1.5
 
 
 def test_fragments_that_were_never_shown_by_themselves_are_noted():
     """Malonaldehyde was shown whole, with pairs and triplets of its atoms."""
     halves = im.explain(SHIPPED, MALONALDEHYDE, fragments=[[0, 1, 5], [2, 3, 4, 6, 7, 8]])
-    made = halves.certificate(SHIPPED)
+    made = im.certify_explanation(halves, SHIPPED)
     calculator = SHIPPED.calculator()
     whole = calculator.get_property("extrapolation", MALONALDEHYDE).max()
     assert made["extrapolation grade"] == pytest.approx(whole) and whole < 1
@@ -201,9 +202,9 @@ def test_fragments_that_were_never_shown_by_themselves_are_noted():
             for members in halves.fragments
         ]
     assert made["extrapolation grade of fragments"] == pytest.approx(max(parts)) and max(parts) > 3
-    atoms = im.explain(SHIPPED, MALONALDEHYDE, order=2).certificate(SHIPPED)
+    atoms = im.certify_explanation(im.explain(SHIPPED, MALONALDEHYDE, order=2), SHIPPED)
     assert "extrapolation grade of fragments" not in {c.name for c in atoms.checks}
-    bare = im.explain(PAIRS, molecule("CH3OH"), order=2).certificate(PAIRS)
+    bare = im.certify_explanation(im.explain(PAIRS, molecule("CH3OH"), order=2), PAIRS)
     assert "extrapolation grade" not in {c.name for c in bare.checks}
 
 

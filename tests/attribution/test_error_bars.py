@@ -11,8 +11,8 @@ from ase import Atoms
 from ase.build import molecule
 
 import interpmd as im
-from interpmd.attribution.explain import options_of
-from interpmd.attribution.registry import METHODS
+from interpmd.attribution.methods.dispatch import options_of
+from interpmd.attribution.methods.registry import METHODS
 from interpmd.demo import MALONALDEHYDE
 from interpmd.potentials import Potential, StillingerWeber
 

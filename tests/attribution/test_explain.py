@@ -9,10 +9,11 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 import interpmd as im
-from interpmd.attribution.explain import METHODS
-from interpmd.attribution.kinds import KINDS, chemistry, kind_of
-from interpmd.attribution.registry import MethodError
+from interpmd.attribution.kinds import KINDS, kind_of
+from interpmd.attribution.methods.dispatch import METHODS
+from interpmd.errors import MethodError
 from interpmd.potentials import D3, ClusterExpansion, Isolated, LennardJones, Potential
+from interpmd.structures.chemistry import chemistry
 
 ETHANOL = molecule("CH3CH2OH")  # C0 C1 O2 H3(O) H4.. H8
 POTENTIAL = Potential(

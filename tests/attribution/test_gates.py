@@ -11,11 +11,11 @@ from ase import Atoms
 from ase.build import molecule
 
 import interpmd as im
+from interpmd.decomposition.gated import GatedPotential
 from interpmd.potentials import D3, EEQ, ClusterExpansion, LennardJones, Potential, StillingerWeber
 from interpmd.potentials.base import TERMS, GlobalTerm, LocalTerm
-from interpmd.potentials.gated import GatedPotential
-from interpmd.potentials.potential import SITES_AT_ONCE, _parts, within
-from interpmd.systems import environments
+from interpmd.potentials.sum import SITES_AT_ONCE, _parts, within
+from interpmd.structures.systems import environments
 
 METHANOL = molecule("CH3OH")
 METHANOL.rattle(0.05, seed=1)

@@ -12,8 +12,8 @@ from ase import Atoms
 from ase.build import molecule
 
 import interpmd as im
-from interpmd.attribution.benchmark import cluster
-from interpmd.attribution.registry import METHODS
+from interpmd.attribution.methods.registry import METHODS
+from interpmd.decomposition.gated import GatedPotential
 from interpmd.potentials import (
     D3,
     AxilrodTeller,
@@ -23,7 +23,7 @@ from interpmd.potentials import (
     Potential,
     StillingerWeber,
 )
-from interpmd.potentials.gated import GatedPotential
+from interpmd.trust.benchmark import cluster
 
 METHANOL = molecule("CH3OH")
 METHANOL.rattle(0.05, seed=1)

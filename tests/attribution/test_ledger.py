@@ -10,9 +10,9 @@ from ase import Atoms, units
 from ase.calculators.lj import LennardJones as AseLennardJones
 
 import interpmd as im
-from interpmd.attribution.ledger import LedgerError, LedgerWarning
-from interpmd.attribution.targets import TargetError
+from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
+from interpmd.errors import LedgerError, LedgerWarning, TargetError
 from interpmd.potentials import LennardJones, Morse, Potential
 
 PAIR = Potential({"morse": Morse(depth=1.0, width=1.5, distance=1.5, cutoff=8.0)})
@@ -103,8 +103,10 @@ def test_powers_sum_to_the_potentials_own_force_times_velocity(proton, book):
 
 def test_power_is_that_of_the_rows_of_the_table(proton, book):
     potential, trajectory = proton
-    table = potential.decompose(trajectory[7], order=3)
-    rows = table.on_atom(8) @ trajectory[7].get_velocities()[8] * units.fs
+    table = decompose(potential, trajectory[7], order=3)
+    on_proton = np.where((table.member_atoms == 8)[:, None], table.member_forces, 0.0)
+    powers = on_proton @ trajectory[7].get_velocities()[8] * units.fs
+    rows = np.bincount(table.owner, powers, len(table))
     line = next(r for r, row in enumerate(table) if row.atoms == (0, 4, 8) and row.order == 3)
     assert abs(rows[line]) > 1e-3
     mine = book.power.sel(frame=7)[(book.atoms == "0-4-8").values]

@@ -10,9 +10,9 @@ import torch
 from ase.build import molecule
 
 import interpmd as im
-from interpmd.attribution.fragments import FragmentError
-from interpmd.attribution.games import Game
+from interpmd.attribution.methods.games import Game
 from interpmd.attribution.models import as_model
+from interpmd.errors import FragmentError
 from interpmd.potentials import LennardJones, Potential
 from interpmd.reference.calculator import as_calculator
 

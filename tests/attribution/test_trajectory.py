@@ -8,9 +8,10 @@ import xarray as xr
 from ase import Atoms
 
 import interpmd as im
-from interpmd.attribution.groupings import GroupingError
-from interpmd.attribution.trajectory import ROWS, TrajectoryError, collect
+from interpmd.attribution.over_time.frames import ROWS, collect
+from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
+from interpmd.errors import GroupingError, TrajectoryError
 from interpmd.potentials import LennardJones, Potential
 
 ARGON = Potential({"lj": LennardJones(epsilon=0.01, sigma=3.4, cutoff=6.0, onset=5.0)})
@@ -79,7 +80,7 @@ def test_names_of_rows(run):
 def test_stds_of_energies(run):
     potential, trajectory = run
     found = explained(potential, trajectory)
-    table = potential.decompose(trajectory[0], order=3)
+    table = decompose(potential, trajectory[0], order=3)
     assert float(found["std"][0].max()) == pytest.approx(table.energy_stds.max(), rel=1e-9)
     assert "std" not in explained(potential, trajectory, im.Force(8))
 

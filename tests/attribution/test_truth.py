@@ -12,23 +12,19 @@ from ase.build import molecule
 from ase.units import kcal, mol
 
 import interpmd as im
-from interpmd.attribution.truth import frames as structures
-from interpmd.attribution.truth import (
-    learned_checks,
-    learned_truth,
-    quantum_truth,
-    row_errors,
-)
-from interpmd.attribution.truth.learned import SPEC, TruthError
-from interpmd.attribution.truth.message_passing import MessagePassing, train
-from interpmd.attribution.truth.quantum import many_body_expansion, subsets_of
-from interpmd.errors import StructureError
-from interpmd.files import read_frames
+from interpmd.decomposition.assemble import decompose
+from interpmd.errors import StructureError, TruthError
 from interpmd.potentials.analytic import StillingerWeber
-from interpmd.potentials.conformance import check_potential
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of, random_clusters
 from interpmd.reference.methods import resolve
+from interpmd.structures.files import read_frames
+from interpmd.trust.conformance import check_potential
+from interpmd.trust.truth import frames as structures
+from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth, row_errors
+from interpmd.trust.truth.learned import SPEC
+from interpmd.trust.truth.message_passing import MessagePassing, train
+from interpmd.trust.truth.quantum import many_body_expansion, subsets_of
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -170,7 +166,7 @@ def test_network_meets_the_conditions_of_a_potential(network, silicon):
 def test_network_rows_follow_the_axioms_of_inclusion_and_exclusion(network, silicon):
     atoms = structures.grown(5, "Si", silicon.sigma, np.random.default_rng(2))
     far = atoms + Atoms("Si", positions=[[40.0, 0, 0]])
-    table = network.decompose(far, order=6)
+    table = decompose(network, far, order=6)
     # complete
     assert table.energy == pytest.approx(float(network.predict(far).energy), abs=1e-10)
     np.testing.assert_allclose(table.forces, network.predict(far).forces.numpy(), atol=1e-10)
@@ -188,7 +184,7 @@ def test_network_rows_follow_the_axioms_of_inclusion_and_exclusion(network, sili
     assert rows[0, 1, 2] == pytest.approx(trimer - pairs, abs=1e-10)
     # symmetry: other names, same rows
     order = [3, 1, 4, 0, 2]
-    renamed = network.decompose(atoms[order], order=5)
+    renamed = decompose(network, atoms[order], order=5)
     for row in renamed:
         old = tuple(sorted(order[i] for i in row.atoms))
         assert row.energy_eV == pytest.approx(rows.get(old, 0.0), abs=1e-10)
@@ -245,7 +241,7 @@ def test_contributions_are_sums_of_rows_of_the_table():
     found = quantum_truth(potential, atoms, progress=False).to_frame()
     molecule_of = {a: m for m, members in enumerate(molecules_of(atoms)) for a in members}
     sums: dict[tuple, float] = {}
-    for row in potential.decompose(atoms, order=potential.body_order):
+    for row in decompose(potential, atoms, order=potential.body_order):
         key = tuple(sorted({molecule_of[a] for a in row.atoms}))
         sums[key] = sums.get(key, 0.0) + row.energy_eV / (kcal / mol)
     for line in found.itertuples():

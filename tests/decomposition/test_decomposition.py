@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.build import molecule
 
 import interpmd as im
+from interpmd.decomposition.assemble import decompose
 from interpmd.potentials import AxilrodTeller, ClusterExpansion, LennardJones, Potential
 from interpmd.potentials.base import TERMS
 
@@ -42,7 +43,7 @@ def check_complete(potential, table, atoms):
 
 @pytest.mark.parametrize("order", [1, 2, 3, None])
 def test_rows_sum_to_energy_and_forces(potential, order):
-    check_complete(potential, potential.decompose(METHANOL, order=order), METHANOL)
+    check_complete(potential, decompose(potential, METHANOL, order=order), METHANOL)
 
 
 def test_rows_sum_in_a_periodic_cell(potential):
@@ -54,11 +55,11 @@ def test_rows_sum_in_a_periodic_cell(potential):
         if elements is None or {1, 6, 8} <= set(elements)
         else Atoms([elements[0]] * 4, positions=CELL.positions, cell=CELL.cell, pbc=True)
     )
-    check_complete(potential, potential.decompose(atoms, order=2), atoms)
+    check_complete(potential, decompose(potential, atoms, order=2), atoms)
 
 
 def test_every_row_is_free_of_net_force_and_torque(potential):
-    for row in potential.decompose(METHANOL, order=3):
+    for row in decompose(potential, METHANOL, order=3):
         if not row.remainder:
             assert np.abs(row.forces.sum(0)).max() < 1e-10
             torque = np.cross(METHANOL.positions[list(row.atoms)], row.forces).sum(0)
@@ -72,7 +73,7 @@ def test_rows_are_the_moebius_transform_of_the_energy_of_all_subsets(potential):
         return float(potential.predict(atoms[list(subset)]).energy) if subset else 0.0
 
     order = min(potential.body_order or 3, 4)
-    table = potential.decompose(atoms, order=order)
+    table = decompose(potential, atoms, order=order)
     rows: dict[tuple, float] = {}
     for row in table:
         if not row.remainder:
@@ -90,14 +91,14 @@ def test_rows_are_the_moebius_transform_of_the_energy_of_all_subsets(potential):
 
 def test_a_potential_of_finite_order_leaves_no_remainder():
     potential = Potential([ClusterExpansion.example()])
-    table = potential.decompose(WATER)
+    table = decompose(potential, WATER)
     assert not any(row.remainder for row in table)
     assert {row.term for row in table} >= {"pair", "triplet"}
 
 
 def test_rows_above_the_order_stand_as_one_remainder_per_site():
     potential = Potential([ClusterExpansion.example()])
-    table = potential.decompose(METHANOL, order=2)
+    table = decompose(potential, METHANOL, order=2)
     rest = [row for row in table if row.remainder]
     assert sorted(row.atoms[0] for row in rest) == list(range(6))
     assert all(row.order == 0 for row in rest)
@@ -105,7 +106,7 @@ def test_rows_above_the_order_stand_as_one_remainder_per_site():
 
 def test_rows_of_lennard_jones_are_the_pairs():
     term = LennardJones(epsilon=0.05, sigma=1.4, cutoff=4.0)
-    table = Potential([term]).decompose(METHANOL)
+    table = decompose(Potential([term]), METHANOL)
     for row in table:
         i, j = row.atoms
         pair = METHANOL[[i, j]]
@@ -114,14 +115,14 @@ def test_rows_of_lennard_jones_are_the_pairs():
 
 def test_an_atom_and_its_image_are_different_players():
     lonely = Atoms("O", positions=[[0, 0, 0]], cell=np.eye(3) * 3.0, pbc=True)
-    table = Potential([LennardJones(epsilon=0.05, sigma=2.6, cutoff=4.3)]).decompose(lonely)
+    table = decompose(Potential([LennardJones(epsilon=0.05, sigma=2.6, cutoff=4.3)]), lonely)
     assert len(table) == 3 + 6  # three axes and six face diagonals, each once
     assert all(row.atoms == (0, 0) for row in table)
     assert {row.shifts[0] for row in table} == {(0, 0, 0)}
 
 
 def test_rows_of_axilrod_teller_are_triplets_only():
-    table = Potential([AxilrodTeller(c9=2.0, cutoff=6.0)]).decompose(METHANOL)
+    table = decompose(Potential([AxilrodTeller(c9=2.0, cutoff=6.0)]), METHANOL)
     assert {row.order for row in table} == {3}
     assert len(table) == 20
 
@@ -131,37 +132,37 @@ def test_error_bars_of_rows_are_spreads_under_the_posterior():
     spread = np.random.default_rng(0).normal(size=(*term.readout.shape, 64))
     term.samples = torch.as_tensor(spread) * 0.01
     potential = Potential([term])
-    table = potential.decompose(METHANOL, order=3)
+    table = decompose(potential, METHANOL, order=3)
     calculator = potential.calculator()
     assert table.energy_std == pytest.approx(
         calculator.get_property("energy_std", METHANOL), rel=0.05
     )
-    assert all(s > 0 for s in table.rows.energy_std_eV)
+    assert all(s > 0 for s in table.to_frame().energy_std_eV)
     mean = term.readout.clone()
     term.readout.copy_(mean + term.samples[..., 3])
-    shifted = potential.decompose(METHANOL, order=3)
+    shifted = decompose(potential, METHANOL, order=3)
     assert np.allclose(shifted.energies - table.energies, table.samples[:, 3], atol=1e-10)
 
 
 def test_the_table_looks_like_one():
-    table = Potential([ClusterExpansion.example()]).decompose(METHANOL, order=3)
+    table = decompose(Potential([ClusterExpansion.example()]), METHANOL, order=3)
     columns = {"term", "order", "atoms", "energy_eV", "energy_std_eV", "forces"}
-    assert columns <= set(table.rows)
+    assert columns <= set(table.to_frame())
     assert "convention" in table._repr_html_()
     assert table.by("order").energy_eV.sum() == pytest.approx(table.energy)
 
 
 def test_terms_stand_in_the_order_of_their_bodies():
-    table = im.load("water").decompose(WATER, order=3)
+    table = decompose(im.load("water"), WATER, order=3)
     terms = table.by("term")
     assert list(terms.index) == ["isolated", "pair", "triplet", "expansion"]
-    for name, rows in table.rows.groupby("term"):
+    for name, rows in table.to_frame().groupby("term"):
         assert terms.energy_eV[name] == pytest.approx(rows.energy_eV.sum())
         assert terms.rows[name] == len(rows)
     shown = table._repr_html_()
     largest = shown[shown.index("Largest rows") :]
     assert "<td>triplet</td>" in largest and "<td>isolated</td>" not in largest
-    assert "Largest rows" not in im.load("water").decompose(Atoms("O"))._take([0])._repr_html_()
+    assert "Largest rows" not in decompose(im.load("water"), Atoms("O")).take([0])._repr_html_()
 
 
 def test_sites_with_fewer_neighbours_than_the_order_keep_their_error_bars():
@@ -170,7 +171,7 @@ def test_sites_with_fewer_neighbours_than_the_order_keep_their_error_bars():
     term.samples = torch.randn(*term.readout.shape, 5, generator=generator)
     # H and C see O only; the atom far away sees none
     chain = Atoms("HOCC", positions=[[0, 0, 0], [3.0, 0, 0], [6.0, 0.5, 0], [30.0, 0, 0]])
-    table = Potential([term]).decompose(chain)
+    table = decompose(Potential([term]), chain)
     check_complete(Potential([term]), table, chain)
     assert table.samples.shape == (len(table), 5)
     assert (table.energy_stds[table.order > 1] > 0).all()

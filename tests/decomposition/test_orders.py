@@ -13,7 +13,7 @@ from ase.build import molecule
 from interpmd.decomposition import decompose, whole
 from interpmd.potentials import EEQ, MW, ClusterExpansion, Potential
 from interpmd.potentials.base import GlobalTerm
-from interpmd.systems import Batch, sum_by_structure
+from interpmd.structures.systems import Batch, sum_by_structure
 
 METHANOL = molecule("CH3OH")
 METHANOL.rattle(0.05, seed=1)
@@ -45,7 +45,7 @@ class Breathing(GlobalTerm):
 @pytest.mark.parametrize("order", [1, 2, 4, None])
 def test_terms_of_all_atoms_add_up(atoms, order):
     potential = Potential([Breathing()])
-    table, found = potential.decompose(atoms, order=order), potential.predict(atoms)
+    table, found = decompose(potential, atoms, order=order), potential.predict(atoms)
     assert table.energy == pytest.approx(float(found.energy), abs=1e-10)
     assert np.abs(table.forces - found.forces.numpy()).max() < 1e-10
     rest = [row for row in table if row.remainder]
@@ -60,9 +60,9 @@ def test_terms_of_all_atoms_add_up(atoms, order):
 def test_parts_are_neutral_and_the_whole_keeps_its_charge():
     ion = molecule("H2O")
     potential = Potential([EEQ()])
-    neutral = potential.decompose(ion, order=3).by("order").energy_eV
+    neutral = decompose(potential, ion, order=3).by("order").energy_eV
     ion.info["charge"] = 1
-    charged = potential.decompose(ion, order=3).by("order").energy_eV
+    charged = decompose(potential, ion, order=3).by("order").energy_eV
     assert neutral[2] == pytest.approx(charged[2], abs=1e-12)
     pairs = [Atoms(ion.numbers[p], ion.positions[p]) for p in ([0, 1], [0, 2], [1, 2])]
     expected = sum(float(potential.predict(pair).energy) for pair in pairs)
@@ -74,7 +74,7 @@ def test_parts_are_neutral_and_the_whole_keeps_its_charge():
 def test_too_many_parts_become_remainders(monkeypatch):
     potential = Potential([Breathing()])
     monkeypatch.setattr(whole, "MOST_CLUSTERS", 6 + 15)
-    table = potential.decompose(METHANOL, order=4)
+    table = decompose(potential, METHANOL, order=4)
     assert {row.order for row in table} <= {0, 1, 2}
     assert table.energy == pytest.approx(float(potential.predict(METHANOL).energy), abs=1e-10)
 
@@ -84,29 +84,29 @@ def test_the_order_is_lowered_with_a_warning_where_subsets_are_too_many(monkeypa
     monkeypatch.setattr(module, "STAR_BUDGET", 6 * (1 + 5 + 10))
     potential = Potential([ClusterExpansion.example()])
     with pytest.warns(UserWarning, match="order 3, not"):
-        table = potential.decompose(METHANOL)
+        table = decompose(potential, METHANOL)
     assert table.requested_order == 3
     assert any(row.remainder for row in table)
     assert table.energy == pytest.approx(float(potential.predict(METHANOL).energy), abs=1e-10)
     monkeypatch.setattr(module, "STAR_LIMIT", 10)
     with pytest.raises(ValueError, match="choose a lower order"):
-        potential.decompose(METHANOL, order=3)
+        decompose(potential, METHANOL, order=3)
 
 
 @pytest.mark.parametrize("order", [0, -1, 1.5, True])
 def test_orders_are_whole_numbers(order):
     with pytest.raises(ValueError, match="1 or more"):
-        Potential([MW()]).decompose(Atoms("O"), order=order)
+        decompose(Potential([MW()]), Atoms("O"), order=order)
 
 
 def test_one_structure_at_a_time():
     with pytest.raises(ValueError, match="one structure at a time"):
-        Potential([MW()]).decompose(Batch.from_ase([Atoms("O"), Atoms("O")]))
+        decompose(Potential([MW()]), Batch.from_ase([Atoms("O"), Atoms("O")]))
 
 
 def test_single_precision_is_decomposed_in_double():
     potential = Potential([ClusterExpansion.example()]).to(torch.float32)
-    table = potential.decompose(METHANOL)
+    table = decompose(potential, METHANOL)
     precise = Potential([ClusterExpansion.example()]).to(torch.float32).double()
     assert table.energy == pytest.approx(float(precise.predict(METHANOL).energy), abs=1e-10)
     assert potential.dtype == torch.float32

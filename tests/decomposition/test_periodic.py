@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from interpmd.decomposition.assemble import decompose
 from interpmd.potentials import Potential
 from interpmd.potentials.base import TERMS, LocalTerm
 
@@ -40,7 +41,7 @@ def potential(request):
 @pytest.mark.parametrize("pbc", [True, [True, False, True]], ids=["bulk", "slab"])
 def test_rows_are_those_of_the_images_alone(potential, pbc):
     atoms = cell(potential, pbc)
-    table = potential.decompose(atoms, order=min(potential.body_order, 3))
+    table = decompose(potential, atoms, order=min(potential.body_order, 3))
     rows = [row for row in table if not row.remainder]
     assert len({(row.term, row.atoms, row.shifts) for row in rows}) == len(rows)
     for row in rows[:: max(len(rows) // 40, 1)]:
@@ -51,7 +52,7 @@ def test_rows_are_those_of_the_images_alone(potential, pbc):
 
 def test_rows_and_remainders_are_free_of_net_force_and_torque(potential):
     atoms = cell(potential, True)
-    for row in potential.decompose(atoms, order=2):
+    for row in decompose(potential, atoms, order=2):
         positions = atoms.positions[[*row.atoms]] + np.array(row.shifts) @ atoms.cell.array
         assert np.abs(row.forces.sum(0)).max() < 1e-10
         assert np.abs(np.cross(positions, row.forces).sum(0)).max() < 1e-10
@@ -59,8 +60,8 @@ def test_rows_and_remainders_are_free_of_net_force_and_torque(potential):
 
 def test_renumbering_atoms_renumbers_rows(potential):
     atoms, order = cell(potential, True), np.array([2, 0, 3, 1])
-    found = potential.decompose(atoms, order=2)
-    swapped = potential.decompose(atoms[order], order=2)
+    found = decompose(potential, atoms, order=2)
+    swapped = decompose(potential, atoms[order], order=2)
     by_atoms, by_swapped = found.by("atoms").energy_eV, swapped.by("atoms").energy_eV
     assert np.allclose(swapped.forces, found.forces[order], atol=1e-12)
     for row_atoms, energy in by_swapped.items():

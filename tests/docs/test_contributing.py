@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
@@ -14,6 +13,9 @@ import pytest
 from pages import ENVIRONMENT, ROOT, blocks
 
 import interpmd as im
+
+sys.path.insert(0, str(ROOT / "tests"))
+from test_architecture import FLOOR
 
 
 def suite(tmp_path: Path, test: str, code: str, keyword: str) -> str:
@@ -80,7 +82,7 @@ def test_what_joins_is_really_checked(tmp_path, test, first, claim, fault, keywo
 def test_code_of_contributing_runs_and_is_short():
     names: dict = {"__name__": "contributing"}
     code = blocks(ROOT / "CONTRIBUTING.md")
-    from interpmd.attribution.registry import METHODS
+    from interpmd.attribution.methods.registry import METHODS
     from interpmd.potentials.base import TERMS
 
     try:
@@ -92,21 +94,12 @@ def test_code_of_contributing_runs_and_is_short():
     assert max(len(block.splitlines()) for block in code) < 35
 
 
-def test_rooms_import_only_from_rooms_above_them():
+def test_the_map_names_every_room_from_the_ground_up():
     map_ = (ROOT / "CONTRIBUTING.md").read_text()
-    rooms = re.findall(r"^\| `interpmd/(\w+)", map_, re.MULTILINE)
+    named = re.findall(r"^\| `interpmd/(\w+)", map_, re.MULTILINE)
     here = {path.parent.name for path in (ROOT / "interpmd").glob("*/*.py")}
-    assert set(rooms) == {"systems", *here - {"shipped"}}
-    for path in (ROOT / "interpmd").rglob("*.py"):
-        room = path.relative_to(ROOT / "interpmd").parts[0].removesuffix(".py")
-        if room not in rooms:
-            continue
-        for statement in ast.parse(path.read_text()).body:
-            if isinstance(statement, ast.ImportFrom):
-                _, _, other = (statement.module or "").partition("interpmd.")
-                other = other.partition(".")[0]
-                allowed = other not in rooms or rooms.index(other) <= rooms.index(room)
-                assert allowed, f"{path} imports from {other}"
+    assert set(named) == {"errors", "cli", *here - {"shipped"}}
+    assert [FLOOR[room] for room in named] == sorted(FLOOR[room] for room in named)
 
 
 def test_the_citation_is_of_this_version():

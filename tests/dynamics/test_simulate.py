@@ -9,7 +9,7 @@ from ase.build import molecule
 from ase.io import read
 
 import interpmd as im
-from interpmd.dynamics import SimulationError
+from interpmd.errors import SimulationError
 from interpmd.potentials import Isolated, Morse, Potential
 
 ETHANE = molecule("C2H6")

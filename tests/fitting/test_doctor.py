@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 import interpmd as im
 from interpmd.cli import app
+from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.few_atoms import trimer_positions
-from interpmd.fitting import doctor as doctoring
-from interpmd.fitting.cure import label_proposal, multiplicities
-from interpmd.fitting.diagnosis import ranges
-from interpmd.fitting.seen import WIDTH
+from interpmd.structures.seen import WIDTH
+from interpmd.trust import examination as doctoring
+from interpmd.trust.diagnosis import ranges
+from interpmd.trust.treatment import label_proposal, multiplicities
 
 TRAIN = frames(80) + ISOLATED
 
@@ -75,7 +76,7 @@ def test_rows_and_error_bars_are_those_of_the_table(report, diagnosis):
     inside = np.flatnonzero((np.nan_to_num(diagnosis.sides) < potential.cutoff).all(1))
     pairs = inside[table.order.to_numpy()[inside] == 2]
     for geometry in [*rng.choice(pairs, 6), *rng.choice(inside[len(pairs) :], 12)]:
-        rows = potential.decompose(atoms_of(diagnosis, geometry))
+        rows = decompose(potential, atoms_of(diagnosis, geometry))
         mine = rows.order == table.order[geometry]
         assert table.energy_eV[geometry] == pytest.approx(rows.energies[mine].sum(), abs=1e-10)
         spread = np.sqrt((rows.samples[mine].sum(0) ** 2).mean())
@@ -182,7 +183,7 @@ def test_the_cure_determines_the_rows_and_finds_the_truth(report, diagnosis, cur
 
 def test_only_the_proposals_take_their_weights():
     """A subset of the training data that is called dimer keeps its own weight."""
-    from interpmd.fitting import cure as curing
+    from interpmd.trust import treatment as curing
 
     many = frames(30)
     for atoms in many:
@@ -220,7 +221,8 @@ def test_labels_are_of_the_lowest_spin_state_and_complete(tmp_path):
 
 def test_a_structure_with_a_failed_state_is_left_out(tmp_path, monkeypatch):
     pytest.importorskip("tblite")
-    from interpmd.reference.methods import XTB, CalculationError
+    from interpmd.errors import CalculationError
+    from interpmd.reference.methods import XTB
 
     original = XTB.evaluate
 

@@ -14,10 +14,12 @@ from ase.io import write
 from frames_of_methanol import ISOLATED, SMALL, TRUTH, frames, labelled
 
 import interpmd as im
-from interpmd.decomposition.decompose import subsets_of_neighbours
-from interpmd.fitting import fit as fitting
-from interpmd.fitting.labels import LabelWarning, check_consistency, isolated_energies
-from interpmd.fitting.normal import MemoryLimitError, NormalEquations, Targets, weighted_rows
+from interpmd.decomposition.assemble import decompose, subsets_of_neighbours
+from interpmd.errors import LabelWarning, MemoryLimitError
+from interpmd.fitting import closed_form as fitting
+from interpmd.fitting.consistency import check_consistency
+from interpmd.fitting.labels import isolated_energies
+from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
 from interpmd.fitting.problem import grade_scales
 from interpmd.fitting.shares import body_order_shares
 from interpmd.potentials import ClusterExpansion
@@ -228,7 +230,7 @@ def test_weights_of_subsets_matter():
     assert error[0] < 0.98 * error[1]
 
 
-@pytest.mark.filterwarnings("error::interpmd.fitting.labels.LabelWarning")
+@pytest.mark.filterwarnings("error::interpmd.errors.LabelWarning")
 def test_stress_is_learned():
     """Of crystals whose cells differ; that makes no false alarm about energies and forces."""
     rng = np.random.default_rng(0)
@@ -284,7 +286,7 @@ def test_shares_of_the_body_orders(report):
     assert np.allclose(true[["energy_share", "force_share"]].sum(), 1.0, atol=1e-9)
     pairs, energies, pushes = [], [], []
     for atoms in many:
-        table = TRUTH.decompose(atoms)
+        table = decompose(TRUTH, atoms)
         order = table.by("order")
         pairs.append(order.energy_eV[2])
         energies.append(table.energy)

@@ -10,7 +10,7 @@ from frames_of_methanol import ISOLATED, SMALL, frames
 
 import interpmd as im
 from interpmd.fitting import checkpoint, normal
-from interpmd.fitting import fit as fitting
+from interpmd.fitting import closed_form as fitting
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.normal import NormalEquations
 from interpmd.fitting.problem import Problem
@@ -141,9 +141,9 @@ def test_places_that_cannot_be_written_are_found_before_the_fit(tmp_path, monkey
 
 
 def test_a_disk_that_fills_up_loses_no_fit(tmp_path, monkeypatch):
-    from interpmd.potentials import io
+    from interpmd.potentials import folder
 
-    save, places = io.save_file, []
+    save, places = folder.save_file, []
 
     def full(tensors, path):
         places.append(path)
@@ -151,7 +151,7 @@ def test_a_disk_that_fills_up_loses_no_fit(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         save(tensors, path)
 
-    monkeypatch.setattr(io, "save_file", full)
+    monkeypatch.setattr(folder, "save_file", full)
     monkeypatch.setattr("tempfile.mkdtemp", lambda prefix, dir=None: tmp_path_of(prefix))
 
     def tmp_path_of(prefix):

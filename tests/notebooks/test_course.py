@@ -9,7 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from interpmd.lab import NOTEBOOKS, CourseError, arguments
+from interpmd.errors import CourseError
+from interpmd.lab import NOTEBOOKS, arguments
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "notebooks"))

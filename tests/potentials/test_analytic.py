@@ -12,6 +12,7 @@ from ase.build import bulk
 from ase.units import kcal, mol
 
 import interpmd as im
+from interpmd.decomposition.assemble import decompose
 from interpmd.potentials import MW, AxilrodTeller, LennardJones, Morse, Potential, StillingerWeber
 from interpmd.potentials.analytic import AnalyticTerm
 from interpmd.potentials.base import TERMS
@@ -38,7 +39,7 @@ SKEWED = Atoms(
 
 
 def rows_of(atoms, term):
-    table = Potential([term]).decompose(atoms)
+    table = decompose(Potential([term]), atoms)
     return {(row.atoms, row.shifts): row.energy_eV for row in table}
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import interpmd as im
 from interpmd.potentials import Potential
 from interpmd.potentials.base import TERMS, LocalTerm
-from interpmd.potentials.conformance import check_potential
+from interpmd.trust.conformance import check_potential
 
 ETHANOL = molecule("CH3CH2OH")
 ETHANOL.rattle(0.05, seed=3)

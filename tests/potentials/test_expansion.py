@@ -19,7 +19,7 @@ from interpmd.potentials.expansion.angular import (
     monomial_coefficients,
 )
 from interpmd.potentials.expansion.gradients import features_and_gradients
-from interpmd.systems import environments, neighbours
+from interpmd.structures.systems import environments, neighbours
 
 
 def directions(count, seed=0):

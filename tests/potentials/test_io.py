@@ -10,7 +10,7 @@ from ase.build import molecule
 
 import interpmd as im
 from interpmd.potentials import ClusterExpansion, Isolated, Potential
-from interpmd.potentials.potential import Card
+from interpmd.potentials.sum import Card
 
 WATER = molecule("H2O")
 
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_the_old_potential(folder, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("interpmd.potentials.io.save_file", full)
+    monkeypatch.setattr("interpmd.potentials.folder.save_file", full)
     with pytest.raises(OSError, match="No space left"):
         potential.save(folder)
     assert (folder / "weights.safetensors").read_bytes() == before

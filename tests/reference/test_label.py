@@ -9,10 +9,10 @@ from ase import Atoms
 from ase.build import molecule
 from ase.io import read, write
 
-from interpmd.errors import StructureError
+from interpmd.errors import CalculationError, LevelMismatchError, StructureError
 from interpmd.reference import label
-from interpmd.reference.methods import XTB, CalculationError
-from interpmd.reference.store import LevelMismatchError, complete_length, content_hash
+from interpmd.reference.methods import XTB
+from interpmd.reference.store import complete_length, content_hash
 
 
 def waters(n: int = 5) -> list[Atoms]:

@@ -5,10 +5,10 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk, molecule
 
-from interpmd.errors import StructureError
+from interpmd.errors import StructureError, UnknownMethodError
 from interpmd.reference import available_methods, isolated_atoms, label
 from interpmd.reference.calculator import ReferenceCalculator, as_calculator
-from interpmd.reference.methods import UnknownMethodError, resolve
+from interpmd.reference.methods import resolve
 
 
 def distorted(name: str = "H2O") -> Atoms:

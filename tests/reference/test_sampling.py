@@ -8,7 +8,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpmd.errors import StructureError
+from interpmd.errors import StructureError, UnknownSamplingError
 from interpmd.reference import sample
 from interpmd.reference.bias import (
     BiasedCalculator,
@@ -17,7 +17,6 @@ from interpmd.reference.bias import (
     TransferRestraint,
 )
 from interpmd.reference.clusters import clear_of, fragments, molecules_of, random_rotation
-from interpmd.reference.sampling import UnknownSamplingError
 from interpmd.reference.trajectories import hessian, langevin, normal_modes
 
 

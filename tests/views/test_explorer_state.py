@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import interpmd as im
-from interpmd.attribution.targets import TargetError
+from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
+from interpmd.errors import FramesError, QuestionError, TargetError
 from interpmd.views.explorer.answers import MOST
 from interpmd.views.explorer.questions import (
     GROUPINGS,
     TARGETS,
     Question,
-    QuestionError,
     dihedrals,
     fragment_around,
 )
-from interpmd.views.explorer.state import FramesError, State
+from interpmd.views.explorer.state import State
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +122,25 @@ def test_isolated_atoms_stand_apart(state):
     assert sum(found.split["order"].values()) == pytest.approx(found.total, abs=1e-8)
 
 
-def test_one_table_serves_all_atoms(state, monkeypatch):
+def test_one_table_serves_all_questions_about_a_frame(state, monkeypatch):
+    state = State(state.model.model, state.frames)
+    made = []
+
+    def counted(potential, atoms, order=None, forces=True):
+        made.append((order, forces))
+        return decompose(potential, atoms, order, forces)
+
+    monkeypatch.setattr("interpmd.attribution.models.decompose", counted)
+    state.model.model._tables.clear()
     state.answer(Question("force", 8), 0)
-
-    def never(*_, **__):
-        raise AssertionError("the table was made again")
-
-    monkeypatch.setattr(type(state.model.potential._potential), "decompose", never)
     state.answer(Question("force", 3, grouping="pair"), 0)
+    state.answer(Question("energy"), 0)
+    assert made == [(3, True)]
+    made.clear()
+    for method in ("shapley", "owen", "shapley_interaction"):
+        state.answer(Question("energy", method=method), 1)
+        state.answer(Question("force", 8, method=method), 1)
+    assert made == [(None, True)]
 
 
 def test_lines_pass_through_bonds_in_order(state):

@@ -10,11 +10,13 @@ import pytest
 from ase import Atoms
 
 import interpmd as im
+from interpmd.decomposition import pair_curve, triplet_map
+from interpmd.decomposition.assemble import decompose
 from interpmd.errors import UnknownElementError
-from interpmd.fitting.seen import SeenDistances
 from interpmd.potentials import Potential, StillingerWeber
 from interpmd.potentials.repulsion import ZBL
-from interpmd.views.inspector import PotentialInspector, pair_curve, triplet_map
+from interpmd.structures.seen import SeenDistances
+from interpmd.views.inspector import PotentialInspector
 
 SILICON = StillingerWeber(elements=["Si"])
 
@@ -37,7 +39,7 @@ def test_curves_and_bands_are_rows_of_the_table(water):
     r = np.array([0.8, 1.0, 1.5, 3.0])
     curve = pair_curve(water, "O", "H", r)
     for place, x in enumerate(r):
-        table = water.decompose(Atoms("OH", [[0, 0, 0], [x, 0, 0]]))
+        table = decompose(water, Atoms("OH", [[0, 0, 0], [x, 0, 0]]))
         mine = table.order == 2
         assert curve.energy[place] == pytest.approx(table.energies[mine].sum(), abs=1e-9)
         joint = table.samples[mine].sum(0)
@@ -50,7 +52,7 @@ def test_maps_are_rows_of_the_table(water):
     row, column = 3, 1
     a, angle = found.first[column], np.radians(found.second[row])
     places = [[0, 0, 0], [a, 0, 0], [np.cos(angle), np.sin(angle), 0]]
-    table = water.decompose(Atoms("OH2", places))
+    table = decompose(water, Atoms("OH2", places))
     expected = table.energies[table.order == 3].sum()
     assert found.energy[row, column] == pytest.approx(expected, abs=1e-9)
     with pytest.raises(ValueError, match="give the angle"):

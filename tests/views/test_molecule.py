@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
 
-from interpmd.views.molecule import draw_molecule
+from interpmd.plots.molecule import draw_molecule
 
 SIDE_ON = np.eye(3)
 

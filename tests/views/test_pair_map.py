@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import interpmd as im
-from interpmd.attribution.benchmark import cluster
 from interpmd.potentials import Potential, StillingerWeber
+from interpmd.trust.benchmark import cluster
 from interpmd.views.explorer.pairs import OTHERS, pair_map
 
 

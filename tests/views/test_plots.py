@@ -9,12 +9,13 @@ import pytest
 from matplotlib.colors import to_hex
 
 import interpmd as im
-from interpmd.attribution.groupings import GroupingError
-from interpmd.attribution.truth.quantum import QuantumTruth
+from interpmd import plots
+from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
+from interpmd.errors import GroupingError
 from interpmd.fitting.report import Evaluation
-from interpmd.views import plots
-from interpmd.views.style import AGAINST, ALONG
+from interpmd.plots.style import AGAINST, ALONG
+from interpmd.trust.truth.quantum import QuantumTruth
 
 VALUES = {"O–H stretch": 1.5, "angle": -0.75, "torsion": 0.25, "far": -0.125}
 
@@ -225,7 +226,7 @@ def test_many_body_terms_beside_the_quantum_ones():
 
 def test_a_table_and_a_trajectory_draw_themselves(run):
     potential, trajectory = run
-    table = potential.decompose(trajectory[0], order=3)
+    table = decompose(potential, trajectory[0], order=3)
     axes = table.plot()
     orders = table.by("order").drop(1)
     assert [bar.get_width() for bar in axes[2].patches] == pytest.approx(list(orders.energy_eV))

@@ -9,11 +9,12 @@ import pytest
 from matplotlib.axes import Axes
 
 import interpmd as im
-from interpmd.attribution.truth.quantum import QuantumTruth
+from interpmd.decomposition import pair_curve, triplet_map
+from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.fitting.report import Evaluation, FitReport
 from interpmd.potentials import LennardJones, Potential
-from interpmd.views.inspector import pair_curve, triplet_map
+from interpmd.trust.truth.quantum import QuantumTruth
 
 PAIRS = Potential([LennardJones.example()])
 POTENTIAL = im.load("malonaldehyde")
@@ -44,7 +45,7 @@ def trajectory():
             pytest.param(lambda kind=kind: FOUND.plot(kind=kind), id=kind)
             for kind in ("waterfall", "bars", "heat_map", "shares")
         ),
-        pytest.param(lambda: POTENTIAL.decompose(MALONALDEHYDE, order=2).plot(), id="table"),
+        pytest.param(lambda: decompose(POTENTIAL, MALONALDEHYDE, order=2).plot(), id="table"),
         pytest.param(lambda: im.doctor(im.load("water")).plot(), id="diagnosis"),
         pytest.param(
             lambda: im.faithfulness(PAIRS, im.explain(PAIRS, MALONALDEHYDE), repeats=1).plot(),

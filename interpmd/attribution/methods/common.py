@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.attribution.games import Game
-from interpmd.attribution.registry import MethodError, Request
+from interpmd.attribution.methods.games import Game
+from interpmd.attribution.methods.registry import Request
+from interpmd.errors import MethodError
 
 
 def predicted(request: Request) -> np.ndarray:

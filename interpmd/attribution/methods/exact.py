@@ -13,14 +13,15 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
-from interpmd.attribution import indices
-from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.fragments import fragments_of
-from interpmd.attribution.indices import Players, Values
+from interpmd.attribution.methods import indices
 from interpmd.attribution.methods.common import game_of, predicted
-from interpmd.attribution.registry import MethodError, Request, method
-from interpmd.decomposition import Decomposition, decompose
+from interpmd.attribution.methods.indices import Players, Values
+from interpmd.attribution.methods.registry import Request, method
+from interpmd.decomposition import Decomposition
+from interpmd.decomposition.clusters import Clusters
+from interpmd.errors import MethodError
+from interpmd.structures.fragments import fragments_of
 
 #: Most parts of a structure that are evaluated where there is no table.
 MOST_PARTS = 70_000
@@ -42,6 +43,7 @@ EXACT = ("complete", "null player", "symmetric", "linear")
     guarantees=(*EXACT, "momentum"),
     cost="one decomposition; without a table one evaluation per cluster",
     contexts=("vacuum", "in_situ"),
+    error_bars=True,
 )
 def mobius(request: Request, error_bars: bool = True) -> Explanation:
     """Rows of the table, or dividends of the game."""
@@ -49,14 +51,14 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
         return _in_situ(request, error_bars)
     if request.model.potential is None or request.fragments is not None:
         return _of_game(request, error_bars)
-    table = request.model.potential.decompose(request.atoms, order=request.order)
+    table = request.model.table(request.atoms, request.order)
     values, samples = _parted(request, _rows(request, table, error_bars))
     rest = "; remainders are what lies above the chosen order." if table.remainder.any() else "."
     momentum, torque = _conservation(table)
     return Explanation(
         atoms=request.atoms,
         target=request.target,
-        clusters=Clusters.of_table(table),
+        clusters=table.clusters,
         values=values,
         predicted=predicted(request),
         statement=CONVENTION + rest,
@@ -71,6 +73,8 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
     computes="Shapley value of each atom or fragment: mean effect of its joining, over all orders",
     guarantees=EXACT,
     cost="one decomposition; without a table 2^players evaluations",
+    error_bars=True,
+    whole_table=True,
 )
 def shapley(request: Request, error_bars: bool = True) -> Explanation:
     """Every dividend in equal parts to its players."""
@@ -82,6 +86,8 @@ def shapley(request: Request, error_bars: bool = True) -> Explanation:
     computes="k-Shapley interactions (k-SII) of up to `order` players",
     guarantees=("complete", "symmetric", "linear"),
     cost="one decomposition; without a table 2^players evaluations",
+    error_bars=True,
+    whole_table=True,
 )
 def shapley_interaction(request: Request, error_bars: bool = True) -> Explanation:
     """Interaction indices, made to sum to the whole."""
@@ -95,6 +101,8 @@ def shapley_interaction(request: Request, error_bars: bool = True) -> Explanatio
     "the clusters of `order` players inside",
     guarantees=EXACT,
     cost="one decomposition; without a table 2^players evaluations",
+    error_bars=True,
+    whole_table=True,
 )
 def shapley_taylor(request: Request, error_bars: bool = True) -> Explanation:
     """Dividends up to an order that take in everything above."""
@@ -109,6 +117,8 @@ def shapley_taylor(request: Request, error_bars: bool = True) -> Explanation:
     computes="Owen value of each atom, fragments (molecules if not given) acting as unions",
     guarantees=("complete", "null player", "linear"),
     cost="one decomposition; without a table 2^players evaluations",
+    error_bars=True,
+    whole_table=True,
 )
 def owen(request: Request, error_bars: bool = True) -> Explanation:
     """Dividends in equal parts to the fragments in them, then to the atoms of each."""
@@ -139,7 +149,7 @@ def _in_situ(request: Request, error_bars: bool) -> Explanation:
     order = 2 if request.order is None else request.order
     potential = request.model.potential
     if potential is not None and request.fragments is None:
-        table = potential.decompose(request.atoms, order=None)
+        table = request.model.table(request.atoms)
         if not table.remainder.any():
             return _in_situ_of_table(request, table, order, error_bars)
     if request.atoms.pbc.any() and request.fragments is None:
@@ -176,7 +186,7 @@ def _in_situ_of_table(
     rows = _rows(request, table, error_bars)
     numbers: dict[tuple, int] = {}
     values: Values = {}
-    for key, value in zip(Clusters.of_table(table).identities(), rows, strict=True):
+    for key, value in zip(table.clusters.identities(), rows, strict=True):
         places = list(zip(key[2], key[3], strict=True))
         for size in range(1, min(order, len(places)) + 1):
             for inside in combinations(places, size):
@@ -237,7 +247,7 @@ def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[V
     potential = request.model.potential
     if potential is not None:
         forces = bool(request.target.functional(request.atoms).forces.any())
-        table = decompose(potential, request.atoms, forces=forces)
+        table = request.model.table(request.atoms, forces=forces)
         values, rest = _by_players(table, request, error_bars)
         players = len(request.fragments or request.atoms)
         if not rest or 2**players > FEW_PARTS:

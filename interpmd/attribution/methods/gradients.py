@@ -11,11 +11,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.common import at_least_one, captum_attribution, predicted
-from interpmd.attribution.registry import MethodError, Request, method
-from interpmd.potentials.gated import GatedPotential
+from interpmd.attribution.methods.registry import Request, method
+from interpmd.decomposition.clusters import Clusters
+from interpmd.decomposition.gated import GatedPotential
+from interpmd.errors import MethodError
 
 
 @method(

@@ -12,9 +12,7 @@ import torch
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist
 
-from interpmd.attribution.clusters import Clusters
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.games import Game
 from interpmd.attribution.methods.common import (
     at_least_one,
     captum_attribution,
@@ -22,7 +20,10 @@ from interpmd.attribution.methods.common import (
     game_of,
     seeded,
 )
-from interpmd.attribution.registry import MethodError, Request, method
+from interpmd.attribution.methods.games import Game
+from interpmd.attribution.methods.registry import Request, method
+from interpmd.decomposition.clusters import Clusters
+from interpmd.errors import MethodError
 
 ESTIMATE = (
     "An estimate of Shapley values from a sample of coalitions; for interpmd potentials "

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpmd.potentials.base import LocalTerm
-from interpmd.systems import check_structure
+from interpmd.structures.systems import check_structure
 
 #: Name of a cluster: its atoms, and the periodic image of each (None for molecules). Members
 #: ascend by (atom, image); the first one is in the home cell.
@@ -58,7 +58,7 @@ class AnalyticTerm(LocalTerm):
         `Potential.decompose`: ``(row.atoms, row.shifts)``.
 
         Raises:
-            StructureError: see `interpmd.systems.check_structure`.
+            StructureError: see `interpmd.structures.systems.check_structure`.
         """
         check_structure(atoms)
         rows: dict[Cluster, float] = {}

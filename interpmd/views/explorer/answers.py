@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.fragments import fragments_of
 from interpmd.attribution.targets import Force
 from interpmd.decomposition.decomposition import standard_deviation
+from interpmd.structures.fragments import fragments_of
 from interpmd.views.explorer.pairs import PairMap, pair_map
 from interpmd.views.explorer.questions import Question
 

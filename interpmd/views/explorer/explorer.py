@@ -16,13 +16,13 @@ from ipywidgets import Widget, widget_serialization
 
 from interpmd.attribution.explanation import Explanation
 from interpmd.dynamics import Trajectory
-from interpmd.errors import InterpmdError
+from interpmd.errors import InterpmdError, ViewerError
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.export import Exports
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Question
 from interpmd.views.explorer.state import State
-from interpmd.views.nglview_adapter import ViewerError, empty_stage
+from interpmd.views.nglview_adapter import empty_stage
 
 #: Seconds that the view rests before error bars of forces are made.
 AT_REST = 0.3

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from interpmd.attribution.kinds import path_name
+from interpmd.plots import budget, heat_map
+from interpmd.plots.budgets import bars
+from interpmd.plots.lines import time_lines
+from interpmd.plots.molecule import draw_molecule
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.pairs import OTHERS
 from interpmd.views.explorer.questions import UNITS, Question
 from interpmd.views.explorer.state import State
-from interpmd.views.molecule import draw_molecule
-from interpmd.views.plots import budget, heat_map
-from interpmd.views.plots.budgets import bars
-from interpmd.views.plots.lines import time_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from interpmd.attribution.kinds import chemistry
-from interpmd.attribution.registry import METHODS
-from interpmd.attribution.targets import Energy, Force, Target, TargetError, Torque
-from interpmd.errors import InterpmdError
+from interpmd.attribution.methods.registry import METHODS
+from interpmd.attribution.targets import Energy, Force, Target, Torque
+from interpmd.errors import QuestionError, TargetError
+from interpmd.structures.chemistry import chemistry
 
 #: What can be explained, and what the choice is called.
 TARGETS = {
@@ -34,10 +34,6 @@ GROUPINGS = {
 
 #: Display units: name, and factors from eV (or eV/A).
 UNITS = {"eV": 1.0, "meV": 1000.0, "kcal/mol": 23.060547830619, "kJ/mol": 96.48533212331}
-
-
-class QuestionError(InterpmdError, ValueError):
-    """A choice that the explorer does not know."""
 
 
 @dataclass(frozen=True)

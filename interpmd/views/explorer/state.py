@@ -14,14 +14,14 @@ from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from jaxtyping import Float
 
-from interpmd.attribution.explain import explain, options_of
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.kinds import BOND_FACTOR
-from interpmd.attribution.registry import METHODS
+from interpmd.attribution.methods.dispatch import explain
+from interpmd.attribution.methods.registry import METHODS
 from interpmd.attribution.targets import Energy
 from interpmd.decomposition.few_atoms import posterior_size
 from interpmd.dynamics import Trajectory
-from interpmd.errors import InterpmdError
+from interpmd.errors import FramesError
+from interpmd.structures.chemistry import BOND_FACTOR
 from interpmd.views.explorer.answers import Answer, answer, energy_split
 from interpmd.views.explorer.memory import Remembering
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question, dihedrals
@@ -30,10 +30,6 @@ from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question, dihe
 SAME_FORCE = 1e-4
 #: Answers that are kept.
 ANSWERS = 4000
-
-
-class FramesError(InterpmdError, ValueError):
-    """Frames that cannot be shown together."""
 
 
 class State:
@@ -75,7 +71,7 @@ class State:
         atoms = self.frames[frame]
         question = question.settled(atoms)
         target, options = question.ask(atoms), {}
-        if "error_bars" in options_of(question.method):
+        if METHODS[question.method].error_bars:
             # those of energies come with the table
             options["error_bars"] = error_bars or isinstance(target, Energy)
         key = (str((target, question.method, question.order, options)), frame)
@@ -106,7 +102,8 @@ class State:
             if late:
                 found = self._with_error_bars(found, question, frame)
             energies, forces = self.model.evaluate([self.frames[frame]])
-            order = question.order
+            # at the order of the table that the answer was read from, so that there is one table
+            order = None if METHODS[question.method].whole_table else question.order
             whole = explain(self.model, self.frames[frame], Energy(), order=order)
             self._answers[key] = answer(
                 found, question, frame, energy_split(whole), float(energies[0]), forces[0]
@@ -121,7 +118,7 @@ class State:
         return (
             question.target != "energy"
             and potential is not None
-            and "error_bars" in options_of(question.method)
+            and METHODS[question.method].error_bars
             and posterior_size(potential) > 0
         )
 

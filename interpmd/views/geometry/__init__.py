@@ -1,8 +1,8 @@
 """Moving a molecule by hand: coordinates that can be set, and a panel that shows what happens."""
 
+from interpmd.dynamics.modes import NormalMode, normal_modes
 from interpmd.views.geometry.coordinates import Coordinate, coordinate, proposals
 from interpmd.views.geometry.lab import GeometryLab
-from interpmd.views.geometry.modes import NormalMode, normal_modes
 
 __all__ = [
     "Coordinate",

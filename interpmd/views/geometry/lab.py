@@ -11,18 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from interpmd.decomposition import Decomposition
+from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.decomposition import standard_deviation
+from interpmd.dynamics.modes import normal_modes
 from interpmd.errors import StructureError
-from interpmd.potentials.potential import Potential, Prediction
+from interpmd.plots import budget
+from interpmd.plots.budgets import order_name
+from interpmd.plots.molecule import draw_molecule, plane_of
+from interpmd.plots.style import BLUE, ORANGE, bare
+from interpmd.potentials.potential import Potential
+from interpmd.potentials.sum import Prediction
 from interpmd.potentials.uncertainty import Uncertainty, uncertainty
 from interpmd.views.geometry.coordinates import coordinate, proposals
-from interpmd.views.geometry.modes import normal_modes
 from interpmd.views.geometry.scan import Movable, scan
-from interpmd.views.molecule import draw_molecule, plane_of
 from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, table_html, trust
-from interpmd.views.plots import budget
-from interpmd.views.plots.budgets import order_name
-from interpmd.views.style import BLUE, ORANGE, bare
 
 #: Atoms up to which the normal modes are offered: their Hessian takes six evaluations per atom.
 MOST_FOR_MODES = 40
@@ -58,7 +60,7 @@ class GeometryLab(Panel):
         self.potential, self.start, self.order = potential, atoms.copy(), order
         self._choices = self._offered(indices)
         self._plane = plane_of(self.start)
-        self._first = potential.decompose(self.start, order=order)
+        self._first = decompose(potential, self.start, order=order)
         self.coordinate_name = widgets.Dropdown(
             options=list(self._choices), description="move", layout={"width": "360px"}
         )
@@ -89,7 +91,7 @@ class GeometryLab(Panel):
     @property
     def table(self) -> Decomposition:
         """The table of the molecule as it stands now."""
-        return self.potential.decompose(self.atoms, order=self.order)
+        return decompose(self.potential, self.atoms, order=self.order)
 
     def plot(self) -> tuple[Axes, ...]:
         """The molecule, the scan and the split side by side."""

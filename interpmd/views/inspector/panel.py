@@ -13,11 +13,11 @@ from ase.data import chemical_symbols, covalent_radii
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from interpmd.decomposition.curves import PairCurve, pair_curve
+from interpmd.decomposition.maps import TripletMap, triplet_map
+from interpmd.decomposition.training_data import seen_distances
 from interpmd.errors import UnknownElementError
 from interpmd.potentials.potential import Potential
-from interpmd.views.inspector.curves import PairCurve, pair_curve
-from interpmd.views.inspector.data import seen_distances
-from interpmd.views.inspector.maps import TripletMap, triplet_map
 from interpmd.views.panels import Panel, Picture, axes_in_a_row, table_html
 
 

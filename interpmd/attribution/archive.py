@@ -1,0 +1,133 @@
+"""Explanations as files and as tables of shap: descriptions, arrays, names and numbers.
+
+one .npz file   about (JSON: method, target, structure, ...), values, clusters, samples
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+from ase.io import read as read_structure
+from ase.io import write as write_structure
+
+from interpmd.attribution import targets
+from interpmd.decomposition.clusters import Clusters
+from interpmd.errors import ExplanationFileError
+
+if TYPE_CHECKING:
+    import shap
+
+#: Version of the format.
+VERSION = 2
+
+CLUSTERS = ("term", "order", "first", "member_atoms", "member_shifts")
+
+
+def write(path: str | Path, about: Mapping[str, Any]) -> None:
+    """Write to one .npz file: arrays and JSON, no pickles. A half-written file never stays.
+
+    Args:
+        path: of the file.
+        about: the fields of an explanation by name: "atoms", "target", "clusters", "values",
+            "predicted", "samples", and others that JSON can hold.
+    """
+    path, text = Path(path), StringIO()
+    about = dict(about)
+    atoms, target, clusters = about["atoms"], about["target"], about.pop("clusters")
+    arrays = {"positions": atoms.positions}
+    arrays |= {name: about.pop(name) for name in ("values", "predicted")}
+    arrays |= {name: getattr(clusters, name) for name in CLUSTERS}
+    if (samples := about.pop("samples")) is not None:
+        arrays["samples"] = samples.astype(np.float32)
+    write_structure(text, atoms, format="extxyz")
+    described = {
+        **about,
+        "format": "interpmd-explanation",
+        "version": VERSION,
+        "atoms": text.getvalue(),
+        "target": {"kind": type(target).__name__, **asdict(target)},
+        "terms": clusters.terms,
+    }
+    fresh = path.with_name(f".{path.name}.part")
+    try:
+        with fresh.open("wb") as file:
+            np.savez_compressed(
+                file, about=np.array(json.dumps(described, default=_plain)), **arrays
+            )
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """What `write` wrote, by name.
+
+    Raises:
+        ExplanationFileError: the file is truncated or something else.
+        FileNotFoundError: there is none.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        about = json.loads(str(arrays.pop("about")))
+        form, version = about.pop("format"), about.pop("version")
+        if form != "interpmd-explanation" or version > VERSION:
+            raise ExplanationFileError(
+                f"{path} is of format {form} version {version}; this version "
+                f"of interpmd reads interpmd-explanation up to {VERSION}"
+            )
+        atoms = read_structure(StringIO(about.pop("atoms")), format="extxyz")
+        atoms.positions = arrays["positions"]
+        stored_target = about.pop("target")
+        kind = stored_target.pop("kind")
+        target = getattr(targets, kind)(**{k: _frozen(v) for k, v in stored_target.items()})
+        clusters = Clusters(tuple(about.pop("terms")), *(arrays[name] for name in CLUSTERS))
+        return {
+            **about,
+            "atoms": atoms,
+            "target": target,
+            "fragments": _frozen(about["fragments"]),
+            "clusters": clusters,
+            "values": arrays["values"],
+            "predicted": arrays["predicted"],
+            "samples": arrays.get("samples"),
+        }
+    except (BadZipFile, KeyError, ValueError, EOFError, AttributeError) as error:
+        if isinstance(error, ExplanationFileError):
+            raise
+        raise ExplanationFileError(
+            f"{path} holds no explanation that can be read (truncated?): {error}"
+        ) from error
+
+
+def shap_table(samples: Sequence[Mapping[str, float]]) -> shap.Explanation:
+    """Values by name, sample by sample, as one `shap.Explanation`.
+
+    Returns:
+        Values of shape (samples, names), 0 where a sample lacks a name; base values 0: nobody, no
+        energy.
+    """
+    import shap
+
+    names = list(dict.fromkeys(name for values in samples for name in values))
+    table = np.array([[values.get(name, 0.0) for name in names] for values in samples])
+    return shap.Explanation(
+        values=table, base_values=np.zeros(len(samples)), data=None, feature_names=names
+    )
+
+
+def _plain(value):
+    """Numbers of numpy as those of JSON, everything else as text."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
+
+
+def _frozen(value):
+    """Lists of JSON as tuples."""
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value

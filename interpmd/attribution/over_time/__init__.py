@@ -1,0 +1,1 @@
+"""Explanations of every frame of a trajectory, and the work that each interaction does."""

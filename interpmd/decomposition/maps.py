@@ -1,0 +1,209 @@
+"""The energy of a triplet beyond its pairs, over two distances or a distance and an angle."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.data import covalent_radii
+from jaxtyping import Bool, Float, Int
+
+from interpmd.decomposition.decomposition import standard_deviation
+from interpmd.decomposition.few_atoms import few_atom_rows
+from interpmd.decomposition.training_data import element, seen_distances
+from interpmd.errors import ArgumentError
+from interpmd.plots.style import png_of
+from interpmd.potentials.potential import Potential
+from interpmd.structures.seen import SeenDistances
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+
+#: Default grids: points of each axis, and the part of the sum of the covalent radii where
+#: distances begin. Closer pairs of ends are left out.
+POINTS, CLOSEST = 31, 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class TripletMap:
+    """Triplet rows of three elements on a grid.
+
+    Attributes:
+        elements: "H-O-H", the atom at the angle in the middle.
+        first: distances in A from the middle atom to the first, shape (columns,).
+        second: distances in A to the last atom, or angles in degrees, shape (rows,).
+        fixed: what does not vary, in words: "angle 104 degrees" or "H-O 0.96 A".
+        by_angle: whether `second` are angles.
+        energy: eV, shape (rows, columns); not a number where atoms would overlap.
+        std: posterior standard deviation in eV, of the same shape.
+        count: how often the rarest side occurs in the training data, of the same shape; None
+            where they are not known.
+    """
+
+    elements: str
+    first: Float[np.ndarray, " columns"]
+    second: Float[np.ndarray, " rows"]
+    fixed: str
+    by_angle: bool
+    energy: Float[np.ndarray, "rows columns"]
+    std: Float[np.ndarray, "rows columns"]
+    count: Int[np.ndarray, "rows columns"] | None = None
+
+    @property
+    def seen(self) -> Bool[np.ndarray, "rows columns"]:
+        """Where the training data have all sides; everywhere if they are not known."""
+        return np.ones(self.energy.shape, bool) if self.count is None else self.count > 0
+
+    def to_frame(self) -> pd.DataFrame:
+        """One line per point of the grid."""
+        a, b, c = self.elements.split("-")
+        columns, rows = np.meshgrid(self.first, self.second)
+        frame = pd.DataFrame(
+            {
+                f"{a}{b}_A": columns.ravel(),
+                "angle_deg" if self.by_angle else f"{b}{c}_A": rows.ravel(),
+                "energy_eV": self.energy.ravel(),
+                "std_eV": self.std.ravel(),
+            }
+        )
+        if self.count is not None:
+            frame["in_data"] = self.count.ravel()
+        return frame.dropna()
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Colours and labelled contours; hatched where the data lack a side."""
+        import matplotlib.pyplot as plt
+        from matplotlib.ticker import MaxNLocator
+
+        if ax is None:
+            ax = plt.subplots(figsize=(5.4, 4.2), layout="constrained")[1]
+        a, b, c = self.elements.split("-")
+        low, high = self._limits()
+        mesh = ax.pcolormesh(
+            self.first,
+            self.second,
+            self.energy,
+            cmap=_signed_colours(low, high),
+            vmin=low,
+            vmax=high,
+            shading="auto",
+        )
+        beyond = (np.nanmin(self.energy) < low, np.nanmax(self.energy) > high)
+        ends = {(False, False): "neither", (True, False): "min", (False, True): "max"}
+        ax.figure.colorbar(
+            mesh, ax=ax, label="triplet energy (eV)", extend=ends.get(beyond, "both")
+        )
+        levels = MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high)
+        levels = levels[(levels >= low) & (levels <= high)]
+        lines = ax.contour(
+            self.first, self.second, self.energy, levels=levels, colors="black", linewidths=0.6
+        )
+        ax.clabel(lines, fontsize=7, fmt="%g")
+        if self.count is not None and not self.seen.all():
+            ax.contourf(
+                self.first,
+                self.second,
+                (~self.seen).astype(float),
+                levels=[0.5, 1.5],
+                colors="none",
+                hatches=["///"],
+            )
+            ax.set_title("hatched: a side is not in the data", fontsize=9, loc="right")
+        ax.set_title(f"{self.elements}, {self.fixed}", fontsize=10, loc="left")
+        ax.set_xlabel(f"{a}–{b} distance (Å)")
+        ax.set_ylabel("angle (degrees)" if self.by_angle else f"{b}–{c} distance (Å)")
+        return ax
+
+    def _limits(self) -> tuple[float, float]:
+        """Range of the colours: of all energies and zero, but no further to either side than 98
+        percent of those where there are data."""
+        finite = np.isfinite(self.energy)
+        known, shown = self.energy[self.seen & finite], self.energy[finite]
+        top = max(float(np.quantile(np.abs(known), 0.98)) if len(known) else 0.0, 1e-3)
+        low, high = np.clip([shown.min(initial=0.0), shown.max(initial=0.0)], -top, top).tolist()
+        return (low, high) if high > low else (-top, top)
+
+    def _repr_png_(self) -> bytes:
+        return png_of(self.plot())
+
+
+def _signed_colours(low: float, high: float) -> ListedColormap:
+    """Purple below zero, white at zero, orange above, of which the colours from `low` to `high`.
+
+    Equal steps of colour are equal steps of energy on either side, and a range of one sign does
+    not waste half of the colour bar.
+    """
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    top = max(-low, high)
+    places = 0.5 + 0.5 * np.linspace(low, high, 512) / top
+    return ListedColormap(matplotlib.colormaps["PuOr_r"](places))
+
+
+def triplet_map(
+    potential: Potential,
+    elements: Sequence[str],
+    angle: float | None = None,
+    distance: float | None = None,
+    points: int = POINTS,
+    frames: str | Path | Iterable[Atoms] | SeenDistances | None = None,
+) -> TripletMap:
+    """Triplet rows, as `Potential.decompose` gives them for trimers.
+
+    Args:
+        potential: any.
+        elements: three symbols, the atom at the angle in the middle: ("H", "O", "H").
+        angle: in degrees; the map is over both distances.
+        distance: in A, from the middle atom to the last; the map is over the other distance and
+            the angle. Give one of the two.
+        points: of each axis.
+        frames: training data; those of a shipped potential are found in a clone.
+
+    Raises:
+        UnknownElementError: an element that the potential does not know.
+        ValueError: both or none of angle and distance, or values that make no sense.
+    """
+    if (angle is None) == (distance is None):
+        raise ArgumentError("give the angle in degrees, or the distance to the last atom in A")
+    if (angle is not None and not 0 < angle <= 180) or (distance is not None and distance <= 0):
+        raise ArgumentError("angles lie above 0 and up to 180 degrees, distances above 0 A")
+    a, b, c = (element(potential, symbol) for symbol in elements)
+    last = potential.cutoff if potential.local_terms else 6.0
+    first = np.linspace(CLOSEST * (covalent_radii[a] + covalent_radii[b]), 0.98 * last, points)
+    if angle is not None:
+        second = np.linspace(CLOSEST * (covalent_radii[b] + covalent_radii[c]), 0.98 * last, points)
+        fixed = f"angle {angle:.0f}°"
+        ba, bc = np.meshgrid(first, second)
+        cosine = np.full(ba.shape, np.cos(np.radians(angle)))
+    else:
+        second = np.linspace(30.0, 180.0, points)
+        fixed = f"{elements[1]}–{elements[2]} {distance:.2f} Å"
+        ba, degrees = np.meshgrid(first, second)
+        bc, cosine = np.full(ba.shape, distance), np.cos(np.radians(degrees))
+    ac = np.sqrt(np.clip(ba**2 + bc**2 - 2 * ba * bc * cosine, 0, None))
+    sides = np.stack([ba.ravel(), bc.ravel(), ac.ravel()], axis=1)
+    apart = sides[:, 2] >= CLOSEST * (covalent_radii[a] + covalent_radii[c])
+    numbers = np.tile([b, a, c], (len(sides), 1))
+    rows, samples = few_atom_rows(copy.deepcopy(potential).double(), numbers[apart], sides[apart])
+    energy, std = np.full(len(sides), np.nan), np.full(len(sides), np.nan)
+    energy[apart] = rows
+    std[apart] = standard_deviation(samples) if samples.shape[1] else 0.0
+    seen = seen_distances(potential, frames)
+    return TripletMap(
+        elements="-".join(elements),
+        first=first,
+        second=second,
+        fixed=fixed,
+        by_angle=distance is not None,
+        energy=energy.reshape(ba.shape),
+        std=std.reshape(ba.shape),
+        count=None if seen is None else seen.rarest(numbers, sides).reshape(ba.shape),
+    )

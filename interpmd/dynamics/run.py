@@ -1,0 +1,163 @@
+"""Molecular dynamics with ASE's integrators: seeded, recorded as it goes, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from ase import Atoms, units
+from ase.calculators.calculator import Calculator
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary, ZeroRotation
+from ase.md.verlet import VelocityVerlet
+from tqdm.auto import tqdm
+
+from interpmd.dynamics.record import Record, name
+from interpmd.dynamics.trajectory import Trajectory
+from interpmd.errors import ArgumentError, SimulationError, StructureError
+from interpmd.potentials.fingerprint import digest
+from interpmd.potentials.potential import Potential
+from interpmd.structures.systems import check_structure
+
+
+def simulate(
+    potential: Potential | Calculator,
+    atoms: Atoms,
+    ensemble: Literal["nve", "nvt"] = "nve",
+    *,
+    temperature: float = 300.0,
+    time_step: float = 0.5,
+    steps: int = 2000,
+    record_every: int = 10,
+    friction: float = 0.01,
+    seed: int = 0,
+    out: str | Path | None = None,
+    stop_when: Callable[[Atoms], bool] | None = None,
+    compile: bool = False,
+    progress: bool = True,
+) -> Trajectory:
+    """Run molecular dynamics: velocity Verlet (nve) or Langevin (nvt) of ASE.
+
+    Args:
+        potential: a potential of interpmd, or any ASE calculator.
+        atoms: the first structure; left as it is. Velocities that it has are kept, else they
+            are drawn at `temperature`, without drift and (molecules) rotation.
+        ensemble: "nve" or "nvt".
+        temperature: K. time_step: fs. friction: of nvt in 1/fs.
+        steps: number of steps. record_every: steps between frames.
+        seed: of velocities and thermostat.
+        out: trajectory file (.traj, read by ASE). If it is there and was made with the same
+            settings, the run goes on from its last frame, to the same trajectory as without
+            the break.
+        stop_when: asked at every frame; true ends the run.
+        compile: whether to compile the potential (one molecule).
+        progress: whether to show a progress bar.
+
+    Raises:
+        ArgumentError: unknown ensemble, or numbers that make no sense.
+        OutputError: `out` cannot be written.
+        SimulationError: the run exploded; or `out` cannot be read, or was made with other
+            settings, another potential or from another structure.
+    """
+    if ensemble not in ("nve", "nvt"):
+        raise ArgumentError(f"the ensemble is 'nve' or 'nvt', not {ensemble!r}")
+    if min(steps, record_every) < 1 or min(temperature, time_step) <= 0:
+        raise ArgumentError("steps, record_every, temperature and time_step must be positive")
+    check_structure(atoms)
+    settings = {
+        "ensemble": ensemble,
+        "temperature_K": temperature,
+        "time_step_fs": time_step,
+        "record_every": record_every,
+        "friction_per_fs": friction if ensemble == "nvt" else None,
+        "seed": seed,
+        "atoms": str(atoms.symbols),
+        "start": digest(atoms.positions.round(6), atoms.cell.array.round(6)),
+        "potential": name(potential),
+    }
+    record = Record(out, settings)
+    first = record.frames[-1] if record.frames else with_velocities(atoms, temperature, seed)
+    moving = first.copy()
+    moving.calc = potential.calculator(compile) if isinstance(potential, Potential) else potential
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors: more threads are slower
+    try:
+        if not record.frames:
+            record.add(moving)
+        dynamics = integrator(moving, ensemble, temperature, time_step, friction)
+        done = len(record.frames) - 1
+        with tqdm(
+            total=steps, initial=done * record_every, unit="step", disable=not progress
+        ) as bar:
+            while done * record_every < steps and not (stop_when and stop_when(moving)):
+                # each stretch has noise of its own, so that a resumed run draws the same
+                dynamics.rng = np.random.default_rng([seed, done])
+                stretch = min(record_every, steps - done * record_every)
+                advance(dynamics, stretch, temperature)
+                done += 1
+                bar.update(stretch)
+                record.add(moving)
+    except KeyboardInterrupt:
+        if out is None:
+            raise
+    finally:
+        torch.set_num_threads(threads)
+        record.close()
+    times = np.arange(len(record.frames)) * float(record_every * time_step)
+    return Trajectory(record.frames, times, settings)
+
+
+def with_velocities(atoms: Atoms, temperature: float, seed: int) -> Atoms:
+    """A copy with the velocities that it has, or drawn at a temperature in K, without drift and
+    (molecules) rotation."""
+    moving = atoms.copy()
+    if not moving.has("momenta") or not moving.get_momenta().any():
+        MaxwellBoltzmannDistribution(
+            moving, temperature_K=temperature, rng=np.random.default_rng(seed)
+        )
+        if len(moving) > 1:
+            Stationary(moving)
+            if not moving.pbc.any() and len(moving) > 2:
+                ZeroRotation(moving)
+    return moving
+
+
+def integrator(
+    atoms: Atoms, ensemble: str, temperature: float, time_step: float, friction: float
+) -> VelocityVerlet | Langevin:
+    """ASE's integrator of an ensemble; temperature in K, time step in fs, friction in 1/fs."""
+    if ensemble == "nve":
+        return VelocityVerlet(atoms, timestep=time_step * units.fs)
+    return Langevin(
+        atoms,
+        timestep=time_step * units.fs,
+        temperature_K=temperature,
+        friction=friction / units.fs,
+        fixcm=False,
+    )
+
+
+def advance(dynamics: VelocityVerlet | Langevin, steps: int, temperature: float) -> None:
+    """Run some steps.
+
+    Raises:
+        SimulationError: atoms ran into each other, or the temperature (K) is far above the one
+            asked for.
+    """
+    atoms = dynamics.atoms
+    try:
+        dynamics.run(steps)
+    except StructureError as error:
+        raise SimulationError(
+            f"the simulation broke after step {dynamics.nsteps}: {str(error).split(';')[0]}; the "
+            "structure is far from the training data, or the time step is too long"
+        ) from error
+    now = atoms.get_temperature()
+    if not np.isfinite(now) or now > 20 * temperature + 5000:
+        raise SimulationError(
+            f"the simulation exploded at step {dynamics.nsteps}: temperature {now:.4g} K; take a "
+            "shorter time step or a structure nearer to the training data"
+        )

@@ -1,0 +1,17 @@
+"""Learning a potential from labels: the closed-form fit, its report, and learning curves."""
+
+from interpmd.fitting.closed_form import fit
+from interpmd.fitting.learning import learning_curve
+from interpmd.fitting.progress import FitProgress
+from interpmd.fitting.report import Evaluation, FitReport, evaluate
+from interpmd.fitting.spec import Spec
+
+__all__ = [
+    "Evaluation",
+    "FitProgress",
+    "FitReport",
+    "Spec",
+    "evaluate",
+    "fit",
+    "learning_curve",
+]

@@ -1,0 +1,226 @@
+"""Learning a potential from quantum labels, in closed form."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from tqdm.auto import tqdm
+
+from interpmd.errors import ArgumentError, LabelError, OutputError
+from interpmd.fitting import labels
+from interpmd.fitting.checkpoint import remove_checkpoints
+from interpmd.fitting.consistency import check_consistency
+from interpmd.fitting.problem import Problem
+from interpmd.fitting.progress import FitProgress, Watch
+from interpmd.fitting.refinement import refine_radial
+from interpmd.fitting.report import FitReport, evaluate
+from interpmd.fitting.shares import body_order_shares
+from interpmd.fitting.spec import Spec
+from interpmd.potentials import Isolated
+from interpmd.potentials.base import TERMS
+from interpmd.potentials.folder import check_place
+from interpmd.potentials.potential import Potential
+from interpmd.potentials.sum import Card
+from interpmd.structures.files import prepare_output, read_frames
+
+#: Numbers of Bessel functions that are tried.
+BASES = (5, 8, 12)
+
+#: Subsets of neighbours that are enumerated for the report: some seconds.
+SPLIT = 30_000
+
+
+def fit(
+    train: str | Path | Iterable[Atoms],
+    valid: str | Path | Iterable[Atoms] | None = None,
+    test: str | Path | Iterable[Atoms] | None = None,
+    spec: Spec | Mapping[str, Any] | None = None,
+    *,
+    isolated_energies: Mapping[int | str, float] | None = None,
+    energy_weight: float = 80.0,
+    virial_weight: float = 1.0,
+    weights: Mapping[str, float] | None = None,
+    ridge: float | None = None,
+    validation: float = 0.1,
+    refine: int = 0,
+    memory: float = 5.0,
+    level: str | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    watch: Watch | None = None,
+) -> FitReport:
+    """Fit a potential to energies and forces, and to stresses of periodic frames that have them.
+
+    The read-out of the expansion is the mean of its Bayesian posterior, in closed form; the
+    posterior is kept as samples, calibrated on the frames held out.
+
+    Args:
+        train: frames with energies (eV) and forces (eV/A): a list of ase.Atoms or any file that
+            ASE reads. Single atoms give the isolated-atom energies.
+        valid: frames that choose the ridge strength; a part of `train` if None, which then
+            joins the final solution.
+        test: frames for the report.
+        spec: what to fit, a `Spec` or its fields as a mapping.
+        isolated_energies: eV by element, where `train` has no single atoms.
+        energy_weight: weight of an energy relative to a force component, times the square root
+            of the number of atoms, in 1/A.
+        virial_weight: weight of a virial component relative to a force component, in 1/A.
+        weights: factors by subset (info "subset" or "config_type"), for instance
+            ``{"dimer": 5.0}``.
+        ridge: strength per row of the linear problem; by validation if None.
+        validation: fraction of `train` held out if `valid` is None.
+        refine: rounds of gradient descent on the radial network, the read-out re-solved.
+        memory: limit in GiB for the normal equations.
+        level: level of theory, for the card; read from info "level" if None.
+        out: folder for the potential and its report. A fit that is interrupted or killed leaves
+            a checkpoint beside it, ``<out>.partial``, and the same call goes on from it.
+        seed: of the random radial network, the split and the samples.
+        progress: whether to show progress bars.
+        watch: called with a `FitProgress` at every step, as `FitMonitor` is. A watched fit is
+            solved five times more often, for what its first frames have taught; it ends at the
+            same potential.
+
+    Raises:
+        LabelError: labels missing, not finite, inconsistent, or a file that cannot be read.
+        StructureError: structures that cannot be used.
+        UnknownElementError: `valid` or `test` hold elements that `train` lacks.
+        MemoryLimitError: the problem does not fit into `memory`.
+        OutputError, PotentialFileError: `out` cannot be written, or holds something else; found
+            before anything is computed. If the disk fills up meanwhile, the error's `report`
+            holds the fit, and its text says where it was saved instead.
+    """
+    started = time.perf_counter()
+    if out is not None:
+        prepare_output(out)
+        check_place(Path(out))
+    spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
+    frames = read_frames(train)
+    labels.check_labels(frames)
+    isolated = labels.isolated_energies(frames, isolated_energies)
+    slope = check_consistency(frames, seed)
+    others = {}
+    for name, source in (("valid", valid), ("test", test)):
+        if source is not None:
+            others[name] = read_frames(source)
+            labels.check_labels(others[name], f"{name} data")
+            labels.check_elements_of(others[name], isolated, f"{name} data")
+    used = [a for a in frames if not labels.is_isolated(a)]
+    if not used:
+        raise LabelError("the training data hold single atoms only; there is nothing to learn")
+
+    base = baseline(isolated, spec.terms)
+    options = (energy_weight, virial_weight, weights or {}, memory, seed)
+    if spec.basis is None:
+        spec = replace(spec, basis=choose_basis(used, base, spec, options, progress, watch))
+    term = spec.expansion(isolated, seed)
+    problem = Problem(term, base, spec, *options)
+    history = []
+    if refine:
+        history = refine_radial(problem, used, refine, progress, watch, out)
+    solution, scan = problem.solve(
+        used, others.get("valid"), validation, ridge, out, progress, watch
+    )
+    potential = problem.finish(solution, used, base)
+    provenance = {
+        "interpmd": package_version(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "seed": seed,
+        "spec": asdict(spec) | {"terms": {k: dict(v) for k, v in spec.terms.items()}},
+        "train": str(train) if isinstance(train, str | Path) else f"{len(frames)} frames",
+        "frames": len(frames),
+        "weights": int(np.prod(term.readout.shape)),
+        "ridge": scan.attrs["ridge"],
+        "energy_weight": energy_weight,
+        "force_slope": slope,
+        "refinement": history,
+    }
+    level = level or next((str(a.info["level"]) for a in frames if "level" in a.info), None)
+    potential.card = Card(level=level, provenance=provenance)
+    fitted = time.perf_counter() - started
+    sets = {"train": used[:: max(1, len(used) // 100)]} | others
+    errors = {name: evaluate(potential, many, progress=progress) for name, many in sets.items()}
+    if watch is not None:
+        watch(FitProgress("test", 1, 1, evaluation=errors.get("test")))
+    potential.card = replace(
+        potential.card, errors={name: e.summary() for name, e in errors.items()}
+    )
+    sample = others.get("test", used)
+    sample = sample[:: max(1, len(sample) // 100)]
+    orders = body_order_shares(potential, sample, budget=SPLIT)
+    report = FitReport(potential, scan, errors, fitted, sample, orders)
+    if out is not None:
+        _save(report, Path(out))
+        remove_checkpoints(out)
+    return report
+
+
+def _save(report: FitReport, out: Path) -> None:
+    """Save the report; somewhere else if its place cannot be written any more."""
+    try:
+        report.save(out)
+    except OSError as error:
+        where = "in this error's `report`"
+        try:
+            rescue = Path(tempfile.mkdtemp(prefix="interpmd-")) / out.name
+            report.save(rescue)
+            where += f" and in {rescue}"
+        except OSError:
+            pass
+        failure = OutputError(f"{out} cannot be written: {error}; the fit is {where}")
+        failure.report = report
+        raise failure from error
+
+
+def choose_basis(
+    frames: Sequence[Atoms],
+    base: Potential,
+    spec: Spec,
+    options: tuple,
+    progress: bool,
+    watch: Watch | None = None,
+    most: int = 200,
+) -> int:
+    """Number of Bessel functions whose small trial fit validates best."""
+    *_, seed = options
+    chosen = np.random.default_rng(seed).permutation(len(frames))[:most]
+    sample = [frames[i] for i in chosen]
+    channels = tuple(max(2, k // 5) for k in spec.channels)
+    errors = {}
+    for basis in tqdm(BASES, desc="smoothness", unit="trial", disable=not progress):
+        trial = replace(spec, basis=basis, channels=channels, weights=spec.weights // 4)
+        problem = Problem(trial.expansion(base.elements, seed), base, trial, *options)
+        _, scan = problem.solve(sample, None, 0.25, None, None, progress=False)
+        errors[basis] = scan.validation_error.min()
+        if watch is not None:
+            watch(FitProgress("smoothness", len(errors), len(BASES), basis, errors[basis]))
+    return min(errors, key=errors.get)
+
+
+def baseline(isolated: Mapping[int, float], terms: Mapping[str, Mapping[str, Any]]) -> Potential:
+    """Isolated atoms and physics terms: what is not learned."""
+    parts = {"isolated": Isolated(isolated)}
+    for kind, arguments in terms.items():
+        if kind not in TERMS:
+            raise ArgumentError(f"no term is called {kind!r}; known: {', '.join(sorted(TERMS))}")
+        parts[kind] = TERMS[kind](**arguments)
+    return Potential(parts, elements=sorted(isolated))
+
+
+def package_version() -> str:
+    """Version of interpmd."""
+    try:
+        return version("interpmd")
+    except PackageNotFoundError:
+        return "0+unknown"

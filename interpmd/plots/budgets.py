@@ -1,0 +1,237 @@
+"""Pictures of contributions at one moment: waterfall, bars, shares, atoms by atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from interpmd.plots.style import AGAINST, ALONG, BLUE, DARK, GREY, ORANGE, SERIES, bare, new_axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+#: Atoms up to which every cell of a heat map says its number.
+WRITTEN_CELLS = 12
+
+#: Names that fit beside a heat map in small letters; of more atoms every second (third, ...) has
+#: its name there.
+NAMED_ATOMS = 26
+
+#: What the whiskers are, said wherever there are some: curves have bands of two.
+WHISKERS = "whiskers: ± 1 std"
+
+
+def budget(
+    values: Mapping[str, float],
+    spread: Mapping[str, float] | None = None,
+    most: int = 8,
+    unit: str = "eV/Å",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Contributions as a waterfall: each bar starts where the last one ended, the sum below.
+
+    Args:
+        values: contribution by name, in `unit`.
+        spread: standard deviations, drawn as whiskers of one to either side.
+        most: largest contributions that get a bar of their own; the rest share one, which counts
+            those that are not zero.
+        unit: of the values.
+        title: above the picture.
+        ax: where to draw.
+    """
+    drawn = _largest(values, most)
+    ax = new_axes(ax, (7, 0.42 * len(drawn) + 1.4))
+    start = 0.0
+    for row, (name, value) in enumerate(drawn):
+        _bar(ax, row, value, start, None if spread is None else spread.get(name))
+        start += value
+        ax.plot([start, start], [row - 0.35, row + 1.35], color=GREY, lw=0.8, zorder=0)
+    return _finished(ax, drawn, start, _with_whiskers(unit, drawn, spread), title)
+
+
+def bars(
+    values: Mapping[str, float],
+    spread: Mapping[str, float] | None = None,
+    most: int = 12,
+    unit: str = "eV/Å",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Contributions as bars from zero, the largest first, the sum below.
+
+    Args:
+        values, spread, most, unit, title, ax: see `budget`.
+    """
+    drawn = _largest(values, most)
+    ax = new_axes(ax, (7, 0.42 * len(drawn) + 1.4))
+    for row, (name, value) in enumerate(drawn):
+        _bar(ax, row, value, 0.0, None if spread is None else spread.get(name))
+    return _finished(ax, drawn, sum(values.values()), _with_whiskers(unit, drawn, spread), title)
+
+
+def shares(
+    table: pd.DataFrame,
+    label: str = "share of the interaction energy (%)",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Shares of body orders as upright bars, one group an order, one bar in it a column.
+
+    Args:
+        table: shares in percent; the index are orders (0: higher ones, or remainders) or names,
+            each column a source.
+        label: of the axis.
+        title: above the picture.
+        ax: where to draw.
+    """
+    ax = new_axes(ax, (1.6 + 1.2 * len(table), 3.8))
+    places = np.arange(len(table))
+    width = 0.78 / len(table.columns)
+    for number, name in enumerate(table.columns):
+        colour, hatch, _ = SERIES[number % len(SERIES)]
+        drawn = ax.bar(
+            places + (number - (len(table.columns) - 1) / 2) * width,
+            table[name],
+            0.95 * width,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            label=str(name),
+        )
+        ax.bar_label(drawn, fmt="%.1f", fontsize=8, padding=2)
+    ax.set_xticks(places, [order_name(order) for order in table.index])
+    ax.set(ylabel=label, title=title)
+    ax.axhline(0, color="black", lw=0.8)
+    ax.margins(y=0.12)
+    if len(table.columns) > 1:
+        ax.legend(frameon=False, fontsize=8)
+    return bare(ax)
+
+
+def heat_map(
+    matrix: pd.DataFrame,
+    unit: str = "eV/Å",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Atoms by atoms, signed: what lies on each pair, and on the diagonal on each atom alone.
+
+    Positive values are blue, negative ones orange with hatching; up to `WRITTEN_CELLS` atoms
+    every cell says its number, too.
+
+    Args:
+        matrix: lower triangle with the diagonal, NaN above it, so that the cells sum to the
+            total; index and columns name the atoms (`Explanation.pair_matrix`).
+        unit: of the values.
+        title: above the picture.
+        ax: where to draw.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.patches import Rectangle
+
+    values, count = matrix.to_numpy(dtype=float), len(matrix)
+    ax = new_axes(ax, (0.52 * min(count, 16) + 2.2, 0.46 * min(count, 16) + 1.4))
+    colours = LinearSegmentedColormap.from_list("signed", [ORANGE, "#F7F7F7", BLUE])
+    limit = np.nanmax(np.abs(values)) or 1.0
+    drawn = ax.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=-limit, vmax=limit)
+    for (row, column), value in np.ndenumerate(values):
+        if np.isnan(value):
+            continue
+        if value < -0.02 * limit:
+            cell = Rectangle(
+                (column - 0.5, row - 0.5), 1, 1, fill=False, hatch="//", ec="#FFFFFF50", lw=0
+            )
+            ax.add_patch(cell)
+        if count <= WRITTEN_CELLS and abs(value) > 0.005 * limit:
+            strong = abs(value) > 0.6 * limit
+            ax.text(
+                column,
+                row,
+                f"{value:+.2f}",
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                color="white" if strong else "black",
+                weight="bold" if strong else "normal",
+            )
+    every, size = -(-count // NAMED_ATOMS), 10 if count <= WRITTEN_CELLS else 7
+    places = range(0, count, every)
+    ax.set_xticks(places, matrix.columns[::every], rotation=90, fontsize=size)
+    ax.set_yticks(places, matrix.index[::every], fontsize=size)
+    if title:
+        ax.set_title(title, fontsize=10)
+    ax.figure.colorbar(drawn, ax=ax, label=unit, shrink=0.8)
+    return bare(ax)
+
+
+def order_name(order: object) -> str:
+    """ "2-body", or "higher" for 0; names stay."""
+    if not isinstance(order, int | np.integer):
+        return str(order)
+    return f"{order}-body" if order else "higher"
+
+
+def _largest(values: Mapping[str, float], most: int) -> list[tuple[str, float]]:
+    ordered = sorted(values.items(), key=lambda item: -abs(item[1]))
+    rest = [value for _, value in ordered[most:] if value]
+    return ordered[:most] + ([(f"{len(rest)} others", sum(rest))] if rest else [])
+
+
+def _with_whiskers(
+    unit: str, drawn: list[tuple[str, float]], spread: Mapping[str, float] | None
+) -> str:
+    """The unit, and what the whiskers are where any is seen."""
+    seen = any((spread or {}).get(name) for name, _ in drawn)
+    return f"{unit} ({WHISKERS})" if seen else unit
+
+
+def _bar(ax: Axes, row: int, value: float, start: float, error: float | None) -> None:
+    colour, hatch = ALONG if value >= 0 else AGAINST
+    ax.barh(
+        row,
+        value,
+        left=start,
+        color=colour,
+        hatch=hatch,
+        edgecolor="white",
+        height=0.7,
+        xerr=error,
+        ecolor="#222222",
+    )
+
+
+def _finished(
+    ax: Axes, drawn: list[tuple[str, float]], total: float, label: str, title: str
+) -> Axes:
+    ax.barh(len(drawn), total, color=DARK, height=0.7)
+    lines = [*drawn, ("sum", total)]
+    ax.set_yticks(range(len(lines)), [f"{name}  {value:+.3f}" for name, value in lines])
+    ax.invert_yaxis()
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set(xlabel=label, title=title)
+    ax.use_sticky_edges = False
+    ax.margins(x=0.03)
+    return bare(ax)
+
+
+def order_shares(sums: Mapping[str, float], name: str) -> pd.DataFrame:
+    """Shares of the orders above one in percent of their sum, remainders (0) last.
+
+    Single players are left out, because isolated atoms would outweigh all that they do together.
+    Without limits where orders of opposite sign nearly cancel.
+
+    Args:
+        sums: by order.
+        name: of the column.
+    """
+    import pandas as pd
+
+    by_order = {int(order): value for order, value in sums.items()}
+    orders = sorted((order for order in by_order if order != 1), key=lambda order: order or 99)
+    values = np.array([by_order[order] for order in orders])
+    table = pd.DataFrame({name: 100 * values / values.sum()}, index=orders)
+    return table.rename_axis("order")

@@ -1,0 +1,157 @@
+"""A molecule on paper: atoms, bonds, a force, and the interactions that make it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.data.colors import jmol_colors
+from ase.neighborlist import natural_cutoffs, neighbor_list
+
+from interpmd.plots.style import AGAINST, ALONG
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+#: Length in A of an arrow per force in eV/A; all are shorter where one would exceed `LONGEST`.
+ARROW, LONGEST = 0.35, 1.5
+
+#: Height of a line of words, as a part of the picture's.
+LINE = 0.065
+
+
+def draw_molecule(
+    atoms: Atoms,
+    interactions: Sequence[tuple[tuple[int, ...], float, str]] = (),
+    force: tuple[int, np.ndarray] | None = None,
+    title: str = "",
+    ax: Axes | None = None,
+    forces: np.ndarray | None = None,
+    plane: np.ndarray | None = None,
+) -> Axes:
+    """Draw a molecule in the plane of its largest extent.
+
+    Args:
+        atoms: the molecule.
+        interactions: atoms of each interaction, its contribution and its name; drawn as bands,
+            solid where it is positive and dashed where negative, and listed underneath.
+        force: atom and force vector in eV/A, drawn as an arrow (`ARROW` says how long).
+        title: above the picture.
+        ax: where to draw.
+        forces: on all atoms in eV/A, drawn as thinner arrows.
+        plane: directions to the right, upwards and to the reader, shape (3, 3), from `plane_of`,
+            for pictures of a molecule that moves; its own if None.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.patheffects import withStroke
+
+    ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")[1] if ax is None else ax
+    axes = plane_of(atoms) if plane is None else plane
+    points = (atoms.positions - atoms.positions.mean(0)) @ axes.T
+    for i, j in _bonds(atoms):
+        ax.plot(*points[[i, j], :2].T, color="#888888", lw=5, solid_capstyle="round", zorder=1)
+    largest = max((abs(value) for _, value, _ in interactions), default=1.0) or 1.0
+    for members, value, _ in interactions:
+        (colour, _), dash = (ALONG, "-") if value >= 0 else (AGAINST, (0, (1.2, 0.8)))
+        corners = points[list(members), :2]
+        closed = np.vstack([corners, corners[:1]]) if len(members) > 2 else corners
+        width = 2 + 5 * abs(value) / largest
+        ax.plot(*closed.T, color=colour, ls=dash, lw=width, alpha=0.75, zorder=2)
+    radii = 0.32 * covalent_radii[atoms.numbers] + 0.1
+    for index in np.argsort(points[:, 2], kind="stable"):
+        colour = jmol_colors[atoms.numbers[index]]
+        circle = plt.Circle(
+            points[index, :2], radii[index], fc=colour, ec="black", lw=0.8, zorder=4
+        )
+        ax.add_patch(circle)
+    rim = withStroke(linewidth=2, foreground="white")
+    for index, place in enumerate(_label_places(points, radii)):
+        ax.text(
+            *place,
+            f"{atoms.symbols[index]}{index}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            zorder=8,
+            path_effects=[rim],
+        )
+    arrows = [(atom, vector, 1.3) for atom, vector in enumerate(() if forces is None else forces)]
+    arrows += [] if force is None else [(*force, 2.5)]
+    flat = [(points[atom, :2], (axes @ vector)[:2], width) for atom, vector, width in arrows]
+    longest = max((float(np.linalg.norm(vector)) for _, vector, _ in flat), default=0.0)
+    for place, vector, width in flat:
+        _arrow(ax, place, vector, min(ARROW, LONGEST / max(longest, 1e-12)), width)
+    _frame(ax, points, len(interactions))
+    for row, (_, value, name) in enumerate(interactions):
+        ax.text(
+            0.5,
+            LINE * (len(interactions) - row),
+            f"{'━' if value >= 0 else '╍'} {name} {value:+.2f}",
+            color=(ALONG if value >= 0 else AGAINST)[0],
+            fontsize=9,
+            ha="center",
+            va="top",
+            transform=ax.transAxes,
+        )
+    ax.set_title(title)
+    return ax
+
+
+def _frame(ax: Axes, points: np.ndarray, lines: int) -> None:
+    """Room for the molecule and, below it, for lines of words."""
+    low, high = points[:, :2].min(0) - 0.7, points[:, :2].max(0) + 0.7
+    height = max(high[1] - low[1], 0.7 * (high[0] - low[0]) * (1 - LINE * lines))
+    top = 0.5 * (low[1] + high[1] + height)
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(top - height / (1 - LINE * lines), top)
+    ax.set_aspect("equal", anchor="N")
+    ax.axis("off")
+
+
+def _label_places(points: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Where the labels stand: in the atom, or, where a nearer atom covers that, beside it.
+
+    Args:
+        points: of the atoms, the third number towards the reader, shape (atoms, 3).
+        radii: of their circles.
+    """
+    flat, places = points[:, :2], points[:, :2].copy()
+    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    around = np.column_stack([np.cos(turns), np.sin(turns)])
+    # the nearest first; of two at the same depth the later one is drawn above
+    order = np.argsort(points[:, 2], kind="stable")[::-1]
+    for rank, index in enumerate(order[1:], start=1):
+        nearer = order[:rank]
+        if (np.linalg.norm(flat[nearer] - flat[index], axis=1) > radii[nearer] + 0.1).all():
+            continue
+        spots = flat[index] + (radii[index] + 0.2) * around
+        taken = np.vstack([np.delete(flat, index, axis=0), places[nearer]])
+        free = np.linalg.norm(spots[:, None] - taken, axis=2).min(1)
+        places[index] = spots[free.argmax()]
+    return places
+
+
+def plane_of(atoms: Atoms) -> np.ndarray:
+    """Rows: the two directions of largest extent, and the one that looks at the reader."""
+    _, _, directions = np.linalg.svd(atoms.positions - atoms.positions.mean(0))
+    directions[2] = np.cross(directions[0], directions[1])
+    return directions
+
+
+def _arrow(ax: Axes, place: np.ndarray, force: np.ndarray, scale: float, width: float) -> None:
+    """From the rim of an atom; forces too small to be seen are left out."""
+    size = float(np.linalg.norm(force))
+    if scale * size < 0.03:
+        return
+    start = place + 0.25 * force / size
+    style = {"arrowstyle": "-|>", "lw": width, "color": "black", "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", start + scale * force, start, arrowprops=style, zorder=7, annotation_clip=False)
+
+
+def _bonds(atoms: Atoms) -> list[tuple[int, int]]:
+    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=1.15))
+    return [(int(i), int(j)) for i, j in zip(first, second, strict=True) if i < j]

@@ -1,0 +1,88 @@
+"""Potentials by name or folder: those that come with interpmd, and those that users saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+
+from interpmd.errors import PotentialFileError
+from interpmd.potentials.folder import CARD, fill, read_card, read_folder
+from interpmd.potentials.potential import Potential
+from interpmd.potentials.sum import Card
+
+
+def load_potential(name_or_folder: str | Path) -> Potential:
+    """Read a potential: a shipped one by name, or any folder written by `Potential.save`.
+
+    Args:
+        name_or_folder: see `shipped` for the names.
+
+    Raises:
+        PotentialFileError: no such potential, a folder that is none, damaged files, or a format
+            newer than this version of interpmd.
+    """
+    folder = _find(name_or_folder)
+    terms, description, tensors = read_folder(folder)
+    try:
+        card = Card(
+            level=description.get("level"),
+            provenance=description.get("provenance", {}),
+            errors=description.get("errors", {}),
+            certificate=description.get("certificate", []),
+        )
+        potential = Potential(terms, description["elements"], card)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PotentialFileError(f"{folder / CARD} is damaged: {error!r}") from error
+    fill(potential, tensors, folder)
+    return potential
+
+
+def shipped() -> pd.DataFrame:
+    """The potentials that come with interpmd: level, elements, test errors, size in MB."""
+    rows = []
+    for folder in _shipped_folders():
+        description = read_card(folder)
+        size = sum(f.stat().st_size for f in folder.iterdir() if f.is_file())
+        errors = description.get("errors", {}).get("test", {})
+        rows.append(
+            {
+                "name": folder.name,
+                "level": description.get("level"),
+                "elements": " ".join(_symbols(description["elements"])),
+                "terms": ", ".join(t["name"] for t in description["terms"]),
+                "energy_rmse_meV": errors.get("energy_rmse_meV"),
+                "force_rmse_meV/A": errors.get("force_rmse_meV/A"),
+                "size_MB": round(size / 1e6, 2),
+            }
+        )
+    return pd.DataFrame(rows).set_index("name") if rows else pd.DataFrame(rows)
+
+
+def _find(name_or_folder: str | Path) -> Path:
+    folder = Path(name_or_folder)
+    if folder.is_dir():
+        return folder
+    for candidate in _shipped_folders():
+        if candidate.name == str(name_or_folder):
+            return candidate
+    if folder.exists():
+        raise PotentialFileError(f"{folder} is a file; a potential is a folder with {CARD}")
+    names = ", ".join(f.name for f in _shipped_folders()) or "none"
+    raise PotentialFileError(
+        f"there is no folder {folder} and no shipped potential of that name; shipped: {names}"
+    )
+
+
+def _shipped_folders() -> Iterator[Path]:
+    root = Path(str(files("interpmd"))) / "shipped"
+    if root.is_dir():
+        yield from sorted(f for f in root.iterdir() if (f / CARD).exists())
+
+
+def _symbols(numbers: list[int] | None) -> list[str]:
+    from ase.data import chemical_symbols
+
+    return ["any"] if numbers is None else [chemical_symbols[z] for z in numbers]

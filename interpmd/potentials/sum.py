@@ -1,0 +1,326 @@
+"""The sum of named terms, and what follows from it: energies, forces, stress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import torch
+from ase import Atoms
+from ase.data import chemical_symbols
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from interpmd.errors import ArgumentError
+from interpmd.potentials.base import GlobalTerm, LocalTerm, Term
+from interpmd.structures.systems import (
+    Batch,
+    Environments,
+    Neighbours,
+    check_elements,
+    environments,
+    neighbours,
+    sum_by_structure,
+)
+
+#: Sites that local terms are evaluated on together.
+SITES_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a potential says about a batch.
+
+    Attributes:
+        energy: eV, shape (structures,).
+        forces: eV/A, shape (atoms, 3).
+        site_energies: eV, shape (atoms,); how a total is split over atoms is convention.
+        stress: eV/A^3, shape (structures, 3, 3), positive under tension as in ASE; None unless
+            asked for.
+    """
+
+    energy: Float[Tensor, " structures"]
+    forces: Float[Tensor, "atoms 3"]
+    site_energies: Float[Tensor, " atoms"]
+    stress: Float[Tensor, "structures 3 3"] | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a potential comes from; written beside the weights as JSON.
+
+    Attributes:
+        level: level of theory of the training data, for instance "wb97x-d3bj/def2-svp".
+        provenance: versions, seeds, data sets, and how the fit was made.
+        errors: test errors by subset.
+        certificate: checks that were made of it once and for all; see `interpmd.certify`.
+    """
+
+    level: str | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, Any] = field(default_factory=dict)
+    certificate: list[dict[str, Any]] = field(default_factory=list)
+
+
+class TermSum(nn.Module):
+    """A sum of named terms, and what follows from it; `Potential` adds files and calculators.
+
+    E(atoms) = sum over terms, sum over sites: E_term,site
+
+    Args:
+        terms: the terms by name, or terms that then go by their own kind.
+        elements: atomic numbers that the potential knows; those common to its terms if None.
+        card: provenance.
+
+    Raises:
+        ValueError: no terms, or two of one name.
+    """
+
+    def __init__(
+        self,
+        terms: Mapping[str, Term] | Iterable[Term],
+        elements: Iterable[int] | None = None,
+        card: Card | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(terms, Mapping):
+            named: dict[str, Term] = {}
+            for term in terms:
+                if term.kind in named:
+                    raise ArgumentError(f"two terms are called {term.kind!r}; name them in a dict")
+                named[term.kind] = term
+            terms = named
+        if not terms:
+            raise ArgumentError("a potential needs at least one term")
+        self.terms = nn.ModuleDict(dict(terms))
+        self.elements = _common_elements(terms.values()) if elements is None else tuple(elements)
+        self.card = card or Card()
+
+    def __add__(self, other: TermSum) -> Self:
+        if both := set(self.terms) & set(other.terms):
+            raise ArgumentError(f"both potentials have terms called {sorted(both)}")
+        elements = _intersection(self.elements, other.elements)
+        return type(self)({**self.terms, **other.terms}, elements)
+
+    def __repr__(self) -> str:
+        elements = ", ".join(chemical_symbols[z] for z in self.elements) if self.elements else "any"
+        lines = [f"Potential for {elements}" + (f" at {self.card.level}" * bool(self.card.level))]
+        for name, term in self.terms.items():
+            order = f"body order {term.body_order}" if term.body_order else "all atoms"
+            lines.append(f"  {name}: {type(term).__name__}, {order}")
+        return "\n".join(lines)
+
+    @property
+    def local_terms(self) -> dict[str, LocalTerm]:
+        """Terms that depend on the neighbours of each site."""
+        return {n: t for n, t in self.terms.items() if isinstance(t, LocalTerm)}
+
+    @property
+    def global_terms(self) -> dict[str, GlobalTerm]:
+        """Terms that depend on the whole structure."""
+        return {n: t for n, t in self.terms.items() if isinstance(t, GlobalTerm)}
+
+    @property
+    def cutoff(self) -> float:
+        """Largest cutoff of the local terms in angstrom (0 if there are none)."""
+        return max((t.cutoff for t in self.local_terms.values()), default=0.0)
+
+    @property
+    def body_order(self) -> int | None:
+        """Largest number of atoms in a row, or None if some term is of no finite order."""
+        orders = [t.body_order for t in self.terms.values()]
+        return None if None in orders else max(orders)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the parameters (float64 if there are none)."""
+        tensors = (*self.parameters(), *self.buffers())
+        return next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the parameters (the CPU if there are none)."""
+        tensors = (*self.parameters(), *self.buffers())
+        return next((t.device for t in tensors), torch.device("cpu"))
+
+    def batch(self, structures: Atoms | Iterable[Atoms] | Batch) -> Batch:
+        """Structures as a batch in the type and on the device of the potential, checked.
+
+        Raises:
+            StructureError: see `interpmd.structures.systems.check_structure`.
+            UnknownElementError: an element that the potential does not know.
+        """
+        if not isinstance(structures, Batch):
+            if not isinstance(structures, Atoms):
+                structures = list(structures)
+            structures = Batch.from_ase(structures, self.dtype, self.device)
+        if self.elements is not None:
+            check_elements(structures.numbers, self.elements, "the potential")
+        return structures
+
+    def neighbours(self, batch: Batch) -> Neighbours:
+        """Neighbours within the largest cutoff of the terms."""
+        return neighbours(batch, max(self.cutoff, 1e-3))
+
+    def term_energies(
+        self, batch: Batch, pairs: Neighbours | None = None
+    ) -> dict[str, Float[Tensor, " atoms"]]:
+        """Site energies of every term in eV."""
+        if pairs is None and self.local_terms:
+            pairs = self.neighbours(batch)
+        env = environments(batch, pairs) if self.local_terms else None
+        energies = {}
+        for name, term in self.terms.items():
+            if isinstance(term, LocalTerm):
+                energies[name] = term(within(env, term.cutoff, self.cutoff))
+            else:
+                energies[name] = term(batch)
+        return energies
+
+    def site_energies(
+        self, batch: Batch, pairs: Neighbours | None = None
+    ) -> Float[Tensor, " atoms"]:
+        """Energy of each atom in eV."""
+        return torch.stack(list(self.term_energies(batch, pairs).values())).sum(0)
+
+    def forward(
+        self, batch: Batch, pairs: Neighbours | None = None
+    ) -> Float[Tensor, " structures"]:
+        """Energy of each structure in eV."""
+        return sum_by_structure(self.site_energies(batch, pairs), batch)
+
+    def predict(
+        self,
+        structures: Atoms | Iterable[Atoms] | Batch,
+        pairs: Neighbours | None = None,
+        stress: bool = False,
+    ) -> Prediction:
+        """Energies, forces and, if asked for, stresses.
+
+        Args:
+            structures: one or several structures, or a batch.
+            pairs: neighbours, if they are known already.
+            stress: whether to compute the stress (needs a cell in three periodic directions).
+        """
+        batch = self.batch(structures)
+        if pairs is None and self.local_terms:
+            pairs = self.neighbours(batch)
+        sites, forces, virial = self._from_structures(batch, stress)
+        if self.local_terms:
+            local, slopes, vectors = self._from_environments(batch, pairs)
+            sites = sites + local
+            forces = forces.index_add(0, pairs.centre, slopes)
+            forces = forces.index_add(0, pairs.neighbour, -slopes)
+            if stress:
+                of_edges = vectors[:, :, None] * slopes[:, None, :]
+                virial = virial.index_add(0, batch.structure[pairs.centre], of_edges)
+        volumes = torch.linalg.det(batch.cells).abs()[:, None, None]
+        return Prediction(
+            energy=sum_by_structure(sites, batch),
+            forces=forces,
+            site_energies=sites,
+            stress=(virial + virial.mT) / (2 * volumes) if stress else None,
+        )
+
+    def _from_environments(self, batch: Batch, pairs: Neighbours) -> tuple[Tensor, Tensor, Tensor]:
+        """Site energies of the local terms, their slopes by edge vector, and the edge vectors.
+
+        Sites do not see each other, so that few at a time, whose products stay in the processor's
+        caches, give the same at a cost that grows linearly.
+        """
+        whole = environments(batch.with_positions(batch.positions.detach()), pairs)
+        energies, slopes = [], []
+        for env in _parts(whole):
+            vectors = env.vectors.requires_grad_(True)
+            with torch.enable_grad():
+                sites = torch.stack(
+                    [
+                        term(within(replace(env, vectors=vectors), term.cutoff, self.cutoff))
+                        for term in self.local_terms.values()
+                    ]
+                ).sum(0)
+                slopes += _gradients(sites, [vectors])
+            energies.append(sites.detach())
+        return torch.cat(energies), torch.cat(slopes), whole.vectors.detach()
+
+    def _from_structures(self, batch: Batch, stress: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Site energies, forces and virials of the terms that depend on whole structures."""
+        sites = batch.positions.new_zeros(batch.n_atoms)
+        strain = torch.zeros_like(batch.cells)
+        if not self.global_terms:
+            return sites, torch.zeros_like(batch.positions), strain
+        positions = batch.positions.detach().requires_grad_(True)
+        moved, inputs = batch.with_positions(positions), [positions]
+        if stress:
+            eye = torch.eye(3, dtype=batch.positions.dtype, device=batch.positions.device)
+            deform = eye + strain.requires_grad_(True)
+            moved = replace(
+                batch,
+                positions=torch.einsum("ax,axy->ay", positions, deform[batch.structure]),
+                cells=batch.cells @ deform,
+            )
+            inputs.append(strain)
+        with torch.enable_grad():
+            sites = torch.stack([term(moved) for term in self.global_terms.values()]).sum(0)
+            gradients = _gradients(sites, inputs)
+        return sites.detach(), -gradients[0], gradients[1] if stress else strain
+
+
+def within(env: Environments, cutoff: float, present: float) -> Environments:
+    """The environments with only the edges shorter than `cutoff` (as they are where dense)."""
+    if env.degree is not None or cutoff >= present:
+        return env
+    keep = torch.nonzero((env.vectors.detach() ** 2).sum(1) < cutoff**2)[:, 0]
+    return replace(
+        env,
+        vectors=env.vectors[keep],
+        centre=env.centre[keep],
+        neighbour_numbers=env.neighbour_numbers[keep],
+        gates=None if env.gates is None else env.gates[keep],
+    )
+
+
+def _parts(env: Environments) -> Iterable[Environments]:
+    """The sites in groups of at most `SITES_AT_ONCE`."""
+    if env.n_sites <= SITES_AT_ONCE:
+        yield env
+        return
+    counts = torch.bincount(env.centre, minlength=env.n_sites)
+    last = torch.cumsum(counts, 0).tolist()
+    for start in range(0, env.n_sites, SITES_AT_ONCE):
+        stop = min(start + SITES_AT_ONCE, env.n_sites)
+        edges = slice(last[start - 1] if start else 0, last[stop - 1])
+        yield replace(
+            env,
+            vectors=env.vectors[edges].clone(),
+            centre=env.centre[edges] - start,
+            centre_numbers=env.centre_numbers[start:stop],
+            neighbour_numbers=env.neighbour_numbers[edges],
+            gates=None if env.gates is None else env.gates[edges],
+        )
+
+
+def _gradients(sites: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+    if not sites.requires_grad:
+        return [torch.zeros_like(tensor) for tensor in inputs]
+    found = torch.autograd.grad(sites.sum(), inputs, allow_unused=True)
+    return [
+        torch.zeros_like(tensor) if gradient is None else gradient
+        for tensor, gradient in zip(inputs, found, strict=True)
+    ]
+
+
+def _common_elements(terms: Iterable[Term]) -> tuple[int, ...] | None:
+    common: tuple[int, ...] | None = None
+    for term in terms:
+        common = _intersection(common, term.elements)
+    return common
+
+
+def _intersection(
+    first: tuple[int, ...] | None, second: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return tuple(sorted(set(first) & set(second)))

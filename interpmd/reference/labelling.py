@@ -1,0 +1,272 @@
+"""Quantum labels: energies and forces for many structures, one by one, resumable."""
+
+from __future__ import annotations
+
+import multiprocessing
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.data import chemical_symbols, covalent_radii, ground_state_magnetic_moments
+
+from interpmd.errors import ArgumentError, InterpmdError, MissingPackageError, StructureError
+from interpmd.reference.methods import Method, Result, check_electrons, one_thread, resolve
+from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
+from interpmd.structures.files import prepare_output, read_frames
+from interpmd.structures.systems import check_structure as check_geometry
+
+OVERLAP = 0.4  # times the sum of the covalent radii
+
+
+@dataclass(frozen=True)
+class _Job:
+    index: int
+    key: str
+    atoms: Atoms
+    charge: int
+    multiplicity: int
+
+
+def label(
+    frames: Atoms | Iterable[Atoms] | str | Path,
+    method: str = "gfn2-xtb",
+    out: str | Path | None = None,
+    workers: int = 1,
+    charge: int = 0,
+    multiplicity: int = 1,
+    progress: bool = True,
+    retry_failed: bool = True,
+    invalid: str = "raise",
+) -> list[Atoms]:
+    """Energies (eV) and forces (eV/A) of structures by a quantum method.
+
+    Args:
+        frames: structures, or a path that ``ase.io.read`` reads.
+        method: ``"gfn2-xtb"``, ``"gfn1-xtb"`` or ``"functional/basis"`` such as
+            ``"wb97x-d3bj/def2-svp"``; ``interpmd.reference.available_methods`` lists them.
+        out: an extxyz file that grows by one frame at a time. Calling again with the same file
+            skips the frames that it holds; a last frame cut off by a kill is dropped and made
+            again. Failures go to ``<out>.failed.jsonl`` with index, hash and reason.
+        workers: number of processes, one thread each. More than one needs a script guarded by
+            ``if __name__ == "__main__"`` (notebooks need nothing).
+        charge, multiplicity: of all structures, unless ``atoms.info["charge"]`` and
+            ``atoms.info["multiplicity"]`` (or ``"spin"``, meaning 2S + 1 as well) say otherwise.
+        progress: show a bar.
+        retry_failed: try the recorded failures of ``out`` again.
+        invalid: ``"raise"`` or ``"skip"`` structures that no method could label (NaN, overlapping
+            atoms, wrong parity of electrons); skipped ones are recorded as failures.
+
+    Returns:
+        The labelled structures in the order of the input, failed ones left out (with a warning
+        that sums up the reasons). Each carries a SinglePointCalculator and, in ``info``,
+        ``level``, ``code`` (program and version) and ``label_hash``; other entries of ``info``
+        are kept.
+
+    Raises:
+        UnknownMethodError, MissingPackageError: before anything is computed.
+        StructureError: also before: empty structure, positions that are not finite, overlapping
+            atoms, electrons that do not fit the multiplicity.
+        LevelMismatchError: ``out`` holds another level of theory.
+        OutputError: ``out`` cannot be written.
+    """
+    if invalid not in ("raise", "skip"):
+        raise ArgumentError(f"invalid must be 'raise' or 'skip', not {invalid!r}")
+    if workers < 1:
+        raise ArgumentError(f"workers must be at least 1, not {workers}")
+    if out is not None and Path(out).suffix == ".gz":
+        raise ArgumentError(f"out={str(out)!r} grows line by line and cannot be compressed")
+    level = resolve(method)
+    if out is not None:
+        prepare_output(out)
+    store = FrameStore(Path(out), level.name) if out is not None else None
+    done = store.load() if store else {}
+    jobs, failures = [], {}
+    for index, atoms in enumerate(read_frames(frames)):
+        job = _job(index, atoms, level, charge, multiplicity)
+        jobs.append(job)
+        try:
+            check_structure(atoms)
+            check_electrons(atoms, job.charge, job.multiplicity)
+        except StructureError as error:
+            if invalid == "raise":
+                raise StructureError(f"frame {index}: {error}") from None
+            failures[job.key] = str(error)
+
+    todo = {job.key: job for job in reversed(jobs)}
+    todo = [job for job in jobs if todo[job.key] is job and job.key not in done]
+    if store:
+        if retry_failed:
+            store.forget_failures({job.key for job in todo})
+        else:
+            failures |= {key: record["reason"] for key, record in store.failures().items()}
+        known = store.failures()
+        for job in todo:
+            if job.key in failures and job.key not in known:
+                store.append_failure(job.index, job.key, failures[job.key])
+    todo = [job for job in todo if job.key not in failures]
+
+    for job, outcome in _outcomes(todo, level, workers, progress):
+        if isinstance(outcome, Result):
+            done[job.key] = _labelled(job, outcome, level)
+            if store:
+                store.append(done[job.key])
+        else:
+            failures[job.key] = outcome
+            if store:
+                store.append_failure(job.index, job.key, outcome)
+    _warn_of([job for job in jobs if job.key not in done], failures, store)
+    return [_with_info(done[job.key], job.atoms) for job in jobs if job.key in done]
+
+
+def isolated_atoms(
+    numbers: Iterable[int | str], method: str = "gfn2-xtb", progress: bool = False
+) -> list[Atoms]:
+    """Isolated atoms labelled by the same method, one frame per element.
+
+    numbers: atomic numbers or symbols; repeats count once. Each atom is neutral and in its ground
+    state's multiplicity (Hund's rules; unrestricted where it is open-shell). The frames carry
+    ``info["config_type"] = "IsolatedAtom"`` and their multiplicity, so that they can stand in a
+    training file beside molecules.
+    """
+    symbols = [n if isinstance(n, str) else chemical_symbols[int(n)] for n in numbers]
+    frames = []
+    for symbol in dict.fromkeys(symbols):
+        atom = Atoms(symbol, positions=[[0.0, 0.0, 0.0]])
+        unpaired = round(ground_state_magnetic_moments[atom.numbers[0]])
+        atom.info |= {"config_type": "IsolatedAtom", "multiplicity": unpaired + 1}
+        frames.append(atom)
+    labelled = label(frames, method, progress=progress)
+    if len(labelled) < len(frames):
+        raise InterpmdError(f"{method} gave no energy for some of the atoms {symbols}")
+    return labelled
+
+
+def check_structure(atoms: Atoms) -> None:
+    """Raise StructureError for a structure that no quantum method should be given.
+
+    That is what `interpmd.structures.systems.check_structure` refuses, and two atoms (images
+    included) closer than 0.4 times the sum of their covalent radii.
+    """
+    # here, so that the processes that label need not load torch
+
+    check_geometry(atoms)
+    found = closest_overlap(atoms)
+    if found is not None:
+        i, j, distance = found
+        raise StructureError(
+            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) overlap: "
+            f"they are {distance:.3f} A apart"
+        )
+
+
+def closest_overlap(atoms: Atoms, factor: float = OVERLAP) -> tuple[int, int, float] | None:
+    """The two atoms that overlap most, with their distance in A, or None.
+
+    Overlap: closer than ``factor`` times the sum of the covalent radii. Periodic images count.
+    """
+    radii = factor * covalent_radii[atoms.numbers]
+    if atoms.pbc.any():
+        from ase.neighborlist import neighbor_list
+
+        first, second, distances = neighbor_list("ijd", atoms, list(radii))
+    else:
+        first, second = np.triu_indices(len(atoms), k=1)
+        distances = np.linalg.norm(atoms.positions[first] - atoms.positions[second], axis=1)
+    ratio = distances / (radii[first] + radii[second])
+    if len(ratio) == 0 or ratio.min() >= 1.0:
+        return None
+    worst = int(ratio.argmin())
+    return int(first[worst]), int(second[worst]), float(distances[worst])
+
+
+def _job(index: int, atoms: Atoms, level: Method, charge: int, multiplicity: int) -> _Job:
+    charge = int(atoms.info.get("charge", charge))
+    spin = atoms.info.get("spin", multiplicity)
+    multiplicity = int(atoms.info.get("multiplicity", spin))
+    key = content_hash(atoms, level.name, charge, multiplicity)
+    return _Job(index, key, atoms, charge, multiplicity)
+
+
+def _evaluate(level: Method, atoms: Atoms, charge: int, multiplicity: int) -> Result | str:
+    try:
+        return level.evaluate(atoms, charge, multiplicity)
+    except MissingPackageError:
+        raise
+    except Exception as error:  # any failure of one frame must not end the run of the others
+        return f"{type(error).__name__}: {error}"
+
+
+def _outcomes(
+    jobs: list[_Job], level: Method, workers: int, progress: bool
+) -> Iterator[tuple[_Job, Result | str]]:
+    from tqdm.auto import tqdm
+
+    bar = tqdm(total=len(jobs), desc=level.name, unit="frame", disable=not progress or not jobs)
+    with bar:
+        if workers == 1 or len(jobs) < 2:
+            for job in jobs:
+                yield job, _evaluate(level, _bare(job.atoms), job.charge, job.multiplicity)
+                bar.update()
+            return
+        with one_thread():
+            pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+            waiting, rest = deque(), iter(jobs)
+            try:
+                while True:
+                    # a short queue, taken in order: the file does not depend on the workers' pace
+                    for job in rest:
+                        arguments = (level, _bare(job.atoms), job.charge, job.multiplicity)
+                        waiting.append((job, pool.submit(_evaluate, *arguments)))
+                        if len(waiting) >= 2 * workers:
+                            break
+                    if not waiting:
+                        break
+                    job, future = waiting.popleft()
+                    yield job, future.result()
+                    bar.update()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+
+
+def _labelled(job: _Job, result: Result, level: Method) -> Atoms:
+    atoms = _bare(job.atoms)
+    atoms.info = dict(job.atoms.info)
+    atoms.info |= {"charge": job.charge, "multiplicity": job.multiplicity}
+    atoms.info |= {LEVEL_KEY: level.name, CODE_KEY: level.code, HASH_KEY: job.key}
+    stress = {} if result.stress is None else {"stress": result.stress}
+    atoms.calc = SinglePointCalculator(atoms, energy=result.energy, forces=result.forces, **stress)
+    return atoms
+
+
+def _with_info(labelled: Atoms, asked: Atoms) -> Atoms:
+    frame = labelled.copy()
+    results = labelled.calc.results
+    frame.calc = SinglePointCalculator(frame, **{k: np.copy(v)[()] for k, v in results.items()})
+    frame.info = dict(labelled.info) | {
+        key: value for key, value in asked.info.items() if key not in labelled.info
+    }
+    return frame
+
+
+def _warn_of(failed: list[_Job], failures: dict[str, str], store: FrameStore | None) -> None:
+    if not failed:
+        return
+    reasons = {}
+    for job in failed:
+        reasons.setdefault(failures[job.key], []).append(job.index)
+    shown = [
+        f"{len(indices)} x {reason} (first: frame {indices[0]})"
+        for reason, indices in sorted(reasons.items(), key=lambda item: -len(item[1]))[:3]
+    ]
+    where = f"; all of them in {store.failures_path}" if store else ""
+    warnings.warn(f"{len(failed)} frames have no label: {'; '.join(shown)}{where}", stacklevel=3)

@@ -1,0 +1,1 @@
+"""Structures: what they are made of, where they are stored, who is bonded to whom."""

@@ -1,0 +1,22 @@
+"""What may be believed: certificates, axioms, known truths, and what the data determine."""
+
+from interpmd.trust.certification import assert_explanation_close, certify
+from interpmd.trust.diagnosis import Diagnosis
+from interpmd.trust.examination import doctor
+from interpmd.trust.explained import certify_explanation
+from interpmd.trust.perturbations import infidelity, sensitivity
+from interpmd.trust.rankings import Faithfulness, faithfulness
+from interpmd.trust.treatment import cure
+
+__all__ = [
+    "Diagnosis",
+    "Faithfulness",
+    "assert_explanation_close",
+    "certify",
+    "certify_explanation",
+    "cure",
+    "doctor",
+    "faithfulness",
+    "infidelity",
+    "sensitivity",
+]

@@ -1,0 +1,156 @@
+"""What every method of explanation must satisfy, as one function that anyone can call on theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.methods.dispatch import explain
+from interpmd.attribution.methods.registry import METHODS
+from interpmd.attribution.targets import Energy, Force, Target
+from interpmd.errors import MethodError
+from interpmd.potentials.analytic import LennardJones
+from interpmd.potentials.potential import Potential
+
+#: Distance in A at which nobody feels anybody.
+FAR = 1000.0
+
+
+def check_explainer(
+    method: str,
+    potential: Potential,
+    atoms: Atoms,
+    order: int | None = 2,
+    seed: int = 0,
+    **options: Any,
+) -> int:
+    """Check that a method keeps what it guarantees, on one potential and one structure.
+
+    Checked for the energy and for a force component, as far as `interpmd.methods()` claims it:
+    the values sum to the target (complete); an atom too far away to feel anything gets its own
+    energy and nothing of a force (null player; not where charges flow to it all the same); atoms
+    and their mirror images get the same (symmetric); explanations of a sum of potentials are the
+    sum of explanations (linear); no value carries net momentum or angular momentum (momentum).
+    Always: finite values, the same
+    again when asked again, and for methods that are exact and symmetric the same after
+    translation, rotation and permutation. Distant atoms and mirror images are checked where the
+    structure is a molecule.
+
+    Args:
+        method: name under which it is registered.
+        potential: what is explained.
+        atoms: a structure that it knows; a few atoms, since many methods evaluate all coalitions.
+        order, options: of `explain`.
+        seed: of directions and rotations.
+
+    Returns:
+        The number of targets (energy, force) that the method explains.
+
+    Raises:
+        AssertionError: naming the guarantee, the target, and by how much it fails.
+    """
+    rng = np.random.default_rng(seed)
+    direction = rng.normal(size=3)
+    asked = _Asked(method, potential, order, options)
+    answered = 0
+    for target in (Energy(), Force(0, along=direction)):
+        try:
+            found = asked(atoms, target)
+        except MethodError:
+            continue
+        answered += 1
+        for guarantee, error in _errors(asked, atoms, target, found, rng):
+            if not error <= METHODS[method].rounding * (1 + float(np.abs(found.total))):
+                raise AssertionError(f"{method} of {target}: not {guarantee}, by {error:.3g}")
+    return answered
+
+
+class _Asked:
+    """`explain` with everything fixed but the structure, the target and the potential."""
+
+    def __init__(self, method: str, potential: Potential, order: int | None, options: dict) -> None:
+        self.method, self.potential, self.order, self.options = method, potential, order, options
+        self.guarantees = METHODS[method].guarantees
+
+    def __call__(
+        self, atoms: Atoms, target: Target, potential: Potential | None = None
+    ) -> Explanation:
+        chosen = self.potential if potential is None else potential
+        return explain(chosen, atoms, target, self.method, self.order, **self.options)
+
+
+def _errors(
+    asked: _Asked, atoms: Atoms, target: Target, found: Explanation, rng: np.random.Generator
+) -> Iterator[tuple[str, float]]:
+    yield "finite", 0.0 if np.isfinite(found.values).all() else np.inf
+    again = asked(atoms, target)
+    yield "the same again", _apart(_by_atom(found), _by_atom(again))
+    if "complete" in asked.guarantees:
+        yield "complete", found.residual
+    if "momentum" in asked.guarantees:
+        yield "free of net momentum", found.checks["momentum"]
+        yield "free of net angular momentum", found.checks["torque"]
+    if "linear" in asked.guarantees:
+        other = Potential({"another": LennardJones.example()})
+        both = asked(atoms, target, asked.potential + other)
+        parts = _by_atom(found).add(_by_atom(asked(atoms, target, other)), fill_value=0.0)
+        yield "linear", _apart(_by_atom(both), parts)
+    if METHODS[asked.method].exact and "symmetric" in asked.guarantees:
+        yield "the same in any frame and order", _moved(asked, atoms, target, found, rng)
+    if atoms.pbc.any():
+        return
+    if "null player" in asked.guarantees:
+        yield "null player", _stranger(asked, atoms, target)
+    if "symmetric" in asked.guarantees and isinstance(target, Energy):
+        yield "symmetric", _mirrored(asked, atoms)
+
+
+def _moved(
+    asked: _Asked, atoms: Atoms, target: Target, found: Explanation, rng: np.random.Generator
+) -> float:
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    order = rng.permutation(len(atoms))
+    moved = atoms[order]
+    moved.positions = moved.positions @ turn.T + rng.normal(size=3)
+    moved.cell = np.asarray(moved.cell) @ turn.T
+    if isinstance(target, Force):
+        first = int(np.flatnonzero(order == 0)[0])
+        target = Force(first, along=turn @ np.asarray(target.along))
+    there = _by_atom(asked(moved, target))
+    there.index = order[there.index.to_numpy(dtype=int)]
+    return _apart(_by_atom(found), there)
+
+
+def _stranger(asked: _Asked, atoms: Atoms, target: Target) -> float:
+    """What an atom far away gets beyond its own energy, or of a force."""
+    last = len(atoms)
+    more = atoms + Atoms(atoms.symbols[:1], positions=atoms.positions[:1] + FAR)
+    together, here, alone = (
+        float(asked.potential.predict(a).energy[0]) for a in (more, atoms, atoms[:1])
+    )
+    if abs(together - here - alone) > 1e-10 * (1 + abs(together)):
+        return 0.0  # no stranger
+    value = _by_atom(asked(more, target)).get(last, 0.0)
+    return abs(value - alone) if isinstance(target, Energy) else abs(value)
+
+
+def _mirrored(asked: _Asked, atoms: Atoms) -> float:
+    """Difference between atoms and their mirror images."""
+    images = atoms.copy()
+    images.positions[:, 0] = 2 * (atoms.positions[:, 0].min() - 0.75) - atoms.positions[:, 0]
+    values = _by_atom(asked(atoms + images, Energy()))
+    values = values.reindex(range(2 * len(atoms)), fill_value=0.0).to_numpy()
+    return float(np.abs(values[: len(atoms)] - values[len(atoms) :]).max())
+
+
+def _by_atom(explanation: Explanation) -> pd.Series:
+    return explanation.by("atom")
+
+
+def _apart(first: pd.Series, second: pd.Series) -> float:
+    return float(first.sub(second, fill_value=0.0).abs().max()) if len(first) + len(second) else 0.0

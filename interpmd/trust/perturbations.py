@@ -1,0 +1,204 @@
+"""Infidelity and sensitivity of explanations, by captum.
+
+Everything is counted from the players alone, as in `interpmd.trust.rankings`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from interpmd.attribution.certificate import Check
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.methods.common import extra
+from interpmd.attribution.methods.dispatch import explain
+from interpmd.attribution.models import as_model
+from interpmd.errors import MethodError
+from interpmd.trust.removal import (
+    counted_from_alone,
+    game_of,
+    ratio,
+    removable,
+    shares_of,
+    values_alone,
+)
+
+#: Larger than 1 by rounding only.
+AT_MOST_ONE = 1 + 1e-9
+
+
+@dataclass(frozen=True)
+class Infidelity:
+    """How wrong values are as a prediction of what happens when players leave.
+
+    Attributes:
+        error: root mean square over sets of players, in `unit`.
+        relative: the same over that of values that are all 0; more than 1 is worth less than
+            nothing.
+        unit: of the target.
+    """
+
+    error: float
+    relative: float
+    unit: str
+
+    def checks(self) -> tuple[Check, ...]:
+        """The error, noted, and the relative one, which must not be above 1."""
+        words = "error of the values as a prediction of what happens when some players leave"
+        relative = "the same; 1 is an explanation that says nothing"
+        return (
+            Check("faithfulness", "infidelity", self.error, None, self.unit, words),
+            Check("faithfulness", "relative infidelity", self.relative, AT_MOST_ONE, "", relative),
+        )
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How far values move when atoms do.
+
+    Attributes:
+        largest: relative change of the values.
+        radius: A, of the displacements.
+    """
+
+    largest: float
+    radius: float
+
+    def checks(self) -> tuple[Check, ...]:
+        """The change, noted: there is no limit to compare with."""
+        words = f"largest relative change of the values when atoms move by up to {self.radius} A"
+        return (Check("faithfulness", "sensitivity", self.largest, None, "", words),)
+
+
+def infidelity(
+    model: Any, explanation: Explanation, samples: int = 200, seed: int = 0
+) -> Infidelity:
+    """Error of predicting, from the values, what happens when random players are taken away.
+
+    infidelity = mean over sets I of (sum of the values in I - (v(all) - v(all without I)))^2
+
+    by captum; its square root is returned, in the unit of the target and relative to that of an
+    explanation that says nothing (all values 0): more than that fails. Where players interact no
+    values are without error. Sets: uniform in their size, then in their members; atoms that feel
+    the force stay.
+
+    Source: Yeh et al., NeurIPS 2019 (arXiv:1901.09392), definition 2.1.
+
+    Args:
+        model: what was explained.
+        explanation: of any method; values are shared equally by those atoms (or fragments) of
+            each cluster that may leave. A method that has given a share to the atom that feels
+            the force, as "shapley" does, predicts the less for the others.
+        samples: number of sets.
+        seed: of the sets.
+
+    Raises:
+        MethodError: captum is not installed, or nobody could be taken away.
+        ModelError: the model is none.
+    """
+    metrics, game = extra("captum.metrics"), game_of(as_model(model), explanation)
+    free, ask = removable(game, explanation.target), counted_from_alone(game)
+    if not free.any():
+        raise MethodError(f"nobody could be taken away from {explanation.target}")
+    values = torch.as_tensor(
+        (shares_of(explanation, game.players, free) - values_alone(game))[free]
+    )
+
+    def forward(gates: Tensor) -> Tensor:
+        present = np.ones((len(gates), len(free)), dtype=bool)
+        present[:, free] = gates.detach().numpy() > 0.5
+        return torch.as_tensor(ask(present))
+
+    def error(of: Tensor) -> float:
+        total = 0.0
+        for component in range(of.shape[1]):  # the same sets for all
+            generator = np.random.default_rng(seed)
+            total += float(
+                metrics.infidelity(
+                    forward,
+                    lambda gates, g=generator: _without_some(gates, g),
+                    torch.ones(1, len(of), dtype=torch.float64),
+                    of[None, :, component],
+                    target=component,
+                    n_perturb_samples=samples,
+                )
+            )
+        return float(np.sqrt(total))
+
+    found, nothing = error(values), error(torch.zeros_like(values))
+    return Infidelity(found, ratio(found, nothing), explanation.unit)
+
+
+def sensitivity(
+    model: Any,
+    explanation: Explanation,
+    samples: int = 8,
+    radius: float = 0.01,
+    seed: int = 0,
+    **options: Any,
+) -> Sensitivity:
+    """Largest relative change of the values when all atoms move a little, by captum.
+
+    Source: Yeh et al., NeurIPS 2019 (arXiv:1901.09392), definition 3.1.
+
+    Args:
+        model: what was explained.
+        explanation: of a method of `explain`; it is repeated on displaced structures.
+        samples: number of displaced structures.
+        radius: largest displacement of a coordinate in A.
+        seed: of the displacements.
+        options: `order` and options of the method, as they were given to `explain`.
+
+    Raises:
+        MethodError: captum is not installed, or the method cannot be repeated.
+        ModelError: the model is none.
+    """
+    metrics, wrapped = extra("captum.metrics"), as_model(model)
+    fragments, rng = explanation.fragments, np.random.default_rng(seed)
+    alone = values_alone(game_of(wrapped, explanation)) if fragments is None else None
+
+    def values(positions: Tensor) -> Tensor:
+        found = []
+        for places in positions.detach().numpy():
+            moved = explanation.atoms.copy()
+            moved.positions = places
+            with torch.enable_grad():  # captum switches gradients off
+                again = explain(
+                    wrapped,
+                    moved,
+                    explanation.target,
+                    explanation.method,
+                    context=explanation.context,
+                    fragments=fragments,
+                    **options,
+                )
+            game = game_of(wrapped, again)
+            own = values_alone(game) if alone is None else alone
+            everyone = np.ones(len(game.players), dtype=bool)
+            found.append((shares_of(again, game.players, everyone) - own).ravel())
+        return torch.as_tensor(np.array(found))
+
+    def as_given(inputs: Tensor | tuple[Tensor]) -> Tensor | tuple[Tensor]:
+        # captum passes a tuple first and tensors later, and wants the same back
+        return (values(*inputs),) if isinstance(inputs, tuple) else values(inputs)
+
+    largest = metrics.sensitivity_max(
+        as_given,
+        torch.as_tensor(explanation.atoms.positions)[None],
+        lambda places: places + torch.as_tensor(rng.uniform(-radius, radius, places.shape)),
+        n_perturb_samples=samples,
+    )
+    return Sensitivity(float(largest), radius)
+
+
+def _without_some(gates: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Random players to take away, as 1 where they leave, and the gates that are left."""
+    count, players = gates.shape
+    sizes = rng.integers(1, players + 1, count)
+    place = np.argsort(rng.random((count, players)), axis=1)
+    away = torch.as_tensor((place < sizes[:, None]).astype(float))
+    return away, gates - away

@@ -1,0 +1,78 @@
+"""Players that leave: what the target is without them, and what their values claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.methods.games import Game
+from interpmd.attribution.models import Model, as_model
+from interpmd.attribution.targets import Force, Target
+from interpmd.errors import MethodError
+from interpmd.structures.fragments import Fragments
+
+#: From who is present, shape (sets, players), to values of shape (sets, components).
+Ask = Callable[[Bool[np.ndarray, "sets players"]], Float[np.ndarray, "sets components"]]
+
+
+def game_of(model: Model, explanation: Explanation) -> Game:
+    """The game that was explained."""
+    return Game(model, explanation.atoms, explanation.target, explanation.fragments)
+
+
+def values_alone(game: Game) -> Float[np.ndarray, "players components"]:
+    """Value of every player by itself."""
+    return game(np.eye(len(game.players), dtype=bool))
+
+
+def counted_from_alone(game: Game) -> Ask:
+    """Values counted from those of the players alone."""
+    alone = values_alone(game)
+    return lambda present: game(present) - present @ alone
+
+
+def shares_of(
+    explanation: Explanation, players: Fragments, free: Bool[np.ndarray, " players"]
+) -> Float[np.ndarray, "players components"]:
+    """Values in equal parts to those players of each cluster that may leave.
+
+    With a that stays, the dividend of (a, b) is what b changes: all of it, not half.
+    """
+    number = np.zeros(len(explanation.atoms), dtype=int)
+    for index, members in enumerate(players):
+        number[list(members)] = index
+    flat = explanation.values.reshape(len(explanation), -1)
+    shares = np.zeros((len(players), flat.shape[1]))
+    for members, value in zip(explanation.clusters.tuples(), flat, strict=True):
+        mine = [number[a] for a in members if free[number[a]]]
+        if explanation.fragments is not None:
+            mine = sorted(set(mine))
+        if mine:
+            np.add.at(shares, mine, value / len(mine))
+    return shares
+
+
+def removable(game: Game, target: Target) -> Bool[np.ndarray, " players"]:
+    """Which players may leave: without the atoms that feel a force there is nothing to explain."""
+    stay = set(target.indices) if isinstance(target, Force) else set()
+    return np.array([not stay & set(members) for members in game.players], dtype=bool)
+
+
+def check_same(model: Any, explanation: Explanation) -> None:
+    """Raise MethodError if the model does not say what was explained (to single precision)."""
+    game = game_of(as_model(model), explanation)
+    found = np.asarray(game.functional.shaped(game.whole))
+    if not np.allclose(found, explanation.predicted, rtol=1e-5, atol=1e-4):
+        raise MethodError(
+            f"the model gives {found} {explanation.unit} where {explanation.predicted} was "
+            "explained; pass the model that was explained"
+        )
+
+
+def ratio(value: float, other: float) -> float:
+    """One number over another; 1 if both vanish."""
+    return 1.0 if max(abs(value), abs(other)) < 1e-12 else float(value / max(other, 1e-300))

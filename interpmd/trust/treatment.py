@@ -1,0 +1,190 @@
+"""Label what a potential does not know about its pairs and triplets, and fit again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from interpmd.errors import LabelError
+from interpmd.fitting import labels
+from interpmd.fitting.closed_form import fit
+from interpmd.fitting.report import FitReport
+from interpmd.fitting.spec import Spec
+from interpmd.potentials.potential import Potential
+from interpmd.reference.labelling import label
+from interpmd.reference.methods import resolve
+from interpmd.reference.store import HASH_KEY, content_hash
+from interpmd.structures.files import read_frames
+from interpmd.structures.systems import check_elements
+from interpmd.trust.diagnosis import Diagnosis
+from interpmd.trust.examination import doctor
+from interpmd.trust.proposal import multiplicities
+
+#: Subsets of the labelled proposals: training data may hold dimers of molecules.
+PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer"}
+
+#: Factors of the dimers and trimers in the refit. Their energies are those of radicals, tens of
+#: electronvolts from the molecules': at full weight they drown the training data.
+WEIGHTS = {"dimer": 0.1, "trimer": 0.01}
+
+
+def cure(
+    fitted: Potential | FitReport,
+    train: str | Path | Iterable[Atoms],
+    method: str | Calculator | None = None,
+    diagnosis: Diagnosis | None = None,
+    most: int = 200,
+    out: str | Path | None = None,
+    workers: int = 1,
+    weights: Mapping[str, float] | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> FitReport:
+    """Label the geometries that the doctor proposes and fit again with them.
+
+    What it costs shows in the report: a potential of few weights pays for pairs that are right
+    with larger errors of the forces. Compare `FitReport.errors` before and after, and choose
+    `weights`.
+
+    Each dimer and trimer is labelled in every spin state that its atoms can couple to, and the
+    lowest energy is taken, so that it dissociates into its atoms' ground states.
+
+    Args:
+        fitted: the potential, or the report of its fit.
+        train: the frames that it was fitted to.
+        method: how to label: a method that `interpmd.label` knows, or an ASE calculator of the
+            level of theory of `train`. The potential's own level if None.
+        diagnosis: what `interpmd.doctor` found; made anew, with `train` as data, if None.
+        most: structures to label at most.
+        out: folder for the new potential. The labels go to ``<out>-labels.extxyz`` beside it, so
+            that an interrupted run goes on.
+        workers: processes that label.
+        weights: factors of the proposed "dimer" and "trimer" in the fit, `WEIGHTS` unless given;
+            further keys name subsets of `train`, as in `interpmd.fit`.
+        progress: whether to show progress bars.
+        options: of `interpmd.fit`, for instance ``test=``. The spec, the seed and the weight of
+            the energies are those of the first fit unless given.
+
+    Raises:
+        LabelError: no method given and none known, a method of another level of theory than the
+            potential's, or a potential that does not say how it was fitted.
+        UnknownElementError: `train` holds elements that the potential does not know.
+        InterpmdError: the potential has no posterior, or labels failed for single atoms.
+    """
+    potential = fitted.potential if isinstance(fitted, FitReport) else fitted
+    method = _method(potential, method)
+    provenance = potential.card.provenance
+    if "spec" not in options and "spec" not in provenance:
+        raise LabelError("the potential does not say how it was fitted; pass spec=")
+    frames = read_frames(train)
+    labels.check_labels(frames)
+    for atoms in frames:
+        check_elements(torch.as_tensor(atoms.numbers), potential.elements, "the potential")
+    known = {int(a.numbers[0]) for a in frames if labels.is_isolated(a)}
+    proposed = [
+        atoms
+        for atoms in (diagnosis or doctor(potential, frames)).proposal(most)
+        if not (len(atoms) == 1 and int(atoms.numbers[0]) in known)
+    ]
+    labelled = label_proposal(proposed, method, _labels_path(out), workers, progress)
+    given = {**WEIGHTS, **(weights or {})}
+    factors = {PROPOSED.get(name, name): factor for name, factor in given.items()}
+    for atoms in labelled:
+        atoms.info["subset"] = PROPOSED.get(atoms.info["subset"], atoms.info["subset"])
+    arguments: dict[str, Any] = {
+        "spec": _spec(provenance["spec"]) if "spec" in provenance else None,
+        "level": potential.card.level,
+        **{key: provenance[key] for key in ("seed", "energy_weight") if key in provenance},
+    }
+    return fit(
+        [*frames, *labelled],
+        weights=factors,
+        out=out,
+        progress=progress,
+        **(arguments | options),
+    )
+
+
+def label_proposal(
+    proposed: Sequence[Atoms],
+    method: str | Calculator,
+    out: Path | None = None,
+    workers: int = 1,
+    progress: bool = True,
+) -> list[Atoms]:
+    """Labelled copies of proposed structures, each in the spin state of lowest energy.
+
+    Structures of which a state cannot be labelled are left out, with the warning of
+    `interpmd.label`. An ASE calculator is asked once for each structure and treats spin as it
+    does.
+
+    Args:
+        proposed: from `Diagnosis.proposal`.
+        method: name of a method, or an ASE calculator.
+        out: extxyz file that makes the labelling of a named method resumable.
+        workers: processes.
+        progress: whether to show a progress bar.
+    """
+    if not isinstance(method, str):
+        return [_calculated(atoms, method) for atoms in proposed]
+    level, states, owner = resolve(method).name, [], {}
+    for index, atoms in enumerate(proposed):
+        for multiplicity in multiplicities(atoms):
+            state = atoms.copy()
+            state.info["multiplicity"] = multiplicity
+            states.append(state)
+            owner[content_hash(state, level, 0, multiplicity)] = index
+    found: list[list[Atoms]] = [[] for _ in proposed]
+    for atoms in label(
+        states, method, out=out, workers=workers, progress=progress, retry_failed=False
+    ):
+        found[owner[atoms.info[HASH_KEY]]].append(atoms)
+    return [
+        min(many, key=lambda atoms: atoms.calc.results["energy"])
+        for atoms, many in zip(proposed, found, strict=True)
+        # where a state did not converge, nobody knows which is the lowest
+        if len(many) == len(multiplicities(atoms))
+    ]
+
+
+def _calculated(atoms: Atoms, calculator: Calculator) -> Atoms:
+    asked = atoms.copy()
+    asked.calc = calculator
+    found = atoms.copy()
+    found.calc = SinglePointCalculator(
+        found,
+        energy=float(asked.get_potential_energy()),
+        forces=np.array(asked.get_forces()),
+    )
+    return found
+
+
+def _method(potential: Potential, method: str | Calculator | None) -> str | Calculator:
+    level = potential.card.level
+    if method is None:
+        if level is None:
+            raise LabelError("the potential's level of theory is unknown; pass method=")
+        return level
+    if isinstance(method, str):
+        if level is not None and method.strip().lower() != level.lower():
+            raise LabelError(
+                f"the potential was fitted to {level}; labels at {method} do not belong to it"
+            )
+    elif not hasattr(method, "get_forces"):
+        raise LabelError(f"{method!r} is neither the name of a method nor an ASE calculator")
+    return method
+
+
+def _labels_path(out: str | Path | None) -> Path | None:
+    return None if out is None else Path(f"{Path(out)}-labels.extxyz")
+
+
+def _spec(stored: Mapping[str, Any]) -> Spec:
+    return Spec(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
