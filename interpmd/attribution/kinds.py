@@ -15,21 +15,29 @@
 | fragment | all atoms of one fragment, where fragments are the players |
 | remainder | what rows above the chosen order, or of no finite order, leave at a site |
 
-Bonds: closer than 1.3 times the sum of the covalent radii (Cordero et al., Dalton Trans. 2008,
-2832). Hydrogen bonds D-H...A with D and A in N, O, F: H...A below 2.5 A and an angle above 120
-degrees: strong, moderate (to 2.2 A and 130 degrees) and the nearest of the weak ones of Jeffrey, An
-Introduction to Hydrogen Bonding, 1997, table 2.1.
+What is a bond, a hydrogen bond and a molecule is the rule of `interpmd.structures.chemistry`. A
+proton at its jump is bonded to both of its neighbours: both pairs are bond stretches, and the
+three atoms an angle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from ase import Atoms
 
 from interpmd.decomposition.clusters import Clusters
-from interpmd.structures.chemistry import Chemistry, Place, chemistry
+from interpmd.structures.chemistry import (
+    Bonds,
+    Molecules,
+    bonds,
+    both_ways,
+    hydrogen_bonds,
+    put_together,
+)
 from interpmd.structures.fragments import Fragments
 
 #: All kinds, in the order of the table above.
@@ -48,6 +56,61 @@ KINDS = (
     "fragment",
     "remainder",
 )
+
+Place = tuple[int, tuple[int, int, int]]
+Pair = tuple[int, int, tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class Chemistry:
+    """Who is bonded to whom.
+
+    Attributes:
+        bonds: ordered pairs (i, j, image of j relative to i).
+        hydrogen_bonds: the same for H...A and A...H.
+        across: the same for atoms that share a bonded neighbour.
+        molecules: which molecule each atom belongs to.
+    """
+
+    bonds: frozenset[Pair]
+    hydrogen_bonds: frozenset[Pair]
+    across: frozenset[Pair]
+    molecules: Molecules
+
+    def molecule(self, place: Place) -> tuple[int, tuple[int, int, int]]:
+        """Which molecule an atom belongs to; images of a molecule are other molecules."""
+        atom, image = place
+        number = int(self.molecules.number[atom])
+        if number in self.molecules.endless:
+            return number, (0, 0, 0)
+        home = self.molecules.images[atom]
+        return number, tuple(int(s - m) for s, m in zip(image, home, strict=True))
+
+
+def chemistry(atoms: Atoms) -> Chemistry:
+    """Bonds, hydrogen bonds and molecules of a structure.
+
+    Raises:
+        StructureError: dummies, and elements without a covalent radius.
+    """
+    known, held = bonds(atoms), hydrogen_bonds(atoms)
+    ordered = frozenset(_triples(*both_ways(known)))
+    bonded: list[list[Place]] = [[] for _ in atoms]
+    for first, second, image in sorted(ordered):
+        bonded[first].append((second, image))
+    across = frozenset(
+        _triple(first, second, np.subtract(there, here))
+        for around in bonded
+        for (first, here), (second, there) in permutations(around, 2)
+    )
+    pairs = np.column_stack([held.hydrogen, held.acceptor])
+    taken = Bonds(pairs, held.acceptor_shifts, held.distances)
+    return Chemistry(
+        ordered,
+        frozenset(_triples(*both_ways(taken))),
+        across,
+        put_together(known, len(atoms)),
+    )
 
 
 def describe(atoms: Atoms, table: Clusters) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
@@ -100,10 +163,10 @@ def player_name(atoms: Atoms, members: Sequence[int]) -> str:
 
 def path_name(atoms: Atoms, path: Sequence[int]) -> str:
     """Atoms along a path, as "O0–H8···O4": a dash between bonded ones, dots between others."""
-    bonds = {(i, j) for i, j, _ in chemistry(atoms).bonds}
+    linked = {(i, j) for i, j in both_ways(bonds(atoms))[0].tolist()}
     text = _name(atoms, path[0])
     for before, after in zip(path, path[1:], strict=False):
-        text += ("–" if (before, after) in bonds else "···") + _name(atoms, after)
+        text += ("–" if (before, after) in linked else "···") + _name(atoms, after)
     return text
 
 
@@ -170,6 +233,14 @@ def _connected(links: np.ndarray) -> bool:
     for _ in range(len(links) - 1):
         reached = reached | links[reached].any(0)
     return bool(reached.all())
+
+
+def _triples(pairs: np.ndarray, shifts: np.ndarray) -> list[Pair]:
+    return [_triple(i, j, shift) for (i, j), shift in zip(pairs, shifts, strict=True)]
+
+
+def _triple(i, j, image) -> Pair:
+    return int(i), int(j), tuple(int(s) for s in image)
 
 
 def _name(atoms: Atoms, atom: int) -> str:

@@ -23,7 +23,7 @@ from interpmd.decomposition import Decomposition
 from interpmd.decomposition.assemble import force_samples
 from interpmd.errors import TargetError
 from interpmd.potentials.potential import Potential
-from interpmd.structures.chemistry import chemistry
+from interpmd.structures.chemistry import bonds, both_ways
 
 
 @dataclass(frozen=True)
@@ -185,11 +185,11 @@ class Torque(Target):
     def _side(self, atoms: Atoms, second: int, third: int, last: int) -> list[int]:
         if self.rotates is not None:
             return _checked(self.rotates, atoms)
-        bonds = {(i, j) for i, j, _ in chemistry(atoms).bonds}
+        linked = both_ways(bonds(atoms))[0].tolist()
         reached, waiting = {third}, [third]
         while waiting:
             atom = waiting.pop()
-            for i, j in bonds:
+            for i, j in linked:
                 if i == atom and j not in reached and {i, j} != {second, third}:
                     reached.add(j)
                     waiting.append(j)

@@ -9,9 +9,10 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
-from ase.neighborlist import natural_cutoffs, neighbor_list
+from jaxtyping import Float
 
 from interpmd.plots.style import AGAINST, ALONG
+from interpmd.structures.chemistry import bonds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Length in A of an arrow per force in eV/A; all are shorter where one would exceed `LONGEST`.
 ARROW, LONGEST = 0.35, 1.5
+
+#: Colour of the bonds.
+BOND = "#888888"
 
 #: Height of a line of words, as a part of the picture's.
 LINE = 0.065
@@ -51,9 +55,10 @@ def draw_molecule(
 
     ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")[1] if ax is None else ax
     axes = plane_of(atoms) if plane is None else plane
-    points = (atoms.positions - atoms.positions.mean(0)) @ axes.T
-    for i, j in _bonds(atoms):
-        ax.plot(*points[[i, j], :2].T, color="#888888", lw=5, solid_capstyle="round", zorder=1)
+    middle = atoms.positions.mean(0)
+    points = (atoms.positions - middle) @ axes.T
+    for ends in (sticks(atoms) - middle) @ axes.T:
+        ax.plot(*ends[:, :2].T, color=BOND, lw=5, solid_capstyle="round", zorder=1)
     largest = max((abs(value) for _, value, _ in interactions), default=1.0) or 1.0
     for members, value, _ in interactions:
         (colour, _), dash = (ALONG, "-") if value >= 0 else (AGAINST, (0, (1.2, 0.8)))
@@ -152,6 +157,16 @@ def _arrow(ax: Axes, place: np.ndarray, force: np.ndarray, scale: float, width: 
     ax.annotate("", start + scale * force, start, arrowprops=style, zorder=7, annotation_clip=False)
 
 
-def _bonds(atoms: Atoms) -> list[tuple[int, int]]:
-    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=1.15))
-    return [(int(i), int(j)) for i, j in zip(first, second, strict=True) if i < j]
+def sticks(atoms: Atoms) -> Float[np.ndarray, "sticks 2 3"]:
+    """Both ends of every bond in Å; one that crosses a periodic boundary is two halves."""
+    known = bonds(atoms)
+    (first, second), across = known.pairs.T, known.shifts @ atoms.cell[:]
+    begin, end = atoms.positions[first], atoms.positions[second] + across
+    cut = known.shifts.any(1)
+    half = 0.5 * (end - begin)[cut]
+    return np.concatenate(
+        [
+            np.stack([begin, np.where(cut[:, None], 0.5 * (begin + end), end)], axis=1),
+            np.stack([(end - across)[cut], (end - across)[cut] - half], axis=1),
+        ]
+    )

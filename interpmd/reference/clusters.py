@@ -11,11 +11,12 @@ from itertools import combinations
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii, vdw_radii
+from ase.data import vdw_radii
 
 from interpmd.errors import StructureError
+from interpmd.structures.chemistry import made_whole
+from interpmd.structures.chemistry import molecules as molecules_of
 
-BONDED = 1.25  # times the sum of the covalent radii
 UNKNOWN_VDW_RADIUS = 2.0  # A, for elements that ASE has no van der Waals radius of
 
 
@@ -66,7 +67,7 @@ def fragments(atoms: Atoms, orders: Sequence[int] = (1, 2, 3)) -> list[Atoms]:
 
     Each has ``info["molecules"]`` (how many) and ``info["fragment"]`` (which, such as "0 2").
     """
-    found = molecules_of(atoms)
+    found, atoms = molecules_of(atoms), made_whole(atoms)
     frames = []
     for order in orders:
         for chosen in combinations(range(len(found)), order):
@@ -78,30 +79,22 @@ def fragments(atoms: Atoms, orders: Sequence[int] = (1, 2, 3)) -> list[Atoms]:
 
 
 def nearest_molecules(atoms: Atoms, centre: int, size: int) -> Atoms:
-    """The cluster of one molecule and its ``size`` - 1 nearest, by closest atoms."""
-    found = molecules_of(atoms)
+    """The cluster of one molecule and its ``size`` - 1 nearest, by closest atoms.
+
+    Molecules that a periodic boundary cuts are put together; no other images are looked at.
+    """
+    found, atoms = molecules_of(atoms), made_whole(atoms)
     if size > len(found):
         raise StructureError(f"the structure has {len(found)} molecules, not {size}")
-    middle = atoms.positions[found[centre]]
+    middle = atoms.positions[list(found[centre])]
     gaps = [
-        np.linalg.norm(middle[:, None] - atoms.positions[group][None], axis=2).min()
+        np.linalg.norm(middle[:, None] - atoms.positions[list(group)][None], axis=2).min()
         for group in found
     ]
     members = [i for m in np.argsort(gaps, kind="stable")[:size] for i in found[m]]
     part = Atoms(atoms.numbers[members], atoms.positions[members])
     part.info = {"molecules": size}
     return part
-
-
-def molecules_of(atoms: Atoms) -> list[list[int]]:
-    """The atoms of each molecule: components connected by covalent bonds, in order of atoms."""
-    from scipy.sparse.csgraph import connected_components
-
-    radii = covalent_radii[atoms.numbers]
-    distances = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None], axis=2)
-    bonded = distances < BONDED * (radii[:, None] + radii[None])
-    count, which = connected_components(bonded, directed=False)
-    return [np.flatnonzero(which == m).tolist() for m in range(count)]
 
 
 def clear_of(first: Atoms, second: Atoms, contact: float) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
 
 from interpmd.errors import FragmentError
-from interpmd.structures.chemistry import chemistry
+from interpmd.structures.chemistry import bonds, molecules
+
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 Fragments = tuple[tuple[int, ...], ...]
 
@@ -35,7 +39,7 @@ def fragments_of(atoms: Atoms, how: str | Sequence[Sequence[int]] = "molecules")
             )
         return _with_rest(_listed(how, len(atoms)), np.arange(len(atoms)))
     if how == "molecules":
-        return _by_label(chemistry(atoms).fragments)
+        return tuple(molecules(atoms))
     if how == "residues":
         if "residuenumbers" not in atoms.arrays:
             raise FragmentError(
@@ -43,7 +47,8 @@ def fragments_of(atoms: Atoms, how: str | Sequence[Sequence[int]] = "molecules")
                 "PDB files); give fragments as a list of lists of atoms"
             )
         return _by_label(atoms.arrays["residuenumbers"])
-    return _with_rest(_matches(atoms, how), chemistry(atoms).fragments)
+    molecule_of = numbered(tuple(molecules(atoms)))
+    return _with_rest(_matches(atoms, how), np.array([molecule_of[a] for a in range(len(atoms))]))
 
 
 def numbered(fragments: Fragments) -> dict[int, int]:
@@ -84,22 +89,11 @@ def _with_rest(found: list[tuple[int, ...]], labels: np.ndarray) -> Fragments:
 
 def _matches(atoms: Atoms, pattern: str) -> list[tuple[int, ...]]:
     from rdkit import Chem
-    from rdkit.Chem import rdDetermineBonds
 
     query = Chem.MolFromSmarts(pattern)
     if query is None:
         raise FragmentError(f"{pattern!r} is neither 'molecules', 'residues' nor a SMARTS pattern")
-    block = f"{len(atoms)}\n\n" + "\n".join(
-        f"{s} {x:.8f} {y:.8f} {z:.8f}"
-        for s, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True)
-    )
-    mol = Chem.MolFromXYZBlock(block)
-    charge = int(atoms.info.get("charge", 0))
-    try:
-        rdDetermineBonds.DetermineBonds(mol, charge=charge)
-    except ValueError:  # bond orders are not always found; connectivity suffices for many patterns
-        rdDetermineBonds.DetermineConnectivity(mol)
-        mol.UpdatePropertyCache(strict=False)
+    mol = _lewis_structure(atoms)
     found, taken = [], set()
     for match in mol.GetSubstructMatches(query):
         members = set(match)
@@ -115,3 +109,28 @@ def _matches(atoms: Atoms, pattern: str) -> list[tuple[int, ...]]:
     if not found:
         raise FragmentError(f"the pattern {pattern!r} matches nothing in {atoms.symbols}")
     return found
+
+
+def _lewis_structure(atoms: Atoms) -> Chem.Mol:
+    """Bonds with their orders; a hydrogen between two atoms goes with the nearer one, since a
+    Lewis structure gives it one partner."""
+    from rdkit import Chem
+    from rdkit.Chem import rdDetermineBonds
+
+    mol = Chem.RWMol()
+    for number in atoms.numbers.tolist():
+        mol.AddAtom(Chem.Atom(number))
+    known, taken = bonds(atoms), set()
+    for bond in np.argsort(known.distances, kind="stable").tolist():
+        pair = tuple(known.pairs[bond].tolist())
+        hydrogens = {a for a in pair if atoms.numbers[a] == 1}
+        if pair[0] == pair[1] or hydrogens & taken or mol.GetBondBetweenAtoms(*pair):
+            continue
+        taken |= hydrogens
+        mol.AddBond(*pair, Chem.BondType.SINGLE)
+    try:
+        rdDetermineBonds.DetermineBondOrders(mol, charge=int(atoms.info.get("charge", 0)))
+    except ValueError:  # bond orders are not always found; connectivity suffices for many patterns
+        mol.UpdatePropertyCache(strict=False)
+        Chem.FastFindRings(mol)
+    return mol

@@ -9,11 +9,10 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 import interpmd as im
-from interpmd.attribution.kinds import KINDS, kind_of
+from interpmd.attribution.kinds import KINDS, chemistry, kind_of
 from interpmd.attribution.methods.dispatch import METHODS
 from interpmd.errors import MethodError
 from interpmd.potentials import D3, ClusterExpansion, Isolated, LennardJones, Potential
-from interpmd.structures.chemistry import chemistry
 
 ETHANOL = molecule("CH3CH2OH")  # C0 C1 O2 H3(O) H4.. H8
 POTENTIAL = Potential(
@@ -165,7 +164,7 @@ def test_hydrogen_bonds_and_fragments():
     assert kind_of([(1, (0, 0, 0)), (3, (0, 0, 0))], known) == "hydrogen bond"
     assert kind_of([(2, (0, 0, 0)), (4, (0, 0, 0))], known) == "between fragments"
     assert kind_of([(0, (0, 0, 0)), (1, (0, 0, 0))], known) == "bond stretch"
-    assert len(set(known.fragments.tolist())) == 2
+    assert len(set(known.molecules.number.tolist())) == 2
 
 
 def test_images_of_a_molecule_are_other_molecules():
@@ -186,7 +185,7 @@ def test_images_of_a_molecule_are_other_molecules():
 
 def test_a_crystal_is_one_molecule():
     known = chemistry(bulk("Si"))
-    assert known.endless == {0}
+    assert known.molecules.endless == {0}
     assert kind_of([(0, (0, 0, 0)), (1, (2, 2, 2))], known) == "nonbonded pair"
 
 

@@ -74,6 +74,24 @@ def test_a_file_opens_offline_and_its_frames_step(stored):
         assert not [w for w in made.words if "error" in w.lower()]
 
 
+def test_bonds_come_and_go_as_the_rule_says(tmp_path):
+    """Eight bonds where one oxygen holds the proton, nine where both do."""
+    import interpmd as im
+    from interpmd.demo import MALONALDEHYDE
+
+    shared = MALONALDEHYDE.copy()
+    shared.positions[[0, 4, 8]] += [[0.1, 0, 0], [-0.1, 0, 0], [-0.37, -0.17, 0]]
+    assert max(shared.get_distances(8, [0, 4])) < 1.25
+    explorer = im.ForceExplorer(im.load("malonaldehyde"), [MALONALDEHYDE, shared], atom=8, order=2)
+    with page() as made:
+        made.goto(explorer.export_html(tmp_path / "jump.html").as_uri())
+        made.wait_for_selector(READY)
+        assert state(made)["bonds"] == "8"
+        made.locator(".im-frame").focus()
+        made.keyboard.press("End")
+        wait_for(made, "bonds", "9")
+
+
 def test_the_page_for_those_who_do_not_code(tmp_path):
     """Choose a molecule, run it, and its own forces are explained; no code is shown."""
     pytest.importorskip("voila")

@@ -91,6 +91,7 @@ class Exports:
             "scene": {
                 **self.scene,
                 "times": [float(self.state.times[f]) for f in frames],
+                "bondsOf": [self.scene["bondsOf"][f] for f in frames],
                 "groupings": [[name, GROUPINGS[name]] for name in groupings],
             },
             "positions": base64.b64encode(places.tobytes()).decode(),

@@ -11,7 +11,7 @@ from ase import Atoms
 from interpmd.attribution.methods.registry import METHODS
 from interpmd.attribution.targets import Energy, Force, Target, Torque
 from interpmd.errors import QuestionError, TargetError
-from interpmd.structures.chemistry import chemistry
+from interpmd.structures.chemistry import bonds, molecules
 
 #: What can be explained, and what the choice is called.
 TARGETS = {
@@ -128,13 +128,14 @@ class Question:
 def fragment_around(atoms: Atoms, atom: int) -> tuple[int, ...]:
     """The molecule of an atom where there are several, else its residue where the structure names
     residues (the array `residuenumbers`), else the heavy atom with its hydrogens."""
-    found = chemistry(atoms)
-    labels = np.asarray(found.fragments)
-    if len(set(labels.tolist())) == 1 and "residuenumbers" in atoms.arrays:
-        labels = atoms.arrays["residuenumbers"]
-    if len(set(labels.tolist())) > 1:
-        return tuple(np.flatnonzero(labels == labels[atom]).tolist())
-    bonded = [{i, j} for i, j, _ in found.bonds if i != j]
+    groups = molecules(atoms)
+    if len(groups) > 1:
+        return next(group for group in groups if atom in group)
+    if "residuenumbers" in atoms.arrays:
+        labels = np.asarray(atoms.arrays["residuenumbers"])
+        if len(set(labels.tolist())) > 1:
+            return tuple(np.flatnonzero(labels == labels[atom]).tolist())
+    bonded = [{i, j} for i, j in bonds(atoms).pairs.tolist() if i != j]
     partners = sorted({a for bond in bonded if atom in bond for a in bond} - {atom})
     heavy = [a for a in partners if atoms.numbers[a] > 1]
     centre = heavy[0] if atoms.numbers[atom] == 1 and heavy else atom
@@ -147,14 +148,14 @@ def dihedrals(atoms: Atoms) -> list[tuple[int, int, int, int]]:
 
     Bonds in rings are left out: cutting one frees no side.
     """
-    bonds = {(i, j) for i, j, image in chemistry(atoms).bonds if not any(image)}
+    known = bonds(atoms)
+    inside = known.pairs[~known.shifts.any(1)].tolist()
     neighbours: dict[int, list[int]] = {a: [] for a in range(len(atoms))}
-    for i, j in sorted(bonds):
+    for i, j in inside:
         neighbours[i].append(j)
+        neighbours[j].append(i)
     found = []
-    for second, third in sorted(bonds):
-        if second > third:
-            continue
+    for second, third in inside:
         firsts = [a for a in neighbours[second] if a != third]
         lasts = [a for a in neighbours[third] if a != second]
         if firsts and lasts and not _in_ring(second, third, neighbours):

@@ -21,7 +21,7 @@ from interpmd.attribution.targets import Energy
 from interpmd.decomposition.few_atoms import posterior_size
 from interpmd.dynamics import Trajectory
 from interpmd.errors import FramesError
-from interpmd.structures.chemistry import BOND_FACTOR
+from interpmd.structures.chemistry import bonds
 from interpmd.views.explorer.answers import Answer, answer, energy_split
 from interpmd.views.explorer.memory import Remembering
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question, dihedrals
@@ -190,8 +190,8 @@ class State:
             "groupings": [list(item) for item in GROUPINGS.items()],
             "names": [f"{s}{i}" for i, s in enumerate(first.symbols)],
             "colours": np.round(jmol_colors[first.numbers], 3).tolist(),
-            "covalent": np.round(covalent_radii[first.numbers], 3).tolist(),
-            "bondFactor": BOND_FACTOR,
+            "radii": np.round(0.16 + 0.2 * covalent_radii[first.numbers], 3).tolist(),
+            **self.bonds(),
             "times": np.round(self.times, 6).tolist(),
             "timed": self.timed,
             "dihedrals": [list(d) for d in dihedrals(first)],
@@ -202,6 +202,26 @@ class State:
             ],
             "model": self.model.name,
         }
+
+    def bonds(self) -> dict[str, Any]:
+        """The bonds of every frame, for the browser, which has no rule for them.
+
+        ``bonds``: the different sets, each of ``pairs`` (i, j, i, j, ...) and ``across``, for each
+        pair the way in A from where j stands to the image that i is bonded to, empty where no bond
+        crosses a periodic boundary. ``bondsOf``: which of the sets belongs to each frame.
+        """
+        sets: dict[tuple[bytes, bytes], int] = {}
+        shown, of = [], []
+        for atoms in self.frames:
+            known = bonds(atoms)
+            across = np.round(known.shifts @ atoms.cell[:], 4)
+            key = (known.pairs.tobytes(), across.tobytes())
+            if key not in sets:
+                sets[key] = len(sets)
+                crossing = across.ravel().tolist() if known.shifts.any() else []
+                shown.append({"pairs": known.pairs.ravel().tolist(), "across": crossing})
+            of.append(sets[key])
+        return {"bonds": shown, "bondsOf": of}
 
     @property
     def plane(self) -> Float[np.ndarray, "3 3"]:

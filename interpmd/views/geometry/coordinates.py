@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import networkx as nx
 from ase import Atoms
-from ase.neighborlist import build_neighbor_list
 
 from interpmd.errors import StructureError
+from interpmd.structures.chemistry import bonds
 
 
 @dataclass(frozen=True)
@@ -77,25 +77,25 @@ def coordinate(atoms: Atoms, *indices: int) -> Coordinate:
             f"atoms {indices} are no bond, angle or dihedral: "
             f"name two to four different atoms of 0 to {len(atoms) - 1}"
         )
-    bonds = _bonds(atoms)
+    graph = _graph(atoms)
     pivot, first = indices[1:3] if len(indices) == 4 else indices[-2:]
-    if bonds.has_edge(pivot, first):
-        bonds.remove_edge(pivot, first)
-    moved = nx.node_connected_component(bonds, first)
+    if graph.has_edge(pivot, first):
+        graph.remove_edge(pivot, first)
+    moved = nx.node_connected_component(graph, first)
     ring = pivot in moved
     return Coordinate(indices, (indices[-1],) if ring else tuple(sorted(moved)), ring)
 
 
 def proposals(atoms: Atoms) -> dict[str, Coordinate]:
     """Bonds, angles and dihedrals of a molecule that do not strain a ring, by name ("O0–H1")."""
-    bonds = _bonds(atoms)
-    chains: list[tuple[int, ...]] = sorted(tuple(sorted(b)) for b in bonds.edges)
-    for centre in bonds:
-        ends = sorted(bonds[centre])
+    graph = _graph(atoms)
+    chains: list[tuple[int, ...]] = sorted(tuple(sorted(b)) for b in graph.edges)
+    for centre in graph:
+        ends = sorted(graph[centre])
         chains += [(a, centre, b) for n, a in enumerate(ends) for b in ends[n + 1 :]]
-    for i, j in sorted(tuple(sorted(b)) for b in bonds.edges):
-        before = [a for a in sorted(bonds[i]) if a != j]
-        after = [b for b in sorted(bonds[j]) if b != i]
+    for i, j in sorted(tuple(sorted(b)) for b in graph.edges):
+        before = [a for a in sorted(graph[i]) if a != j]
+        after = [b for b in sorted(graph[j]) if b != i]
         if before and after and before[0] != after[0]:
             chains.append((before[0], i, j, after[0]))
     symbols = atoms.get_chemical_symbols()
@@ -103,6 +103,7 @@ def proposals(atoms: Atoms) -> dict[str, Coordinate]:
     return {name: c for name, c in found.items() if not c.ring}
 
 
-def _bonds(atoms: Atoms) -> nx.Graph:
-    near = build_neighbor_list(atoms, self_interaction=False)
-    return nx.from_numpy_array(near.get_connectivity_matrix(sparse=False))
+def _graph(atoms: Atoms) -> nx.Graph:
+    graph = nx.empty_graph(len(atoms))
+    graph.add_edges_from(bonds(atoms).pairs.tolist())
+    return graph

@@ -297,6 +297,7 @@ class Explorer {
     this.drawn++;
     Object.assign(this.root.dataset, { frame: state.frame, atom: state.atom, drawn: this.drawn,
       hovered: state.hovered || "", pair: state.pair || "", lines: parts.lines.count,
+      bonds: parts.sticks.count,
       known: this.known().brief.size });
   }
 

@@ -5,6 +5,7 @@
 const INWARDS = { 2: 0, 3: 0.2, 4: 0.3, 5: 0.38 };
 // with many lines each dash is one short cylinder: pieces cost time
 const DASHES = 3, MANY = 60;
+const BOND = [0.72, 0.72, 0.72];
 
 class Geometry {
   constructor(scene, positions) {
@@ -18,28 +19,6 @@ class Geometry {
     return this.positions.subarray(3 * this.count * frame, 3 * this.count * (frame + 1));
   }
 
-  // the rule by which labels call two atoms bonded; sorted by x so that few pairs are looked at
-  bonds(frame) {
-    const p = this.points(frame);
-    const { covalent, bondFactor } = this.scene;
-    const longest = 2 * bondFactor * Math.max(...covalent);
-    const order = Array.from({ length: this.count }, (_, i) => i).sort((a, b) => p[3 * a] - p[3 * b]);
-    const found = [];
-    for (let s = 0; s < order.length; s++) {
-      const i = order[s];
-      for (let t = s + 1; t < order.length; t++) {
-        const j = order[t];
-        const dx = p[3 * j] - p[3 * i];
-        if (dx > longest) break;
-        const dy = p[3 * j + 1] - p[3 * i + 1];
-        const dz = p[3 * j + 2] - p[3 * i + 2];
-        const limit = bondFactor * (covalent[i] + covalent[j]);
-        if (dx * dx + dy * dy + dz * dz < limit * limit) found.push(i, j);
-      }
-    }
-    return found;
-  }
-
   spheres(frame, state, marks, answer) {
     const radius = new Float32Array(this.count);
     const colour = new Float32Array(3 * this.count);
@@ -47,18 +26,29 @@ class Geometry {
       const chosen = state.target !== "energy" && (i === state.atom
         || (state.target === "fragment" && answer && answer.target_atoms.includes(i)));
       const marked = marks.atoms.has(i);
-      radius[i] = (0.16 + 0.2 * this.scene.covalent[i]) * (marked || chosen ? 1.35 : 1);
+      radius[i] = this.scene.radii[i] * (marked || chosen ? 1.35 : 1);
       colour.set(marked ? MARK : this.scene.colours[i], 3 * i);
     }
     return { position: this.points(frame), radius, colour, count: this.count };
   }
 
+  // the bonds that Python found in this frame; one across a periodic boundary is two halves
   sticks(frame) {
     const p = this.points(frame);
-    const bonds = this.bonds(frame);
-    const made = new Cylinders(bonds.length / 2);
-    for (let b = 0; b < bonds.length; b += 2)
-      made.add(p, 3 * bonds[b], p, 3 * bonds[b + 1], 0, 1, [0.72, 0.72, 0.72], 0.07, -1);
+    const { pairs, across } = this.scene.bonds[this.scene.bondsOf[frame]];
+    const cut = (b) => across.length > 0 && across.slice(3 * b, 3 * b + 3).some((c) => c !== 0);
+    const count = pairs.length / 2;
+    let halves = 0;
+    for (let b = 0; b < count; b++) if (cut(b)) halves++;
+    const made = new Cylinders(count + halves);
+    const stick = (a, q, c, end) => made.add(p, a, q, c, 0, end, BOND, 0.07, -1);
+    for (let b = 0; b < count; b++) {
+      const i = 3 * pairs[2 * b], j = 3 * pairs[2 * b + 1];
+      if (cut(b)) {
+        stick(i, [0, 1, 2].map((d) => p[j + d] + across[3 * b + d]), 0, 0.5);
+        stick(j, [0, 1, 2].map((d) => p[i + d] - across[3 * b + d]), 0, 0.5);
+      } else stick(i, p, j, 1);
+    }
     return made;
   }
 
