@@ -59,6 +59,12 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
+def home(name: str) -> str:
+    """Module in which a public name is defined."""
+    thing = getattr(im, name)
+    return thing.__name__ if inspect.ismodule(thing) else thing.__module__
+
+
 @lru_cache
 def words_of_methods() -> dict[str, tuple[str, str]]:
     """Badge and statement of every method, as its explanation of a small cluster carries them."""
@@ -195,21 +201,15 @@ class Terms(Markdown):
 
 
 class PublicNames(SphinxDirective):
-    """Reference of the public names whose modules begin with one of the arguments; of all that
-    no other page has, with the option `rest` (the arguments then are those of the others)."""
+    """Reference of the public names that live in the rooms given."""
 
     required_arguments = 1
     optional_arguments = 99
-    option_spec = {"rest": directives.flag, "without": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
         lines = []
-        for name, where in im._WHERE.items():
-            module = where.partition(":")[0]
-            mine = self.within(module, self.arguments) and not self.within(
-                module, self.options.get("without", "").split()
-            )
-            if mine is not ("rest" in self.options):
+        for name in im.__all__:
+            if self.within(home(name), self.arguments):
                 lines += self.entry(name)
         return self.parse_text_to_nodes("\n".join([".. py:currentmodule:: interpmd", "", *lines]))
 
