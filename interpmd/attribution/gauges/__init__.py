@@ -1,0 +1,1 @@
+"""What "absent" means: one gauge a file."""
