@@ -1,1 +1,1 @@
-"""What "absent" means: one gauge a file."""
+"""What "absent" means in an explanation: atoms, molecules, groups, internal coordinates."""

@@ -1,0 +1,176 @@
+"""Bond orders and formal charges of molecules, from who is bonded to whom.
+
+RDKit assigns them molecule by molecule (the algorithm of xyz2mol: Kim and Kim, Bull. Korean Chem.
+Soc. 36, 1769, 2015). Where it finds none (metals, valences that it does not know), lengths decide:
+a bond shorter than 0.91 times the sum of the covalent radii is a multiple one (C-C 1.38 Å, C-N
+1.34 Å, C-O 1.29 Å). Lengths say nothing of formal charges, which are then unknown unless the
+structure is neutral.
+
+The charge of a single molecule is `atoms.info["charge"]` (0 where missing). Of several molecules
+that is the sum, and each gets the charge of least magnitude for which RDKit finds a Lewis structure
+with the fewest formal charges; alkali metals, alkaline earths and halogens alone are ions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
+from jaxtyping import Bool, Float, Int
+
+from interpmd.errors import InterpmdError, StructureError
+
+#: Times the sum of the covalent radii: the longest multiple bond, where only lengths decide.
+MULTIPLE = 0.91
+
+#: Charges of lone atoms in e.
+IONS = {
+    atomic_numbers[symbol]: charge
+    for charge, symbols in {1: "Li Na K Rb Cs", 2: "Mg Ca Sr Ba Zn", -1: "F Cl Br I"}.items()
+    for symbol in symbols.split()
+}
+
+#: Elements whose valences RDKit knows for this purpose.
+COVALENT = {1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 32, 33, 34, 35, 53}
+
+#: Bond orders are searched for in at most this many steps.
+MOST_STEPS = 100_000
+
+
+class MissingRDKitError(InterpmdError, ImportError):
+    """RDKit, which perceives bond orders, is not installed."""
+
+
+@dataclass(frozen=True)
+class Lewis:
+    """Bond orders and formal charges.
+
+    Attributes:
+        pairs: the bonds, each once, shape (bonds, 2).
+        orders: 1, 2, 3, or 1.5 where aromatic, shape (bonds,).
+        conjugated: whether resonance passes through a bond, shape (bonds,).
+        charges: formal charges in e, shape (atoms,); None where they cannot be assigned.
+    """
+
+    pairs: Int[np.ndarray, "bonds 2"]
+    orders: Float[np.ndarray, " bonds"]
+    conjugated: Bool[np.ndarray, " bonds"]
+    charges: Int[np.ndarray, " atoms"] | None
+
+
+def lewis(
+    atoms: Atoms,
+    pairs: Int[np.ndarray, "bonds 2"],
+    lengths: Float[np.ndarray, " bonds"],
+    molecules: list[tuple[int, ...]],
+) -> Lewis:
+    """Bond orders and formal charges of every molecule.
+
+    Args:
+        atoms: numbers, and the total charge in `info["charge"]`.
+        pairs: the bonds, each once.
+        lengths: of the bonds in Å; looked at only where RDKit finds no bond orders.
+        molecules: the atoms of each.
+
+    Raises:
+        MissingRDKitError: RDKit is not installed.
+        StructureError: the total charge is no whole number.
+    """
+    total = _total_charge(atoms)
+    orders, conjugated = np.ones(len(pairs)), np.zeros(len(pairs), dtype=bool)
+    charges = np.zeros(len(atoms), dtype=int)
+    assigned = True
+    for members in molecules:
+        inside = np.flatnonzero(np.isin(pairs[:, 0], members))
+        numbers = atoms.numbers[list(members)]
+        place = {atom: k for k, atom in enumerate(members)}
+        local = [(place[i], place[j]) for i, j in pairs[inside].tolist()]
+        found = _perceived(numbers, local, total if len(molecules) == 1 else None)
+        if found is None:
+            orders[inside] = _orders_by_length(atoms.numbers, pairs[inside], lengths[inside])
+            assigned &= total == 0
+            continue
+        orders[inside], conjugated[inside], charges[list(members)] = found
+    if not assigned or charges.sum() != total:
+        return Lewis(pairs, orders, conjugated, None)
+    return Lewis(pairs, orders, conjugated, charges)
+
+
+_Found = tuple[list[float], list[bool], list[int]]
+
+
+def _perceived(
+    numbers: np.ndarray, bonds: list[tuple[int, int]], charge: int | None
+) -> _Found | None:
+    """Orders, conjugation and charges of one molecule, of the given charge or the likeliest."""
+    if len(numbers) == 1:
+        ion = IONS.get(int(numbers[0]), 0) if charge is None else charge
+        return [], [], [ion]
+    if not COVALENT.issuperset(numbers.tolist()):
+        return None
+    if charge is not None:
+        return _assigned(numbers, bonds, charge)
+    best: tuple[int, _Found] | None = None
+    for likely in (1, -1) if numbers.sum() % 2 else (0, 2, -2):
+        found = _assigned(numbers, bonds, likely)
+        if found is None:
+            continue
+        # charges belong on heteroatoms rather than on carbon
+        cost = sum(abs(q) * (1 + (z == 6)) for z, q in zip(numbers, found[2], strict=True))
+        if best is None or cost < best[0]:
+            best = cost, found
+    return None if best is None else best[1]
+
+
+def _assigned(numbers: np.ndarray, bonds: list[tuple[int, int]], charge: int) -> _Found | None:
+    """By RDKit; None where it finds no closed-shell structure of this charge."""
+    try:
+        from rdkit import Chem, rdBase
+        from rdkit.Chem import rdDetermineBonds
+    except ImportError as error:
+        raise MissingRDKitError(
+            "groups of a molecule need RDKit, which perceives bond orders: "
+            "pip install interpmd[explain]"
+        ) from error
+    skeleton = Chem.RWMol()
+    for number in numbers.tolist():
+        skeleton.AddAtom(Chem.Atom(number))
+        skeleton.GetAtomWithIdx(skeleton.GetNumAtoms() - 1).SetNoImplicit(True)
+    for first, second in bonds:
+        skeleton.AddBond(first, second, Chem.BondType.SINGLE)
+    with rdBase.BlockLogs():
+        try:
+            rdDetermineBonds.DetermineBondOrders(
+                skeleton, charge=charge, embedChiral=False, maxIterations=MOST_STEPS
+            )
+            Chem.SanitizeMol(skeleton)
+        except (ValueError, RuntimeError):
+            return None
+    inside = [skeleton.GetBondBetweenAtoms(*bond) for bond in bonds]
+    charges = [atom.GetFormalCharge() for atom in skeleton.GetAtoms()]
+    if sum(charges) != charge or any(a.GetNumRadicalElectrons() for a in skeleton.GetAtoms()):
+        return None
+    orders = [bond.GetBondTypeAsDouble() for bond in inside]
+    return orders, [bond.GetIsConjugated() for bond in inside], charges
+
+
+def _orders_by_length(numbers: np.ndarray, pairs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    radii = covalent_radii[numbers[pairs]].sum(1)
+    heavy = (numbers[pairs] > 1).all(1)
+    return np.where(heavy & (lengths < MULTIPLE * radii), 2.0, 1.0)
+
+
+def _total_charge(atoms: Atoms) -> int:
+    given = atoms.info.get("charge", 0)
+    try:
+        charge = round(float(given))
+        whole = abs(float(given) - charge) < 1e-6
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
+        raise StructureError(
+            f"info['charge'] is {given!r}; groups need the total charge as a whole number of e"
+        )
+    return charge
