@@ -195,15 +195,23 @@ def _spread(count: int, found: Lewis) -> list[bool]:
 
 
 def _lewis(atoms: Atoms, pairs: tuple[Pair, ...]) -> Lewis:
+    """Of one frame; a hydrogen between two atoms counts as the nearest one's."""
     bonded = np.array(pairs, dtype=int).reshape(-1, 2)
     vectors = atoms.positions[bonded[:, 1]] - atoms.positions[bonded[:, 0]]
     lengths = np.linalg.norm(vectors, axis=1)
     if atoms.pbc.any() and len(vectors):
         lengths = find_mic(vectors, atoms.cell, atoms.pbc)[1]
-    graph = nx.Graph(list(pairs))
+    held = np.ones(len(bonded), dtype=bool)
+    for hydrogen in np.flatnonzero(atoms.numbers == 1):
+        around = np.flatnonzero((bonded == hydrogen).any(1))
+        held[around[np.argsort(lengths[around], kind="stable")[1:]]] = False
+    graph = nx.Graph(bonded[held].tolist())
     graph.add_nodes_from(range(len(atoms)))
     molecules = sorted(tuple(sorted(m)) for m in nx.connected_components(graph))
-    return lewis(atoms, bonded, lengths, molecules)
+    found = lewis(atoms, bonded[held], lengths[held], molecules)
+    orders, conjugated = np.ones(len(bonded)), np.zeros(len(bonded), dtype=bool)
+    orders[held], conjugated[held] = found.orders, found.conjugated
+    return Lewis(bonded, orders, conjugated, found.charges)
 
 
 def _pairs(atoms: Atoms, bonds: Sequence[Pair] | None) -> tuple[Pair, ...]:

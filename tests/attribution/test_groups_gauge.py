@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
+from ase.calculators.lj import LennardJones
+from ase.constraints import FixAtoms
 from ase.units import Hartree
 
 pytest.importorskip("rdkit", reason="groups need RDKit")
@@ -19,13 +21,14 @@ import interpmd as im
 from interpmd.attribution.gauges.capping import capped, forces_on_atoms, hydrogen_molecule, parts_of
 from interpmd.attribution.gauges.groups import (
     PartError,
-    connected_sets,
     explain_groups,
     group_game,
     group_rows,
     myerson_values,
+    part_molecules,
     shares,
 )
+from interpmd.attribution.gauges.myerson import connected_sets
 from interpmd.attribution.models import as_model
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import ArgumentError
@@ -69,6 +72,10 @@ def pairwise(structures):
     return np.array(energies), forces, np.array(samples).T, force_samples
 
 
+def sets_of(grouping, order=None):
+    return connected_sets(len(grouping), grouping.links, order)
+
+
 def distorted(smiles, seed=3):
     atoms = from_smiles(smiles)
     atoms.rattle(0.03, seed=seed)
@@ -95,7 +102,7 @@ def test_rows_are_the_dividends_of_the_game(name):
     atoms = distorted(MOLECULES[name])
     grouping = groups_of(atoms)
     rows = explain_groups(atoms, grouping, gfn2)
-    parts = parts_of(grouping, connected_sets(grouping))
+    parts = parts_of(grouping, sets_of(grouping))
     energies, _ = gfn2([*capped(parts, atoms), hydrogen_molecule()])
     value = energies[:-1] - 0.5 * parts.caps * energies[-1]
     dividend: dict[frozenset, float] = {}
@@ -116,9 +123,9 @@ def test_connected_sets_are_all_of_them():
             if sum(set(link) <= set(s) for link in grouping.links) == size - 1
             and (order is None or size <= order)
         ]
-        assert connected_sets(grouping, order) == expected
+        assert sets_of(grouping, order) == expected
     with pytest.raises(ArgumentError, match="from 1 on"):
-        connected_sets(grouping, 0)
+        sets_of(grouping, 0)
 
 
 def test_many_groups_are_refused_by_number_not_by_memory():
@@ -134,8 +141,8 @@ def test_many_groups_are_refused_by_number_not_by_memory():
         frozenset(),
     )
     with pytest.raises(ArgumentError, match="give an order of 4 or less"):
-        connected_sets(star)
-    assert len(connected_sets(star, 3)) == 40 + 39 + 39 * 38 // 2
+        sets_of(star)
+    assert len(sets_of(star, 3)) == 40 + 39 + 39 * 38 // 2
 
 
 @pytest.mark.parametrize("name", ["alanine dipeptide", "1,2-difluoroethane", "methylcyclohexane"])
@@ -188,7 +195,7 @@ def test_caps_lie_on_the_cut_bonds_at_standard_length():
 def test_charged_parts_carry_their_charges():
     atoms = from_smiles("[NH3+]CC(=O)[O-]")
     grouping = groups_of(atoms)
-    parts = parts_of(grouping, connected_sets(grouping))
+    parts = parts_of(grouping, sets_of(grouping))
     charges = {
         grouping.label(s): m.info.get("charge", 0)
         for s, m in zip(parts.sets, capped(parts, atoms), strict=True)
@@ -301,7 +308,7 @@ def test_several_molecules_have_a_row_between_them():
         assert table["between molecules"] == pytest.approx(together - one - other, abs=1e-8)
         alone = explain_groups(ethanol, groups_of(ethanol), gfn2, order).to_frame()
         for label, energy in zip(alone["row"], alone["energy_eV"], strict=True):
-            found = table.get(label, table.get(f"{label} of CH3 · CH2 · OH"))
+            found = table.get(label, table.get(f"{label} in the molecule of CH3"))
             assert found == pytest.approx(energy, abs=1e-8)
 
 
@@ -372,6 +379,42 @@ def test_myerson_values_are_shapley_values_of_the_game_on_the_graph():
     assert cut.index[-1] == "sets of more than 2 groups"
     assert cut["energy_eV"].sum() == pytest.approx(rows.total_energy, abs=1e-10)
     assert np.allclose(shares(rows.game).sum(0), 1.0)
+
+
+def test_parts_as_molecules_to_label():
+    atoms = from_smiles("CCO")
+    found = part_molecules(group_game(groups_of(atoms), order=2), atoms)
+    # CH3, CH2 and OH closed with hydrogen, then ethane and methanol
+    assert [str(part.symbols) for part in found] == ["CH4", "CH4", "OH2", "C2H6", "COH4"]
+
+
+def test_fixed_atoms_feel_their_forces():
+    free = distorted("CCO")
+    fixed = free.copy()
+    fixed.set_constraint(FixAtoms([0]))
+    calculator = LennardJones(sigma=1.0, rc=6.0)
+    rows = [
+        explain_groups(atoms, groups_of(atoms), as_model(calculator).evaluate)
+        for atoms in (free, fixed)
+    ]
+    assert np.abs(rows[0].total_forces[0]).max() > 0.01
+    assert np.allclose(rows[0].forces, rows[1].forces, atol=1e-12)
+
+
+def test_groups_in_a_ring_are_no_tree():
+    ring = Grouping(
+        (6,) * 3,
+        ((0,), (1,), (2,)),
+        ("A", "B", "C"),
+        (0,) * 3,
+        ((0, 1), (0, 2), (1, 2)),
+        ((0, 1), (0, 2), (1, 2)),
+        ((0, 1, 2),),
+        (),
+        frozenset(),
+    )
+    with pytest.raises(ArgumentError, match="form a ring"):
+        group_game(ring)
 
 
 def test_symmetry_of_the_molecule_is_that_of_the_rows():

@@ -218,6 +218,39 @@ def test_a_proton_that_jumps_belongs_to_the_ring_in_every_frame():
         placed(groups_of(here), there)
 
 
+def test_a_proton_right_between_two_atoms_is_bonded_to_both():
+    """Bonds of the same length to both sides: the nearest is not defined, the groups are."""
+    water = molecule("H2O")
+    other = water.copy()
+    other.rotate(180, "x")
+    other.positions += [0, 0, 2.4 + 2 * water.positions[0, 2]]
+    zundel = water + other + Atoms("H", positions=[water.positions[0] + [0, 0, 1.2]])
+    zundel.info["charge"] = 1
+    found = groups_of(zundel)
+    assert found.names == ("H5O2+",)
+    assert found.charges == (1,)
+
+
+def test_a_proton_that_moves_between_molecules_joins_them():
+    acid, water = from_smiles("[NH3+]C"), molecule("H2O")
+    proton = 2
+    nitrogen = acid.positions[0]
+    along = acid.positions[proton] - nitrogen
+    along /= np.linalg.norm(along)
+    water.rotate([0, 0, -1], along)
+    water.positions += nitrogen + 2.6 * along - water.positions[0]
+    before = acid + water
+    before.info["charge"] = 1
+    after = before.copy()
+    after.positions[proton] = nitrogen + 1.6 * along
+    assert groups_of(before).names == ("NH3+", "CH3", "H2O")
+    assert groups_of(after).names == ("NH2", "CH3", "H3O+")
+    both = groups_of([before, after])
+    assert sorted(both.charges) == [0, 1]
+    assert [len(g) for g in both.groups] == [7, 4]
+    assert both.molecules == ((0, 1),)
+
+
 def test_groups_are_the_same_in_every_frame_of_the_data():
     with gzip.open(DATA / "alanine_dipeptide" / "test.extxyz.gz", "rt") as file:
         frames = read(io.StringIO(file.read()), ":", format="extxyz")[::15]

@@ -125,7 +125,9 @@ def capped(
         )
         if charge:
             part.info["charge"] = charge
-            part.set_initial_charges(np.full(len(part), charge / len(part)))
+            part.set_initial_charges(
+                _initial(parts.grouping, parts.sets[index], members, len(part))
+            )
         found.append(part)
     return found
 
@@ -174,6 +176,16 @@ def _places(
     directions = vectors / distances[:, None]
     ends = positions[parts.stays] + parts.lengths[:, None] * directions
     return ends, directions, parts.lengths / distances
+
+
+def _initial(
+    grouping: Grouping, chosen: Sequence[int], members: np.ndarray, count: int
+) -> Float[np.ndarray, " capped_atoms"]:
+    """The charge of each group on its first atom."""
+    charges = np.zeros(count)
+    for k in chosen:
+        charges[np.searchsorted(members, grouping.groups[k][0])] = grouping.charges[k]
+    return charges
 
 
 def _check_set(grouping: Grouping, chosen: tuple[int, ...]) -> None:

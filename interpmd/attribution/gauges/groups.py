@@ -1,16 +1,8 @@
 """Gauge "groups": what connected groups of a molecule are worth, cut bonds closed with hydrogen.
 
-A game on a graph (Myerson, Math. Oper. Res. 2, 225, 1977): players are the groups of
-`interpmd.structures.groups`, and only connected sets have a value of their own, that of the capped
-molecule, v(S); a set in pieces is worth the sum of its pieces. The rows are Harsanyi's dividends of
-that game. They vanish on sets that are not connected, and on a connected set S
-
-    row(S) = v(S) - sum over connected T in S, T not S, of row(T).
-
-The groups of a molecule form a tree, whose connected sets are a convex geometry; in the Moebius
-function of its lattice (Edelman and Jamison, Geom. Dedicata 19, 247, 1985) only ends of S count,
-
-    row(S) = sum over subsets E of the ends of S of (-1)^|E| v(S without E).
+Players are the groups of `interpmd.structures.groups`. A connected set S of them is worth the
+energy of its capped molecule, v(S) of `capping`, and a row is the dividend of S in the game on the
+graph of groups (`myerson`).
 
 Two groups: row = E(A-B) + E(H2) - E(A-H) - E(H-B), what their bond is worth in a reaction with
 hydrogen. Three: what the outer two do to each other through or beside the middle one. A contact
@@ -25,16 +17,16 @@ molecule.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
 from jaxtyping import Float, Int
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 from interpmd.attribution.gauges.capping import (
     Parts,
@@ -43,11 +35,9 @@ from interpmd.attribution.gauges.capping import (
     hydrogen_molecule,
     parts_of,
 )
+from interpmd.attribution.gauges.myerson import Players, alternating, connected_sets
 from interpmd.errors import ArgumentError, InterpmdError
 from interpmd.structures.groups import Grouping, placed
-
-#: Most parts of one structure that are evaluated without a smaller order being asked for.
-MOST_PARTS = 20_000
 
 
 class Values(NamedTuple):
@@ -91,7 +81,7 @@ class GroupGame:
 
     grouping: Grouping
     parts: Parts
-    sets: tuple[tuple[int, ...], ...]
+    sets: tuple[Players, ...]
     orders: Int[np.ndarray, " rows"]
     labels: tuple[str, ...]
     matrix: csr_array
@@ -152,75 +142,62 @@ class GroupRows:
         return pd.DataFrame(columns)
 
 
-def connected_sets(grouping: Grouping, order: int | None = None) -> list[tuple[int, ...]]:
-    """Connected sets of groups, smallest first; they grow by neighbours, so none is tried in vain.
+def group_game(grouping: Grouping, order: int | None = None) -> GroupGame:
+    """The parts and rows of a grouping; one game serves all frames.
 
     Args:
-        grouping: the groups and who is bonded to whom.
-        order: largest number of groups in a set; all if None.
+        grouping: the players.
+        order: largest number of groups in a row; all if None.
 
     Raises:
-        ArgumentError: an order below 1, or more than `MOST_PARTS` sets.
+        ArgumentError: an order below 1, too many parts (see `connected_sets`), groups in a ring.
     """
-    if order is not None and (not isinstance(order, int | np.integer) or order < 1):
-        raise ArgumentError(f"the order is a number of groups from 1 on, or None, not {order!r}")
-    neighbours: list[set[int]] = [set() for _ in range(len(grouping))]
-    for first, second in grouping.links:
-        neighbours[first].add(second)
-        neighbours[second].add(first)
-    front = {frozenset([k]) for k in range(len(grouping))}
-    found: list[tuple[int, ...]] = []
-    size = 1
-    while front:
-        found += sorted(tuple(sorted(chosen)) for chosen in front)
-        if order is not None and size >= order:
-            break
-        front = {chosen | {k} for chosen in front for m in chosen for k in neighbours[m] - chosen}
-        size += 1
-        if len(found) + len(front) > MOST_PARTS:
-            raise ArgumentError(
-                f"{len(grouping)} groups have more than {MOST_PARTS} connected sets of up to "
-                f"{size} groups; give an order of {size - 1} or less, or larger groups"
-            )
-    return found
-
-
-def group_game(grouping: Grouping, order: int | None = None) -> GroupGame:
-    """The parts and rows of a grouping, up to an order; one game serves all frames.
-
-    Raises:
-        ArgumentError: see `connected_sets`.
-    """
-    sets = connected_sets(grouping, order)
-    known = set(sets)
-    whole = [chosen for chosen in grouping.molecules if chosen not in known]
+    if len(grouping.links) != len(grouping) - len(grouping.molecules):
+        raise ArgumentError("the groups form a ring; put the groups of a ring into one")
+    sets = connected_sets(len(grouping), grouping.links, order)
+    large = [m for m in grouping.molecules if order is not None and len(m) > order]
     single = len(grouping.molecules) == 1
-    evaluated = [s for s in [*sets, *whole] if not (single and len(s) == len(grouping))]
+    evaluated = [s for s in [*sets, *large] if not (single and len(s) == len(grouping))]
     column = {chosen: 1 + index for index, chosen in enumerate(evaluated)}
     if single:
         column[grouping.molecules[0]] = 0
-    entries: list[dict[int, int]] = [
-        {column[left]: sign for left, sign in _signed(chosen, grouping)} for chosen in sets
-    ]
+    signs = [alternating(chosen, grouping.links) for chosen in sets]
     rows = [(chosen, len(chosen), grouping.label(chosen)) for chosen in sets]
-    for chosen in whole:
-        inside = [k for k, s in enumerate(sets) if set(s) <= set(chosen)]
-        entries.append(_rest(column[chosen], [entries[k] for k in inside]))
-        where = "" if single else f" of {grouping.label(chosen)}"
-        rows.append((chosen, 0, f"sets of more than {order} groups{where}"))
+    for molecule in large:
+        inside = [entry for s, entry in zip(sets, signs, strict=True) if set(s) <= set(molecule)]
+        signs.append(_rest(molecule, inside))
+        where = "" if single else f" in the molecule of {grouping.names[molecule[0]]}"
+        rows.append((molecule, 0, f"sets of more than {order} groups{where}"))
+    entries = [
+        (row, column[chosen], sign)
+        for row, entry in enumerate(signs)
+        for chosen, sign in entry.items()
+    ]
     if not single:
-        everyone = tuple(range(len(grouping)))
-        entries.append({0: 1} | {column[chosen]: -1 for chosen in grouping.molecules})
-        rows.append((everyone, 0, "between molecules"))
+        entries += [(len(rows), 0, 1), *((len(rows), column[m], -1) for m in grouping.molecules)]
+        rows.append((tuple(range(len(grouping))), 0, "between molecules"))
     parts = parts_of(grouping, evaluated)
-    matrix = np.zeros((len(rows), 1 + len(parts) + 1))
-    for row, entry in enumerate(entries):
-        matrix[row, list(entry)] = list(entry.values())
-    matrix[:, -1] = -0.5 * matrix[:, 1:-1] @ parts.caps
+    row, place, sign = np.array(entries).T
+    of_values = csr_array((sign.astype(float), (row, place)), (len(rows), 1 + len(parts)))
+    paid = -0.5 * (of_values[:, 1:] @ parts.caps)
     of_rows, orders, labels = zip(*rows, strict=True)
     return GroupGame(
-        grouping, parts, tuple(of_rows), np.array(orders), tuple(labels), csr_array(matrix)
+        grouping,
+        parts,
+        of_rows,
+        np.array(orders),
+        labels,
+        csr_array(hstack([of_values, csr_array(paid[:, None])])),
     )
+
+
+def part_molecules(game: GroupGame, atoms: Atoms) -> list[Atoms]:
+    """The parts of a structure as molecules, to be labelled or graded: what the rows rest on.
+
+    Raises:
+        StructureError: the groups do not fit.
+    """
+    return capped(game.parts, atoms, placed(game.grouping, atoms))
 
 
 def group_rows(
@@ -318,23 +295,12 @@ def myerson_values(rows: GroupRows) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(names, name="group"))
 
 
-def _signed(chosen: tuple[int, ...], grouping: Grouping) -> list[tuple[tuple[int, ...], int]]:
-    """The sets of which a row is the alternating sum: without some of its ends."""
-    inside = set(chosen)
-    within = [k for link in grouping.links if inside.issuperset(link) for k in link]
-    ends = [k for k in chosen if within.count(k) <= 1]
-    subsets = chain.from_iterable(combinations(ends, size) for size in range(len(ends) + 1))
-    signed = [(tuple(k for k in chosen if k not in left), (-1) ** len(left)) for left in subsets]
-    return [(kept, sign) for kept, sign in signed if kept]
-
-
-def _rest(whole: int, entries: Sequence[dict[int, int]]) -> dict[int, int]:
-    """The value of a molecule less those of its rows, in the columns of the matrix."""
-    total = {whole: 1}
-    for entry in entries:
-        for place, sign in entry.items():
-            total[place] = total.get(place, 0) - sign
-    return total
+def _rest(molecule: Players, rows: Sequence[dict[Players, int]]) -> dict[Players, int]:
+    """The value of a molecule less those of its rows."""
+    total = Counter({molecule: 1})
+    for row in rows:
+        total.subtract(row)
+    return {chosen: sign for chosen, sign in total.items() if sign}
 
 
 def _rows_of_forces(game: GroupGame, positions: np.ndarray, forces: Sequence) -> np.ndarray:
@@ -350,6 +316,7 @@ def _rows_of_forces(game: GroupGame, positions: np.ndarray, forces: Sequence) ->
 def _bare(atoms: Atoms) -> Atoms:
     alone = atoms.copy()
     alone.calc = None
+    alone.set_constraint()  # a fixed atom would show no force
     return alone
 
 
