@@ -12,7 +12,7 @@ from ase.build import molecule
 from results import record
 
 import interpmd as im
-from interpmd.attribution.methods.games import Game
+from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.models import as_model
 from interpmd.decomposition.assemble import decompose
 from interpmd.potentials import MW, ClusterExpansion, Potential, StillingerWeber

@@ -25,7 +25,8 @@ _NAMES = {
         "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
         "explain_trajectory ledger load_explanation to_shap"
     ),
-    "interpmd.attribution.methods.registry": "methods",
+    "interpmd.structures.groups": "Grouping groups_of",
+    "interpmd.attribution.methods.registry": "gauges methods",
     "interpmd.trust": (
         "Diagnosis assert_explanation_close certify certify_explanation cure doctor faithfulness "
         "infidelity sensitivity"

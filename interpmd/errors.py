@@ -57,6 +57,10 @@ class ModelError(InterpmdError, TypeError):
     """Something that gives no energies and forces."""
 
 
+class GaugeError(InterpmdError, ValueError):
+    """An unknown gauge, or one that does not suit the question."""
+
+
 class MethodError(InterpmdError, ValueError):
     """An unknown method or context, or one that does not suit the question."""
 
@@ -142,3 +146,19 @@ class NoFitError(InterpmdError):
 
 class ViewerError(InterpmdError, ImportError):
     """The 3D viewer cannot be used here; the message says what to install."""
+
+
+class InternalGaugeError(InterpmdError, ValueError):
+    """Forces, stiffnesses or frames that do not fit the coordinates."""
+
+
+class PartError(InterpmdError, ValueError):
+    """A part of the structure to which the model gives no finite energy or forces."""
+
+
+class CoordinateError(InterpmdError, ValueError):
+    """Internal coordinates that a structure does not have, or a frame that does not fit them."""
+
+
+class MissingRDKitError(InterpmdError, ImportError):
+    """RDKit, which perceives bond orders, is not installed."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import shap
 
 #: Version of the format.
-VERSION = 2
+VERSION = 3
 
 CLUSTERS = ("term", "order", "first", "member_atoms", "member_shifts")
 
@@ -44,8 +44,9 @@ def write(path: str | Path, about: Mapping[str, Any]) -> None:
     arrays = {"positions": atoms.positions}
     arrays |= {name: about.pop(name) for name in ("values", "predicted")}
     arrays |= {name: getattr(clusters, name) for name in CLUSTERS}
-    if (samples := about.pop("samples")) is not None:
-        arrays["samples"] = samples.astype(np.float32)
+    for name in ("samples", "convention"):
+        if (extra := about.pop(name)) is not None:
+            arrays[name] = extra.astype(np.float32)
     write_structure(text, atoms, format="extxyz")
     described = {
         **about,
@@ -98,6 +99,7 @@ def read(path: str | Path) -> dict[str, Any]:
             "values": arrays["values"],
             "predicted": arrays["predicted"],
             "samples": arrays.get("samples"),
+            "convention": arrays.get("convention"),
         }
     except (BadZipFile, KeyError, ValueError, EOFError, AttributeError) as error:
         if isinstance(error, ExplanationFileError):

@@ -21,6 +21,9 @@ GROUPS = {
     "quantum truth": "many-body expansion by the reference method itself",
     "faithfulness": "taking away what ranks high changes the target most",
     "sanity": "an explanation must depend on what was learned",
+    "readability": "whether the rows are as large as what they explain, or cancel",
+    "on the data": "whether the training data vouch for what was evaluated",
+    "reproducibility": "whether two fits to disjoint halves of the data agree on the rows",
     "identifiability": "how far the training data determine the rows",
 }
 
@@ -210,8 +213,13 @@ def own_checks(
         for name, of in units.items()
         if name in found
     ]
+    if "grade" in found:
+        words = "largest extrapolation grade of what was evaluated; above 1 beyond the data"
+        checks.append(Check("on the data", "grade", found["grade"], None, "", words))
     return checks + [
-        Check("faithfulness", name, value) for name, value in found.items() if name not in units
+        Check("faithfulness", name, value)
+        for name, value in found.items()
+        if name not in (*units, "grade")
     ]
 
 

@@ -200,7 +200,11 @@ def _columns(name: str, stacked: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def frame_of(
-    rows: Contributions, names: Mapping[str, Any], unit: str, periodic: bool
+    rows: Contributions,
+    names: Mapping[str, Any],
+    unit: str,
+    periodic: bool,
+    convention: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """One line per cluster that contributes, the largest first.
 
@@ -209,6 +213,7 @@ def frame_of(
         names: columns "label", "kind" and "atoms".
         unit: of the values.
         periodic: whether to add the images of the atoms.
+        convention: how far each value moves with the free choices of its gauge.
     """
     clusters, values = rows.clusters, rows.values
     frame = pd.DataFrame(
@@ -226,6 +231,8 @@ def frame_of(
     columns = _columns(f"value_{unit}", values)
     if rows.samples is not None:
         columns |= _columns(f"std_{unit}", standard_deviation(rows.samples))
+    if convention is not None:
+        columns |= _columns(f"convention_{unit}", convention)
     frame = frame.assign(**columns)
     size = np.abs(values) if values.ndim == 1 else np.linalg.norm(values, axis=1)
     order = np.argsort(-size, kind="stable")

@@ -46,6 +46,7 @@ class Explanation:
         clusters: the atoms that each value belongs to.
         values: in `unit`, shape (clusters,), or (clusters, 3) for a vector.
         predicted: what the values should sum to: the target of the model, a number or shape (3,).
+        gauge: what stands for "absent"; see `interpmd.gauges`.
         method, context: how it was made.
         statement: what is guaranteed, what is an estimate, what is convention.
         complete: whether the method claims that the values sum to the target.
@@ -53,6 +54,9 @@ class Explanation:
         fragments: the players, where they are not single atoms.
         samples: deviations of the values under joint samples of the posterior, where it is known,
             shape (clusters, samples) or (clusters, 3, samples); sums of values keep their errors.
+        convention: how far each value moves when the free choices of the gauge vary (stiffnesses
+            of coordinates by exp(N(0, 0.5))), of the shape of `values`; None where nothing is free.
+        kinds_of_terms: kind of each term, where the terms are the names of the rows.
         checks: what the method itself found out, by name ("momentum", "torque", ...).
         provenance: of the model.
         evaluations: structures, parts of structures and sets of gates that the model evaluated;
@@ -64,6 +68,7 @@ class Explanation:
     clusters: Clusters
     values: np.ndarray
     predicted: np.ndarray
+    gauge: str = "atoms"
     method: str = "mobius"
     context: str = "vacuum"
     statement: str = ""
@@ -71,6 +76,8 @@ class Explanation:
     exact: bool = True
     fragments: Fragments | None = None
     samples: np.ndarray | None = None
+    convention: np.ndarray | None = None
+    kinds_of_terms: dict[str, str] | None = None
     checks: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     evaluations: int = 0
@@ -117,6 +124,9 @@ class Explanation:
 
     @cached_property
     def _described(self) -> tuple[list[str], list[str]]:
+        if self.kinds_of_terms is not None:
+            labels = [self.clusters.terms[t] for t in self.clusters.term]
+            return labels, [self.kinds_of_terms[label] for label in labels]
         if self.fragments is not None:
             return name_fragments(self.atoms, self.clusters, self.fragments)
         labels, kinds, _ = describe(self.atoms, self.clusters)
@@ -149,8 +159,12 @@ class Explanation:
             wanted = tuple(sorted(key))
             same = [tuple(sorted(t)) == wanted for t in self.members]
             return self.values[np.array(same, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
-        some = self.contributions.take(key)
-        return self._with(some, predicted=some.values.sum(axis=0), complete=False)
+        chosen = np.atleast_1d(np.arange(len(self))[key])
+        some = self.contributions.take(chosen)
+        convention = None if self.convention is None else self.convention[chosen]
+        return self._with(
+            some, predicted=some.values.sum(axis=0), complete=False, convention=convention
+        )
 
     @property
     def contributions(self) -> Contributions:
@@ -201,6 +215,8 @@ class Explanation:
 
     def merged(self) -> Explanation:
         """One value for each cluster, terms added up."""
+        if self.kinds_of_terms is not None:
+            return self
         return self._with(self.contributions.merged())
 
     def __sub__(self, other: Explanation) -> Explanation:
@@ -217,6 +233,10 @@ class Explanation:
         if self.unit != other.unit or self.values.ndim != other.values.ndim:
             raise GroupingError(f"{self.target} and {other.target} cannot be combined")
         first, second = self.contributions, other.contributions
+        if self.gauge != other.gauge:
+            raise GroupingError(
+                f'rows of the gauges "{self.gauge}" and "{other.gauge}" are not about the same'
+            )
         if (self.method, self.context) != (other.method, other.context):
             first, second = first.merged(), second.merged()
 
@@ -229,13 +249,22 @@ class Explanation:
             predicted=self.predicted + sign * other.predicted,
             **{name: either(name) for name in ("method", "context", "statement")},
             complete=self.complete and other.complete,
+            convention=None,
+            kinds_of_terms=None
+            if self.kinds_of_terms is None
+            else {**self.kinds_of_terms, **(other.kinds_of_terms or {})},
             checks={},
             evaluations=self.evaluations + other.evaluations,
         )
 
     def __mul__(self, factor: float) -> Explanation:
         """Values times a number."""
-        return self._with(self.contributions.scaled(factor), predicted=self.predicted * factor)
+        convention = None if self.convention is None else abs(factor) * self.convention
+        return self._with(
+            self.contributions.scaled(factor),
+            predicted=self.predicted * factor,
+            convention=convention,
+        )
 
     __rmul__ = __mul__
 
@@ -254,7 +283,9 @@ class Explanation:
             "kind": self.kinds,
             "atoms": pd.Series(self.members, dtype=object),
         }
-        return frame_of(self.contributions, names, self.unit, bool(self.atoms.pbc.any()))
+        return frame_of(
+            self.contributions, names, self.unit, bool(self.atoms.pbc.any()), self.convention
+        )
 
     def by(
         self, what: str, fragments: Fragments | None = None, std: bool = False

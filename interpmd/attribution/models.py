@@ -6,24 +6,44 @@ import copy
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, all_changes
+from ase.optimize import BFGSLineSearch
+from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.decomposition import Decomposition
 from interpmd.errors import ModelError
 from interpmd.potentials.potential import Potential
+from interpmd.potentials.uncertainty import posterior
 
 #: Rows of tables that are kept, some hundred megabytes at most; the oldest tables go first.
 ROWS_KEPT = 1_000_000
 
 #: Atoms that a potential evaluates together.
 ATOMS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class ModelPosterior:
+    """Joint samples of what a model says of several structures, as deviations.
+
+    Attributes:
+        energies: eV, shape (samples, frames).
+        forces: eV/Å, of each frame, shape (samples, atoms, 3).
+        grades: largest extrapolation grade of an atom of each frame, shape (frames,); above 1 the
+            training data do not vouch for it.
+    """
+
+    energies: Float[np.ndarray, "samples frames"]
+    forces: list[Float[np.ndarray, "samples atoms 3"]]
+    grades: Float[np.ndarray, " frames"]
 
 
 class Model(ABC):
@@ -46,6 +66,10 @@ class Model(ABC):
     def energy(self, atoms: Atoms) -> float:
         """Energy of one structure in eV, where its forces are not needed."""
         return float(self.evaluate([atoms])[0][0])
+
+    def posterior(self, frames: Sequence[Atoms]) -> ModelPosterior | None:
+        """Error bars of energies and forces; None where the model knows none."""
+        return None
 
     def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
         """The table of rows of one structure; the one way to it for everything above.
@@ -90,6 +114,18 @@ class PotentialModel(Model):
                 ]
                 part = []
         return np.concatenate(energies) if energies else np.zeros(0), forces
+
+    def posterior(self, frames: Sequence[Atoms]) -> ModelPosterior | None:
+        energies, forces, grades = [], [], []
+        for atoms in frames:
+            drawn = posterior(self.potential, self.potential.batch(atoms))
+            if drawn is None:
+                return None
+            spread = drawn.forces.pow(2).mean(0).sum(1).sqrt()
+            energies.append(drawn.energies[0].cpu().double().numpy())
+            forces.append(drawn.forces.cpu().double().numpy())
+            grades.append(float((spread / drawn.scale).max()))
+        return ModelPosterior(np.stack(energies, axis=1), forces, np.array(grades))
 
     def energy(self, atoms: Atoms) -> float:
         with torch.no_grad():
@@ -195,6 +231,9 @@ class CountedModel(Model):
         self.evaluations += 1
         return self.model.energy(atoms)
 
+    def posterior(self, frames: Sequence[Atoms]) -> ModelPosterior | None:
+        return self.model.posterior(frames)
+
     def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
         return self.model.table(atoms, order, forces)
 
@@ -224,3 +263,48 @@ def as_model(thing: Any) -> Model:
         f"cannot explain {type(thing).__name__}: pass a Potential, an ASE calculator, or "
         "TorchModel(function) for a torch function of numbers and positions"
     )
+
+
+def relaxed(model: Model, atoms: Atoms, force: float = 0.01, steps: int = 500) -> Atoms:
+    """The minimum that the model's forces lead to, by ASE's BFGS with a line search.
+
+    Args:
+        model: energies and forces.
+        atoms: where to start; constraints are not kept.
+        force: largest force that is left, in eV/Å.
+        steps: at most.
+
+    Raises:
+        ModelError: no minimum within that number of steps.
+    """
+    found = atoms.copy()
+    found.set_constraint()
+    found.calc = ModelCalculator(model)
+    if not BFGSLineSearch(found, logfile=None).run(fmax=force, steps=steps):
+        raise ModelError(
+            f"{model.name} reached no minimum of {atoms.symbols} in {steps} steps (forces below "
+            f"{force} eV/Å); pass a structure as reference"
+        )
+    found.calc = None
+    return found
+
+
+class ModelCalculator(Calculator):
+    """A model as an ASE calculator, for ASE's optimisers."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Energy and forces of the model."""
+        super().calculate(atoms, properties, system_changes)
+        energies, forces = self.model.evaluate([self.atoms])
+        self.results = {"energy": float(energies[0]), "forces": forces[0]}

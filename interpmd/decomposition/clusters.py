@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -52,6 +52,19 @@ class Clusters:
             flat,
             images,
         )
+
+    @classmethod
+    def named(
+        cls,
+        members: Sequence[Sequence[int]],
+        names: Sequence[str],
+        orders: Sequence[int],
+    ) -> Clusters:
+        """Clusters of which each has a name of its own, which stands as its term."""
+        made = cls.of_tuples(members, "", orders)
+        terms = tuple(dict.fromkeys(names))
+        place = {name: index for index, name in enumerate(terms)}
+        return replace(made, terms=terms, term=np.array([place[n] for n in names], dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.order)

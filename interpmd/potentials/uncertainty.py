@@ -29,6 +29,52 @@ class Uncertainty:
     extrapolation: Float[Tensor, " atoms"]
 
 
+@dataclass(frozen=True)
+class Posterior:
+    """Deviations under joint samples of the posterior.
+
+    Attributes:
+        energies: eV, shape (structures, samples).
+        forces: eV/Å, shape (samples, atoms, 3).
+        scale: standard deviation of a force that the training data reach, by atom, in eV/Å.
+    """
+
+    energies: Float[Tensor, "structures samples"]
+    forces: Float[Tensor, "samples atoms 3"]
+    scale: Float[Tensor, " atoms"]
+
+
+def posterior(
+    potential: TermSum, batch: Batch, pairs: Neighbours | None = None, draws: int | None = None
+) -> Posterior | None:
+    """Samples of energies and forces; None where nothing in the potential was learned.
+
+    Args:
+        potential, batch, pairs, draws: see `uncertainty`.
+    """
+    positions = batch.positions.detach().requires_grad_(True)
+    moved = batch.with_positions(positions)
+    pairs = potential.neighbours(batch) if pairs is None else pairs
+    samples, scale = None, torch.zeros(batch.n_atoms, dtype=torch.float64, device=positions.device)
+    with torch.enable_grad():
+        env = environments(moved, pairs)
+        for term in potential.local_terms.values():
+            if getattr(term, "samples", torch.zeros(0)).shape[-1:] in ((), (0,)):
+                continue
+            near = within(env, term.cutoff, potential.cutoff)
+            of_term = term.site_energy_samples(near)[:, :draws]
+            samples = of_term if samples is None else samples + of_term
+            scale = torch.maximum(scale, term.grade_scale[term.species[batch.numbers]])
+        if samples is None:
+            return None
+        total = samples.sum(0)
+        eye = torch.eye(len(total), dtype=total.dtype, device=total.device)
+        (slopes,) = torch.autograd.grad(total, positions, grad_outputs=eye, is_grads_batched=True)
+    by_structure = samples.detach().new_zeros(batch.n_structures, samples.shape[1])
+    by_structure.index_add_(0, batch.structure, samples.detach())
+    return Posterior(by_structure, -slopes, scale)
+
+
 def uncertainty(
     potential: TermSum, batch: Batch, pairs: Neighbours | None = None, draws: int | None = None
 ) -> Uncertainty:
@@ -41,28 +87,11 @@ def uncertainty(
         draws: how many of the samples to use; all of them by default. The time is proportional
             to it, and n draws know a standard deviation to one part in sqrt(2 n).
     """
-    positions = batch.positions.detach().requires_grad_(True)
-    moved = batch.with_positions(positions)
-    pairs = potential.neighbours(batch) if pairs is None else pairs
-    samples, scale = None, torch.zeros(batch.n_atoms, dtype=torch.float64, device=positions.device)
-    with torch.enable_grad():
-        env = environments(moved, pairs)
-        for term in potential.local_terms.values():
-            if getattr(term, "samples", torch.zeros(0)).shape[-1:] in ((), (0,)):
-                continue
-            mine = within(env, term.cutoff, potential.cutoff)
-            found = term.site_energy_samples(mine)[:, :draws]
-            samples = found if samples is None else samples + found
-            scale = torch.maximum(scale, term.grade_scale[term.species[batch.numbers]])
-        if samples is None:
-            zero = torch.zeros_like(batch.positions)
-            return Uncertainty(zero[: batch.n_structures, 0], zero, zero[:, 0])
-        total = samples.sum(0)
-        eye = torch.eye(len(total), dtype=total.dtype, device=total.device)
-        (forces,) = torch.autograd.grad(total, positions, grad_outputs=eye, is_grads_batched=True)
-    by_structure = samples.detach().new_zeros(batch.n_structures, samples.shape[1])
-    by_structure.index_add_(0, batch.structure, samples.detach())
-    forces_std = forces.pow(2).mean(0).sqrt()
+    drawn = posterior(potential, batch, pairs, draws)
+    if drawn is None:
+        zero = torch.zeros_like(batch.positions)
+        return Uncertainty(zero[: batch.n_structures, 0], zero, zero[:, 0])
+    forces_std = drawn.forces.pow(2).mean(0).sqrt()
     return Uncertainty(
-        by_structure.pow(2).mean(1).sqrt(), forces_std, forces_std.norm(dim=1) / scale
+        drawn.energies.pow(2).mean(1).sqrt(), forces_std, forces_std.norm(dim=1) / drawn.scale
     )

@@ -20,7 +20,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 from jaxtyping import Bool, Float, Int
 
-from interpmd.errors import InterpmdError, StructureError
+from interpmd.errors import MissingRDKitError, StructureError
 
 #: Times the sum of the covalent radii: the longest multiple bond, where only lengths decide.
 MULTIPLE = 0.91
@@ -37,10 +37,6 @@ COVALENT = {1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 32, 33, 34, 35, 53}
 
 #: Bond orders are searched for in at most this many steps.
 MOST_STEPS = 100_000
-
-
-class MissingRDKitError(InterpmdError, ImportError):
-    """RDKit, which perceives bond orders, is not installed."""
 
 
 @dataclass(frozen=True)

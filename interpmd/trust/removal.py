@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.methods.games import Game
+from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.models import Model, as_model
 from interpmd.attribution.targets import Force, Target
 from interpmd.errors import MethodError

@@ -11,8 +11,8 @@ import shapiq
 from ase.build import bulk, molecule
 
 import interpmd as im
+from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.methods import indices
-from interpmd.attribution.methods.games import Game
 from interpmd.attribution.models import as_model
 from interpmd.potentials import EEQ, ClusterExpansion, Isolated, LennardJones, Potential
 from interpmd.potentials.base import TERMS

@@ -10,7 +10,7 @@ import torch
 from ase.build import molecule
 
 import interpmd as im
-from interpmd.attribution.methods.games import Game
+from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.models import as_model
 from interpmd.errors import FragmentError
 from interpmd.potentials import LennardJones, Potential

@@ -36,7 +36,7 @@ from interpmd.attribution.gauges.capping import (
     parts_of,
 )
 from interpmd.attribution.gauges.myerson import Players, alternating, connected_sets
-from interpmd.errors import ArgumentError, InterpmdError
+from interpmd.errors import ArgumentError, PartError
 from interpmd.structures.groups import Grouping, placed
 
 
@@ -59,10 +59,6 @@ class Values(NamedTuple):
 
 #: From structures to energies and forces, and samples of them if there are any (see `Values`).
 Evaluate = Callable[[list[Atoms]], tuple]
-
-
-class PartError(InterpmdError, ValueError):
-    """A part of the structure to which the model gives no finite energy or forces."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import InternalGaugeError
 from interpmd.structures.coordinates import Coordinates, model_stiffness
 from interpmd.structures.coordinates.span import Span, model_hessian, span
 
@@ -40,10 +40,6 @@ NEGLIGIBLE = 1e-6
 
 #: Standard deviation of the logarithm of the stiffnesses in `convention_bars`.
 SPREAD = 0.5
-
-
-class InternalGaugeError(InterpmdError, ValueError):
-    """Forces, stiffnesses or frames that do not fit the coordinates."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +143,19 @@ def carried(at: Balance, forces: Float[np.ndarray, "atoms 3"]) -> Tensions:
     return Tensions(at.coordinates, g[0], _rows(at, g[0]), _remainders(at.span, rest[0]))
 
 
+def row_samples(
+    at: Balance, samples: Float[np.ndarray, "samples atoms 3"]
+) -> Float[np.ndarray, "samples rows atoms 3"]:
+    """Rows of several forces on one frame, as samples of them are (eV/Å)."""
+    g, _ = _solved(at, _checked(at, samples))
+    return np.stack([_rows(at, one) for one in g])
+
+
 def error_bars(
     at: Balance, samples: Float[np.ndarray, "samples atoms 3"]
 ) -> Float[np.ndarray, "rows atoms 3"]:
     """Standard deviation of the rows over samples of the forces (eV/Å)."""
-    g, _ = _solved(at, _checked(at, samples))
-    return _spread(at, g)
+    return np.std(row_samples(at, samples), axis=0)
 
 
 def convention_bars(
@@ -163,6 +166,21 @@ def convention_bars(
     seed: int = 0,
 ) -> Float[np.ndarray, "rows atoms 3"]:
     """Root mean square of what rows move by when every stiffness varies.
+
+    Args:
+        at, forces, draws, spread, seed: see `convention_changes`.
+    """
+    return np.sqrt(np.mean(convention_changes(at, forces, draws, spread, seed) ** 2, axis=0))
+
+
+def convention_changes(
+    at: Balance,
+    forces: Float[np.ndarray, "atoms 3"],
+    draws: int = 32,
+    spread: float = SPREAD,
+    seed: int = 0,
+) -> Float[np.ndarray, "draws rows atoms 3"]:
+    """What rows move by when every stiffness varies, draw by draw, in eV/Å.
 
     Args:
         at: coordinates at the frame.
@@ -184,8 +202,7 @@ def convention_bars(
         hessian += np.trace(hessian) * (unseen @ unseen.T)
         moved[draw] = k * (matrix @ np.linalg.solve(hessian, force))
     usual, _ = _solved(at, force.reshape(1, -1, 3))
-    changes = np.stack([_rows(at, g) for g in moved - usual])
-    return np.sqrt(np.mean(changes**2, axis=0))
+    return np.stack([_rows(at, g) for g in moved - usual])
 
 
 def works(
@@ -249,10 +266,6 @@ def _rows(at: Balance, g: np.ndarray) -> np.ndarray:
     components = g[:, None, None] * at.derivatives
     starts = np.searchsorted(at.coordinates.row, np.arange(len(at.coordinates)))
     return np.add.reduceat(components, starts) if len(starts) else components
-
-
-def _spread(at: Balance, g: np.ndarray) -> np.ndarray:
-    return np.std([_rows(at, one) for one in g], axis=0)
 
 
 def _remainders(seen: Span, rest: np.ndarray) -> np.ndarray:

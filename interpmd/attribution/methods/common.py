@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.attribution.methods.games import Game
+from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.methods.registry import Request
 from interpmd.errors import MethodError
 
@@ -29,7 +29,7 @@ def predicted(request: Request) -> np.ndarray:
 
 def game_of(request: Request) -> Game:
     """The game of a request."""
-    return Game(request.model, request.atoms, request.target, request.fragments)
+    return request.gauge.game(request.model, request.atoms, request.target)
 
 
 def extra(package: str) -> ModuleType:

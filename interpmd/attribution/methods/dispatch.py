@@ -7,15 +7,22 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 from interpmd.attribution import methods as _families  # noqa: F401 (registers them)
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.methods.registry import METHODS, Request
-from interpmd.attribution.models import CountedModel, as_model
+from interpmd.attribution.gauges.atoms import AtomsGauge
+from interpmd.attribution.gauges.base import Gauge
+from interpmd.attribution.gauges.choice import as_gauge, suitable_gauge
+from interpmd.attribution.gauges.molecules import MoleculesGauge
+from interpmd.attribution.methods.registry import METHODS, Method, Request
+from interpmd.attribution.models import CountedModel, Model, as_model, relaxed
 from interpmd.attribution.targets import Energy, Target
 from interpmd.errors import MethodError, StructureError
+from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.fragments import fragments_of
+from interpmd.structures.groups import Grouping
 from interpmd.structures.systems import check_structure
 
 
@@ -23,10 +30,12 @@ def explain(
     model: Any,
     atoms: Atoms,
     target: Target | None = None,
-    method: str = "mobius",
-    order: int | None = 3,
+    gauge: str | Gauge | Grouping | Coordinates | None = None,
+    method: str | None = None,
+    order: int | str | None = "auto",
     context: str = "vacuum",
     fragments: str | Sequence[Sequence[int]] | None = None,
+    reference: Atoms | str | None = None,
     **options: Any,
 ) -> Explanation:
     """Explain the energy, a force, or a torque.
@@ -35,17 +44,25 @@ def explain(
         model: a Potential, any ASE calculator, or a torch function (`TorchModel`).
         atoms: the structure.
         target: `Energy()` (if None), `Force(atom, along=...)` or `Torque(dihedral)`.
-        method: see `methods`.
+        gauge: what "absent" means: "internal", "groups", "molecules" or "atoms" (see `gauges`), or
+            one that is ready (`groups_of`). If None it is chosen by the system, unless a method,
+            order, context or fragments are asked for, which are those of atoms. Named in the
+            result.
+        method: see `methods`; that of the gauge if None.
         order: largest number of players that get a value together (the largest body order of
-            the rows); what is above stands as remainders.
+            the rows); what is above stands as remainders. "auto": 3, of groups as many as are
+            few; None: all.
         context: "vacuum": a cluster by itself; "in_situ": the effect of taking it away from the
             whole structure.
         fragments: players instead of single atoms; see `fragments_of`.
+        reference: explain the difference from another structure of the same atoms, or from the
+            "relaxed" one, which the model's own forces lead to.
         options: of the method, for instance `samples` and `seed` of those that sample.
 
     Raises:
-        MethodError: unknown method, context or option, or one that does not suit the model.
-        ModelError: the model is none.
+        GaugeError, MethodError: unknown gauge, method, context or option, or one that does not
+            suit the model, the question or the other.
+        ModelError: the model gives no energies and forces.
         TargetError: no such atom, or no direction.
         FragmentError: no such fragments.
         StructureError, UnknownElementError: the structure cannot be evaluated.
@@ -55,41 +72,115 @@ def explain(
     target = Energy() if target is None else target
     if not isinstance(target, Target):
         raise MethodError(f"the target is Energy(), Force(atom) or Torque(...), not {target!r}")
-    if method not in METHODS:
-        raise MethodError(f"no method is called {method!r}; known: {', '.join(METHODS)}")
-    chosen = METHODS[method]
-    if context not in chosen.contexts:
-        raise MethodError(
-            f"{method} knows no context {context!r}; known: {', '.join(chosen.contexts)}"
-        )
-    if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
-        raise MethodError(f"order is a number of players, 1 or more, not {order!r}")
     wrapped = CountedModel(as_model(model))
-    if chosen.models == "potential" and wrapped.potential is None:
-        raise MethodError(f"{method} needs an interpmd potential, not {wrapped.name}")
     if wrapped.potential is None:
         check_structure(atoms)
     else:
         wrapped.potential.batch(atoms)
+    frames = [atoms]
+    if reference is not None:
+        frames.append(reference_structure(wrapped, atoms, reference))
+    chosen_gauge = settled_gauge(frames, target, gauge, method, order, context, fragments)
+    chosen = _suitable(chosen_gauge.method if method is None else method, chosen_gauge, context)
+    if order == "auto":
+        order = chosen_gauge.default_order
+    elif chosen_gauge.name == "internal":
+        raise MethodError(
+            'order counts players, and the coordinates of the gauge "internal" are none; leave '
+            'order out, or take gauge="groups", "molecules" or "atoms"'
+        )
+    if order is not None and (not isinstance(order, int | np.integer) or order < 1):
+        raise MethodError(f"order is a number of players, 1 or more, not {order!r}")
+    if isinstance(order, bool):
+        raise MethodError(f"order is a number of players, 1 or more, not {order!r}")
+    if chosen.models == "potential" and wrapped.potential is None:
+        raise MethodError(f"{chosen.name} needs an interpmd potential, not {wrapped.name}")
     if target.functional(atoms).vector and not chosen.vectors:
-        raise MethodError(f"{method} explains numbers only; give the force a direction (along=)")
-    request = Request(
-        model=wrapped,
-        atoms=atoms.copy(),
-        target=target,
-        order=order,
-        context=context,
-        fragments=None if fragments is None else fragments_of(atoms, fragments),
-    )
-    known = options_of(method)
+        raise MethodError(
+            f"{chosen.name} explains numbers only; give the force a direction (along=)"
+        )
+    known = options_of(chosen.name)
     if unknown := set(options) - set(known):
         raise MethodError(
-            f"{method} has no option {', '.join(sorted(unknown))}; known: "
+            f"{chosen.name} has no option {', '.join(sorted(unknown))}; known: "
             + (", ".join(known) or "none")
         )
-    found = chosen.run(request, **options)
-    evaluations = found.evaluations + wrapped.evaluations
-    return replace(found, method=method, exact=chosen.exact, evaluations=evaluations)
+    answers = []
+    for frame in frames:
+        request = Request(
+            model=wrapped,
+            atoms=frame.copy(),
+            target=target,
+            order=order,
+            gauge=chosen_gauge,
+            context=context,
+            fragments=chosen_gauge.players,
+        )
+        answer = chosen.run(request, **options)
+        answers.append(
+            replace(answer, method=chosen.name, gauge=chosen_gauge.name, exact=chosen.exact)
+        )
+    answer = answers[0] if reference is None else answers[0] - answers[1]
+    # the games of some methods count the parts that they evaluate, the model all of them
+    return replace(answer, evaluations=answer.evaluations + wrapped.evaluations)
+
+
+def settled_gauge(
+    frames: Sequence[Atoms],
+    target: Target,
+    gauge: str | Gauge | Grouping | Coordinates | None = None,
+    method: str | None = None,
+    order: int | str | None = "auto",
+    context: str = "vacuum",
+    fragments: str | Sequence[Sequence[int]] | None = None,
+) -> Gauge:
+    """The gauge of a question, made for all frames; for the arguments see `explain`.
+
+    Raises:
+        GaugeError, FragmentError: see `explain`.
+    """
+    players = None if fragments is None else fragments_of(frames[0], fragments)
+    if gauge is not None:
+        return as_gauge(gauge, frames, players)
+    if fragments == "molecules":
+        return MoleculesGauge(players or ())
+    if method is not None and method in METHODS and "atoms" not in METHODS[method].gauges:
+        return as_gauge(METHODS[method].gauges[0], frames, players)
+    classic = (method, order, context, fragments) != (None, "auto", "vacuum", None)
+    return AtomsGauge(players) if classic else suitable_gauge(frames, target)
+
+
+def _suitable(name: str, gauge: Gauge, context: str) -> Method:
+    """The method of that name, if it suits the gauge and the context."""
+    if name not in METHODS:
+        raise MethodError(f"no method is called {name!r}; known: {', '.join(METHODS)}")
+    chosen = METHODS[name]
+    if gauge.name not in chosen.gauges:
+        others = [m for m, about in METHODS.items() if gauge.name in about.gauges]
+        raise MethodError(
+            f"{name} does not suit the gauge {gauge.name!r}, where absent means that "
+            f"{gauge.absent}; it suits {', '.join(chosen.gauges)}, and the gauge has "
+            f"{', '.join(others)}"
+        )
+    if context not in chosen.contexts or (context != "vacuum" and gauge.name == "groups"):
+        raise MethodError(
+            f"{name} knows no context {context!r} in the gauge {gauge.name!r}; known: "
+            f"{', '.join(chosen.contexts) if gauge.name != 'groups' else 'vacuum'}"
+        )
+    return chosen
+
+
+def reference_structure(model: Model, atoms: Atoms, reference: Atoms | str) -> Atoms:
+    """The structure that another is compared with; for the arguments and errors see `explain`."""
+    if isinstance(reference, Atoms):
+        if len(reference) != len(atoms) or (reference.numbers != atoms.numbers).any():
+            raise StructureError(
+                f"the reference is {reference.symbols}, not the atoms of {atoms.symbols} in order"
+            )
+        return reference
+    if reference == "relaxed":
+        return relaxed(model, atoms)
+    raise MethodError(f'a reference is a structure or "relaxed", not {reference!r}')
 
 
 def options_of(method: str) -> list[str]:
@@ -120,6 +211,6 @@ def cooperativity(
     Args:
         model, atoms, target, order, fragments: see `explain`.
     """
-    there = explain(model, atoms, target, "mobius", order, "in_situ", fragments)
-    alone = explain(model, atoms, target, "mobius", order, "vacuum", fragments)
+    there = explain(model, atoms, target, None, "mobius", order, "in_situ", fragments)
+    alone = explain(model, atoms, target, None, "mobius", order, "vacuum", fragments)
     return there - alone[~alone.clusters.remainder]

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
 
 from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.gauges.atoms import AtomsGauge
+from interpmd.attribution.gauges.grouped import GroupsGauge
 from interpmd.attribution.methods import indices
 from interpmd.attribution.methods.common import game_of, predicted
+from interpmd.attribution.methods.groups import dividends_of_groups, rows_of_groups
 from interpmd.attribution.methods.indices import Players, Values
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition import Decomposition
@@ -49,6 +53,8 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
     """Rows of the table, or dividends of the game."""
     if request.context == "in_situ":
         return _in_situ(request, error_bars)
+    if isinstance(request.gauge, GroupsGauge):
+        return rows_of_groups(request, request.gauge, error_bars)
     if request.model.potential is None or request.fragments is not None:
         return _of_game(request, error_bars)
     table = request.model.table(request.atoms, request.order)
@@ -64,6 +70,7 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
         statement=CONVENTION + rest,
         samples=samples,
         checks={"momentum": momentum, "torque": torque},
+        gauge=request.gauge.name,
         provenance=request.model.provenance,
     )
 
@@ -119,11 +126,12 @@ def shapley_taylor(request: Request, error_bars: bool = True) -> Explanation:
     cost="one decomposition; without a table 2^players evaluations",
     error_bars=True,
     whole_table=True,
+    gauges=("molecules", "atoms"),
 )
 def owen(request: Request, error_bars: bool = True) -> Explanation:
     """Dividends in equal parts to the fragments in them, then to the atoms of each."""
     unions = request.fragments or fragments_of(request.atoms)
-    alone = Request(**{**vars(request), "fragments": None})
+    alone = replace(request, fragments=None, gauge=AtomsGauge())
     return _index(alone, "Owen value", lambda values: indices.owen(values, unions), error_bars)
 
 
@@ -204,6 +212,7 @@ def _in_situ_of_table(
         samples=samples,
         predicted=predicted(request),
         context="in_situ",
+        gauge=request.gauge.name,
         statement=IN_SITU,
         complete=False,
         provenance=request.model.provenance,
@@ -244,6 +253,8 @@ def _parted(request: Request, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray 
 
 def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[Values, Values]:
     """Dividends of the players, and remainders by site."""
+    if isinstance(request.gauge, GroupsGauge):
+        return dividends_of_groups(request, request.gauge, error_bars)
     potential = request.model.potential
     if potential is not None:
         forces = bool(request.target.functional(request.atoms).forces.any())
@@ -309,6 +320,7 @@ def _explanation(
         context=request.context,
         statement=note,
         complete=complete,
+        gauge=request.gauge.name,
         fragments=request.fragments,
         provenance=request.model.provenance,
     )

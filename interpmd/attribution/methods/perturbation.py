@@ -13,6 +13,7 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist
 
 from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.methods.common import (
     at_least_one,
     captum_attribution,
@@ -20,7 +21,6 @@ from interpmd.attribution.methods.common import (
     game_of,
     seeded,
 )
-from interpmd.attribution.methods.games import Game
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition.clusters import Clusters
 from interpmd.errors import MethodError

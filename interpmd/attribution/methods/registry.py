@@ -11,6 +11,8 @@ from ase import Atoms
 
 from interpmd.attribution.certificate import TOLERANCE
 from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.gauges.base import Gauge
+from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.attribution.models import Model
 from interpmd.attribution.targets import Target
 from interpmd.structures.fragments import Fragments
@@ -25,6 +27,10 @@ AXIOMS = {
 }
 
 
+#: Gauges with players that come and go.
+PLAYERS = ("groups", "molecules", "atoms")
+
+
 @dataclass(frozen=True)
 class Request:
     """A question, as a method gets it.
@@ -33,6 +39,7 @@ class Request:
         model: what is explained.
         atoms, target: the structure, and what about it.
         order: largest number of players that get a value together.
+        gauge: what absent means.
         context: "vacuum" or "in_situ".
         fragments: the players; single atoms if None.
     """
@@ -41,6 +48,7 @@ class Request:
     atoms: Atoms
     target: Target
     order: int | None
+    gauge: Gauge
     context: str = "vacuum"
     fragments: Fragments | None = None
 
@@ -50,12 +58,14 @@ class Method:
     """How to explain, and what that guarantees.
 
     Attributes:
+        name: under which it is registered.
         run: from the request to the explanation; keyword arguments are the method's options.
         computes: in words.
         guarantees: those of `AXIOMS` that hold to rounding, always.
         cost: in words.
         exact: whether the values are those of the definition, not estimates.
         models: "any", or "potential" where the terms of an interpmd potential are needed.
+        gauges: that it suits; what is absent in each is told by `interpmd.gauges`.
         contexts: that it knows.
         vectors: whether it explains vectors, or numbers only.
         needs: package of an extra, if any.
@@ -64,12 +74,14 @@ class Method:
         rounding: largest error of a guarantee that is rounding, relative to the values.
     """
 
+    name: str
     run: Callable[..., Explanation]
     computes: str
     guarantees: tuple[str, ...]
     cost: str
     exact: bool = True
     models: str = "any"
+    gauges: tuple[str, ...] = PLAYERS
     contexts: tuple[str, ...] = ("vacuum",)
     vectors: bool = True
     needs: str | None = None
@@ -89,7 +101,7 @@ def method(name: str, **about: Any) -> Callable:
         raise ValueError(f"{name}: registered twice, or unknown guarantees {unknown}")
 
     def add(run: Callable[..., Explanation]) -> Callable[..., Explanation]:
-        METHODS[name] = Method(run, **about)
+        METHODS[name] = Method(name, run, **about)
         return run
 
     return add
@@ -115,6 +127,7 @@ def methods() -> MethodTable:
             "guarantees": ", ".join(m.guarantees) or "none",
             "exact": m.exact,
             "models": m.models,
+            "gauges": ", ".join(m.gauges),
             "contexts": ", ".join(m.contexts),
             "cost": m.cost,
             "needs": m.needs or "",
@@ -122,3 +135,17 @@ def methods() -> MethodTable:
         for name, m in METHODS.items()
     }
     return MethodTable.from_dict(rows, orient="index").rename_axis("method")
+
+
+def gauges() -> MethodTable:
+    """All gauges: what absent means, what the rows are and sum to, and the methods that suit."""
+    rows = {
+        name: {
+            "absent means": gauge.absent,
+            "rows": gauge.rows,
+            "exact for": gauge.exact_for,
+            "methods": ", ".join(m for m, about in METHODS.items() if name in about.gauges),
+        }
+        for name, gauge in GAUGES.items()
+    }
+    return MethodTable.from_dict(rows, orient="index").rename_axis("gauge")

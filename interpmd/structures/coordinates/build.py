@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 from ase import Atoms
 
+from interpmd.errors import CoordinateError
 from interpmd.structures.coordinates.assemble import assembled
 from interpmd.structures.coordinates.bonded import bonded
-from interpmd.structures.coordinates.coordinates import CoordinateError, Coordinates
+from interpmd.structures.coordinates.coordinates import Coordinates
 from interpmd.structures.coordinates.graph import Link, graph_of, link, unwrapped
 from interpmd.structures.coordinates.nonbonded import between_molecules
 from interpmd.structures.coordinates.span import span

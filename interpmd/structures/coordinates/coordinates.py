@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from interpmd.errors import InterpmdError
+from interpmd.errors import CoordinateError
 from interpmd.structures.coordinates import formulas
 from interpmd.structures.coordinates.bodies import Bodies, BodyPairs, between
 
@@ -26,10 +26,6 @@ KINDS = (
     "tilt of molecules",
     "turn of molecules",
 )
-
-
-class CoordinateError(InterpmdError, ValueError):
-    """Internal coordinates that a structure does not have, or a frame that does not fit them."""
 
 
 @dataclass(frozen=True)

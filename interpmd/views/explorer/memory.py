@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from interpmd.attribution.models import Model, as_model, identity
+from interpmd.attribution.models import Model, ModelPosterior, as_model, identity
 from interpmd.decomposition import Decomposition
 
 #: Predictions that are kept.
@@ -43,6 +43,9 @@ class Remembering(Model):
             energies.append(energy_of_frame)
             forces.append(forces_of_frame)
         return np.array(energies), forces
+
+    def posterior(self, frames: Sequence[Atoms]) -> ModelPosterior | None:
+        return self.model.posterior(frames)
 
     def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
         # the next question about this frame will be about forces

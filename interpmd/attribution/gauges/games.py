@@ -9,11 +9,13 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Bool, Float
 
-from interpmd.attribution.methods.indices import Players
 from interpmd.attribution.models import Model
 from interpmd.attribution.targets import Target
 from interpmd.errors import ModelError
 from interpmd.structures.fragments import Fragments
+
+#: Numbers of the players of a coalition, ascending.
+Players = tuple[int, ...]
 
 
 class Game:
