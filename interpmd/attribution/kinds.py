@@ -8,6 +8,7 @@
 | torsion | four atoms in a chain of bonds |
 | out-of-plane | four atoms, one bonded to the other three |
 | ring or chain | more atoms (or rings of four) held together by bonds |
+| shared proton | a hydrogen and an atom that it leaves or joins along a trajectory |
 | hydrogen bond | held together by bonds and at least one hydrogen bond |
 | between fragments | atoms of several molecules (or images of one), not held together |
 | 1-3 pair | two atoms, not bonded, that share a bonded neighbour |
@@ -43,12 +44,24 @@ from interpmd.structures.fragments import Fragments
 #: All kinds, in the order of the table above.
 KINDS = (
     "atom",
+    "group",
+    "two groups",
+    "three groups",
+    "larger groups",
     "bond stretch",
+    "bond",
+    "shared proton",
     "angle",
+    "linear bend",
     "torsion",
     "out-of-plane",
+    "out of plane",
     "ring or chain",
     "hydrogen bond",
+    "contact",
+    "distance of molecules",
+    "tilt of molecules",
+    "turn of molecules",
     "between fragments",
     "1-3 pair",
     "nonbonded pair",
@@ -70,12 +83,15 @@ class Chemistry:
         hydrogen_bonds: the same for H...A and A...H.
         across: the same for atoms that share a bonded neighbour.
         molecules: which molecule each atom belongs to.
+        shared: pairs of a proton and an atom that it leaves or joins, where several frames have
+            one chemistry.
     """
 
     bonds: frozenset[Pair]
     hydrogen_bonds: frozenset[Pair]
     across: frozenset[Pair]
     molecules: Molecules
+    shared: frozenset[Pair] = frozenset()
 
     def molecule(self, place: Place) -> tuple[int, tuple[int, int, int]]:
         """Which molecule an atom belongs to; images of a molecule are other molecules."""
@@ -113,9 +129,42 @@ def chemistry(atoms: Atoms) -> Chemistry:
     )
 
 
-def describe(atoms: Atoms, table: Clusters) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
-    """Label, kind and atoms of every row; labels name the atoms, as "O4-H8 bond stretch"."""
-    known = chemistry(atoms)
+def frozen_chemistry(frames: Sequence[Atoms]) -> Chemistry:
+    """One chemistry for all frames of a trajectory, so that names do not jump.
+
+    Who is bonded in one frame counts as bonded in all. A hydrogen that changes its partner is a
+    shared proton throughout, between each of them.
+    """
+    each = [chemistry(atoms) for atoms in frames]
+    bonds_of_all = frozenset().union(*(known.bonds for known in each))
+    always = frozenset.intersection(*(known.bonds for known in each))
+    passing = {
+        atom for i, j, _ in bonds_of_all - always for atom in (i, j) if frames[0].numbers[atom] == 1
+    }
+    shared = frozenset(pair for pair in bonds_of_all if {pair[0], pair[1]} & passing)
+    across = frozenset().union(*(known.across for known in each))
+    held = frozenset().union(*(known.hydrogen_bonds for known in each)) - bonds_of_all
+    ends = sorted(pair for pair in bonds_of_all if pair[:2] <= pair[1::-1])
+    joined = Bonds(
+        np.array([pair[:2] for pair in ends], dtype=int).reshape(-1, 2),
+        np.array([pair[2] for pair in ends], dtype=int).reshape(-1, 3),
+        np.zeros(len(ends)),
+    )
+    molecules = put_together(joined, len(frames[0]))
+    return Chemistry(bonds_of_all, held, across, molecules, shared)
+
+
+def describe(
+    atoms: Atoms, table: Clusters, known: Chemistry | None = None
+) -> tuple[list[str], list[str], list[tuple[int, ...]]]:
+    """Label, kind and atoms of every row; labels name the atoms, as "O4-H8 bond stretch".
+
+    Args:
+        atoms: the structure.
+        table: its rows.
+        known: who is bonded to whom; by the rule for this structure if None.
+    """
+    known = chemistry(atoms) if known is None else known
     labels, kinds, members = [], [], []
     for row in range(len(table.order)):
         first, last = table.first[row], table.first[row + 1]
@@ -176,6 +225,8 @@ def kind_of(places: list[Place], known: Chemistry) -> str:
     if size == 1:
         return "atom"
     bonded = _links(places, known.bonds)
+    if size == 2 and _links(places, known.shared)[0, 1]:
+        return "shared proton"
     if _connected(bonded):
         degrees = sorted(bonded.sum(1))
         if size == 2:

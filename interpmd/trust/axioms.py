@@ -81,7 +81,7 @@ class _Asked:
         self, atoms: Atoms, target: Target, potential: Potential | None = None
     ) -> Explanation:
         chosen = self.potential if potential is None else potential
-        return explain(chosen, atoms, target, None, self.method, self.order, **self.options)
+        return explain(chosen, atoms, target, self.method, self.order, **self.options)
 
 
 def _errors(

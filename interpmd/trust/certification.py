@@ -121,7 +121,7 @@ def assert_explanation_close(
 def _axioms(
     potential: Potential, atoms: Atoms, rng: np.random.Generator
 ) -> Iterator[tuple[str, float]]:
-    energy = explain(potential, atoms)
+    energy = explain(potential, atoms, gauge="atoms")
     table = decompose(potential, atoms, order=3)
     yield "completeness of the energy", energy.residual
     double = copy.deepcopy(potential).double()

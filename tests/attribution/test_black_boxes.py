@@ -103,7 +103,7 @@ def test_calculators_and_potentials_agree():
 
 def test_questions_that_cannot_be_answered():
     with pytest.raises(im.InterpmdError, match="cannot explain dict"):
-        im.explain({}, DIMER)
+        im.explain({}, DIMER, gauge="atoms")
     calculator = Potential([LennardJones(0.05, 1.4, 4.0)]).calculator()
     with pytest.raises(im.InterpmdError, match="evaluations"):
         im.explain(calculator, TRIMER + TRIMER, method="shapley")
@@ -114,7 +114,7 @@ def test_questions_that_cannot_be_answered():
     with pytest.raises(im.InterpmdError, match="no option colour"):
         im.explain(calculator, DIMER, order=2, colour="red")
     with pytest.raises(im.InterpmdError, match="a ring"):
-        im.explain(calculator, molecule("C6H6"), im.Torque((0, 1, 2, 3)))
+        im.explain(calculator, molecule("C6H6"), im.Torque((0, 1, 2, 3)), gauge="atoms")
 
 
 def test_fragments_by_pattern_and_residue():

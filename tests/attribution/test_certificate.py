@@ -71,7 +71,9 @@ def test_explanations_carry_the_certificate_of_their_potential(tmp_path):
     potential = im.load("malonaldehyde")
     potential.card.certificate[:] = [vars(Check("learned truth", "pairs", 3.0, 5.0, "meV"))]
     potential.save(tmp_path / "saved")
-    certificate = im.explain(im.load(tmp_path / "saved"), MALONALDEHYDE).certificate()
+    certificate = im.explain(
+        im.load(tmp_path / "saved"), MALONALDEHYDE, gauge="atoms"
+    ).certificate()
     certificate.require("axioms", "learned truth")
     assert certificate["pairs"] == 3.0
     assert "passed  learned truth, pairs 3 meV (at most 5)" in str(certificate)
@@ -83,18 +85,18 @@ def test_explanations_carry_the_certificate_of_their_potential(tmp_path):
 
 def test_what_was_not_learned_does_not_pass_for_well_known():
     water = im.load("water")
-    found = im.explain(water, molecule("H2O"))
+    found = im.explain(water, molecule("H2O"), gauge="atoms")
     learned = found.stds[found.orders > 1]
     assert (found.stds[found.orders == 1] == 0).all()
     single = next(c for c in found.certificate().checks if c.name == "single values")
     assert single.value > 0.05
     assert single.value == pytest.approx(np.median(learned[learned > 0]))
-    alone = im.explain(water, Atoms("O")).certificate()
+    alone = im.explain(water, Atoms("O"), gauge="atoms").certificate()
     assert "single values" not in {check.name for check in alone.checks}
 
 
 def test_a_tampered_explanation_fails():
-    found = im.explain(SHIPPED, MALONALDEHYDE)
+    found = im.explain(SHIPPED, MALONALDEHYDE, gauge="atoms")
     broken = replace(found, values=found.values * 1.001)
     assert not broken.certificate().passed
     with pytest.raises(CertificateError, match="completeness"):
@@ -110,7 +112,7 @@ def test_values_that_are_not_claimed_to_add_up_do_not_pass_as_axioms():
 
 
 def test_regression_of_explanations(tmp_path):
-    found = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8))
+    found = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8), gauge="atoms")
     found.save(tmp_path / "known.npz")
     known = im.load_explanation(tmp_path / "known.npz")
     im.assert_explanation_close(found, known, atol=0, rtol=0)
@@ -121,12 +123,14 @@ def test_regression_of_explanations(tmp_path):
         im.assert_explanation_close(found, replace(known, values=values))
     assert known.labels[7] in str(error.value)
     with pytest.raises(AssertionError, match="different questions"):
-        im.assert_explanation_close(found, im.explain(SHIPPED, MALONALDEHYDE, im.Force(7)))
+        im.assert_explanation_close(
+            found, im.explain(SHIPPED, MALONALDEHYDE, im.Force(7), gauge="atoms")
+        )
 
 
 def test_damaged_explanations_are_named(tmp_path):
     path = tmp_path / "file.npz"
-    im.explain(PAIRS, molecule("H2O")).save(path)
+    im.explain(PAIRS, molecule("H2O"), gauge="atoms").save(path)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(im.InterpmdError, match=r"file\.npz holds no explanation"):
         im.load_explanation(path)
@@ -153,19 +157,21 @@ def test_slices_and_sums():
     assert (2.0 * found).total == pytest.approx(2 * found.total)
     assert (found + found).residual < 1e-8
     with pytest.raises(im.InterpmdError, match="different atoms"):
-        found - im.explain(SHIPPED, MALONALDEHYDE[:8])
+        found - im.explain(SHIPPED, MALONALDEHYDE[:8], gauge="atoms")
 
 
 def test_shap_draws_explanations():
     import matplotlib.pyplot as plt
     import shap
 
-    found = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8, along=4))
+    found = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8, along=4), gauge="atoms")
     single = found.to_shap(by="kind")
     assert single.values.sum() + single.base_values == pytest.approx(found.total)
     moved = MALONALDEHYDE.copy()
     moved.rattle(0.02, seed=3)
-    many = im.to_shap([found, im.explain(SHIPPED, moved, im.Force(8, along=4))], by="kind")
+    many = im.to_shap(
+        [found, im.explain(SHIPPED, moved, im.Force(8, along=4), gauge="atoms")], by="kind"
+    )
     assert many.values.shape[0] == 2
     plt.close("all")  # shap draws on the current figure, which another test may have left
     shap.plots.waterfall(single, show=False)
@@ -175,7 +181,7 @@ def test_shap_draws_explanations():
 
 
 def test_with_the_model_at_hand_faithfulness_is_checked_too():
-    explanation = im.explain(PAIRS, molecule("CH3OH"), im.Force(0))
+    explanation = im.explain(PAIRS, molecule("CH3OH"), im.Force(0), gauge="atoms")
     with pytest.raises(CertificateError, match="'faithfulness' was not checked"):
         explanation.certificate().require("faithfulness")
     made = im.certify_explanation(explanation, PAIRS).require("axioms", "faithfulness")
@@ -211,4 +217,4 @@ def test_fragments_that_were_never_shown_by_themselves_are_noted():
 def test_shipped_potentials_carry_what_they_have_learned_of_known_rows():
     found = SHIPPED.card.certificate
     assert {c["group"] for c in found} >= {"axioms", "analytic truth", "learned truth", "sanity"}
-    im.explain(SHIPPED, MALONALDEHYDE).certificate().require("learned truth")
+    im.explain(SHIPPED, MALONALDEHYDE, gauge="atoms").certificate().require("learned truth")

@@ -123,14 +123,14 @@ def test_sums_keep_covariances(potential, inside):
 
 
 def test_what_is_the_same_in_both_has_no_error_in_the_difference(potential, ethenol):
-    here = im.explain(potential, ethenol, im.Force(3))
+    here = im.explain(potential, ethenol, im.Force(3), gauge="atoms")
     assert np.abs((here - here).stds).max() < 1e-12
     np.testing.assert_allclose((2 * here).stds, 2 * here.stds)
     np.testing.assert_allclose((here + here).total_std, 2 * here.total_std)
     np.testing.assert_allclose(here.merged().total_std, here.total_std)
     moved = ethenol.copy()
     moved.positions[3] += 0.02
-    change = im.explain(potential, moved, im.Force(3)) - here
+    change = im.explain(potential, moved, im.Force(3), gauge="atoms") - here
     assert change.stds.max() < 0.5 * here.stds.max()
 
 
@@ -145,7 +145,7 @@ def test_errors_of_two_potentials_do_not_cancel(potential, ethenol):
 
 
 def test_error_bars_are_stored(potential, ethenol, tmp_path):
-    found = im.explain(potential, ethenol, im.Force(3))
+    found = im.explain(potential, ethenol, im.Force(3), gauge="atoms")
     found.save(tmp_path / "found.npz")
     again = im.load_explanation(tmp_path / "found.npz")
     np.testing.assert_allclose(again.stds, found.stds, rtol=1e-5)
@@ -154,12 +154,17 @@ def test_error_bars_are_stored(potential, ethenol, tmp_path):
 
 def test_none_without_posterior_or_where_they_are_not_wanted(potential, ethenol):
     silicon = im.explain(
-        Potential([StillingerWeber(elements=["Si"])]), Atoms("Si3", ethenol.positions[:3])
+        Potential([StillingerWeber(elements=["Si"])]),
+        Atoms("Si3", ethenol.positions[:3]),
+        gauge="atoms",
     )
     assert silicon.stds is None
     assert silicon.spreads() is None
     assert silicon.by("order", std=True)["std_eV"].isna().all()
-    assert im.explain(potential, ethenol, im.Force(3), error_bars=False).total_std is None
+    assert (
+        im.explain(potential, ethenol, im.Force(3), error_bars=False, gauge="atoms").total_std
+        is None
+    )
 
 
 def test_trajectories_have_them_where_they_are_asked_for(potential, ethenol):

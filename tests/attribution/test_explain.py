@@ -118,15 +118,19 @@ def test_all_methods_claim_something_or_say_that_they_do_not():
 
 def test_force_targets_are_the_forces():
     forces = POTENTIAL.predict(ETHANOL).forces.numpy()
-    assert np.allclose(im.explain(POTENTIAL, ETHANOL, im.Force(3)).total, forces[3], atol=1e-10)
+    assert np.allclose(
+        im.explain(POTENTIAL, ETHANOL, im.Force(3), gauge="atoms").total, forces[3], atol=1e-10
+    )
     toward = ETHANOL.positions[2] - ETHANOL.positions[3]
     along = forces[3] @ toward / np.linalg.norm(toward)
-    assert im.explain(POTENTIAL, ETHANOL, im.Force(3, 2)).total == pytest.approx(along)
+    assert im.explain(POTENTIAL, ETHANOL, im.Force(3, 2), gauge="atoms").total == pytest.approx(
+        along
+    )
 
 
 def test_shapley_values_of_a_pair_potential_are_half_of_each_pair():
     potential = Potential([LennardJones(epsilon=0.05, sigma=1.4, cutoff=4.0)])
-    found = im.explain(potential, ETHANOL).by("atom")
+    found = im.explain(potential, ETHANOL, gauge="atoms").by("atom")
     sites = potential.predict(ETHANOL).site_energies.numpy()
     assert np.allclose(found.sort_index().to_numpy(), sites, atol=1e-12)
 
@@ -198,19 +202,19 @@ def test_single_precision_is_compared_in_double():
 
 def test_bad_questions():
     with pytest.raises(im.InterpmdError, match="whole number"):
-        im.explain(POTENTIAL, ETHANOL, im.Force(1.5))
+        im.explain(POTENTIAL, ETHANOL, im.Force(1.5), gauge="atoms")
     with pytest.raises(im.InterpmdError, match=r"Energy\(\), Force"):
-        im.explain(POTENTIAL, ETHANOL, "energy")
+        im.explain(POTENTIAL, ETHANOL, "energy", gauge="atoms")
     with pytest.raises(im.InterpmdError, match="no atom 99"):
-        im.explain(POTENTIAL, ETHANOL, im.Force(99))
+        im.explain(POTENTIAL, ETHANOL, im.Force(99), gauge="atoms")
     with pytest.raises(im.InterpmdError, match="known: mobius"):
         im.explain(POTENTIAL, ETHANOL, method="astrology")
     with pytest.raises(im.InterpmdError, match="no direction"):
-        im.explain(POTENTIAL, ETHANOL, im.Force(0, (0, 0, 0)))
+        im.explain(POTENTIAL, ETHANOL, im.Force(0, (0, 0, 0)), gauge="atoms")
     with pytest.raises(im.InterpmdError, match="choose one of order"):
-        im.explain(POTENTIAL, ETHANOL).by("colour")
+        im.explain(POTENTIAL, ETHANOL, gauge="atoms").by("colour")
     with pytest.raises(im.UnknownElementError, match="atom 0 is S"):
-        im.explain(POTENTIAL, molecule("SO2"))
+        im.explain(POTENTIAL, molecule("SO2"), gauge="atoms")
 
 
 def test_methods_say_what_they_guarantee():
@@ -222,7 +226,7 @@ def test_methods_say_what_they_guarantee():
 
 
 def test_the_budget_shows_the_numbers():
-    found = im.explain(POTENTIAL, ETHANOL, im.Force(3, 2))
+    found = im.explain(POTENTIAL, ETHANOL, im.Force(3, 2), gauge="atoms")
     ax = found.plot(most=4)
     widths = [bar.get_width() for bar in ax.patches]
     assert sum(widths[:-1]) == pytest.approx(widths[-1])

@@ -45,7 +45,7 @@ def test_exact_values_rank_better_than_chance_and_their_reverse_worse(target, pl
     ratios = {"own": [], "reverse": []}
     for seed in range(5):
         atoms = cluster(7, seed, periodic)
-        rows = im.explain(SILICON, atoms, target)
+        rows = im.explain(SILICON, atoms, target, gauge="atoms")
         size = np.linalg.norm(rows.values.reshape(len(rows), -1), axis=1)
         reverse = replace(rows, values=(rows.values.T / np.maximum(size, 1e-12) ** 2).T)
         for name, explanation in (("own", rows), ("reverse", reverse)):
@@ -59,7 +59,7 @@ def test_exact_values_rank_better_than_chance_and_their_reverse_worse(target, pl
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_curves_start_and_end_where_they_must(target):
-    rows = im.explain(PAIRS, ETHANOL, target)
+    rows = im.explain(PAIRS, ETHANOL, target, gauge="atoms")
     found = im.faithfulness(PAIRS, rows, points=5)
     whole = np.linalg.norm(np.atleast_1d(rows.total))  # nothing is left without the others
     assert found.fractions[0] == 0 and found.fractions[-1] == 1
@@ -75,7 +75,7 @@ def test_curves_start_and_end_where_they_must(target):
 
 
 def test_the_first_to_leave_has_the_largest_value():
-    rows = im.explain(PAIRS, ETHANOL, im.Force(2))
+    rows = im.explain(PAIRS, ETHANOL, im.Force(2), gauge="atoms")
     found = im.faithfulness(PAIRS, rows, points=8)
     values = {j: np.linalg.norm(rows[(2, j)]) for j in range(9) if j != 2}
     assert found.deletion["explanation"][1] == pytest.approx(max(values.values()))
@@ -99,7 +99,7 @@ def test_infidelity_of_pairs_on_a_force_is_nothing():
         checks = im.infidelity(PAIRS, im.explain(PAIRS, ETHANOL, target, method))
         assert value(checks, "infidelity").value < 1e-10
         assert value(checks, "relative infidelity").value < 1e-8
-    rows = im.explain(PAIRS, ETHANOL, target)
+    rows = im.explain(PAIRS, ETHANOL, target, gauge="atoms")
     doubled, nothing = replace(rows, values=2 * rows.values), replace(rows, values=0 * rows.values)
     for other in (doubled, nothing):  # errors as large as the effects
         relative = value(im.infidelity(PAIRS, other), "relative infidelity")
@@ -117,7 +117,7 @@ def test_infidelity_fails_what_says_less_than_nothing():
 
 
 def test_infidelity_is_that_of_its_definition():
-    rows = im.explain(PAIRS, ETHANOL[:3])
+    rows = im.explain(PAIRS, ETHANOL[:3], gauge="atoms")
     value_of = {
         s: float(PAIRS.predict(ETHANOL[:3][list(s)]).energy) for s in ((0, 1), (0, 2), (1, 2))
     }
@@ -135,9 +135,9 @@ def test_infidelity_is_that_of_its_definition():
 
 
 def test_energies_of_atoms_do_not_drown_interactions():
-    rows = im.explain(EXPANSION, ETHANOL)
+    rows = im.explain(EXPANSION, ETHANOL, gauge="atoms")
     alone = Potential({"expansion": EXPANSION.terms["expansion"]})
-    bare = im.explain(alone, ETHANOL)
+    bare = im.explain(alone, ETHANOL, gauge="atoms")
     for function in (im.infidelity, im.faithfulness):
         checks = function(EXPANSION, rows).checks(), function(alone, bare).checks()
         for a, b in zip(*checks, strict=True):
@@ -164,12 +164,12 @@ def test_calculators_can_be_checked():
 
 
 def test_bad_questions(monkeypatch):
-    rows = im.explain(PAIRS, ETHANOL)
+    rows = im.explain(PAIRS, ETHANOL, gauge="atoms")
     with pytest.raises(im.InterpmdError, match='"atoms" or "pairs"'):
         im.faithfulness(PAIRS, rows, "bonds")
     with pytest.raises(im.InterpmdError, match="dispersion depends on the whole"):
         im.faithfulness(PAIRS + Potential([D3.example()]), rows, "pairs")
-    everyone = im.explain(PAIRS, ETHANOL, im.Force(list(range(9))))
+    everyone = im.explain(PAIRS, ETHANOL, im.Force(list(range(9))), gauge="atoms")
     for function in (im.faithfulness, im.infidelity):
         with pytest.raises(im.InterpmdError, match="taken away"):
             function(PAIRS, everyone)
@@ -179,7 +179,7 @@ def test_bad_questions(monkeypatch):
 
 
 def test_the_picture_shows_every_ranking():
-    axes = im.faithfulness(PAIRS, im.explain(PAIRS, ETHANOL, im.Force(2))).plot()
+    axes = im.faithfulness(PAIRS, im.explain(PAIRS, ETHANOL, im.Force(2), gauge="atoms")).plot()
     for ax in axes:
         assert {line.get_label() for line in ax.lines} == {"explanation", "distance", "random"}
         assert len({line.get_linestyle() for line in ax.lines}) == 3

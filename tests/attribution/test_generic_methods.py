@@ -134,7 +134,7 @@ def test_integrated_gradients_of_a_corner_give_its_edges_equal_parts():
 
 def test_ablation_is_leaving_one_out():
     found = im.explain(EXPANSION, METHANOL, FORCE, method="ablation")
-    whole = im.explain(EXPANSION, METHANOL, FORCE).total
+    whole = im.explain(EXPANSION, METHANOL, FORCE, gauge="atoms").total
     direction = FORCE.direction(METHANOL)
     for atom in range(6):
         keep = [i for i in range(6) if i != atom]

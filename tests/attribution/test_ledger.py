@@ -175,12 +175,12 @@ def test_a_black_box_has_a_ledger_of_fragments():
 
 def test_power_is_a_target_like_any_other(proton):
     potential, trajectory = proton
-    found = im.explain(potential, trajectory[3], im.Power([8]))
+    found = im.explain(potential, trajectory[3], im.Power([8]), gauge="atoms")
     own = trajectory[3].get_forces()[8] @ trajectory[3].get_velocities()[8] * units.fs
     assert found.unit == "eV/fs" and str(found.target) == "power on atom 8"
     assert found.total == pytest.approx(own, abs=1e-10) and found.residual < 1e-10
     with pytest.raises(TargetError, match="needs velocities"):
-        im.explain(potential, MALONALDEHYDE, im.Power())
+        im.explain(potential, MALONALDEHYDE, im.Power(), gauge="atoms")
 
 
 @pytest.mark.parametrize(

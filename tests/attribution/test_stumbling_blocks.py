@@ -62,7 +62,9 @@ def test_networks_in_single_precision_are_explained():
 
 def test_functions_that_return_no_tensor_say_so():
     with pytest.raises(im.InterpmdError, match="returns float, not a tensor"):
-        im.explain(im.TorchModel(lambda numbers, positions: float(positions.sum())), WATER)
+        im.explain(
+            im.TorchModel(lambda numbers, positions: float(positions.sum())), WATER, gauge="atoms"
+        )
 
 
 @pytest.mark.parametrize(

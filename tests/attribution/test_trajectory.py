@@ -38,7 +38,7 @@ def test_every_row_is_that_of_the_frame(run, target):
     assert found.value.dims == ("frame", "interaction") + ("component",) * vector
     assert np.array_equal(found.time_fs, trajectory.times)
     for frame in (0, 3):
-        single = im.explain(potential, trajectory[frame], target)
+        single = im.explain(potential, trajectory[frame], target, gauge="atoms")
         assert np.allclose(found.total[frame], single.total, atol=1e-9)
         assert np.allclose(found.value[frame].sum("interaction"), single.predicted, atol=1e-8)
         one = found.value[frame].where((found.atoms == "0-8") & (found.order == 2), drop=True)
@@ -54,7 +54,7 @@ def test_sums_by_group_are_those_of_the_explanations(run, by):
     potential, trajectory = run
     target = im.Force(8, along=0)
     found = explained(potential, trajectory, target, by=by)
-    last = im.explain(potential, trajectory[3], target)
+    last = im.explain(potential, trajectory[3], target, gauge="atoms")
     assert np.allclose(found.value.sum("interaction"), found.predicted, atol=1e-8)
     if by != "interaction":
         wanted = last.by(by).to_numpy()

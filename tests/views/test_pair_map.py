@@ -13,7 +13,9 @@ from interpmd.views.explorer.pairs import OTHERS, pair_map
 
 @pytest.fixture(scope="module")
 def found():
-    return im.explain(Potential([StillingerWeber.example()]), cluster(7, 2, periodic=False))
+    return im.explain(
+        Potential([StillingerWeber.example()]), cluster(7, 2, periodic=False), gauge="atoms"
+    )
 
 
 def test_cells_add_up_and_triplets_are_shared_in_three(found):

@@ -88,7 +88,7 @@ def test_shares_of_two_sources_stand_side_by_side():
 
 def test_a_heat_map_says_every_number_and_sums_to_the_force(run):
     potential, trajectory = run
-    found = im.explain(potential, trajectory[0], im.Force(8, along=0))
+    found = im.explain(potential, trajectory[0], im.Force(8, along=0), gauge="atoms")
     matrix = found.pair_matrix()
     assert np.nansum(matrix) == pytest.approx(found.total, abs=1e-10)
     pairs = found.by("pair")
@@ -130,7 +130,7 @@ def test_pair_matrices_of_fragments_and_vectors(run):
 @pytest.mark.parametrize("kind", ["waterfall", "bars"])
 def test_explanations_draw_their_own_values(run, kind):
     potential, trajectory = run
-    found = im.explain(potential, trajectory[0], im.Force(8, along=0))
+    found = im.explain(potential, trajectory[0], im.Force(8, along=0), gauge="atoms")
     ax = plt.figure().add_subplot()
     assert found.plot(by="kind", kind=kind, ax=ax, most=20) is ax
     widths = [bar.get_width() for bar in ax.patches]
@@ -141,7 +141,7 @@ def test_explanations_draw_their_own_values(run, kind):
 
 def test_shares_of_an_explanation_leave_single_atoms_out(run):
     potential, trajectory = run
-    found = im.explain(potential, trajectory[0])
+    found = im.explain(potential, trajectory[0], gauge="atoms")
     ax = found.plot(kind="shares")
     sums = found.by("order").drop(1)
     heights = [bar.get_height() for bar in ax.patches]

@@ -18,7 +18,7 @@ from interpmd.trust.truth.quantum import QuantumTruth
 
 PAIRS = Potential([LennardJones.example()])
 POTENTIAL = im.load("malonaldehyde")
-FOUND = im.explain(POTENTIAL, MALONALDEHYDE, im.Force(8))
+FOUND = im.explain(POTENTIAL, MALONALDEHYDE, im.Force(8), gauge="atoms")
 
 
 def evaluation():
@@ -48,7 +48,9 @@ def trajectory():
         pytest.param(lambda: decompose(POTENTIAL, MALONALDEHYDE, order=2).plot(), id="table"),
         pytest.param(lambda: im.doctor(im.load("water")).plot(), id="diagnosis"),
         pytest.param(
-            lambda: im.faithfulness(PAIRS, im.explain(PAIRS, MALONALDEHYDE), repeats=1).plot(),
+            lambda: im.faithfulness(
+                PAIRS, im.explain(PAIRS, MALONALDEHYDE, gauge="atoms"), repeats=1
+            ).plot(),
             id="faithfulness",
         ),
         pytest.param(lambda: evaluation().plot(), id="evaluation"),

@@ -30,11 +30,12 @@ def explain(
     model: Any,
     atoms: Atoms,
     target: Target | None = None,
-    gauge: str | Gauge | Grouping | Coordinates | None = None,
     method: str | None = None,
     order: int | str | None = "auto",
     context: str = "vacuum",
     fragments: str | Sequence[Sequence[int]] | None = None,
+    *,
+    gauge: str | Gauge | Grouping | Coordinates | None = None,
     reference: Atoms | str | None = None,
     **options: Any,
 ) -> Explanation:
@@ -44,10 +45,6 @@ def explain(
         model: a Potential, any ASE calculator, or a torch function (`TorchModel`).
         atoms: the structure.
         target: `Energy()` (if None), `Force(atom, along=...)` or `Torque(dihedral)`.
-        gauge: what "absent" means: "internal", "groups", "molecules" or "atoms" (see `gauges`), or
-            one that is ready (`groups_of`). If None it is chosen by the system, unless a method,
-            order, context or fragments are asked for, which are those of atoms. Named in the
-            result.
         method: see `methods`; that of the gauge if None.
         order: largest number of players that get a value together (the largest body order of
             the rows); what is above stands as remainders. "auto": 3, of groups as many as are
@@ -55,6 +52,10 @@ def explain(
         context: "vacuum": a cluster by itself; "in_situ": the effect of taking it away from the
             whole structure.
         fragments: players instead of single atoms; see `fragments_of`.
+        gauge: what "absent" means: "internal", "groups", "molecules" or "atoms" (see `gauges`), or
+            one that is ready (`groups_of`). If None it is chosen by the system, unless a method,
+            order, context or fragments are asked for, which are those of atoms. Named in the
+            result.
         reference: explain the difference from another structure of the same atoms, or from the
             "relaxed" one, which the model's own forces lead to.
         options: of the method, for instance `samples` and `seed` of those that sample.
@@ -211,6 +212,6 @@ def cooperativity(
     Args:
         model, atoms, target, order, fragments: see `explain`.
     """
-    there = explain(model, atoms, target, None, "mobius", order, "in_situ", fragments)
-    alone = explain(model, atoms, target, None, "mobius", order, "vacuum", fragments)
+    there = explain(model, atoms, target, "mobius", order, "in_situ", fragments)
+    alone = explain(model, atoms, target, "mobius", order, "vacuum", fragments)
     return there - alone[~alone.clusters.remainder]

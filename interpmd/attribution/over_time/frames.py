@@ -10,19 +10,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
-from interpmd.attribution.contributions import GROUPINGS
+from interpmd.attribution.contributions import GROUPINGS, keys_of, summed
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.methods.dispatch import explain, knows_error_bars
+from interpmd.attribution.gauges.base import Gauge
+from interpmd.attribution.kinds import Chemistry, describe, frozen_chemistry
+from interpmd.attribution.methods.dispatch import (
+    explain,
+    knows_error_bars,
+    reference_structure,
+    settled_gauge,
+)
 from interpmd.attribution.models import as_model
-from interpmd.attribution.targets import Energy, Target
+from interpmd.attribution.targets import Energy, Force, Power, Target, Torque
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.dynamics import Trajectory
 from interpmd.errors import GroupingError, TrajectoryError
+from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.fragments import Fragments, fragments_of
+from interpmd.structures.groups import Grouping
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,13 +44,16 @@ def explain_trajectory(
     model: Any,
     trajectory: Trajectory | Sequence[Atoms],
     target: Target | None = None,
-    method: str = "mobius",
-    order: int | None = 3,
+    method: str | None = None,
+    order: int | str | None = "auto",
     context: str = "vacuum",
     fragments: str | Sequence[Sequence[int]] | None = None,
     by: str = "interaction",
     times: Sequence[float] | None = None,
     progress: bool = True,
+    *,
+    gauge: str | Gauge | Grouping | Coordinates | None = None,
+    reference: Atoms | int | str | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Explain every frame; `trajectory[::10]` explains every tenth.
@@ -55,10 +66,13 @@ def explain_trajectory(
         trajectory: frames with the same atoms in the same order.
         fragments: see `explain`; those of the first frame are kept for all.
         by: "interaction", one row for each cluster of each term; or "order", "term", "kind",
-            "pair", "atom", "fragment", sums as in `Explanation.by`. Kinds are those of each frame,
-            so that a proton that jumps turns a bond stretch into a hydrogen bond.
+            "pair", "atom", "fragment", sums as in `Explanation.by`. Names and kinds are the same
+            in all frames: a proton that jumps is a shared proton throughout.
         times: fs, of plain frames; their number if None.
         progress: whether to show a progress bar.
+        gauge: see `explain`; made once for all frames.
+        reference: explain differences: from a frame (its number), a structure of the same atoms,
+            the "relaxed" first frame, or the "mean" of all frames.
 
     Returns:
         Dataset with the dimensions frame, interaction and, for vectors, component, in the unit
@@ -66,6 +80,8 @@ def explain_trajectory(
 
         - value (frame, interaction[, component]); 0 in frames where an interaction is absent
         - std (frame, interaction[, component]): under the posterior, where it is known
+        - deviation (frame, interaction[, component], sample): joint samples of the posterior,
+          with ``error_bars=True``
         - total, predicted (frame[, component]): sum of the values, and the target of the model
         - residual (frame): largest difference between the two
         - coordinates time_fs (frame) and, of each interaction, label, kind, order, term and
@@ -73,17 +89,65 @@ def explain_trajectory(
 
         The interactions stand in the order of their mean size. Attributes name the target,
         method and origin and say what is fact and what is convention; `to_netcdf` keeps all.
+        `.drivers()` tells which interactions the changes come from, `.reg()` along events.
 
     Raises:
-        TrajectoryError: no frames, other atoms on the way, or as many times as there are not
-            frames.
+        TrajectoryError: no frames, frames with other atoms, a reference that is none of them, or
+            another number of times than of frames.
         GroupingError: another word for `by`.
         Others: see `explain`.
     """
     frames, moments = frames_and_times(trajectory, times)
-    asked = dict(method=method, order=order, context=context, fragments=fragments, by=by, **options)
-    collected = collect(model, frames, lambda _: target, progress=progress, **asked)
-    return collected.dataset(moments[: len(collected)])
+    collected = collect(
+        model,
+        frames,
+        lambda _: target,
+        by,
+        fragments,
+        progress,
+        gauge,
+        method,
+        order,
+        context,
+        _reference(model, frames, reference),
+        **options,
+    )
+    dataset = collected.dataset(moments[: len(collected)])
+    if reference == "mean":
+        return _less(dataset, dataset.mean("frame"), "the mean of all frames")
+    if reference is None:
+        return dataset
+    first = dataset.isel(frame=-1, drop=True)
+    return _less(dataset.isel(frame=slice(None, -1)), first, _words(reference))
+
+
+def _reference(
+    model: Any, frames: Sequence[Atoms], reference: Atoms | int | str | None
+) -> list[Atoms]:
+    """The structure that is explained beside the frames, if there is one."""
+    if reference is None or reference == "mean":
+        return []
+    if isinstance(reference, int | np.integer) and not isinstance(reference, bool):
+        if not -len(frames) <= reference < len(frames):
+            raise TrajectoryError(f"there is no frame {reference}: there are {len(frames)}")
+        return [frames[reference]]
+    return [reference_structure(as_model(model), frames[0], reference)]
+
+
+def _less(dataset: xr.Dataset, other: xr.Dataset, words: str) -> xr.Dataset:
+    """Differences from a reference; the error bars of both are not added up."""
+    names = [n for n in ("value", "total", "predicted", "deviation") if n in dataset]
+    changed = {
+        name: (dataset[name] - other[name]).assign_attrs(dataset[name].attrs) for name in names
+    }
+    changed = dataset.drop_vars("std", errors="ignore").assign(changed)
+    return changed.assign_attrs(dataset.attrs | {"reference": words})
+
+
+def _words(reference: Atoms | int | str) -> str:
+    if isinstance(reference, str):
+        return f"the {reference} first frame"
+    return "a structure" if isinstance(reference, Atoms) else f"frame {reference}"
 
 
 def frames_and_times(
@@ -117,31 +181,48 @@ def collect(
     by: str = "interaction",
     fragments: str | Sequence[Sequence[int]] | None = None,
     progress: bool = True,
-    **asked: Any,
+    gauge: str | Gauge | Grouping | Coordinates | None = None,
+    method: str | None = None,
+    order: int | str | None = "auto",
+    context: str = "vacuum",
+    extra: Sequence[Atoms] = (),
+    **options: Any,
 ) -> Collected:
-    """Explain each frame with the target that belongs to its index; see `explain_trajectory`."""
+    """Explain each frame with the target that belongs to its index; see `explain_trajectory`.
+
+    Args:
+        model, frames, by, fragments, progress, gauge, method, order, context, options: see there.
+        target_of: target of the frame of an index.
+        extra: more structures, explained after the frames.
+    """
     if by not in ROWS:
         raise GroupingError(f"cannot sum by {by!r}; choose one of {', '.join(ROWS)}")
-    kept = None if fragments is None else fragments_of(frames[0], fragments)
-    wrapped = as_model(model)
-    if knows_error_bars(asked.get("method", "mobius")):
-        # those of energies come with the table
-        asked = {"error_bars": isinstance(target_of(0) or Energy(), Energy)} | asked
-    found = Collected(by, molecules=fragments_of(frames[0]) if kept is None else kept)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors: more threads are slower
+    wrapped, everything = as_model(model), [*frames, *extra]
+    first = target_of(0) or Energy()
+    made = settled_gauge(everything, first, gauge, method, order, context, fragments)
+    if knows_error_bars(made.method if method is None else method):
+        # those of energies of atoms come with the table
+        cheap = isinstance(first, Energy) and made.name != "groups"
+        options = {"error_bars": cheap} | options
+    molecules = made.players if made.players is not None else fragments_of(frames[0])
+    named = frozen_chemistry(everything) if made.name == "atoms" and not made.players else None
+    collected = Collected(by, molecules=molecules, chemistry=named)
+    bar = tqdm(range(len(everything)), desc="explain", unit="frame", disable=not progress)
     try:
-        for index in tqdm(range(len(frames)), desc="explain", unit="frame", disable=not progress):
-            found.add(explain(wrapped, frames[index], target_of(index), fragments=kept, **asked))
+        with one_thread():  # small tensors: more threads are slower
+            for index in bar:
+                target = target_of(min(index, len(frames) - 1))
+                atoms = everything[index]
+                collected.add(
+                    explain(wrapped, atoms, target, method, order, context, gauge=made, **options)
+                )
     except KeyboardInterrupt:
-        if not len(found):
+        if not len(collected) or extra:
             raise
         warnings.warn(
-            f"interrupted: {len(found)} of {len(frames)} frames are explained", stacklevel=3
+            f"interrupted: {len(collected)} of {len(frames)} frames are explained", stacklevel=3
         )
-    finally:
-        torch.set_num_threads(threads)
-    return found
+    return collected
 
 
 @dataclass(frozen=True)
@@ -162,18 +243,21 @@ class Collected:
     Attributes:
         by: what the rows are.
         molecules: fragments that sums by "fragment" refer to.
+        chemistry: by which clusters of atoms are named in all frames; by each frame's own if None.
         about: each row by its key, in the order of appearance.
         values: of each frame, by key.
-        stds: the same, where they are known.
+        stds, samples: the same, where they are known.
         totals, predicted: of each frame.
         first: explanation of the first frame, which says what all of them are.
     """
 
     by: str
     molecules: Fragments
+    chemistry: Chemistry | None = None
     about: dict[Any, About] = field(default_factory=dict)
     values: list[dict[Any, np.ndarray]] = field(default_factory=list)
     stds: list[dict[Any, np.ndarray]] = field(default_factory=list)
+    samples: list[dict[Any, np.ndarray]] = field(default_factory=list)
     totals: list[np.ndarray] = field(default_factory=list)
     predicted: list[np.ndarray] = field(default_factory=list)
     first: Explanation | None = None
@@ -185,16 +269,18 @@ class Collected:
         """Take in one frame."""
         if self.first is None:
             self.first = found
-        values, stds = self._single(found) if self.by == "interaction" else self._sums(found)
+        values, samples = self._single(found) if self.by == "interaction" else self._sums(found)
         self.values.append(values)
-        self.stds.append(stds)
+        self.samples.append(samples)
+        self.stds.append({key: standard_deviation(drawn) for key, drawn in samples.items()})
         self.totals.append(np.asarray(found.total))
         self.predicted.append(np.asarray(found.predicted))
 
     def _single(self, found: Explanation) -> tuple[dict, dict]:
         values: dict[Any, np.ndarray] = {}
         samples: dict[Any, np.ndarray] = {}
-        labels, kinds, clusters = found.labels, found.kinds, found.clusters
+        clusters = found.clusters
+        labels, kinds = self._names(found)
         members = clusters.tuples()
         for row, (term, order, _, shifts) in enumerate(clusters.identities()):
             mine = members[row]
@@ -205,19 +291,23 @@ class Collected:
             values[key] = values.get(key, 0.0) + found.values[row]
             if found.samples is not None:
                 samples[key] = samples.get(key, 0.0) + found.samples[row]
-        return values, {key: standard_deviation(mine) for key, mine in samples.items()}
+        return values, samples
+
+    def _names(self, found: Explanation) -> tuple[list[str], list[str]]:
+        """Labels and kinds that are the same in all frames."""
+        if self.chemistry is None:
+            return found.labels, found.kinds
+        labels, kinds, _ = describe(found.atoms, found.clusters, self.chemistry)
+        return labels, kinds
 
     def _sums(self, found: Explanation) -> tuple[dict, dict]:
-        given = self.molecules if self.by == "fragment" else None
-        sums = found.by(self.by, fragments=given, std=True)
-        for key in sums.index:
+        kinds = self._names(found)[1] if self.by == "kind" else ()
+        keys = keys_of(found.clusters, self.by, kinds, self.molecules)
+        values = summed(keys, found.values)
+        for key in values:
             if key not in self.about:
                 self.about[key] = _about_group(found, self.by, key, self.molecules)
-        values, stds = np.split(sums.to_numpy(), 2, axis=1)
-        if found.values.ndim == 1:
-            values, stds = values[:, 0], stds[:, 0]
-        known = {} if found.samples is None else dict(zip(sums.index, stds, strict=True))
-        return dict(zip(sums.index, values, strict=True)), known
+        return values, {} if found.samples is None else summed(keys, found.samples)
 
     def dataset(self, times: np.ndarray) -> xr.Dataset:
         """All frames as one array; see `explain_trajectory`."""
@@ -248,6 +338,13 @@ class Collected:
             none = np.zeros(tail)
             table = [[found.get(keys[place], none) for place in ranked] for found in self.stds]
             variables["std"] = (of_values, np.array(table), units)
+        if all(self.samples) and isinstance(self.first.target, Force | Torque | Power):
+            size = min(drawn.shape[-1] for one in self.samples for drawn in one.values())
+            none = np.zeros((*tail, size))
+            table = [
+                [one.get(keys[place], none)[..., :size] for place in ranked] for one in self.samples
+            ]
+            variables["deviation"] = ((*of_values, "sample"), np.array(table), units)
         about = [self.about[keys[place]] for place in ranked]
         coordinates = {
             "frame": np.arange(len(self)),
@@ -264,6 +361,7 @@ class Collected:
         attributes = {
             "target": str(target),
             "unit": unit,
+            "gauge": self.first.gauge,
             "method": self.first.method,
             "context": self.first.context,
             "by": self.by,
