@@ -100,8 +100,8 @@ def force_samples(
     if not found.size:
         return found
     place = {_key(*row): index for index, row in enumerate(_identities(table))}
-    for name, term in potential.local_terms.items():
-        if getattr(term, "samples", torch.zeros(0)).shape[-1:] in ((), (0,)):
+    for name, term in potential.learned_terms.items():
+        if not term.n_samples:
             continue
         order = min(table.requested_order, term.body_order)
         for part in local_rows(_in_float64(term), sites[name], order, forces=False):

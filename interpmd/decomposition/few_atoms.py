@@ -14,23 +14,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.sum import within
 from interpmd.structures.systems import Batch, Neighbours, environments
 
 #: Structures evaluated together: their products fit into the processor's caches.
 AT_ONCE = 64
-
-
-def posterior_size(potential: Potential) -> int:
-    """Number of posterior samples of a potential; 0 if nothing in it was learned."""
-    sizes = [
-        term.samples.shape[-1]
-        for term in potential.local_terms.values()
-        if hasattr(term, "energies_and_samples")
-    ]
-    return min((size for size in sizes if size), default=0)
 
 
 def few_atom_rows(
@@ -112,20 +101,14 @@ def _values(
 def sites_and_samples(potential: Potential, batch: Batch, pairs: Neighbours) -> torch.Tensor:
     """Site energies in eV, then their deviations, shape (atoms, 1 + samples)."""
     env = environments(batch, pairs)
-    total = batch.positions.new_zeros(batch.n_atoms, 1 + posterior_size(potential))
-    for term in potential.terms.values():
-        if not isinstance(term, LocalTerm):
-            total[:, 0] += term(batch)
-            continue
-        mine = within(env, term.cutoff, potential.cutoff)
-        if hasattr(term, "energies_and_samples"):
-            energies, samples = term.energies_and_samples(mine)
-            total[:, 0] += energies
-            if samples.shape[1]:
-                # posteriors of different terms are independent: any pairing is a joint draw
-                total[:, 1:] += samples[:, : total.shape[1] - 1]
-        else:
-            total[:, 0] += term(mine)
+    total = batch.positions.new_zeros(batch.n_atoms, 1 + potential.n_samples)
+    for term in potential.global_terms.values():
+        total[:, 0] += term(batch)
+    for term in potential.local_terms.values():
+        energies, samples = term.energies_and_samples(within(env, term.cutoff, potential.cutoff))
+        total[:, 0] += energies
+        if term.n_samples:
+            total[:, 1:] += samples[:, : potential.n_samples]
     return total
 
 

@@ -8,6 +8,7 @@ see an ordinary torch function of the gates.
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.decomposition.assemble import decompose
+from interpmd.decomposition.decomposition import Decomposition
 from interpmd.errors import ArgumentError
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.sum import within
@@ -139,6 +141,12 @@ class GatedPotential:
             found = found + self._of_rows(energy, forces, atom_gates)
         return found
 
+    @cached_property
+    def _global_rows(self) -> Decomposition:
+        """The table of the terms that depend on the whole structure."""
+        terms = dict(self.potential.global_terms)
+        return decompose(Potential(terms, self.potential.elements), self.atoms)
+
     def _values(self, energy: Tensor, forces: Tensor, kind: dict[str, Tensor]) -> Tensor:
         (gates,) = kind.values()
         with_forces = bool((forces != 0).any())
@@ -159,10 +167,7 @@ class GatedPotential:
 
     def _of_rows(self, energy: Tensor, forces: Tensor, gates: Tensor) -> Tensor:
         """The multilinear extension of the terms that depend on the whole structure."""
-        if not hasattr(self, "_table"):
-            terms = dict(self.potential.global_terms)
-            self._table = decompose(Potential(terms, self.potential.elements), self.atoms)
-        table = self._table
+        table = self._global_rows
         if not len(table):
             return torch.zeros(len(gates), len(energy), dtype=torch.float64)
         values = torch.outer(torch.as_tensor(table.energies), energy)

@@ -149,11 +149,7 @@ def evaluate(
     vectors = env.vectors.detach().requires_grad_(forces)
     env = replace(env, vectors=vectors)
     with torch.set_grad_enabled(forces):
-        if hasattr(term, "energies_and_samples"):
-            energies, samples = term.energies_and_samples(env)
-        else:
-            energies = term(env)
-            samples = energies.new_zeros(len(energies), 0)
+        energies, samples = term.energies_and_samples(env)
         gradients = torch.zeros_like(vectors)
         if energies.requires_grad and len(vectors):
             (found,) = torch.autograd.grad(energies.sum(), vectors, allow_unused=True)

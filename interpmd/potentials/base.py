@@ -4,7 +4,8 @@ A potential is a sum of named terms (`interpmd.potentials.potential.Potential`).
 contributions, one per site; sums are the caller's. Two kinds exist:
 
 * `LocalTerm`: the energy of a site is a function of the vectors to its neighbours. Everything
-  else (forces, stress, the table of rows) follows from that one function.
+  else (forces, stress, the table of rows) follows from that one function. A `LearnedTerm` is one
+  whose weights come from a fit, with samples of their posterior.
 * `GlobalTerm`: the energy of a site depends on the whole structure (charges that equilibrate).
 """
 
@@ -13,7 +14,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from interpmd.structures.systems import Batch, Environments
@@ -68,9 +70,84 @@ class LocalTerm(Term):
         each other.
         """
 
+    @property
+    def n_samples(self) -> int:
+        """Number of posterior samples; 0 where nothing was learned."""
+        return 0
+
+    def energies_and_samples(
+        self, env: Environments
+    ) -> tuple[Float[Tensor, " sites"], Float[Tensor, "sites samples"]]:
+        """Energy of each site, and its deviations under samples of the posterior, in eV."""
+        energies = self(env)
+        return energies, energies.new_zeros(len(energies), 0)
+
     def row_name(self, order: int) -> str:
         """Name of the rows of a given body order in the table."""
         return self.kind
+
+
+class LearnedTerm(LocalTerm):
+    """A local term with a linear read-out, whose weights have a normal posterior.
+
+    E_i = sum over features p: w_{Z_i,p} B_i,p
+
+    A subclass registers `species`, calls `register_readout`, and writes `features`. It may write
+    `forward` as well, where the energy can be had without all features.
+
+    Attributes:
+        elements: atomic numbers, ascending.
+        species: place of each atomic number among the elements, -1 elsewhere, shape (numbers,).
+        readout: w, mean of the posterior, in eV, shape (species, features).
+        samples: deviations from the mean under samples of the posterior, in eV, shape (species,
+            features, samples); without samples before a fit.
+        grade_scale: largest standard deviation of a force in the training data in eV/Å, shape
+            (species,); the unit of the extrapolation grade.
+    """
+
+    elements: tuple[int, ...]
+    species: Int[Tensor, " numbers"]
+    readout: Float[Tensor, "species features"]
+    samples: Float[Tensor, "species features samples"]
+    grade_scale: Float[Tensor, " species"]
+
+    def register_readout(self, n_features: int) -> None:
+        """Buffers of the read-out and its posterior, before anything is learned."""
+        n_species = len(self.elements)
+        self.register_buffer("readout", torch.zeros(n_species, n_features).double())
+        self.register_buffer("samples", torch.zeros(n_species, n_features, 0))
+        self.register_buffer("grade_scale", torch.ones(n_species).double())
+
+    @abstractmethod
+    def features(self, env: Environments) -> Float[Tensor, "sites features"]:
+        """B: what the energy of each site is linear in, without unit."""
+
+    @property
+    def n_samples(self) -> int:
+        return self.samples.shape[-1]
+
+    def forward(self, env: Environments) -> Float[Tensor, " sites"]:
+        return (self.features(env) * self.readout[self.species[env.centre_numbers]]).sum(1)
+
+    def energies_and_samples(
+        self, env: Environments
+    ) -> tuple[Float[Tensor, " sites"], Float[Tensor, "sites samples"]]:
+        features, species = self.features(env), self.species[env.centre_numbers]
+        return (features * self.readout[species]).sum(1), self._sampled(features, species)
+
+    def site_energy_samples(self, env: Environments) -> Float[Tensor, "sites samples"]:
+        """Deviations of the site energies under samples of the posterior, in eV."""
+        return self._sampled(self.features(env), self.species[env.centre_numbers])
+
+    def grade_scale_of(self, numbers: Int[Tensor, " atoms"]) -> Float[Tensor, " atoms"]:
+        """Scale of the extrapolation grade of atoms with these atomic numbers, in eV/Å."""
+        return self.grade_scale[self.species[numbers]]
+
+    def _sampled(
+        self, features: Float[Tensor, "sites features"], species: Int[Tensor, " sites"]
+    ) -> Float[Tensor, "sites samples"]:
+        sampled = [features @ self.samples[s].to(features) for s in range(len(self.elements))]
+        return torch.stack(sampled)[species, torch.arange(len(species), device=species.device)]
 
 
 class GlobalTerm(Term):

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from interpmd.errors import PotentialFileError
-from interpmd.potentials.base import TERMS, Term
+from interpmd.potentials.base import TERMS, LearnedTerm, Term
 from interpmd.potentials.sum import TermSum
 
 FORMAT = "interpmd-potential"
@@ -146,8 +146,9 @@ def fill(potential: TermSum, tensors: dict[str, torch.Tensor], folder: Path) -> 
     for name, tensor in tensors.items():
         module_name, _, buffer = name.rpartition(".")
         module = potential.get_submodule(module_name)
-        current = getattr(module, buffer)
-        if buffer == "samples" and tensor.shape[:-1] == current.shape[:-1]:
+        current = state[name]
+        samples = isinstance(module, LearnedTerm) and buffer == "samples"
+        if samples and tensor.shape[:-1] == current.shape[:-1]:  # any number of samples
             module.samples = tensor
         elif tensor.shape != current.shape:
             raise PotentialFileError(

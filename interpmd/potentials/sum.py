@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpmd.errors import ArgumentError
-from interpmd.potentials.base import GlobalTerm, LocalTerm, Term
+from interpmd.potentials.base import GlobalTerm, LearnedTerm, LocalTerm, Term
 from interpmd.structures.systems import (
     Batch,
     Environments,
@@ -115,6 +115,21 @@ class TermSum(nn.Module):
     def local_terms(self) -> dict[str, LocalTerm]:
         """Terms that depend on the neighbours of each site."""
         return {n: t for n, t in self.terms.items() if isinstance(t, LocalTerm)}
+
+    @property
+    def learned_terms(self) -> dict[str, LearnedTerm]:
+        """Terms whose weights come from a fit."""
+        return {n: t for n, t in self.terms.items() if isinstance(t, LearnedTerm)}
+
+    @property
+    def n_samples(self) -> int:
+        """Number of joint samples of the posterior: the fewest of a term that has any.
+
+        Posteriors of different terms are independent, so that any pairing of their samples is a
+        joint sample.
+        """
+        sizes = [term.n_samples for term in self.local_terms.values()]
+        return min((size for size in sizes if size), default=0)
 
     @property
     def global_terms(self) -> dict[str, GlobalTerm]:

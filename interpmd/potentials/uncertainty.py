@@ -58,13 +58,13 @@ def posterior(
     samples, scale = None, torch.zeros(batch.n_atoms, dtype=torch.float64, device=positions.device)
     with torch.enable_grad():
         env = environments(moved, pairs)
-        for term in potential.local_terms.values():
-            if getattr(term, "samples", torch.zeros(0)).shape[-1:] in ((), (0,)):
+        for term in potential.learned_terms.values():
+            if not term.n_samples:
                 continue
             near = within(env, term.cutoff, potential.cutoff)
             of_term = term.site_energy_samples(near)[:, :draws]
             samples = of_term if samples is None else samples + of_term
-            scale = torch.maximum(scale, term.grade_scale[term.species[batch.numbers]])
+            scale = torch.maximum(scale, term.grade_scale_of(batch.numbers))
         if samples is None:
             return None
         total = samples.sum(0)

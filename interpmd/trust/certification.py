@@ -174,7 +174,7 @@ def _jump(potential: Potential, atoms: Atoms) -> float:
 def _sanity(potential: Potential, frames: list[Atoms], rng: np.random.Generator) -> list[Check]:
     """How like the rows are to those of the same potential with its weights shuffled."""
     shuffled = copy.deepcopy(potential)
-    learned = [t for t in shuffled.terms.values() if hasattr(t, "readout")]
+    learned = list(shuffled.learned_terms.values())
     if not learned:
         return []
     for term in learned:

@@ -28,7 +28,7 @@ from ase.neighborlist import neighbor_list as neighbour_list
 from jaxtyping import Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
-from interpmd.decomposition.few_atoms import few_atom_rows, posterior_size
+from interpmd.decomposition.few_atoms import few_atom_rows
 from interpmd.errors import ArgumentError, InterpmdError
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
@@ -80,7 +80,7 @@ def doctor(
     """
     if not isinstance(potential, Potential):
         potential = load_potential(potential)
-    if not posterior_size(potential):
+    if not potential.n_samples:
         raise InterpmdError(
             "the potential has no posterior samples, so nothing says what its data determine; "
             "fit one with interpmd.fit"

@@ -28,7 +28,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from interpmd.errors import ArgumentError
-from interpmd.potentials.base import BODY_NAMES, LocalTerm, register
+from interpmd.potentials.base import BODY_NAMES, LearnedTerm, register
 from interpmd.potentials.expansion.angular import harmonics_of, monomial_coefficients
 from interpmd.potentials.expansion.invariants import Invariants
 from interpmd.potentials.expansion.radial import RadialNetwork
@@ -52,7 +52,7 @@ class Features:
 
 
 @register
-class ClusterExpansion(LocalTerm):
+class ClusterExpansion(LearnedTerm):
     """The neural cluster expansion up to body order 5.
 
     Args:
@@ -110,9 +110,7 @@ class ClusterExpansion(LocalTerm):
         )
         self.register_buffer("mixing", mixing * inputs**-0.5)
         self._prepare_couplings()
-        self.register_buffer("readout", torch.zeros(len(self.elements), self.n_features).double())
-        self.register_buffer("samples", torch.zeros(len(self.elements), self.n_features, 0))
-        self.register_buffer("grade_scale", torch.ones(len(self.elements)).double())
+        self.register_readout(self.n_features)
 
     @classmethod
     def example(cls) -> ClusterExpansion:
@@ -177,21 +175,6 @@ class ClusterExpansion(LocalTerm):
         for channels, degree in zip(self.channels[1:], self.degrees, strict=True):
             values.append(degree(density[..., :channels]).permute(1, 2, 0).flatten(1))
         return torch.cat(values, dim=1)
-
-    def energies_and_samples(
-        self, env: Environments
-    ) -> tuple[Float[Tensor, " sites"], Float[Tensor, "sites samples"]]:
-        """Site energies and their deviations under samples of the posterior, in eV."""
-        features, species = self.features(env), self.species[env.centre_numbers]
-        return (features * self.readout[species]).sum(1), self._sampled(features, species)
-
-    def site_energy_samples(self, env: Environments) -> Float[Tensor, "sites samples"]:
-        """Deviations of the site energies under samples of the posterior, in eV."""
-        return self._sampled(self.features(env), self.species[env.centre_numbers])
-
-    def _sampled(self, features: Tensor, species: Tensor) -> Tensor:
-        sampled = [features @ self.samples[s].to(features) for s in range(len(self.elements))]
-        return torch.stack(sampled)[species, torch.arange(len(species), device=species.device)]
 
     def _edges(self, vectors: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         distances = vectors.pow(2).sum(1).sqrt()

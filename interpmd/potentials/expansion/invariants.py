@@ -71,7 +71,7 @@ class Invariants(nn.Module):
         """Second derivatives of T by A."""
         components, hessians = (self.lmax + 1) ** 2, []
         for l in self.groups:
-            matrix = getattr(self, f"couple{l}").unflatten(1, (2 * l + 1, -1))
+            matrix = self.get_buffer(f"couple{l}").unflatten(1, (2 * l + 1, -1))
             full = matrix.new_zeros(len(matrix), components, components)
             full[:, block(l), l * l :] = matrix
             hessians.append(full + full.mT)
@@ -83,7 +83,7 @@ class Invariants(nn.Module):
         parts = [density]
         for l in self.groups:
             products = density[block(l), None] * density[None, l * l :]
-            coupled = getattr(self, f"couple{l}") @ products.flatten(2).flatten(0, 1)
+            coupled = self.get_buffer(f"couple{l}") @ products.flatten(2).flatten(0, 1)
             parts.append(coupled.unflatten(1, density.shape[1:]))
         return torch.cat(parts)
 

@@ -18,7 +18,6 @@ from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.methods.registry import METHODS
 from interpmd.attribution.targets import Energy
-from interpmd.decomposition.few_atoms import posterior_size
 from interpmd.dynamics import Trajectory
 from interpmd.errors import FramesError
 from interpmd.structures.chemistry import bonds
@@ -119,7 +118,7 @@ class State:
             question.target != "energy"
             and potential is not None
             and METHODS[question.method].error_bars
-            and posterior_size(potential) > 0
+            and potential.n_samples > 0
         )
 
     def _with_error_bars(self, found: Explanation, question: Question, frame: int) -> Explanation:
