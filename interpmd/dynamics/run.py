@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.md.langevin import Langevin
@@ -21,8 +20,10 @@ from interpmd.errors import ArgumentError, SimulationError, StructureError
 from interpmd.potentials.fingerprint import digest
 from interpmd.potentials.potential import Potential
 from interpmd.structures.systems import check_structure
+from interpmd.structures.threads import one_thread
 
 
+@one_thread()
 def simulate(
     potential: Potential | Calculator,
     atoms: Atoms,
@@ -82,8 +83,6 @@ def simulate(
     first = record.frames[-1] if record.frames else with_velocities(atoms, temperature, seed)
     moving = first.copy()
     moving.calc = potential.calculator(compile) if isinstance(potential, Potential) else potential
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors: more threads are slower
     try:
         if not record.frames:
             record.add(moving)
@@ -104,7 +103,6 @@ def simulate(
         if out is None:
             raise
     finally:
-        torch.set_num_threads(threads)
         record.close()
     times = np.arange(len(record.frames)) * float(record_every * time_step)
     return Trajectory(record.frames, times, settings)

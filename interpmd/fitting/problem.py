@@ -21,6 +21,7 @@ from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
+from interpmd.structures.threads import one_thread
 
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6)
@@ -220,14 +221,10 @@ def grade_scales(potential: Potential, frames: Sequence[Atoms], keep: int = 20) 
     Four draws of the posterior find the `keep` least certain frames of each element, all draws
     say how uncertain those are.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors: more threads are slower
-    try:
+    with one_thread():
         rough = torch.stack([_largest_spread(potential, atoms, draws=4) for atoms in frames])
         chosen = rough.topk(min(keep, len(frames)), dim=0).indices.unique().tolist()
         exact = torch.stack([_largest_spread(potential, frames[i]) for i in chosen])
-    finally:
-        torch.set_num_threads(threads)
     return exact.amax(0).clamp_min(1e-12)
 
 

@@ -20,6 +20,7 @@ from interpmd.fitting.normal import Targets
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.structures.systems import Batch, environments, neighbours
+from interpmd.structures.threads import one_thread
 
 #: Frames that the refinement works on, learning rate, and ridge strength while it lasts.
 MOST, RATE, RIDGE = 200, 2e-3, 1e-7
@@ -57,31 +58,29 @@ def refine_radial(
     if checkpoint is not None and (stored := checkpoint.read()) is not None:
         best, history = _restore(stored, weights, optimiser)
     judge_targets, learner_targets = problem.targets(judges), problem.targets(learners)
-    threads = torch.get_num_threads()
     left = range(len(history), rounds + 1)
     for index in tqdm(left, desc="refine", unit="round", disable=not progress):
         solution, _ = problem.solve(list(learners), list(judges), 0.0, RIDGE, None, False)
         problem.set_readout(solution)
-        torch.set_num_threads(1)
-        pairs = zip(judges, judge_targets, strict=True)
-        errors = [float(_loss(problem, a, t, graph=False)) for a, t in pairs]
-        history.append(float(np.sqrt(np.mean(errors))))
-        if watch is not None:
-            watch(FitProgress("refinement", index, rounds, error=history[-1]))
-        if history[-1] == min(history):
-            best = [w.detach().clone() for w in weights]
-        if index < rounds:
-            for w in weights:
-                w.requires_grad_(True)
-            for i in np.random.default_rng([problem.seed, index]).permutation(len(learners)):
-                optimiser.zero_grad()
-                _loss(problem, learners[i], learner_targets[i], graph=True).backward()
-                optimiser.step()
-            for w in weights:
-                w.requires_grad_(False)
-        if checkpoint is not None:
-            checkpoint.write(**_state(weights, optimiser, best, history))
-        torch.set_num_threads(threads)
+        with one_thread():
+            pairs = zip(judges, judge_targets, strict=True)
+            errors = [float(_loss(problem, a, t, graph=False)) for a, t in pairs]
+            history.append(float(np.sqrt(np.mean(errors))))
+            if watch is not None:
+                watch(FitProgress("refinement", index, rounds, error=history[-1]))
+            if history[-1] == min(history):
+                best = [w.detach().clone() for w in weights]
+            if index < rounds:
+                for w in weights:
+                    w.requires_grad_(True)
+                for i in np.random.default_rng([problem.seed, index]).permutation(len(learners)):
+                    optimiser.zero_grad()
+                    _loss(problem, learners[i], learner_targets[i], graph=True).backward()
+                    optimiser.step()
+                for w in weights:
+                    w.requires_grad_(False)
+            if checkpoint is not None:
+                checkpoint.write(**_state(weights, optimiser, best, history))
     with torch.no_grad():
         for w, value in zip(weights, best, strict=True):
             w.copy_(value)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 from tqdm.auto import tqdm
@@ -20,6 +19,7 @@ from interpmd.fitting.shares import body_order_shares
 from interpmd.plots import parity
 from interpmd.potentials.potential import Potential
 from interpmd.structures.files import read_frames
+from interpmd.structures.threads import one_thread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,9 +201,7 @@ def evaluate(
     labels.check_labels(frames, "frames to evaluate")
     predicted_energy, predicted_forces, stresses = [], [], []
     has_stress = np.array([labels.has_stress(atoms) for atoms in frames])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors: more threads are slower
-    try:
+    with one_thread():
         bar = tqdm(frames, desc="evaluate", unit="frame", disable=not progress)
         for atoms, stress in zip(bar, has_stress, strict=True):
             found = potential.predict(atoms, stress=bool(stress))
@@ -212,8 +210,6 @@ def evaluate(
                 stresses.append(np.stack([true, found.stress[0].double().cpu().numpy()], axis=-1))
             predicted_energy.append(float(found.energy))
             predicted_forces.append(found.forces.double().cpu().numpy())
-    finally:
-        torch.set_num_threads(threads)
     return Evaluation(
         energy=np.column_stack([labels.energies(frames), predicted_energy]),
         forces=np.stack([labels.forces(frames), np.concatenate(predicted_forces)], axis=-1),

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
 from interpmd.decomposition.assemble import decompose, subsets_of_neighbours
 from interpmd.potentials.base import BODY_NAMES
 from interpmd.potentials.potential import Potential
+from interpmd.structures.threads import one_thread
 
 #: Frames that a report splits at least, if it has to choose between frames and orders.
 ENOUGH = 5
@@ -47,17 +47,13 @@ def body_order_shares(
     common = max(sorted(set(formulas)), key=lambda f: (formulas == f).sum(), default="")
     energies = np.zeros((order + 1, len(many)))
     forces = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors: more threads are slower
-    try:
+    with one_thread():
         for column, atoms in enumerate(tqdm(many, desc="body orders", disable=not progress)):
             table = decompose(potential, atoms, order=order)
             np.add.at(energies[:, column], table.order, table.energies)
             pushes = np.zeros((order + 1, len(atoms), 3))
             np.add.at(pushes, (table.order[table.owner], table.member_atoms), table.member_forces)
             forces.append(pushes.reshape(order + 1, -1))
-    finally:
-        torch.set_num_threads(threads)
     energies = energies[:, formulas == common]
     pushes = np.concatenate(forces, axis=1) if forces else np.zeros((order + 1, 0))
     table = pd.DataFrame(

@@ -30,6 +30,7 @@ from interpmd.structures.systems import (
     neighbours,
     sum_by_structure,
 )
+from interpmd.structures.threads import one_thread
 
 #: Weight of the mean square force error (eV/A) beside that of the energies per atom (eV).
 FORCE_WEIGHT = 0.1
@@ -195,9 +196,7 @@ def train(
     optimiser = torch.optim.Adam(term.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     rng, order = np.random.default_rng(seed), []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors: more threads are slower
-    try:
+    with one_thread():
         for _ in tqdm(range(steps), desc="message passing", unit="step", disable=not progress):
             if len(order) < at_once:
                 order = rng.permutation(len(frames)).tolist()
@@ -207,8 +206,6 @@ def train(
             nn.utils.clip_grad_norm_(term.parameters(), 10.0)
             optimiser.step()
             schedule.step()
-    finally:
-        torch.set_num_threads(threads)
     return Potential([term.requires_grad_(False)], elements=elements)
 
 

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
 from ase.units import kcal, mol
 from jaxtyping import Float
@@ -33,6 +32,7 @@ from interpmd.plots.comparisons import many_body
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of
 from interpmd.reference.labelling import label
+from interpmd.structures.threads import one_thread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -292,26 +292,20 @@ def _quantum(
     return [(a.get_potential_energy(), a.get_forces()) for a in labelled]
 
 
+@one_thread()
 def _model(
     parts: list[Atoms], potential: Potential, progress: bool
 ) -> list[tuple[float, np.ndarray]]:
     # differences of large energies lose digits, so that they are taken in float64
     precise = copy.deepcopy(potential).double()
     found: list[tuple[float, np.ndarray]] = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors: more threads are slower
-    try:
-        with tqdm(total=len(parts), desc="potential", unit="set", disable=not progress) as bar:
-            for start in range(0, len(parts), AT_ONCE):
-                some = parts[start : start + AT_ONCE]
-                predicted = precise.predict(some)
-                forces = predicted.forces.split([len(a) for a in some])
-                found += [
-                    (float(e), f.numpy()) for e, f in zip(predicted.energy, forces, strict=True)
-                ]
-                bar.update(len(some))
-    finally:
-        torch.set_num_threads(threads)
+    with tqdm(total=len(parts), desc="potential", unit="set", disable=not progress) as bar:
+        for start in range(0, len(parts), AT_ONCE):
+            some = parts[start : start + AT_ONCE]
+            predicted = precise.predict(some)
+            forces = predicted.forces.split([len(a) for a in some])
+            found += [(float(e), f.numpy()) for e, f in zip(predicted.energy, forces, strict=True)]
+            bar.update(len(some))
     return found
 
 
