@@ -20,7 +20,7 @@ from ase import Atoms, units
 from jaxtyping import Float
 
 from interpmd.decomposition import Decomposition
-from interpmd.decomposition.assemble import force_samples
+from interpmd.decomposition.posterior import force_samples
 from interpmd.errors import TargetError
 from interpmd.potentials.potential import Potential
 from interpmd.structures.chemistry import bonds, both_ways

@@ -9,7 +9,8 @@ import pandas as pd
 from ase import Atoms
 from tqdm.auto import tqdm
 
-from interpmd.decomposition.assemble import decompose, subsets_of_neighbours
+from interpmd.decomposition.assemble import decompose
+from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.potentials.base import BODY_NAMES
 from interpmd.potentials.potential import Potential
 from interpmd.structures.threads import one_thread

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
 
-from interpmd.decomposition import decompose, whole
+from interpmd.decomposition import decompose, sites, whole
 from interpmd.potentials import EEQ, MW, ClusterExpansion, Potential
 from interpmd.potentials.base import GlobalTerm
 from interpmd.structures.systems import Batch, sum_by_structure
@@ -80,15 +78,14 @@ def test_too_many_parts_become_remainders(monkeypatch):
 
 
 def test_the_order_is_lowered_with_a_warning_where_subsets_are_too_many(monkeypatch):
-    module = sys.modules[decompose.__module__]
-    monkeypatch.setattr(module, "STAR_BUDGET", 6 * (1 + 5 + 10))
+    monkeypatch.setattr(sites, "STAR_BUDGET", 6 * (1 + 5 + 10))
     potential = Potential([ClusterExpansion.example()])
     with pytest.warns(UserWarning, match="order 3, not"):
         table = decompose(potential, METHANOL)
     assert table.requested_order == 3
     assert any(row.remainder for row in table)
     assert table.energy == pytest.approx(float(potential.predict(METHANOL).energy), abs=1e-10)
-    monkeypatch.setattr(module, "STAR_LIMIT", 10)
+    monkeypatch.setattr(sites, "STAR_LIMIT", 10)
     with pytest.raises(ValueError, match="choose a lower order"):
         decompose(potential, METHANOL, order=3)
 

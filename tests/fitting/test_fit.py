@@ -14,7 +14,8 @@ from ase.io import write
 from frames_of_methanol import ISOLATED, SMALL, TRUTH, frames, labelled
 
 import interpmd as im
-from interpmd.decomposition.assemble import decompose, subsets_of_neighbours
+from interpmd.decomposition.assemble import decompose
+from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.errors import LabelWarning, MemoryLimitError
 from interpmd.fitting import closed_form as fitting
 from interpmd.fitting.consistency import check_consistency
