@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from ase import Atoms
@@ -44,6 +44,34 @@ class Prediction:
     forces: Float[Tensor, "atoms 3"]
     site_energies: Float[Tensor, " atoms"]
     stress: Float[Tensor, "structures 3 3"] | None = None
+
+
+class EdgeSlopes(NamedTuple):
+    """What the local terms say of a batch, edge by edge.
+
+    Attributes:
+        site_energies: eV, shape (atoms,).
+        slopes: dU_i/dr_ij of the energy U_i of the centre i, in eV/Å, shape (edges, 3).
+        vectors: r_ij in Å, shape (edges, 3).
+    """
+
+    site_energies: Float[Tensor, " atoms"]
+    slopes: Float[Tensor, "edges 3"]
+    vectors: Float[Tensor, "edges 3"]
+
+
+class GlobalForces(NamedTuple):
+    """What the terms that depend on whole structures say of a batch.
+
+    Attributes:
+        site_energies: eV, shape (atoms,).
+        forces: eV/Å, shape (atoms, 3).
+        virial: derivative of the energy by strain in eV, shape (structures, 3, 3).
+    """
+
+    site_energies: Float[Tensor, " atoms"]
+    forces: Float[Tensor, "atoms 3"]
+    virial: Float[Tensor, "structures 3 3"]
 
 
 @dataclass(frozen=True)
@@ -219,11 +247,13 @@ class TermSum(nn.Module):
             stress: whether to compute the stress (needs a cell in three periodic directions).
         """
         batch = self.batch(structures)
-        if pairs is None and self.local_terms:
+        if not self.local_terms:
+            pairs = None
+        elif pairs is None:
             pairs = self.neighbours(batch)
-        sites, forces, virial = self._from_structures(batch, stress)
-        if self.local_terms:
-            local, slopes, vectors = self._from_environments(batch, pairs)
+        sites, forces, virial = self.global_forces(batch, stress)
+        if pairs is not None:
+            local, slopes, vectors = self.edge_slopes(batch, pairs)
             sites = sites + local
             forces = forces.index_add(0, pairs.centre, slopes)
             forces = forces.index_add(0, pairs.neighbour, -slopes)
@@ -238,15 +268,15 @@ class TermSum(nn.Module):
             stress=(virial + virial.mT) / (2 * volumes) if stress else None,
         )
 
-    def _from_environments(self, batch: Batch, pairs: Neighbours) -> tuple[Tensor, Tensor, Tensor]:
-        """Site energies of the local terms, their slopes by edge vector, and the edge vectors.
+    def edge_slopes(self, batch: Batch, pairs: Neighbours) -> EdgeSlopes:
+        """Site energies of the local terms and their derivatives by edge vector.
 
         Sites do not see each other, so that few at a time, whose products stay in the processor's
         caches, give the same at a cost that grows linearly.
         """
         whole = environments(batch.with_positions(batch.positions.detach()), pairs)
         energies, slopes = [], []
-        for env in _parts(whole):
+        for env in site_groups(whole):
             vectors = env.vectors.requires_grad_(True)
             with torch.enable_grad():
                 sites = torch.stack(
@@ -257,14 +287,14 @@ class TermSum(nn.Module):
                 ).sum(0)
                 slopes += _gradients(sites, [vectors])
             energies.append(sites.detach())
-        return torch.cat(energies), torch.cat(slopes), whole.vectors.detach()
+        return EdgeSlopes(torch.cat(energies), torch.cat(slopes), whole.vectors.detach())
 
-    def _from_structures(self, batch: Batch, stress: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Site energies, forces and virials of the terms that depend on whole structures."""
+    def global_forces(self, batch: Batch, stress: bool = False) -> GlobalForces:
+        """Site energies, forces and virials (zero unless asked for) of the global terms."""
         sites = batch.positions.new_zeros(batch.n_atoms)
         strain = torch.zeros_like(batch.cells)
         if not self.global_terms:
-            return sites, torch.zeros_like(batch.positions), strain
+            return GlobalForces(sites, torch.zeros_like(batch.positions), strain)
         positions = batch.positions.detach().requires_grad_(True)
         moved, inputs = batch.with_positions(positions), [positions]
         if stress:
@@ -279,7 +309,7 @@ class TermSum(nn.Module):
         with torch.enable_grad():
             sites = torch.stack([term(moved) for term in self.global_terms.values()]).sum(0)
             gradients = _gradients(sites, inputs)
-        return sites.detach(), -gradients[0], gradients[1] if stress else strain
+        return GlobalForces(sites.detach(), -gradients[0], gradients[1] if stress else strain)
 
 
 def within(env: Environments, cutoff: float, present: float) -> Environments:
@@ -296,7 +326,7 @@ def within(env: Environments, cutoff: float, present: float) -> Environments:
     )
 
 
-def _parts(env: Environments) -> Iterable[Environments]:
+def site_groups(env: Environments) -> Iterator[Environments]:
     """The sites in groups of at most `SITES_AT_ONCE`."""
     if env.n_sites <= SITES_AT_ONCE:
         yield env

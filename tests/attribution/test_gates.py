@@ -14,7 +14,7 @@ import interpmd as im
 from interpmd.decomposition.gated import GatedPotential
 from interpmd.potentials import D3, EEQ, ClusterExpansion, LennardJones, Potential, StillingerWeber
 from interpmd.potentials.base import TERMS, GlobalTerm, LocalTerm
-from interpmd.potentials.sum import SITES_AT_ONCE, _parts, within
+from interpmd.potentials.sum import SITES_AT_ONCE, site_groups, within
 from interpmd.structures.systems import environments
 
 METHANOL = molecule("CH3OH")
@@ -121,7 +121,7 @@ def test_gates_go_with_their_edges():
     assert torch.equal(short.gates, env.gates[lengths < 2.0])
     for term in potential.terms.values():
         whole = term(env)
-        parts = torch.cat([term(part) for part in _parts(env)])
+        parts = torch.cat([term(part) for part in site_groups(env)])
         assert torch.allclose(parts, whole, atol=1e-12)
 
 

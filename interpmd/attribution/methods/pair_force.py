@@ -38,8 +38,7 @@ def pair_force(request: Request) -> Explanation:
     gated = GatedPotential(potential, atoms)
     pairs = np.zeros((len(gated.edges), 3))
     if potential.local_terms:
-        _, slopes, _ = gated.potential._from_environments(gated.batch, gated.pairs)
-        slopes = slopes.numpy()
+        slopes = gated.potential.edge_slopes(gated.batch, gated.pairs).slopes.numpy()
         centre, index = gated.pairs.centre.numpy(), gated.edge_of.numpy()
         shifts, neighbour = gated.pairs.shifts.numpy(), gated.pairs.neighbour.numpy()
         forward = (
@@ -55,7 +54,7 @@ def pair_force(request: Request) -> Explanation:
     images = [[(0, 0, 0), s] for s in gated.shifts.tolist()]
     orders = [2] * len(members)
     if potential.global_terms:
-        _, forces, _ = gated.potential._from_structures(gated.batch, stress=False)
+        forces = gated.potential.global_forces(gated.batch).forces
         rest = np.einsum("cax,ax->ac", functional.forces, forces.numpy())
         values = np.concatenate([values, rest])
         members += [(i,) for i in range(len(atoms))]
