@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 
 from interpmd.errors import LabelError, LabelWarning, UnknownElementError
-from interpmd.structures.systems import check_structure
+from interpmd.structures.systems import atomic_number, check_structure
 
 #: Values of ``atoms.info["config_type"]`` that mark an isolated atom.
 ISOLATED = {"isolatedatom", "isolated_atom", "isolated"}
@@ -78,7 +78,7 @@ def isolated_energies(
     """
     found = {int(a.numbers[0]): float(a.calc.results["energy"]) for a in frames if is_isolated(a)}
     for key, value in (given or {}).items():
-        found[atomic_numbers[key] if isinstance(key, str) else int(key)] = float(value)
+        found[atomic_number(key)] = float(value)
     elements = sorted({int(z) for a in frames for z in a.numbers})
     missing = [z for z in elements if z not in found]
     if missing:

@@ -12,13 +12,14 @@ contributions, one per site; sums are the caller's. Two kinds exist:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from interpmd.structures.systems import Batch, Environments
+from interpmd.structures.systems import Batch, Environments, atomic_number
 
 #: Field names of the body orders, used for rows of terms that span several of them.
 BODY_NAMES = {1: "atom", 2: "pair", 3: "triplet", 4: "quadruplet", 5: "quintuplet"}
@@ -162,6 +163,15 @@ class GlobalTerm(Term):
     def row_name(self, order: int) -> str:
         """Name of the rows of a given body order in the table."""
         return self.kind
+
+
+def ascending_numbers(elements: Iterable[int | str]) -> tuple[int, ...]:
+    """Atomic numbers of some elements, given by symbol or number, each once.
+
+    Raises:
+        UnknownElementError: no element has this symbol or number.
+    """
+    return tuple(sorted({atomic_number(element) for element in elements}))
 
 
 #: Classes of terms by kind; a new term registers itself with the decorator and joins the

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from ase.data import atomic_numbers
 from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import LocalTerm, register
-from interpmd.structures.systems import Environments
+from interpmd.structures.systems import Environments, atomic_number
 
 
 @register
@@ -34,7 +33,7 @@ class Isolated(LocalTerm):
         super().__init__()
         if not energies:
             raise ArgumentError("give the energy of at least one element")
-        by_number = {_number(key): float(value) for key, value in energies.items()}
+        by_number = {atomic_number(key): float(value) for key, value in energies.items()}
         self.elements = tuple(sorted(by_number))
         table = torch.zeros(max(self.elements) + 1, dtype=torch.float64)
         for number, energy in by_number.items():
@@ -51,9 +50,3 @@ class Isolated(LocalTerm):
 
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
         return self.table[env.centre_numbers]
-
-
-def _number(key: int | str) -> int:
-    if isinstance(key, str):
-        return int(key) if key.isdigit() else atomic_numbers[key]
-    return int(key)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from ase.data import atomic_numbers, covalent_radii
+from ase.data import covalent_radii
 from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.errors import ArgumentError
-from interpmd.potentials.base import LocalTerm, register
+from interpmd.potentials.base import LocalTerm, ascending_numbers, register
 from interpmd.potentials.dense import BOHR, HARTREE
 from interpmd.structures.systems import Environments
 
@@ -50,8 +50,7 @@ class ZBL(LocalTerm):
             raise ArgumentError(f"scale must be positive, not {scale}")
         self.scale = float(scale)
         if elements is not None:
-            numbers = (atomic_numbers[e] if isinstance(e, str) else int(e) for e in elements)
-            self.elements = tuple(sorted(set(numbers)))
+            self.elements = ascending_numbers(elements)
         radii = torch.as_tensor(covalent_radii, dtype=torch.float64)
         known = radii if self.elements is None else radii[list(self.elements)]
         self.cutoff = 2 * self.scale * float(known.max())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from ase import Atoms
-from ase.data import chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols
 from ase.geometry import complete_cell
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -211,6 +211,21 @@ def check_structure(atoms: Atoms, name: str = "structure") -> None:
                 f"(pbc={atoms.pbc.tolist()}, cell={cell.tolist()}); give it three independent "
                 "vectors or switch pbc off"
             )
+
+
+def atomic_number(element: int | str) -> int:
+    """Atomic number of an element given by symbol or number ("8", as in JSON, is a number too).
+
+    Raises:
+        UnknownElementError: no element has this symbol or number.
+    """
+    if isinstance(element, str) and not element.isdigit():
+        number = atomic_numbers.get(element, 0)
+    else:
+        number = int(element)
+    if not 0 < number < len(chemical_symbols):
+        raise UnknownElementError(f"{element!r} is no element; give a symbol or an atomic number")
+    return number
 
 
 def check_elements(numbers: Int[Tensor, " atoms"], elements: Sequence[int], name: str) -> None:

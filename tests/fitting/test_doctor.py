@@ -66,7 +66,7 @@ def errors(found, order):
     if order == 2:
         true = TRUTH.terms["stillinger_weber"].pair_energy(sides[:, 0])
     else:
-        true = TRUTH.terms["stillinger_weber"].triplet_energy(*sides.T)
+        true = TRUTH.terms["stillinger_weber"].triplet_energy(sides.T)
     return found.table.energy_eV.to_numpy()[chosen] - true.numpy()
 
 

@@ -51,22 +51,15 @@ class AxilrodTeller(AnalyticTerm):
         return cls(c9=2.0, cutoff=4.0)
 
     def config(self) -> dict[str, Any]:
-        elements = self.elements and list(self.elements)
-        return {"c9": self.c9, "cutoff": self.cutoff, "elements": elements}
+        return {"c9": self.c9, "cutoff": self.cutoff, **super().config()}
 
-    def triplet_energy(
-        self,
-        ab: Float[Tensor, " triplets"],
-        ac: Float[Tensor, " triplets"],
-        bc: Float[Tensor, " triplets"],
-    ) -> Float[Tensor, " triplets"]:
-        """The row of each triplet in eV, from its three sides in A."""
-        x, y, z = ab**2, ac**2, bc**2
+    def triplet_energy(self, sides: Float[Tensor, "3 triplets"]) -> Float[Tensor, " triplets"]:
+        ab, ac, bc = sides
+        x, y, z = sides**2
         cosines = (x + y - z) * (x + z - y) * (y + z - x) / (8 * x * y * z)
-        smooth = 1.0
-        for square in (x, y, z):
-            smooth = smooth * (1 - square / self.cutoff**2).clamp(min=0.0) ** 3
-        return self.c9 * (1 + 3 * cosines) / (ab * ac * bc) ** 3 * smooth
+        smooth = (1 - sides**2 / self.cutoff**2).clamp(min=0.0) ** 3
+        energies = self.c9 * (1 + 3 * cosines) / (ab * ac * bc) ** 3
+        return energies * smooth[0] * smooth[1] * smooth[2]
 
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
         first, second = edge_pairs(env)
@@ -74,7 +67,8 @@ class AxilrodTeller(AnalyticTerm):
         inside = torch.nonzero(across < self.cutoff**2)[:, 0]
         first, second = first[inside], second[inside]
         lengths = env.vectors.norm(dim=1)
-        sides = (env.vectors[first] - env.vectors[second]).norm(dim=1)
-        energies = self.triplet_energy(lengths[first], lengths[second], sides) / 3
+        opposite = (env.vectors[first] - env.vectors[second]).norm(dim=1)
+        sides = torch.stack([lengths[first], lengths[second], opposite])
+        energies = self.triplet_energy(sides) / 3
         energies = gated_corners(env, energies, first, second)
         return lengths.new_zeros(env.n_sites).index_add(0, env.centre[first], energies)

@@ -6,17 +6,18 @@ the other way, from the formula of each pair and triplet, so that the two can be
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
-from ase.data import atomic_numbers
 from ase.neighborlist import neighbor_list
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpmd.potentials.base import LocalTerm
+from interpmd.potentials.base import LocalTerm, ascending_numbers
 from interpmd.structures.systems import check_structure
 
 #: Name of a cluster: its atoms, and the periodic image of each (None for molecules). Members
@@ -35,21 +36,18 @@ class AnalyticTerm(LocalTerm):
     def __init__(self, elements: Sequence[int | str] | None = None) -> None:
         super().__init__()
         if elements is not None:
-            numbers = (atomic_numbers[e] if isinstance(e, str) else int(e) for e in elements)
-            self.elements = tuple(sorted(set(numbers)))
+            self.elements = ascending_numbers(elements)
+
+    def config(self) -> dict[str, Any]:
+        return {"elements": None if self.elements is None else list(self.elements)}
 
     def pair_energy(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
         """The row of each pair in eV, from its distance in A."""
         return torch.zeros_like(distances)
 
-    def triplet_energy(
-        self,
-        ab: Float[Tensor, " triplets"],
-        ac: Float[Tensor, " triplets"],
-        bc: Float[Tensor, " triplets"],
-    ) -> Float[Tensor, " triplets"]:
-        """The row of each triplet in eV, from its three sides in A."""
-        return torch.zeros_like(ab)
+    def triplet_energy(self, sides: Float[Tensor, "3 triplets"]) -> Float[Tensor, " triplets"]:
+        """The row of each triplet in eV, from its sides 0-1, 0-2 and 1-2 in Å."""
+        return torch.zeros_like(sides[0])
 
     def known_rows(self, atoms: Atoms) -> dict[Cluster, float]:
         """Energy in eV of every pair and triplet that is not exactly zero.
@@ -67,12 +65,14 @@ class AnalyticTerm(LocalTerm):
             points = atoms.positions[clusters[:, :, 0]] + clusters[:, :, 1:] @ np.asarray(
                 atoms.cell
             )
-            sides = [
-                torch.as_tensor(np.linalg.norm(points[:, a] - points[:, b], axis=1))
-                for a in range(size)
-                for b in range(a + 1, size)
-            ]
-            energies = (self.pair_energy if size == 2 else self.triplet_energy)(*sides).tolist()
+            sides = torch.stack(
+                [
+                    torch.as_tensor(np.linalg.norm(points[:, a] - points[:, b], axis=1))
+                    for a, b in itertools.combinations(range(size), 2)
+                ]
+            )
+            of_clusters = self.pair_energy(sides[0]) if size == 2 else self.triplet_energy(sides)
+            energies = of_clusters.tolist()
             for cluster, energy in zip(clusters.tolist(), energies, strict=True):
                 if energy != 0:
                     shifts = tuple(tuple(member[1:]) for member in cluster)

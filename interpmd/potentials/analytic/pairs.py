@@ -45,8 +45,7 @@ class PairPotential(AnalyticTerm):
             raise ArgumentError(f"onset {self.onset} is not between 0 and the cutoff {self.cutoff}")
 
     def config(self) -> dict[str, Any]:
-        elements = self.elements and list(self.elements)
-        return {"cutoff": self.cutoff, "onset": self.onset, "elements": elements}
+        return {"cutoff": self.cutoff, "onset": self.onset, **super().config()}
 
     @abstractmethod
     def bare(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:

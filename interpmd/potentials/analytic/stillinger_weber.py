@@ -75,8 +75,7 @@ class StillingerWeber(AnalyticTerm):
         return cls(epsilon=0.5, sigma=1.3, lam=2.0)
 
     def config(self) -> dict[str, Any]:
-        elements = self.elements and list(self.elements)
-        return self.parameters_by_name | {"elements": elements}
+        return self.parameters_by_name | super().config()
 
     def pair_energy(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
         """The row of each pair in eV."""
@@ -96,13 +95,9 @@ class StillingerWeber(AnalyticTerm):
         tails = self._tail(first, self.gamma) * self._tail(second, self.gamma)
         return self.epsilon * self.lam * (cosine - self.cos_theta) ** 2 * tails
 
-    def triplet_energy(
-        self,
-        ab: Float[Tensor, " triplets"],
-        ac: Float[Tensor, " triplets"],
-        bc: Float[Tensor, " triplets"],
-    ) -> Float[Tensor, " triplets"]:
-        """The row of each triplet in eV, from its three sides in A: the sum of its corners."""
+    def triplet_energy(self, sides: Float[Tensor, "3 triplets"]) -> Float[Tensor, " triplets"]:
+        """The row of each triplet in eV, from its three sides in Å: the sum of its corners."""
+        ab, ac, bc = sides
         corners = ((ab, ac, bc), (ab, bc, ac), (ac, bc, ab))
         return torch.stack(
             [
@@ -150,4 +145,4 @@ class MW(StillingerWeber):
         return cls(elements=None)
 
     def config(self) -> dict[str, Any]:
-        return {"elements": self.elements and list(self.elements)}
+        return AnalyticTerm.config(self)

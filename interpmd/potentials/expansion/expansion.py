@@ -23,12 +23,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from ase.data import atomic_numbers
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from interpmd.errors import ArgumentError
-from interpmd.potentials.base import BODY_NAMES, LearnedTerm, register
+from interpmd.potentials.base import BODY_NAMES, LearnedTerm, ascending_numbers, register
 from interpmd.potentials.expansion.angular import harmonics_of, monomial_coefficients
 from interpmd.potentials.expansion.invariants import Invariants
 from interpmd.potentials.expansion.radial import RadialNetwork
@@ -67,7 +66,8 @@ class ClusterExpansion(LearnedTerm):
         seed: of the random network and mixing.
 
     Raises:
-        ValueError: body order beyond 5, unknown element, or other nonsense in the arguments.
+        ArgumentError: a body order beyond 5, or other arguments that make no sense.
+        UnknownElementError: no element has this symbol or number.
     """
 
     kind = "expansion"
@@ -93,8 +93,7 @@ class ClusterExpansion(LearnedTerm):
             raise ArgumentError(f"lmax is one number or as many as channels, not {lmax}")
         if cutoff <= 0 or min(each) < 0 or not elements:
             raise ArgumentError("the cutoff must be positive, lmax 0 or more, and elements given")
-        numbers = (atomic_numbers[e] if isinstance(e, str) else int(e) for e in elements)
-        self.elements = tuple(sorted(set(numbers)))
+        self.elements = ascending_numbers(elements)
         self.cutoff, self.channels = float(cutoff), tuple(channels)
         self.lmax_by_order, self.lmax = tuple(each), max(each)
         self.functions, self.gain, self.seed = int(functions), float(gain), int(seed)
