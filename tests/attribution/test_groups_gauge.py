@@ -346,6 +346,11 @@ def test_error_bars_are_those_of_the_differences():
         mine = explain_groups(atoms, groups_of(atoms), drawn)
         assert np.allclose(mine.energies, rows.energy_samples[draw], atol=1e-12)
         assert np.allclose(mine.forces, rows.force_samples[draw], atol=1e-12)
+    other = distorted("CCCC", seed=7)
+    one, two = group_rows([other, atoms], rows.game, pairwise)
+    assert np.allclose(two.energy_samples, rows.energy_samples, atol=1e-12)
+    assert np.allclose(two.force_samples, rows.force_samples, atol=1e-12)
+    assert np.abs(one.force_samples - rows.force_samples).max() > 1e-3
     spread = np.sqrt((rows.energy_samples**2).mean(0))
     assert np.allclose(rows.to_frame()["energy_std_eV"], spread)
     assert rows.force_std.shape == rows.forces.shape

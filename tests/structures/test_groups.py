@@ -74,6 +74,7 @@ def malonaldehyde_with_its_proton_on_the_other_oxygen() -> Atoms:
         ("Cc1ccccc1", ["CH3", "phenyl"]),
         ("Cc1ccccc1C#N", ["CH3", "benzene ring", "C≡N"]),
         ("C[N+](=O)[O-]", ["CH3", "NO2"]),
+        ("O=[N+]([O-])c1ccccc1", ["NO2", "phenyl"]),
         ("CN=[N+]=[N-]", ["CH3", "N3"]),
         ("COC(=O)c1ccncc1", ["CH3", "COO", "pyridyl"]),
         ("CS(=O)(=O)O", ["CH3", "SO3H"]),
@@ -125,6 +126,8 @@ def test_several_molecules_and_their_charges():
     assert found.names == ("CH3", "COO-", "NH4+", "H2O")
     assert found.charges == (0, -1, 1, 0)
     assert found.molecules == ((0, 1), (2,), (3,))
+    cresolate = groups_of(apart(from_smiles("Cc1ccccc1[O-]"), from_smiles("[NH4+]")))
+    assert cresolate.charges == (0, -1, 1)
     salt = groups_of(apart(Atoms("Na"), Atoms("Cl"), molecule("H2O")))
     assert salt.names == ("Na+", "Cl-", "H2O")
 
@@ -249,6 +252,24 @@ def test_a_proton_that_moves_between_molecules_joins_them():
     assert sorted(both.charges) == [0, 1]
     assert [len(g) for g in both.groups] == [7, 4]
     assert both.molecules == ((0, 1),)
+
+
+def test_a_bond_that_is_double_in_one_frame_is_cut_in_none():
+    """An amide that takes a proton at its oxygen turns its C-N bond into a double one."""
+    amide, hydronium = from_smiles("CC(=O)NC"), from_smiles("[OH3+]")
+    carbon, oxygen = amide.positions[[1, 2]]
+    along = (oxygen - carbon) / np.linalg.norm(oxygen - carbon)
+    proton = len(amide) + 1
+    hydronium.rotate(hydronium.positions[1] - hydronium.positions[0], -along)
+    hydronium.positions += oxygen + 2.6 * along - hydronium.positions[0]
+    before = amide + hydronium
+    before.info["charge"] = 1
+    after = before.copy()
+    after.positions[proton] = oxygen + 1.0 * along
+    assert groups_of(before).names == ("CH3(0)", "C=O", "NH", "CH3(4)", "H3O+")
+    both = groups_of([before, after])
+    assert both == groups_of([after, before])
+    assert [len(group) for group in both.groups] == [4, 8, 4]
 
 
 def test_groups_are_the_same_in_every_frame_of_the_data():
