@@ -39,7 +39,14 @@ from jaxtyping import Float
 from interpmd.errors import ArgumentError, StructureError
 from interpmd.structures.chemistry import longest_bond
 from interpmd.structures.group_names import name_of, numbered, sign
-from interpmd.structures.skeleton import Pair, Skeleton, functional, skeleton_of, uncut
+from interpmd.structures.skeleton import (
+    FARTHEST_HYDROGEN,
+    Pair,
+    Skeleton,
+    functional,
+    skeleton_of,
+    uncut,
+)
 
 Groups = tuple[tuple[int, ...], ...]
 
@@ -174,15 +181,25 @@ def placed(grouping: Grouping, atoms: Atoms) -> Float[np.ndarray, "atoms 3"]:
     lengths = np.linalg.norm(vectors, axis=1)
     if atoms.pbc.any():
         vectors, lengths = find_mic(vectors, atoms.cell, atoms.pbc)
-    held = np.array([pair not in grouping.loose for pair in grouping.bonds])
-    excess = np.where(held, lengths - longest_bond(*atoms.numbers[pairs.T]), -1.0)
-    if excess[worst := int(excess.argmax())] > 0:
+    for worst in np.flatnonzero(lengths > longest_bond(*atoms.numbers[pairs.T])):
+        if grouping.bonds[worst] in grouping.loose or _only_stretched(atoms, pairs[worst]):
+            continue
         raise StructureError(
             f"the bond {_bond(grouping.numbers, grouping.bonds[worst])} of the groups is broken "
             f"here ({lengths[worst]:.2f} Å); make the groups from all frames that are compared, so "
             "that a bond that breaks is not cut: groups_of(frames)"
         )
     return _in_one_piece(atoms, pairs, vectors) if atoms.pbc.any() else atoms.positions.copy()
+
+
+def _only_stretched(atoms: Atoms, pair: np.ndarray) -> bool:
+    """Whether a long bond to hydrogen is still the shortest of that hydrogen."""
+    if 1 not in atoms.numbers[pair] or (atoms.numbers[pair] == 1).all():
+        return False
+    hydrogen, other = pair if atoms.numbers[pair[0]] == 1 else pair[::-1]
+    heavy = np.flatnonzero(atoms.numbers > 1)
+    near = atoms.get_distances(hydrogen, heavy, mic=bool(atoms.pbc.any()))
+    return bool(heavy[near.argmin()] == other and near.min() < FARTHEST_HYDROGEN)
 
 
 def _in_one_piece(atoms: Atoms, pairs: np.ndarray, vectors: np.ndarray) -> np.ndarray:

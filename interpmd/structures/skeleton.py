@@ -1,7 +1,8 @@
 """The bonds of a molecule over all frames of a trajectory, and which of them may be cut.
 
 A bond that comes and goes counts as a bond, so that a proton between two oxygens is bonded to
-both; a bond that is a multiple one in any frame counts as one.
+both; a bond that is a multiple one in any frame counts as one. A hydrogen that is stretched off its
+atom and has reached no other stays with it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ HYDRIDE_LENGTHS = {
 HALOGENS, CHALCOGENS = {9, 17, 35, 53}, {8, 16}
 ACID_CENTRES = {6, 7, 15, 16, 17}
 MOST_NEIGHBOURS = 4
+
+#: A hydrogen without a bond belongs to the nearest heavy atom within this distance in Å: vibrations
+#: stretch C-H beyond what counts as a bond.
+FARTHEST_HYDROGEN = 2.0
 
 
 @dataclass(frozen=True)
@@ -222,11 +227,23 @@ def _pairs(atoms: Atoms, bonds: Sequence[Pair] | None) -> tuple[Pair, ...]:
                 f"{atoms.symbols} is bonded to its own images: a crystal has no groups; use gauge "
                 "'atoms'"
             )
-        bonds = known.pairs.tolist()
+        bonds = [*known.pairs.tolist(), *_stretched(atoms, known.pairs)]
     for i, j in bonds:
         if i == j or not (0 <= i < len(atoms) and 0 <= j < len(atoms)):
             raise ArgumentError(f"no bond ({i}, {j}): atoms are 0 to {len(atoms) - 1}")
     return tuple(sorted({_sorted((int(i), int(j))) for i, j in bonds}))
+
+
+def _stretched(atoms: Atoms, pairs: np.ndarray) -> list[Pair]:
+    """Bonds to hydrogens that are stretched beyond the rule for a bond and have gone nowhere."""
+    heavy = np.flatnonzero(atoms.numbers > 1)
+    found = []
+    for hydrogen in np.setdiff1d(np.flatnonzero(atoms.numbers == 1), pairs):
+        if len(heavy):
+            near = atoms.get_distances(hydrogen, heavy, mic=bool(atoms.pbc.any()))
+            if near.min() < FARTHEST_HYDROGEN:
+                found.append((int(hydrogen), int(heavy[near.argmin()])))
+    return found
 
 
 def _sorted(pair: Pair) -> Pair:

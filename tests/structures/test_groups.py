@@ -274,10 +274,14 @@ def test_a_bond_that_is_double_in_one_frame_is_cut_in_none():
 
 def test_groups_are_the_same_in_every_frame_of_the_data():
     with gzip.open(DATA / "alanine_dipeptide" / "test.extxyz.gz", "rt") as file:
-        frames = read(io.StringIO(file.read()), ":", format="extxyz")[::15]
+        frames = read(io.StringIO(file.read()), ":", format="extxyz")
     whole = groups_of(frames)
     assert len(whole) == 8
     assert {groups_of(frame) for frame in frames} == {whole}
+    longest = max(frame.get_distance(*pair) for frame in frames for pair in ((5, 15), (9, 20)))
+    assert longest > 1.4  # stretched beyond the rule for a bond, and no broken bond
+    for frame in frames:
+        placed(whole, frame)
 
 
 def test_molecules_in_a_cell_are_put_together():
