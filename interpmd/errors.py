@@ -117,7 +117,7 @@ class CalculationError(InterpmdError, RuntimeError):
 
 
 class MissingPackageError(InterpmdError, ImportError):
-    """A quantum-chemistry package is not installed."""
+    """A package of an optional extra is not installed."""
 
 
 class UnknownMethodError(InterpmdError, ValueError):
@@ -152,13 +152,5 @@ class InternalGaugeError(InterpmdError, ValueError):
     """Forces, stiffnesses or frames that do not fit the coordinates."""
 
 
-class PartError(InterpmdError, ValueError):
-    """A part of the structure to which the model gives no finite energy or forces."""
-
-
 class CoordinateError(InterpmdError, ValueError):
     """Internal coordinates that a structure does not have, or a frame that does not fit them."""
-
-
-class MissingRDKitError(InterpmdError, ImportError):
-    """RDKit, which perceives bond orders, is not installed."""

@@ -124,7 +124,7 @@ def groups_of(
             assigned or that change along the frames, a group with an unpaired electron.
         ArgumentError: groups that are no partition of the atoms or in pieces; that cut a ring, a
             multiple bond or a hydrogen off (the bond is named); another number of charges.
-        MissingRDKitError: RDKit is not installed.
+        MissingPackageError: RDKit is not installed.
     """
     frames = [frames] if isinstance(frames, Atoms) else list(frames)
     skeleton = skeleton_of(frames, bonds)

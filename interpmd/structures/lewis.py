@@ -2,9 +2,9 @@
 
 RDKit assigns them molecule by molecule (the algorithm of xyz2mol: Kim and Kim, Bull. Korean Chem.
 Soc. 36, 1769, 2015). Where it finds none (metals, valences that it does not know), lengths decide:
-a bond shorter than 0.91 times the sum of the covalent radii is a multiple one (C-C 1.38 Å, C-N
-1.34 Å, C-O 1.29 Å). Lengths say nothing of formal charges, which are then unknown unless the
-structure is neutral.
+a bond shorter than 0.7 times the longest that the rule for a bond allows is a multiple one (C-C
+1.38 Å, C-N 1.34 Å, C-O 1.29 Å). Lengths say nothing of formal charges, which are then unknown
+unless the structure is neutral.
 
 The charge of a single molecule is `atoms.info["charge"]` (0 where missing). Of several molecules
 that is the sum, and each gets the charge of least magnitude for which RDKit finds a Lewis structure
@@ -17,13 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, covalent_radii
+from ase.data import atomic_numbers
 from jaxtyping import Bool, Float, Int
 
-from interpmd.errors import MissingRDKitError, StructureError
+from interpmd.errors import MissingPackageError, StructureError
+from interpmd.structures.chemistry import longest_bond
 
-#: Times the sum of the covalent radii: the longest multiple bond, where only lengths decide.
-MULTIPLE = 0.91
+#: Times the longest bond of two elements: their longest multiple bond, where only lengths decide.
+MULTIPLE = 0.7
 
 #: Charges of lone atoms in e.
 IONS = {
@@ -71,7 +72,7 @@ def lewis(
         molecules: the atoms of each.
 
     Raises:
-        MissingRDKitError: RDKit is not installed.
+        MissingPackageError: RDKit is not installed.
         StructureError: the total charge is no whole number.
     """
     total = _total_charge(atoms)
@@ -126,7 +127,7 @@ def _assigned(numbers: np.ndarray, bonds: list[tuple[int, int]], charge: int) ->
         from rdkit import Chem, rdBase
         from rdkit.Chem import rdDetermineBonds
     except ImportError as error:
-        raise MissingRDKitError(
+        raise MissingPackageError(
             "groups of a molecule need RDKit, which perceives bond orders: "
             "pip install interpmd[explain]"
         ) from error
@@ -153,9 +154,8 @@ def _assigned(numbers: np.ndarray, bonds: list[tuple[int, int]], charge: int) ->
 
 
 def _orders_by_length(numbers: np.ndarray, pairs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    radii = covalent_radii[numbers[pairs]].sum(1)
     heavy = (numbers[pairs] > 1).all(1)
-    return np.where(heavy & (lengths < MULTIPLE * radii), 2.0, 1.0)
+    return np.where(heavy & (lengths < MULTIPLE * longest_bond(*numbers[pairs.T])), 2.0, 1.0)
 
 
 def _total_charge(atoms: Atoms) -> int:

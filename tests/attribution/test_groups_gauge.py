@@ -20,7 +20,6 @@ from capped_molecules import dipeptides, from_smiles, gfn2
 import interpmd as im
 from interpmd.attribution.gauges.capping import capped, forces_on_atoms, hydrogen_molecule, parts_of
 from interpmd.attribution.gauges.groups import (
-    PartError,
     explain_groups,
     group_game,
     group_rows,
@@ -31,7 +30,7 @@ from interpmd.attribution.gauges.groups import (
 from interpmd.attribution.gauges.myerson import connected_sets
 from interpmd.attribution.models import as_model
 from interpmd.demo import MALONALDEHYDE
-from interpmd.errors import ArgumentError
+from interpmd.errors import ArgumentError, ModelError
 from interpmd.structures.groups import Grouping, groups_of
 
 MOLECULES = {
@@ -435,9 +434,9 @@ def test_parts_without_a_value_are_named():
         energies[2] = np.nan
         return energies, forces
 
-    with pytest.raises(PartError, match=r"the part CH4 of charge 0"):
+    with pytest.raises(ModelError, match=r"the part CH4 of charge 0"):
         explain_groups(atoms, groups_of(atoms), broken)
-    with pytest.raises(PartError, match="was asked for 7 structures"):
+    with pytest.raises(ModelError, match="was asked for 7 structures"):
         explain_groups(atoms, groups_of(atoms), lambda s: (np.zeros(2), []))
 
 

@@ -36,7 +36,7 @@ from interpmd.attribution.gauges.capping import (
     parts_of,
 )
 from interpmd.attribution.gauges.myerson import Players, alternating, connected_sets
-from interpmd.errors import ArgumentError, PartError
+from interpmd.errors import ArgumentError, ModelError
 from interpmd.structures.groups import Grouping, placed
 
 
@@ -213,7 +213,7 @@ def group_rows(
 
     Raises:
         StructureError: a frame that the groups do not fit.
-        PartError: a part without finite energy and forces.
+        ModelError: a part without finite energy and forces.
     """
     frames = list(frames)
     positions = [placed(game.grouping, atoms) for atoms in frames]
@@ -318,13 +318,13 @@ def _bare(atoms: Atoms) -> Atoms:
 
 def _check_values(values: Values, asked: Sequence[Atoms]) -> None:
     if np.shape(values.energies) != (len(asked),) or len(values.forces) != len(asked):
-        raise PartError(
+        raise ModelError(
             f"the model was asked for {len(asked)} structures and gives energies of shape "
             f"{np.shape(values.energies)} and forces of {len(values.forces)}"
         )
     for atoms, energy, forces in zip(asked, values.energies, values.forces, strict=True):
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            raise PartError(
+            raise ModelError(
                 f"the model gives no finite energy and forces for the part {atoms.symbols} of "
                 f"charge {atoms.info.get('charge', 0)}; join groups, so that it need not be asked"
             )
