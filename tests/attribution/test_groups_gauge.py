@@ -214,6 +214,16 @@ def test_charged_parts_carry_their_charges():
     assert rows["NH3+ · CH2 · COO-"] < -2.0
 
 
+def test_calculators_of_ase_see_the_charges_of_parts():
+    from tblite.ase import TBLite
+
+    atoms = from_smiles("[NH3+]CC(=O)[O-]")
+    calculator = TBLite(method="GFN2-xTB", verbosity=0, accuracy=0.01)
+    found = explain_groups(atoms, groups_of(atoms), as_model(calculator).evaluate)
+    expected = explain_groups(atoms, groups_of(atoms), gfn2)
+    assert np.allclose(found.energies, expected.energies, atol=1e-6)
+
+
 def test_part_that_is_cut_twice_from_one_group_is_refused():
     """Cyclobutane as two halves, which `groups_of` would refuse before."""
     atoms = from_smiles("C1CCC1")
