@@ -70,7 +70,7 @@ class GroupsGauge(Gauge):
 
         Raises:
             StructureError: the groups do not fit the frame.
-            PartError: a part to which the model gives no finite energy and forces.
+            ModelError: a part to which the model gives no finite energy and forces.
         """
         grades: list[np.ndarray] = []
 

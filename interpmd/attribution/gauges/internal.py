@@ -14,7 +14,9 @@ a direction that the coordinates do not span; it stands as remainder, so that ro
 always sum to the forces.
 
 The tensions are linear in the forces: error bars from samples of forces are exact. The choice of
-the stiffnesses is a convention; `convention_bars` says how much the rows depend on it.
+the stiffnesses is a convention; `convention_bars` says how much the rows depend on it. In a
+molecule without rings it decides only what the angles and the out-of-plane motion at one centre
+share among them: bonds and torsions have nothing to share with.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ REMAINDERS = (
     "not spanned by the coordinates",
 )
 
-#: eV/Å. Remainders below this are rounding of the forces, and need not be shown.
-NEGLIGIBLE = 1e-6
+#: eV/Å. Remainders below this come from the convergence of a calculation, and need not be shown.
+NEGLIGIBLE = 1e-4
 
 #: Standard deviation of the logarithm of the stiffnesses in `convention_bars`.
 SPREAD = 0.5
@@ -143,10 +145,14 @@ def carried(at: Balance, forces: Float[np.ndarray, "atoms 3"]) -> Tensions:
     return Tensions(at.coordinates, g[0], _rows(at, g[0]), _remainders(at.span, rest[0]))
 
 
-def row_samples(
+def sample_rows(
     at: Balance, samples: Float[np.ndarray, "samples atoms 3"]
 ) -> Float[np.ndarray, "samples rows atoms 3"]:
-    """Rows of several forces on one frame, as samples of them are (eV/Å)."""
+    """Rows of several forces (eV/Å) at one frame, as of draws from a posterior.
+
+    Raises:
+        InternalGaugeError: see `carried`.
+    """
     g, _ = _solved(at, _checked(at, samples))
     return np.stack([_rows(at, one) for one in g])
 
@@ -155,7 +161,40 @@ def error_bars(
     at: Balance, samples: Float[np.ndarray, "samples atoms 3"]
 ) -> Float[np.ndarray, "rows atoms 3"]:
     """Standard deviation of the rows over samples of the forces (eV/Å)."""
-    return np.std(row_samples(at, samples), axis=0)
+    return sample_rows(at, samples).std(axis=0)
+
+
+def convention_rows(
+    at: Balance,
+    forces: Float[np.ndarray, "atoms 3"],
+    draws: int = 32,
+    spread: float = SPREAD,
+    seed: int = 0,
+) -> Float[np.ndarray, "draws rows atoms 3"]:
+    """Rows under other conventions: every stiffness takes a factor exp(N(0, spread)).
+
+    Args:
+        at: coordinates at the frame.
+        forces: eV/Å.
+        draws: how many times all stiffnesses are drawn; one factor for each row.
+        spread: standard deviation of the logarithm.
+        seed: of the random numbers.
+
+    Raises:
+        InternalGaugeError: see `carried`.
+    """
+    normal = np.random.default_rng(seed).normal(size=(draws, len(at.coordinates)))
+    factors = np.exp(spread * normal)[:, at.coordinates.row]
+    matrix, unseen = _matrix(at), at.span.unseen
+    force = _checked(at, forces).ravel()
+    # the motions that no coordinate sees are the same for all stiffnesses
+    force = force - unseen @ (unseen.T @ force)
+    drawn = []
+    for k in at.stiffnesses * factors:
+        hessian = model_hessian(at.derivatives, k)
+        hessian += np.trace(hessian) * (unseen @ unseen.T)
+        drawn.append(_rows(at, k * (matrix @ np.linalg.solve(hessian, force))))
+    return np.stack(drawn)
 
 
 def convention_bars(
@@ -165,44 +204,9 @@ def convention_bars(
     spread: float = SPREAD,
     seed: int = 0,
 ) -> Float[np.ndarray, "rows atoms 3"]:
-    """Root mean square of what rows move by when every stiffness varies.
-
-    Args:
-        at, forces, draws, spread, seed: see `convention_changes`.
-    """
-    return np.sqrt(np.mean(convention_changes(at, forces, draws, spread, seed) ** 2, axis=0))
-
-
-def convention_changes(
-    at: Balance,
-    forces: Float[np.ndarray, "atoms 3"],
-    draws: int = 32,
-    spread: float = SPREAD,
-    seed: int = 0,
-) -> Float[np.ndarray, "draws rows atoms 3"]:
-    """What rows move by when every stiffness varies, draw by draw, in eV/Å.
-
-    Args:
-        at: coordinates at the frame.
-        forces: eV/Å.
-        draws: how many times all stiffnesses are drawn.
-        spread: every row's stiffness takes a factor exp(N(0, spread)).
-        seed: of the random numbers.
-    """
-    force = _checked(at, forces)
-    normal = np.random.default_rng(seed).normal(size=(draws, len(at.coordinates)))
-    factors = np.exp(spread * normal)[:, at.coordinates.row]
-    matrix = _matrix(at)
-    unseen = at.span.unseen
-    # the motions that no coordinate sees are the same for all stiffnesses
-    force = force.ravel() - unseen @ (unseen.T @ force.ravel())
-    moved = np.empty((draws, len(matrix)))
-    for draw, k in enumerate(at.stiffnesses * factors):
-        hessian = model_hessian(at.derivatives, k)
-        hessian += np.trace(hessian) * (unseen @ unseen.T)
-        moved[draw] = k * (matrix @ np.linalg.solve(hessian, force))
-    usual, _ = _solved(at, force.reshape(1, -1, 3))
-    return np.stack([_rows(at, g) for g in moved - usual])
+    """Root mean square of what rows move by under other conventions; see `convention_rows`."""
+    moved = convention_rows(at, forces, draws, spread, seed) - carried(at, forces).rows
+    return np.sqrt(np.mean(moved**2, axis=0))
 
 
 def works(

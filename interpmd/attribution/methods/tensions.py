@@ -12,8 +12,8 @@ from interpmd.attribution.gauges.internal import (
     Balance,
     balance,
     carried,
-    convention_changes,
-    row_samples,
+    convention_rows,
+    sample_rows,
 )
 from interpmd.attribution.methods.common import at_least_one
 from interpmd.attribution.methods.registry import Request, method
@@ -65,8 +65,8 @@ def tensions(request: Request, error_bars: bool = True, draws: int = 32) -> Expl
     at = balance(coordinates, atoms.positions, cell=np.asarray(atoms.cell))
     rows = carried(at, forces)
     values = _felt(functional, rows.rows)
-    changes = _felt(functional, convention_changes(at, forces, draws))
-    convention = np.sqrt(np.mean(changes**2, axis=0))
+    others = _felt(functional, convention_rows(at, forces, draws))
+    convention = np.sqrt(np.mean((others - values) ** 2, axis=0))
     samples = None
     left = rows.named_remainders(ROUNDING)
     rest = np.array([_felt(functional, force) for force in left.values()])
@@ -111,7 +111,7 @@ def _samples(
     at: Balance, functional: Functional, drawn: Float[np.ndarray, "samples atoms 3"], left: int
 ) -> Float[np.ndarray, "rows components samples"]:
     """Samples of the rows; those of what no coordinate carries vanish with it."""
-    samples = np.moveaxis(_felt(functional, row_samples(at, drawn)), 0, -1)
+    samples = np.moveaxis(_felt(functional, sample_rows(at, drawn)), 0, -1)
     return np.concatenate([samples, np.zeros((left, *samples.shape[1:]))])
 
 

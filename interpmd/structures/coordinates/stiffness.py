@@ -133,7 +133,7 @@ def pair(
     of_pair, first = of_pair[of_first], first[of_first]
     apart = norm(x[second] + (table.shifts @ cell)[of_pair] - x[first])
     each = ((size[first] + size[second]) / apart) ** 8
-    london = LONDON * np.bincount(of_pair, each, len(table.pairs))
+    london = LONDON * (np.bincount(of_pair, each, len(table.pairs)) + LEAST**2)
 
     alone = (bodies.sizes[table.pairs] == 1).all(1)
     tilted, side, _ = table.tilts.T
