@@ -130,12 +130,9 @@ def place(bodies: Bodies, positions: np.ndarray, cell: np.ndarray) -> Placed:
     rods = bodies.axes == 1
     inertia[bodies.axes == 0] = np.eye(3)
     along = axes[rods, :, 0]
-    # a rod cannot turn about itself: that direction is made harmless and then taken out
+    # no coordinate turns a rod about itself, nor an atom: any number does there
     inertia[rods] += along[:, :, None] * along[:, None, :]
-    lever = np.linalg.inv(inertia)
-    lever[rods] -= along[:, :, None] * along[:, None, :]
-    lever[bodies.axes == 0] = 0.0
-    return Placed(centroids, axes, lever, arms)
+    return Placed(centroids, axes, np.linalg.inv(inertia), arms)
 
 
 @dataclass(frozen=True)

@@ -112,15 +112,8 @@ class Coordinates:
         the coordinates were made from; see `change` for differences.
         """
         reference = self.evaluate(self.positions, self.cell)[0]
-        dihedrals = self._dihedrals()
-        start = np.bincount(self.torsion, reference[dihedrals], self.torsions)
-        start = start / np.bincount(self.torsion, minlength=self.torsions)
-        now = self.evaluate(positions, cell)[0]
-        result = self._averaged(now)
-        moved = self._averaged(_wrapped(now - reference, dihedrals))
-        torsions = slice(dihedrals.start, dihedrals.start + self.torsions)
-        result[torsions] = start + moved[torsions]
-        return result
+        change = self.evaluate(positions, cell)[0] - reference
+        return self._averaged(reference + _wrapped(change, self._dihedrals()))
 
     def derivatives(
         self, positions: Float[np.ndarray, "atoms 3"], cell: np.ndarray | None = None
