@@ -1,8 +1,11 @@
 """Interpretable neural potentials: learn from quantum labels, explain every force.
 
 >>> import interpmd as im
+>>> from interpmd.demo import MALONALDEHYDE
 >>> potential = im.load("malonaldehyde")
->>> explanation = im.explain(potential, atoms, target=im.Force(8))
+>>> explanation = im.explain(potential, MALONALDEHYDE, im.Force(8, along=0))
+>>> explanation.residual < 1e-8  # the values add up to the force
+True
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Directives whose content is measured, asked of the package or read from its docstrings when
-the documentation is built, so that it cannot go stale.
+"""Directives whose content is asked of the package or read from its docstrings when the
+documentation is built, so that it cannot go stale.
 
-{figures}           benchmark figures whose names match a pattern
 {methods-table}     the methods of explanation, a line each
 {methods}           a section for each, with what it says of itself
 {guarantees}        the guarantees that a method may give
@@ -15,9 +14,7 @@ the documentation is built, so that it cannot go stale.
 from __future__ import annotations
 
 import inspect
-import json
 import logging
-import re
 import warnings
 from fnmatch import fnmatch
 from functools import lru_cache
@@ -32,24 +29,6 @@ from sphinx.util.docutils import SphinxDirective
 import interpmd as im
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "benchmarks" / "results.json"
-
-
-def figures(pattern: str) -> dict[str, dict[str, str]]:
-    """Measured figures whose names match, in the order in which they were recorded.
-
-    Raises:
-        LookupError: there are none.
-    """
-    if not (found := matching(pattern)):
-        raise LookupError(f"no figure of {RESULTS} matches {pattern!r}")
-    return found
-
-
-def matching(pattern: str) -> dict[str, dict[str, str]]:
-    """The same, perhaps none."""
-    stored = json.loads(RESULTS.read_text())
-    return {name: entry for name, entry in stored.items() if re.search(pattern, name)}
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
@@ -99,25 +78,6 @@ class Markdown(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         return self.parse_text_to_nodes("\n".join(self.lines()), allow_section_headings=True)
-
-
-class Figures(Markdown):
-    """Those whose names match; a pattern that matches none is an error unless `optional`."""
-
-    required_arguments = 1
-    final_argument_whitespace = True
-    option_spec = {"optional": directives.flag}
-
-    def lines(self) -> list[str]:
-        self.env.note_dependency(str(RESULTS))
-        if "optional" in self.options and not matching(self.arguments[0]):
-            return ["Nothing beyond the above."]
-        found = figures(self.arguments[0])
-        lines = []
-        for command in dict.fromkeys(entry["command"] for entry in found.values()):
-            rows = [[n, e["value"]] for n, e in found.items() if e["command"] == command]
-            lines += ["", f"`{command}`:", "", *markdown_table(["figure", "measured"], rows)]
-        return lines
 
 
 class MethodsTable(Markdown):
@@ -283,7 +243,6 @@ class CommandLine(Markdown):
 
 def setup(app: Sphinx) -> dict:
     for name, directive in {
-        "figures": Figures,
         "methods": Methods,
         "methods-table": MethodsTable,
         "guarantees": Guarantees,

@@ -72,6 +72,17 @@ class Certificate:
         checks: in the order in which they were made.
         statement: what is fact and what is convention.
         exact: whether values are those of their definition, not estimates.
+
+    Example:
+        >>> from ase.build import molecule
+        >>> import interpmd as im
+        >>> certificate = im.explain(im.load("water"), molecule("H2O")).certificate()
+        >>> certificate.badge, certificate.completeness < 1e-8
+        ('EXACT', True)
+        >>> certificate.require("faithfulness")  # not checked without the model
+        Traceback (most recent call last):
+        ...
+        interpmd.errors.CertificateError: 'faithfulness' was not checked; made: ...
     """
 
     checks: tuple[Check, ...] = ()

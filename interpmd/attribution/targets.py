@@ -86,7 +86,15 @@ class Target(ABC):
 
 @dataclass(frozen=True)
 class Energy(Target):
-    """The total energy in eV."""
+    """The total energy in eV.
+
+    Example:
+        >>> from ase.build import molecule
+        >>> import interpmd as im
+        >>> water = im.load("water")
+        >>> round(im.explain(water, molecule("H2O"), im.Energy()).total)  # by GFN2-xTB
+        -138
+    """
 
     unit = "eV"
 
@@ -106,6 +114,18 @@ class Force(Target):
         along: None for the whole vector; a vector, or the index of another atom, for the
             component in that direction (positive towards it; of a fragment, seen from the mean
             of its positions).
+
+    Example:
+        >>> from ase.build import molecule
+        >>> import interpmd as im
+        >>> h2o, water = molecule("H2O"), im.load("water")
+        >>> im.explain(water, h2o, im.Force(1)).total.shape  # a vector
+        (3,)
+        >>> towards = im.explain(water, h2o, im.Force(1, along=0)).total  # towards the oxygen
+        >>> bond = h2o.get_distance(1, 0, vector=True)
+        >>> vector = im.explain(water, h2o, im.Force(1)).total
+        >>> bool(abs(vector @ bond / h2o.get_distance(1, 0) - towards) < 1e-12)
+        True
     """
 
     atom: int | Sequence[int]

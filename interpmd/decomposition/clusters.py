@@ -20,6 +20,14 @@ class Clusters:
         first: where the members of each start, and the end, shape (clusters + 1,).
         member_atoms: atom of every member, shape (members,); of a remainder first its site.
         member_shifts: periodic image of every member in cell vectors, shape (members, 3).
+
+    Example:
+        >>> from interpmd.decomposition import Clusters
+        >>> clusters = Clusters.of_tuples([(0, 1), (0, 1, 2)], "water")
+        >>> clusters.member_atoms.tolist(), clusters.first.tolist()
+        ([0, 1, 0, 1, 2], [0, 2, 5])
+        >>> clusters.take(clusters.order == 3).tuples()
+        [(0, 1, 2)]
     """
 
     terms: tuple[str, ...]

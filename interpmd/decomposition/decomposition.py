@@ -79,6 +79,17 @@ class Decomposition:
             (rows, samples); sums over rows keep their covariance. No columns without posterior.
         member_forces: eV/A on every member, shape (members, 3).
         requested_order: largest body order that was enumerated.
+
+    Example:
+        >>> from ase.build import molecule
+        >>> import interpmd as im
+        >>> water = im.load("water")
+        >>> table = im.decompose(water, molecule("H2O"))
+        >>> [(row.term, row.atoms) for row in table if row.order > 1]
+        [('pair', (0, 1)), ('pair', (0, 2)), ('pair', (1, 2)), ('triplet', (0, 1, 2))]
+        >>> predicted = float(water.double().predict(molecule("H2O")).energy)
+        >>> abs(sum(row.energy_eV for row in table) - predicted) < 1e-8
+        True
     """
 
     structure: Atoms

@@ -26,6 +26,15 @@ class Trajectory:
         frames: structures with velocities, energies and forces, as ASE reads them.
         times: fs, shape (frames,).
         settings: how it was made: ensemble, temperature, time step, seed, version.
+
+    Example:
+        >>> from ase.build import molecule
+        >>> import interpmd as im
+        >>> run = im.simulate(im.load("water"), molecule("H2O"), steps=40, seed=0, progress=False)
+        >>> len(run), run.times.tolist(), run.positions.shape
+        (5, [0.0, 5.0, 10.0, 15.0, 20.0], (5, 3, 3))
+        >>> bool(abs(run.total_energies - run.total_energies[0]).max() < 0.01)  # eV
+        True
     """
 
     frames: Sequence[Atoms]

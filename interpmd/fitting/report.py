@@ -106,6 +106,21 @@ class FitReport:
         sample: frames that `shares` looks at.
         body_orders: share of each body order in the variance of energies and forces, of so many
             frames of `sample` and so high an order as can be had in seconds.
+
+    Example:
+        >>> import numpy as np
+        >>> from ase import Atoms
+        >>> import interpmd as im
+        >>> from interpmd.potentials import LennardJones
+        >>> argon = im.Potential([LennardJones(epsilon=0.0104, sigma=3.40, cutoff=8.5)])
+        >>> frames = [Atoms("Ar2", [[0, 0, 0], [0, 0, r]]) for r in np.linspace(3.4, 6.4, 25)]
+        >>> for atoms in frames:
+        ...     atoms.calc = argon.calculator()
+        ...     _ = atoms.get_forces()
+        >>> pairs = im.Spec(cutoff=7.0, channels=(30,), lmax=0, basis=12)
+        >>> report = im.fit(frames, spec=pairs, isolated_energies={"Ar": 0.0}, progress=False)
+        >>> bool((abs(report.evaluations["train"].energy @ [1, -1]) < 1e-4).all())  # eV
+        True
     """
 
     potential: Potential

@@ -27,6 +27,12 @@ class Spec:
         parsimony: factor on the ridge per body order above two: among fits of equal quality,
             that of lower body order.
         samples: of the posterior that are kept.
+
+    Example:
+        >>> import interpmd as im
+        >>> expansion = im.Spec(cutoff=4.0, weights=2000, basis=8).expansion([1, 8], seed=0)
+        >>> expansion.body_order, len(expansion.elements) * expansion.n_features <= 2000
+        (5, True)
     """
 
     cutoff: float = 5.0

@@ -23,11 +23,15 @@ class Potential(TermSum):
         ArgumentError: no terms, or two of one name.
 
     Example:
-        >>> from ase.build import molecule
+        >>> from ase import Atoms
         >>> from interpmd.potentials import LennardJones, Potential
         >>> argon = Potential([LennardJones(epsilon=0.0104, sigma=3.40, cutoff=8.5)])
         >>> list(argon.terms)
         ['lennard_jones']
+        >>> dimer = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.4]])
+        >>> dimer.calc = argon.calculator()
+        >>> dimer.get_forces()[1].round(4).tolist()  # at sigma it is 24 epsilon / sigma
+        [0.0, 0.0, 0.0734]
     """
 
     def save(self, folder: str | Path) -> None:

@@ -38,6 +38,13 @@ class Batch:
         pbc: periodic directions, shape (structures, 3).
         structure: index of the structure that each atom belongs to, ascending, shape (atoms,).
         charges: total charge of each structure in e, shape (structures,).
+
+    Example:
+        >>> from ase.build import molecule
+        >>> import interpmd as im
+        >>> batch = im.Batch.from_ase([molecule("H2O"), molecule("CO")])
+        >>> batch.numbers.tolist(), batch.structure.tolist()
+        ([8, 1, 1, 8, 6], [0, 0, 0, 1, 1])
     """
 
     numbers: Int[Tensor, " atoms"]

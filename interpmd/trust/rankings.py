@@ -73,9 +73,7 @@ class Faithfulness:
         Without limits: where contributions are opposite, the order of exact values may lose to
         chance (exact Shapley values did on up to 17 % of 30 random structures, none of them by
         Stillinger-Weber), and distance is a strong rival where interactions are of short range.
-
-        Example:
-            >>> explanation.certificate().with_checks(faithfulness(model, explanation).checks())
+        ``certificate.with_checks(curves.checks())`` adds them to a certificate.
         """
         areas, made = self.areas, []
         for rival in ("random", "distance"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -14,8 +14,17 @@ from pages import ENVIRONMENT, ROOT, blocks
 
 import interpmd as im
 
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import results
+
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
+WITH_NAMES = [
+    *PAGES,
+    *sorted((DOCS / "reference").glob("*")),
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "README.md",
+]
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +106,9 @@ def test_equations_appear_in_a_browser_without_network(built, monkeypatch):
 
 def test_figures_are_those_measured(built):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", (built / "evidence.html").read_text()))
-    for name, entry in json.loads((ROOT / "benchmarks" / "results.json").read_text()).items():
+    for name, entry in results.measured().items():
         assert name in text, name
-        assert re.sub(r"\s+", " ", entry["value"]) in text, name
+        assert results.shown(entry["value"]) in text, name
 
 
 def test_every_public_name_and_method_has_its_reference(built):
@@ -122,10 +131,32 @@ def test_code_of_the_pages_runs(path, tmp_path, monkeypatch):
         exec(compile(block, path.name, "exec"), names)
 
 
-@pytest.mark.parametrize(
-    "path", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "README.md"], ids=lambda p: p.name
-)
-def test_files_that_are_named_exist(path):
-    named = re.findall(r"\b((?:interpmd|tests|benchmarks)/[\w/]+\.(?:py|json))\b", path.read_text())
-    missing = [name for name in named if not (ROOT / name).exists()]
+@pytest.mark.parametrize("path", WITH_NAMES, ids=lambda p: p.name)
+def test_files_and_modules_that_are_named_exist(path):
+    text = path.read_text()
+    rooms = "interpmd|tests|benchmarks|notebooks|docs|data"
+    named = re.findall(rf"`((?:{rooms})/[\w/.-]*)`", text)
+    missing = [name for name in named if not name.startswith("docs/_build") if not exists(name)]
+    modules = re.findall(r"\binterpmd(?:\.\w+)+", text)
+    missing += [name for name in modules if not resolves(name)]
     assert not missing
+
+
+def exists(name: str) -> bool:
+    """Whether a file or folder is there."""
+    return (ROOT / name).exists()
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_names_of_files_and_modules_are_looked_up():
+    assert exists("interpmd/errors.py") and not exists("interpmd/attribution/clusters.py")
+    assert resolves("interpmd.trust.axioms.check_explainer")
+    assert not resolves("interpmd.attribution.registry")

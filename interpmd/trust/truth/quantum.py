@@ -62,6 +62,16 @@ class QuantumTruth:
             the remainder of the frame above `order`), quantum and potential (kcal/mol), and, over
             the components on the atoms of the set, quantum_force (root mean square) and
             force_error (root mean square error), both in eV/A.
+
+    Example:
+        >>> from ase.build import molecule
+        >>> import interpmd as im
+        >>> dimers = im.sample(molecule("H2O"), how="dimers", n=3, seed=0)
+        >>> truth = im.quantum_truth(im.load("water"), dimers, progress=False)
+        >>> truth.method, truth.to_frame().fragments.tolist()
+        ('gfn2-xtb', [(0, 1), (0, 1), (0, 1)])
+        >>> bool(truth.to_frame().error.abs().max() < 0.5)  # kcal/mol
+        True
     """
 
     method: str

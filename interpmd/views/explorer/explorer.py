@@ -57,6 +57,16 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         ModelError: the model gives no energies and forces.
         QuestionError, TargetError: a choice that does not exist.
         traitlets.TraitError: the same, for target, grouping, unit and frame.
+
+    Example:
+        >>> from ase import Atoms
+        >>> import interpmd as im
+        >>> from interpmd.potentials import LennardJones
+        >>> argon = im.Potential([LennardJones(epsilon=0.0104, sigma=3.40, cutoff=8.5)])
+        >>> dimer = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.4]])
+        >>> explorer = im.ForceExplorer(argon, dimer, atom=1)  # in a notebook: show it
+        >>> round(explorer.answer.total, 4)  # eV/A
+        0.0734
     """
 
     _esm = browser.source("viewer_ngl.js", "widget.js")
