@@ -9,10 +9,7 @@ from ase import Atoms, units
 from jaxtyping import Float
 
 from interpmd.potentials.potential import Potential
-from interpmd.reference.trajectories import modes_of
-
-#: Displacement in A of the central differences that make the Hessian.
-STEP = 0.01
+from interpmd.structures.modes import hessian, modes_of
 
 #: Largest displacement in A, of the atom that moves most.
 REACH = 0.5
@@ -62,20 +59,15 @@ def normal_modes(potential: Potential, atoms: Atoms) -> dict[str, NormalMode]:
     Those of the structure as it is: only at a minimum or saddle point are the wave numbers those
     of vibrations. The Hessian comes from central differences of the forces.
     """
-    moved = []
-    for index in range(3 * len(atoms)):
-        for sign in (1, -1):
-            moved.append(atoms.copy())
-            moved[-1].positions.flat[index] += sign * STEP
-    forces = potential.predict(moved).forces.double().cpu().numpy()
-    forces = forces.reshape(3 * len(atoms), 2, 3 * len(atoms))
-    hessian = (forces[:, 1] - forces[:, 0]) / (2 * STEP)
-    displacements, curvatures = modes_of(atoms, 0.5 * (hessian + hessian.T))
-    found = {}
+    curvature_matrix = hessian(
+        lambda displaced: potential.predict(displaced).forces.double().cpu().numpy(), atoms
+    )
+    displacements, curvatures = modes_of(atoms, curvature_matrix)
+    modes = {}
     for vector, curvature in reversed(list(zip(displacements, curvatures, strict=True))):
         shape = vector.reshape(-1, 3)
         shape = shape / np.linalg.norm(shape, axis=1).max()
         number = float(np.sign(curvature) * np.sqrt(abs(curvature)) * WAVE_NUMBER)
         mode = NormalMode(shape, number)
-        found[mode.words(atoms)] = mode
-    return found
+        modes[mode.words(atoms)] = mode
+    return modes

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.calculator import Calculator
-from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary, ZeroRotation
-from ase.md.verlet import VelocityVerlet
 from tqdm.auto import tqdm
 
 from interpmd.dynamics.record import Record, name
 from interpmd.dynamics.trajectory import Trajectory
-from interpmd.errors import ArgumentError, SimulationError, StructureError
+from interpmd.errors import ArgumentError
 from interpmd.potentials.fingerprint import digest
 from interpmd.potentials.potential import Potential
+from interpmd.structures.motion import Ensemble, advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
 from interpmd.structures.threads import one_thread
 
@@ -27,7 +24,7 @@ from interpmd.structures.threads import one_thread
 def simulate(
     potential: Potential | Calculator,
     atoms: Atoms,
-    ensemble: Literal["nve", "nvt"] = "nve",
+    ensemble: Ensemble = "nve",
     *,
     temperature: float = 300.0,
     time_step: float = 0.5,
@@ -106,56 +103,3 @@ def simulate(
         record.close()
     times = np.arange(len(record.frames)) * float(record_every * time_step)
     return Trajectory(record.frames, times, settings)
-
-
-def with_velocities(atoms: Atoms, temperature: float, seed: int) -> Atoms:
-    """A copy with the velocities that it has, or drawn at a temperature in K, without drift and
-    (molecules) rotation."""
-    moving = atoms.copy()
-    if not moving.has("momenta") or not moving.get_momenta().any():
-        MaxwellBoltzmannDistribution(
-            moving, temperature_K=temperature, rng=np.random.default_rng(seed)
-        )
-        if len(moving) > 1:
-            Stationary(moving)
-            if not moving.pbc.any() and len(moving) > 2:
-                ZeroRotation(moving)
-    return moving
-
-
-def integrator(
-    atoms: Atoms, ensemble: str, temperature: float, time_step: float, friction: float
-) -> VelocityVerlet | Langevin:
-    """ASE's integrator of an ensemble; temperature in K, time step in fs, friction in 1/fs."""
-    if ensemble == "nve":
-        return VelocityVerlet(atoms, timestep=time_step * units.fs)
-    return Langevin(
-        atoms,
-        timestep=time_step * units.fs,
-        temperature_K=temperature,
-        friction=friction / units.fs,
-        fixcm=False,
-    )
-
-
-def advance(dynamics: VelocityVerlet | Langevin, steps: int, temperature: float) -> None:
-    """Run some steps.
-
-    Raises:
-        SimulationError: atoms ran into each other, or the temperature (K) is far above the one
-            asked for.
-    """
-    atoms = dynamics.atoms
-    try:
-        dynamics.run(steps)
-    except StructureError as error:
-        raise SimulationError(
-            f"the simulation broke after step {dynamics.nsteps}: {str(error).split(';')[0]}; the "
-            "structure is far from the training data, or the time step is too long"
-        ) from error
-    now = atoms.get_temperature()
-    if not np.isfinite(now) or now > 20 * temperature + 5000:
-        raise SimulationError(
-            f"the simulation exploded at step {dynamics.nsteps}: temperature {now:.4g} K; take a "
-            "shorter time step or a structure nearer to the training data"
-        )

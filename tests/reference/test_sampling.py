@@ -17,7 +17,7 @@ from interpmd.reference.bias import (
     TransferRestraint,
 )
 from interpmd.reference.clusters import clear_of, fragments, molecules_of, random_rotation
-from interpmd.reference.trajectories import hessian, langevin, normal_modes
+from interpmd.reference.trajectories import langevin, normal_modes
 
 
 class Spring(Calculator):
@@ -78,13 +78,6 @@ def test_dynamics_has_the_thermal_width_of_a_spring():
     lengths = np.array([a.get_distance(0, 1) for a in frames])
     assert lengths.std() == pytest.approx(np.sqrt(units.kB * 400 / Spring.stiffness), rel=0.12)
     assert np.abs([a.get_center_of_mass() for a in frames]).max() < 1e-9
-
-
-def test_hessian_of_a_spring():
-    found = hessian(oxygen(), Spring())
-    along = np.zeros((6, 1))
-    along[[2, 5], 0] = 1, -1
-    np.testing.assert_allclose(found, Spring.stiffness * along @ along.T, atol=1e-2)
 
 
 @settings(max_examples=15, deadline=None)
