@@ -25,9 +25,9 @@ def main(picoseconds: float) -> None:
         potential,
         start,
         temperature=850,  # half of it goes into the potential energy
-        time_step=0.5,
+        timestep=0.5,
         steps=round(picoseconds * 2000),
-        record_every=100,
+        interval=100,
         compile=True,
     )
     heavy = [i for i, z in enumerate(start.numbers) if z > 1]

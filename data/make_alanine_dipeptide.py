@@ -21,7 +21,7 @@ from common import distinct, ship, tagged, thinned
 from interpmd.reference.bias import BiasedCalculator, DihedralRestraint
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.labelling import closest_overlap, isolated_atoms, label
-from interpmd.reference.methods import one_thread
+from interpmd.reference.levels import one_openmp_thread
 from interpmd.reference.trajectories import langevin, normal_modes
 
 LEVEL = "gfn2-xtb"
@@ -132,7 +132,7 @@ def modes(basin: str) -> list[Atoms]:
 
 def geometries(workers: int) -> list[Atoms]:
     """All frames with their subset."""
-    with one_thread():
+    with one_openmp_thread():
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             parts = [pool.submit(window, phi, psi) for phi in GRID for psi in GRID]

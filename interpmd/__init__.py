@@ -47,8 +47,8 @@ _NAMES = {
         "LabelWarning LedgerError LedgerWarning LevelMismatchError MemoryLimitError MethodError "
         "MissingPackageError MissingPhysicsError ModelError NoFitError OutputError "
         "PotentialFileError QuestionError SimulationError SingularError StructureError "
-        "TargetError TrajectoryError TruthError UnknownElementError UnknownMethodError "
-        "UnknownSamplingError ViewerError"
+        "TargetError TrajectoryError TruthError UnknownElementError UnknownLevelError "
+        "UnknownMethodError UnknownSamplingError ViewerError"
     ),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -18,8 +18,18 @@ app = typer.Typer(
     add_completion=False,
 )
 
+T = TypeVar("T")
+
 Frames = Annotated[Path, typer.Argument(help="Structures: any file that ASE reads (also .gz).")]
 PotentialName = Annotated[str, typer.Argument(help="Shipped potential (see `shipped`) or folder.")]
+
+
+def _former(old: str, given: T | None, new: str, value: T) -> T:
+    """What was given under the former name of an option, else the value of the option."""
+    if given is None:
+        return value
+    typer.echo(f"--{old} is now --{new}; the old name will go with the next release", err=True)
+    return given
 
 
 @app.command()
@@ -103,16 +113,18 @@ def evaluate(potential: PotentialName, frames: Frames) -> None:
 def label(
     frames: Frames,
     out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ to write.")],
-    method: Annotated[str, typer.Option(help='"gfn2-xtb", or "functional/basis".')] = "gfn2-xtb",
+    level: Annotated[str, typer.Option(help='"gfn2-xtb", or "functional/basis".')] = "gfn2-xtb",
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
     charge: Annotated[int, typer.Option(help="Where a frame does not say, in e.")] = 0,
     multiplicity: Annotated[int, typer.Option(help="2S + 1, where a frame does not say.")] = 1,
+    method: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Label structures with a quantum method; resumes where it stopped."""
+    """Label structures at a level of theory; resumes where it stopped."""
     import interpmd as im
 
+    level = _former("method", method, "level", level)
     labelled = im.label(
-        frames, method, out, workers=workers, charge=charge, multiplicity=multiplicity
+        frames, level, out, workers=workers, charge=charge, multiplicity=multiplicity
     )
     typer.echo(f"{len(labelled)} labelled frames in {out}")
 
@@ -125,8 +137,10 @@ def md(
     ensemble: Annotated[str, typer.Option(help='"nve" or "nvt".')] = "nve",
     temperature: Annotated[float, typer.Option(help="K.")] = 300.0,
     steps: Annotated[int, typer.Option(help="Number of steps.")] = 2000,
-    time_step: Annotated[float, typer.Option(help="fs.")] = 0.5,
+    timestep: Annotated[float, typer.Option(help="fs.")] = 0.5,
+    interval: Annotated[int, typer.Option(help="Steps between frames.")] = 10,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    time_step: Annotated[float | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run molecular dynamics with a potential."""
     import interpmd as im
@@ -138,7 +152,8 @@ def md(
         ensemble=ensemble,
         temperature=temperature,
         steps=steps,
-        time_step=time_step,
+        timestep=_former("time-step", time_step, "timestep", timestep),
+        interval=interval,
         seed=seed,
         out=out,
     )
@@ -233,7 +248,7 @@ def doctor(
     for path in (propose, plot):
         if path is not None:
             prepare_output(path)
-    found = im.doctor(potential, data=train, threshold=threshold)
+    found = im.doctor(potential, train=train, threshold=threshold)
     typer.echo(str(found))
     if propose is not None:
         from ase.io import write

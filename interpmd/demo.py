@@ -143,9 +143,9 @@ def _dynamics(potential, temperature, picoseconds, seed, quiet):
         start,
         "nve",
         temperature=2 * temperature,  # half of it turns into potential energy
-        time_step=0.5,
+        timestep=0.5,
         steps=int(picoseconds * 2000),
-        record_every=2,
+        interval=2,
         seed=seed,
         stop_when=passed,
         progress=not quiet,

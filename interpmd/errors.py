@@ -120,8 +120,12 @@ class MissingPackageError(InterpmdError, ImportError):
     """A package of an optional extra is not installed."""
 
 
-class UnknownMethodError(InterpmdError, ValueError):
-    """The method is not one that interpmd can run."""
+class UnknownLevelError(InterpmdError, ValueError):
+    """A level of theory that interpmd cannot run."""
+
+
+#: Former name, for one release.
+UnknownMethodError = UnknownLevelError
 
 
 class UnknownSamplingError(InterpmdError, ValueError):

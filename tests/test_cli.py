@@ -81,7 +81,7 @@ def places(tmp_path_factory):
         ("label zero.xyz -o o.xyz", "zero.xyz holds no structures"),
         ("label empty.xyz -o o.xyz", "frame 0: structure is empty"),
         ("label water.xyz -o o.xyz --workers 0", "workers must be at least 1"),
-        ("label water.xyz -o o.xyz --method nonsense", "unknown method 'nonsense'"),
+        ("label water.xyz -o o.xyz --level nonsense", "unknown level of theory 'nonsense'"),
         ("label water.xyz -o o.xyz --multiplicity 2", "multiplicity 2"),
         ("label water.xyz -o file/o.xyz", "file/o.xyz cannot be written"),
         ("fit water.xyz", "frame 0 (OH2) has no energy"),
@@ -122,7 +122,7 @@ def test_mistakes_are_one_line_that_names_them(places, monkeypatch, capsys, comm
 
 def test_md_and_explain(tmp_path, structure):
     out = tmp_path / "run.traj"
-    found = run("md", "malonaldehyde", structure, "-o", out, "--steps", 20)
+    found = run("md", "malonaldehyde", structure, "-o", out, "--steps", 20, "--interval", 10)
     assert found.exit_code == 0
     assert len(read(out, ":")) == 3
     found = run(
@@ -131,6 +131,21 @@ def test_md_and_explain(tmp_path, structure):
     assert found.exit_code == 0
     assert "hydrogen bond" in found.stdout
     assert (tmp_path / "rows.csv").read_text().startswith("label,kind,term")
+
+
+def test_former_options_work_and_say_what_they_are_called_now(tmp_path, structure):
+    help_text = run("md", "--help").stdout + run("label", "--help").stdout
+    assert "--timestep" in help_text and "--level" in help_text
+    assert "--time-step" not in help_text and "--method" not in help_text
+    out = tmp_path / "run.traj"
+    found = run("md", "malonaldehyde", structure, "-o", out, "--steps", 20, "--time-step", 0.25)
+    assert "5.0 fs" in found.stdout
+    assert "--time-step is now --timestep" in found.stderr
+    write(tmp_path / "water.xyz", molecule("H2O"))
+    labels = tmp_path / "labels.extxyz"
+    found = run("label", tmp_path / "water.xyz", "-o", labels, "--method", "gfn1-xtb")
+    assert read(labels).info["level"] == "gfn1-xtb"
+    assert "--method is now --level" in found.stderr
 
 
 def test_shipped_lists_the_potentials():

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from interpmd.dynamics.record import Record, name
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import ArgumentError
+from interpmd.keywords import renamed
 from interpmd.potentials.fingerprint import digest
 from interpmd.potentials.potential import Potential
 from interpmd.structures.motion import Ensemble, advance, integrator, with_velocities
@@ -20,6 +21,7 @@ from interpmd.structures.systems import check_structure
 from interpmd.structures.threads import one_thread
 
 
+@renamed(time_step="timestep", record_every="interval")
 @one_thread()
 def simulate(
     potential: Potential | Calculator,
@@ -27,9 +29,9 @@ def simulate(
     ensemble: Ensemble = "nve",
     *,
     temperature: float = 300.0,
-    time_step: float = 0.5,
+    timestep: float = 0.5,
     steps: int = 2000,
-    record_every: int = 10,
+    interval: int = 10,
     friction: float = 0.01,
     seed: int = 0,
     out: str | Path | None = None,
@@ -44,8 +46,8 @@ def simulate(
         atoms: the first structure; left as it is. Velocities that it has are kept, else they
             are drawn at `temperature`, without drift and (molecules) rotation.
         ensemble: "nve" or "nvt".
-        temperature: K. time_step: fs. friction: of nvt in 1/fs.
-        steps: number of steps. record_every: steps between frames.
+        temperature: K. timestep: fs. friction: of nvt in 1/fs.
+        steps: number of steps. interval: steps between frames.
         seed: of velocities and thermostat.
         out: trajectory file (.traj, read by ASE). If it is there and was made with the same
             settings, the run goes on from its last frame, to the same trajectory as without
@@ -62,14 +64,14 @@ def simulate(
     """
     if ensemble not in ("nve", "nvt"):
         raise ArgumentError(f"the ensemble is 'nve' or 'nvt', not {ensemble!r}")
-    if min(steps, record_every) < 1 or min(temperature, time_step) <= 0:
-        raise ArgumentError("steps, record_every, temperature and time_step must be positive")
+    if min(steps, interval) < 1 or min(temperature, timestep) <= 0:
+        raise ArgumentError("steps, interval, temperature and timestep must be positive")
     check_structure(atoms)
     settings = {
         "ensemble": ensemble,
         "temperature_K": temperature,
-        "time_step_fs": time_step,
-        "record_every": record_every,
+        "time_step_fs": timestep,
+        "record_every": interval,
         "friction_per_fs": friction if ensemble == "nvt" else None,
         "seed": seed,
         "atoms": str(atoms.symbols),
@@ -83,15 +85,13 @@ def simulate(
     try:
         if not record.frames:
             record.add(moving)
-        dynamics = integrator(moving, ensemble, temperature, time_step, friction)
+        dynamics = integrator(moving, ensemble, temperature, timestep, friction)
         done = len(record.frames) - 1
-        with tqdm(
-            total=steps, initial=done * record_every, unit="step", disable=not progress
-        ) as bar:
-            while done * record_every < steps and not (stop_when and stop_when(moving)):
+        with tqdm(total=steps, initial=done * interval, unit="step", disable=not progress) as bar:
+            while done * interval < steps and not (stop_when and stop_when(moving)):
                 # each stretch has noise of its own, so that a resumed run draws the same
                 dynamics.rng = np.random.default_rng([seed, done])
-                stretch = min(record_every, steps - done * record_every)
+                stretch = min(interval, steps - done * interval)
                 advance(dynamics, stretch, temperature)
                 done += 1
                 bar.update(stretch)
@@ -101,5 +101,5 @@ def simulate(
             raise
     finally:
         record.close()
-    times = np.arange(len(record.frames)) * float(record_every * time_step)
+    times = np.arange(len(record.frames)) * float(interval * timestep)
     return Trajectory(record.frames, times, settings)

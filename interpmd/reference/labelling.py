@@ -16,7 +16,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols, covalent_radii, ground_state_magnetic_moments
 
 from interpmd.errors import ArgumentError, InterpmdError, MissingPackageError, StructureError
-from interpmd.reference.methods import Method, Result, check_electrons, one_thread, resolve
+from interpmd.keywords import renamed
+from interpmd.reference.levels import Level, Result, check_electrons, one_openmp_thread, resolve
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
 from interpmd.structures.files import prepare_output, read_frames
 from interpmd.structures.systems import check_structure as check_geometry
@@ -33,9 +34,10 @@ class _Job:
     multiplicity: int
 
 
+@renamed(method="level")
 def label(
     frames: Atoms | Iterable[Atoms] | str | Path,
-    method: str = "gfn2-xtb",
+    level: str = "gfn2-xtb",
     out: str | Path | None = None,
     workers: int = 1,
     charge: int = 0,
@@ -44,12 +46,12 @@ def label(
     retry_failed: bool = True,
     invalid: str = "raise",
 ) -> list[Atoms]:
-    """Energies (eV) and forces (eV/A) of structures by a quantum method.
+    """Energies (eV) and forces (eV/A) of structures at a level of theory.
 
     Args:
         frames: structures, or a path that ``ase.io.read`` reads.
-        method: ``"gfn2-xtb"``, ``"gfn1-xtb"`` or ``"functional/basis"`` such as
-            ``"wb97x-d3bj/def2-svp"``; ``interpmd.reference.available_methods`` lists them.
+        level: ``"gfn2-xtb"``, ``"gfn1-xtb"`` or ``"functional/basis"`` such as
+            ``"wb97x-d3bj/def2-svp"``; ``interpmd.reference.available_levels`` lists them.
         out: an extxyz file that grows by one frame at a time. Calling again with the same file
             skips the frames that it holds; a last frame cut off by a kill is dropped and made
             again. Failures go to ``<out>.failed.jsonl`` with index, hash and reason.
@@ -69,7 +71,7 @@ def label(
         are kept.
 
     Raises:
-        UnknownMethodError, MissingPackageError: before anything is computed.
+        UnknownLevelError, MissingPackageError: before anything is computed.
         StructureError: also before: empty structure, positions that are not finite, overlapping
             atoms, electrons that do not fit the multiplicity.
         LevelMismatchError: ``out`` holds another level of theory.
@@ -81,14 +83,14 @@ def label(
         raise ArgumentError(f"workers must be at least 1, not {workers}")
     if out is not None and Path(out).suffix == ".gz":
         raise ArgumentError(f"out={str(out)!r} grows line by line and cannot be compressed")
-    level = resolve(method)
+    theory = resolve(level)
     if out is not None:
         prepare_output(out)
-    store = FrameStore(Path(out), level.name) if out is not None else None
+    store = FrameStore(Path(out), theory.name) if out is not None else None
     done = store.load() if store else {}
     jobs, failures = [], {}
     for index, atoms in enumerate(read_frames(frames)):
-        job = _job(index, atoms, level, charge, multiplicity)
+        job = _job(index, atoms, theory, charge, multiplicity)
         jobs.append(job)
         try:
             check_structure(atoms)
@@ -111,9 +113,9 @@ def label(
                 store.append_failure(job.index, job.key, failures[job.key])
     todo = [job for job in todo if job.key not in failures]
 
-    for job, outcome in _outcomes(todo, level, workers, progress):
+    for job, outcome in _outcomes(todo, theory, workers, progress):
         if isinstance(outcome, Result):
-            done[job.key] = _labelled(job, outcome, level)
+            done[job.key] = _labelled(job, outcome, theory)
             if store:
                 store.append(done[job.key])
         else:
@@ -124,10 +126,11 @@ def label(
     return [_with_info(done[job.key], job.atoms) for job in jobs if job.key in done]
 
 
+@renamed(method="level")
 def isolated_atoms(
-    numbers: Iterable[int | str], method: str = "gfn2-xtb", progress: bool = False
+    numbers: Iterable[int | str], level: str = "gfn2-xtb", progress: bool = False
 ) -> list[Atoms]:
-    """Isolated atoms labelled by the same method, one frame per element.
+    """Isolated atoms labelled at the same level, one frame per element.
 
     numbers: atomic numbers or symbols; repeats count once. Each atom is neutral and in its ground
     state's multiplicity (Hund's rules; unrestricted where it is open-shell). The frames carry
@@ -141,14 +144,14 @@ def isolated_atoms(
         unpaired = round(ground_state_magnetic_moments[atom.numbers[0]])
         atom.info |= {"config_type": "IsolatedAtom", "multiplicity": unpaired + 1}
         frames.append(atom)
-    labelled = label(frames, method, progress=progress)
+    labelled = label(frames, level, progress=progress)
     if len(labelled) < len(frames):
-        raise InterpmdError(f"{method} gave no energy for some of the atoms {symbols}")
+        raise InterpmdError(f"{level} gave no energy for some of the atoms {symbols}")
     return labelled
 
 
 def check_structure(atoms: Atoms) -> None:
-    """Raise StructureError for a structure that no quantum method should be given.
+    """Raise StructureError for a structure that should not be labelled.
 
     That is what `interpmd.structures.systems.check_structure` refuses, and two atoms (images
     included) closer than 0.4 times the sum of their covalent radii.
@@ -185,7 +188,7 @@ def closest_overlap(atoms: Atoms, factor: float = OVERLAP) -> tuple[int, int, fl
     return int(first[worst]), int(second[worst]), float(distances[worst])
 
 
-def _job(index: int, atoms: Atoms, level: Method, charge: int, multiplicity: int) -> _Job:
+def _job(index: int, atoms: Atoms, level: Level, charge: int, multiplicity: int) -> _Job:
     charge = int(atoms.info.get("charge", charge))
     spin = atoms.info.get("spin", multiplicity)
     multiplicity = int(atoms.info.get("multiplicity", spin))
@@ -193,7 +196,7 @@ def _job(index: int, atoms: Atoms, level: Method, charge: int, multiplicity: int
     return _Job(index, key, atoms, charge, multiplicity)
 
 
-def _evaluate(level: Method, atoms: Atoms, charge: int, multiplicity: int) -> Result | str:
+def _evaluate(level: Level, atoms: Atoms, charge: int, multiplicity: int) -> Result | str:
     try:
         return level.evaluate(atoms, charge, multiplicity)
     except MissingPackageError:
@@ -203,7 +206,7 @@ def _evaluate(level: Method, atoms: Atoms, charge: int, multiplicity: int) -> Re
 
 
 def _outcomes(
-    jobs: list[_Job], level: Method, workers: int, progress: bool
+    jobs: list[_Job], level: Level, workers: int, progress: bool
 ) -> Iterator[tuple[_Job, Result | str]]:
     from tqdm.auto import tqdm
 
@@ -214,7 +217,7 @@ def _outcomes(
                 yield job, _evaluate(level, _bare(job.atoms), job.charge, job.multiplicity)
                 bar.update()
             return
-        with one_thread():
+        with one_openmp_thread():
             pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
             waiting, rest = deque(), iter(jobs)
             try:
@@ -238,7 +241,7 @@ def _bare(atoms: Atoms) -> Atoms:
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
-def _labelled(job: _Job, result: Result, level: Method) -> Atoms:
+def _labelled(job: _Job, result: Result, level: Level) -> Atoms:
     atoms = _bare(job.atoms)
     atoms.info = dict(job.atoms.info)
     atoms.info |= {"charge": job.charge, "multiplicity": job.multiplicity}

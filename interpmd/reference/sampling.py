@@ -6,17 +6,20 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 
 from interpmd.errors import UnknownSamplingError
+from interpmd.keywords import renamed
 from interpmd.reference.clusters import fragments, random_clusters
 from interpmd.reference.labelling import check_structure
 from interpmd.reference.trajectories import langevin, normal_modes
 
 
+@renamed(method="level")
 def sample(
     atoms: Atoms | Sequence[Atoms],
     how: str = "md",
-    method="gfn2-xtb",
+    level: str | Calculator = "gfn2-xtb",
     n: int = 100,
     temperatures: Sequence[float] = (300.0,),
     seed: int = 0,
@@ -36,10 +39,10 @@ def sample(
               placed at random; options distances (A, from centre to centre) and contact.
             - ``"fragments"``: sub-clusters of a cluster of molecules, as they stand in it; option
               orders, such as (1, 2, 3). All of them, or n drawn at random if there are more.
-        method: name of a reference method or an ASE calculator; only for ``"md"`` and
-            ``"normal_modes"``.
+        level: of theory, one that `interpmd.label` knows, or an ASE calculator; only for ``"md"``
+            and ``"normal_modes"``.
         n: number of geometries.
-        temperatures: in K; only for ``"md"`` and ``"normal_modes"``.
+        temperatures: K; only for ``"md"`` and ``"normal_modes"``.
         seed: of everything random.
         options: of the way of sampling.
 
@@ -58,14 +61,14 @@ def sample(
         raise UnknownSamplingError("sample needs at least one structure")
     for structure in structures:
         check_structure(structure)
-    frames = _WAYS[how](structures, method, n, tuple(temperatures), seed, options)
+    frames = _WAYS[how](structures, level, n, tuple(temperatures), seed, options)
     for frame in frames:
         frame.info["sampling"] = how
     return frames
 
 
 def _thermal(engine: Callable) -> Callable:
-    def run(structures, method, n, temperatures, seed, options):
+    def run(structures, level, n, temperatures, seed, options):
         runs = [(s, t) for t in temperatures for s in structures]
         shares = [len(part) for part in np.array_split(np.arange(n), len(runs))]
         seeds = np.random.SeedSequence(seed).generate_state(len(runs))
@@ -73,14 +76,14 @@ def _thermal(engine: Callable) -> Callable:
         for (structure, temperature), share, own in zip(runs, shares, seeds, strict=True):
             if share:
                 frames += engine(
-                    structure, method, n=share, temperature=temperature, seed=int(own), **options
+                    structure, level, n=share, temperature=temperature, seed=int(own), **options
                 )
         return frames
 
     return run
 
 
-def _rattled(structures, method, n, temperatures, seed, options):
+def _rattled(structures, level, n, temperatures, seed, options):
     rng = np.random.default_rng(seed)
     stdev = options.get("stdev", 0.05)
     frames = []
@@ -92,13 +95,13 @@ def _rattled(structures, method, n, temperatures, seed, options):
 
 
 def _clusters(size: int) -> Callable:
-    def run(structures, method, n, temperatures, seed, options):
+    def run(structures, level, n, temperatures, seed, options):
         return random_clusters(structures, size, n, seed=seed, **options)
 
     return run
 
 
-def _sub_clusters(structures, method, n, temperatures, seed, options):
+def _sub_clusters(structures, level, n, temperatures, seed, options):
     parts = [part for s in structures for part in fragments(s, **options)]
     if len(parts) <= n:
         return parts

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import Calculator
 
+from interpmd.keywords import renamed
 from interpmd.reference.bias import BiasedCalculator, Restraint
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.labelling import closest_overlap
@@ -14,9 +16,10 @@ from interpmd.structures.modes import hessian, modes_of
 from interpmd.structures.motion import advance, integrator, set_thermal_momenta
 
 
+@renamed(method="level")
 def langevin(
     atoms: Atoms,
-    method="gfn2-xtb",
+    level: str | Calculator = "gfn2-xtb",
     n: int = 100,
     temperature: float = 300.0,
     seed: int = 0,
@@ -26,15 +29,23 @@ def langevin(
     friction: float = 0.02,
     restraints: Sequence[Restraint] = (),
 ) -> list[Atoms]:
-    """n snapshots of Langevin dynamics at one temperature, molecules centred on their mass.
+    """Snapshots of Langevin dynamics at one temperature, molecules with their centre at zero.
 
-    method: name or ASE calculator. temperature in K, timestep in fs, friction in 1/fs; snapshots
-    every ``interval`` steps after ``equilibration`` steps. restraints: see
-    :mod:`interpmd.reference.bias`. Raises SimulationError if the dynamics explodes.
+    Args:
+        atoms: the first structure; left as it is.
+        level: of theory, or an ASE calculator.
+        n: number of snapshots.
+        temperature: K. timestep: fs. friction: 1/fs.
+        seed: of velocities and thermostat.
+        interval: steps between snapshots. equilibration: steps before them.
+        restraints: see :mod:`interpmd.reference.bias`.
+
+    Raises:
+        SimulationError: the dynamics explodes.
     """
     rng = np.random.default_rng(seed)
     moving = atoms.copy()
-    calculator = as_calculator(method)
+    calculator = as_calculator(level)
     moving.calc = BiasedCalculator(calculator, restraints) if restraints else calculator
     set_thermal_momenta(moving, temperature, rng)
     dynamics = integrator(moving, "nvt", temperature, timestep, friction, rng)
@@ -46,25 +57,36 @@ def langevin(
     return frames
 
 
+@renamed(method="level")
 def normal_modes(
     atoms: Atoms,
-    method="gfn2-xtb",
+    level: str | Calculator = "gfn2-xtb",
     n: int = 100,
     temperature: float = 300.0,
     seed: int = 0,
     displacement: float = 0.01,
     imaginary_width: float = 0.1,
 ) -> list[Atoms]:
-    """n geometries displaced along normal modes by classical thermal amplitudes.
+    """Geometries displaced along normal modes by classical thermal amplitudes.
 
     The mass-weighted coordinate of a mode with angular frequency w is Gaussian with variance
-    kT / w^2. The Hessian comes from central differences of forces (``displacement`` in A);
-    translations and rotations are projected out. Modes of imaginary frequency (at a transition
-    state) get a Gaussian of width ``imaginary_width`` (A, for the largest atomic displacement).
-    Displacements that make atoms overlap are drawn again.
+    kT / w^2. Displacements that make atoms overlap are drawn again.
+
+    Args:
+        atoms: the structure whose modes are taken, best a minimum or saddle point.
+        level: of theory, or an ASE calculator.
+        n: number of geometries.
+        temperature: K.
+        seed: of the amplitudes.
+        displacement: Å, of the central differences that make the Hessian.
+        imaginary_width: Å, standard deviation of the atom that moves most along a mode of
+            imaginary frequency (at a transition state).
+
+    Raises:
+        RuntimeError: most displacements make atoms overlap.
     """
     rng = np.random.default_rng(seed)
-    calculator = as_calculator(method)
+    calculator = as_calculator(level)
 
     def forces(displaced: list[Atoms]) -> np.ndarray:
         return np.array([calculator.get_forces(moved) for moved in displaced])
@@ -73,7 +95,7 @@ def normal_modes(
     thermal = units.kB * temperature / np.maximum(np.abs(curvatures), 1e-12)
     largest = np.linalg.norm(modes.reshape(len(modes), -1, 3), axis=2).max(axis=1)
     widths = np.where(curvatures > 0, np.sqrt(thermal), imaginary_width / largest)
-    # a soft mode is far from harmonic: no atom moves more than 0.3 A in it, at one sigma
+    # a soft mode is far from harmonic: no atom moves more than 0.3 Å in it, at one sigma
     widths = np.minimum(widths, 0.3 / largest)
     frames = []
     for _ in range(50 * n):

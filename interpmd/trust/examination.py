@@ -30,6 +30,7 @@ from jaxtyping import Float, Int
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
 from interpmd.errors import ArgumentError, InterpmdError
+from interpmd.keywords import renamed
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
 from interpmd.structures.files import read_frames
@@ -48,9 +49,10 @@ ANGLES = (40.0, 60.0, 90.0, 120.0, 150.0, 180.0)
 DRAWN, DRAWN_FROM = 60, 60
 
 
+@renamed(data="train")
 def doctor(
     potential: Potential | str | Path,
-    data: str | Path | Iterable[Atoms] | None = None,
+    train: str | Path | Iterable[Atoms] | None = None,
     distances: Sequence[float] | None = None,
     angles: Sequence[float] | None = None,
     threshold: float = 0.05,
@@ -65,17 +67,17 @@ def doctor(
 
     Args:
         potential: fitted, with posterior samples; or the name or folder of one.
-        data: training frames, to count how often each distance occurs in them, and to look also
+        train: training frames, to count how often each distance occurs in them, and to look also
             at trimers as they stand in them.
         distances: of the dimers in A; the trimers take `TRIMER_DISTANCES` of them. If None, from
             `CLOSEST` times the sum of the covalent radii to the cutoff.
         angles: of the trimers in degrees, `ANGLES` if None; none at all for pairs only.
         threshold: eV; a row is determined where its standard deviation is below.
-        seed: of the trimers that are drawn from `data`.
+        seed: of the trimers that are drawn from `train`.
 
     Raises:
         InterpmdError: the potential has no posterior.
-        UnknownElementError: `data` hold elements that the potential does not know.
+        UnknownElementError: `train` holds elements that the potential does not know.
         ValueError: distances, angles or a threshold that make no sense.
     """
     if not isinstance(potential, Potential):
@@ -87,7 +89,7 @@ def doctor(
         )
     if not threshold > 0:
         raise ArgumentError(f"threshold is a standard deviation in eV above 0, not {threshold}")
-    frames = None if data is None else read_frames(data)
+    frames = None if train is None else read_frames(train)
     for atoms in frames or ():
         check_elements(torch.as_tensor(atoms.numbers), potential.elements, "the potential")
     angles = _checked(ANGLES if angles is None else angles, "angles", 0.0, 180.0)

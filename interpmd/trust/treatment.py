@@ -17,9 +17,10 @@ from interpmd.fitting import labels
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import FitReport
 from interpmd.fitting.spec import Spec
+from interpmd.keywords import renamed
 from interpmd.potentials.potential import Potential
 from interpmd.reference.labelling import label
-from interpmd.reference.methods import resolve
+from interpmd.reference.levels import resolve
 from interpmd.reference.store import HASH_KEY, content_hash
 from interpmd.structures.files import read_frames
 from interpmd.structures.systems import check_elements
@@ -35,10 +36,11 @@ PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer"}
 WEIGHTS = {"dimer": 0.1, "trimer": 0.01}
 
 
+@renamed(method="level")
 def cure(
     fitted: Potential | FitReport,
     train: str | Path | Iterable[Atoms],
-    method: str | Calculator | None = None,
+    level: str | Calculator | None = None,
     diagnosis: Diagnosis | None = None,
     most: int = 200,
     out: str | Path | None = None,
@@ -59,8 +61,8 @@ def cure(
     Args:
         fitted: the potential, or the report of its fit.
         train: the frames that it was fitted to.
-        method: how to label: a method that `interpmd.label` knows, or an ASE calculator of the
-            level of theory of `train`. The potential's own level if None.
+        level: of the labels: one that `interpmd.label` knows, or an ASE calculator of the level of
+            theory of `train`. The potential's own level if None.
         diagnosis: what `interpmd.doctor` found; made anew, with `train` as data, if None.
         most: structures to label at most.
         out: folder for the new potential. The labels go to ``<out>-labels.extxyz`` beside it, so
@@ -73,13 +75,13 @@ def cure(
             the energies are those of the first fit unless given.
 
     Raises:
-        LabelError: no method given and none known, a method of another level of theory than the
+        LabelError: no level given and none known, another level of theory than the
             potential's, or a potential that does not say how it was fitted.
         UnknownElementError: `train` holds elements that the potential does not know.
         InterpmdError: the potential has no posterior, or labels failed for single atoms.
     """
     potential = fitted.potential if isinstance(fitted, FitReport) else fitted
-    method = _method(potential, method)
+    level = _level(potential, level)
     provenance = potential.card.provenance
     if "spec" not in options and "spec" not in provenance:
         raise LabelError("the potential does not say how it was fitted; pass spec=")
@@ -93,7 +95,7 @@ def cure(
         for atoms in (diagnosis or doctor(potential, frames)).proposal(most)
         if not (len(atoms) == 1 and int(atoms.numbers[0]) in known)
     ]
-    labelled = label_proposal(proposed, method, _labels_path(out), workers, progress)
+    labelled = label_proposal(proposed, level, _labels_path(out), workers, progress)
     given = {**WEIGHTS, **(weights or {})}
     factors = {PROPOSED.get(name, name): factor for name, factor in given.items()}
     for atoms in labelled:
@@ -112,9 +114,10 @@ def cure(
     )
 
 
+@renamed(method="level")
 def label_proposal(
     proposed: Sequence[Atoms],
-    method: str | Calculator,
+    level: str | Calculator,
     out: Path | None = None,
     workers: int = 1,
     progress: bool = True,
@@ -127,23 +130,23 @@ def label_proposal(
 
     Args:
         proposed: from `Diagnosis.proposal`.
-        method: name of a method, or an ASE calculator.
-        out: extxyz file that makes the labelling of a named method resumable.
+        level: one that `interpmd.label` knows, or an ASE calculator.
+        out: extxyz file that makes the labelling at a named level resumable.
         workers: processes.
         progress: whether to show a progress bar.
     """
-    if not isinstance(method, str):
-        return [_calculated(atoms, method) for atoms in proposed]
-    level, states, owner = resolve(method).name, [], {}
+    if not isinstance(level, str):
+        return [_calculated(atoms, level) for atoms in proposed]
+    name, states, owner = resolve(level).name, [], {}
     for index, atoms in enumerate(proposed):
         for multiplicity in multiplicities(atoms):
             state = atoms.copy()
             state.info["multiplicity"] = multiplicity
             states.append(state)
-            owner[content_hash(state, level, 0, multiplicity)] = index
+            owner[content_hash(state, name, 0, multiplicity)] = index
     found: list[list[Atoms]] = [[] for _ in proposed]
     for atoms in label(
-        states, method, out=out, workers=workers, progress=progress, retry_failed=False
+        states, level, out=out, workers=workers, progress=progress, retry_failed=False
     ):
         found[owner[atoms.info[HASH_KEY]]].append(atoms)
     return [
@@ -166,20 +169,22 @@ def _calculated(atoms: Atoms, calculator: Calculator) -> Atoms:
     return found
 
 
-def _method(potential: Potential, method: str | Calculator | None) -> str | Calculator:
-    level = potential.card.level
-    if method is None:
-        if level is None:
-            raise LabelError("the potential's level of theory is unknown; pass method=")
-        return level
-    if isinstance(method, str):
-        if level is not None and method.strip().lower() != level.lower():
+def _level(potential: Potential, level: str | Calculator | None) -> str | Calculator:
+    own = potential.card.level
+    if level is None:
+        if own is None:
+            raise LabelError("the potential's level of theory is unknown; pass level=")
+        return own
+    if isinstance(level, str):
+        if own is not None and level.strip().lower() != own.lower():
             raise LabelError(
-                f"the potential was fitted to {level}; labels at {method} do not belong to it"
+                f"the potential was fitted to {own}; labels at {level} do not belong to it"
             )
-    elif not hasattr(method, "get_forces"):
-        raise LabelError(f"{method!r} is neither the name of a method nor an ASE calculator")
-    return method
+    elif not hasattr(level, "get_forces"):
+        raise LabelError(
+            f"{level!r} is neither the name of a level of theory nor an ASE calculator"
+        )
+    return level
 
 
 def _labels_path(out: str | Path | None) -> Path | None:

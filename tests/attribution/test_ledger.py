@@ -23,13 +23,13 @@ def energy_of_pair(distance):
     return (1 - np.exp(-1.5 * (distance - 1.5))) ** 2 - 1
 
 
-def vibration(time_step, record_every=1, femtoseconds=24.0):
+def vibration(timestep, interval=1, femtoseconds=24.0):
     """A stretched pair at rest that swings through its minimum."""
     atoms = Atoms("C2", positions=[[0, 0, 0], [1.75, 0, 0]])
     atoms.set_momenta(np.full((2, 3), 1e-12) * [[1], [-1]])  # so that no velocities are drawn
-    steps = round(femtoseconds / time_step)
+    steps = round(femtoseconds / timestep)
     return im.simulate(
-        PAIR, atoms, time_step=time_step, steps=steps, record_every=record_every, progress=False
+        PAIR, atoms, timestep=timestep, steps=steps, interval=interval, progress=False
     )
 
 
@@ -43,7 +43,7 @@ def quiet(*arguments, **options):
 def proton():
     potential = im.load("malonaldehyde")
     trajectory = im.simulate(
-        potential, MALONALDEHYDE, temperature=300, steps=40, record_every=1, seed=0, progress=False
+        potential, MALONALDEHYDE, temperature=300, steps=40, interval=1, seed=0, progress=False
     )
     return potential, trajectory
 
@@ -54,7 +54,7 @@ def book(proton):
 
 
 def test_a_pair_does_the_work_that_its_formula_says():
-    trajectory = vibration(time_step=0.05)
+    trajectory = vibration(timestep=0.05)
     found = im.ledger(PAIR, trajectory, progress=False)
     assert found.sizes["interaction"] == 1 and found.atoms.values.tolist() == ["0-1"]
     distances = np.array([a.get_distance(0, 1) for a in trajectory])
@@ -68,7 +68,7 @@ def test_a_pair_does_the_work_that_its_formula_says():
 
 @pytest.mark.parametrize(("rule", "order"), [("simpson", 4), ("verlet", 2), ("trapezoid", 2)])
 def test_the_error_falls_with_the_interval_as_stated(rule, order):
-    trajectory = vibration(time_step=0.02)
+    trajectory = vibration(timestep=0.02)
     intervals = np.array([0.4, 0.8, 1.6])
     errors = []
     for interval in intervals:
@@ -138,7 +138,7 @@ def test_interactions_stand_in_the_order_of_their_work(book):
 
 def test_frames_too_far_apart_are_told_with_an_interval_that_does(proton):
     potential, trajectory = proton
-    with pytest.warns(LedgerWarning, match=r"2 fs apart, 1\.\d fs would do \(record_every=2\)"):
+    with pytest.warns(LedgerWarning, match=r"2 fs apart, 1\.\d fs would do \(interval=2\)"):
         im.ledger(potential, trajectory[::4], atoms=[8], by="order", order=2, progress=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -148,7 +148,7 @@ def test_frames_too_far_apart_are_told_with_an_interval_that_does(proton):
 def test_thermostats_and_other_potentials_are_named():
     atoms = vibration(0.1)[60]
     hot = im.simulate(
-        PAIR, atoms, "nvt", temperature=3000, steps=200, record_every=1, friction=0.1,
+        PAIR, atoms, "nvt", temperature=3000, steps=200, interval=1, friction=0.1,
         progress=False,
     )  # fmt: skip
     with pytest.warns(LedgerWarning, match="thermostat"):
@@ -162,7 +162,7 @@ def test_a_black_box_has_a_ledger_of_fragments():
     calculator = AseLennardJones(epsilon=0.01, sigma=3.4, rc=20.0, smooth=False)
     argon = Atoms("Ar3", positions=[[0, 0, 0], [3.7, 0, 0], [1.5, 3.6, 0]])
     trajectory = im.simulate(
-        calculator, argon, temperature=30, time_step=4.0, steps=60, record_every=1, progress=False
+        calculator, argon, temperature=30, timestep=4.0, steps=60, interval=1, progress=False
     )
     found = im.ledger(
         calculator, trajectory, atoms=[0], fragments="molecules", by="fragment", progress=False
@@ -204,7 +204,7 @@ def test_what_cannot_be_reckoned_is_said(frames, options, words):
 def test_lennard_jones_of_plain_frames_with_times():
     potential = Potential({"lj": LennardJones(epsilon=0.01, sigma=3.4, cutoff=9.0)})
     atoms = Atoms("Ar2", positions=[[0, 0, 0], [4.2, 0, 0]], velocities=[[0.01, 0, 0], [0, 0, 0]])
-    run = im.simulate(potential, atoms, time_step=1.0, steps=20, record_every=1, progress=False)
+    run = im.simulate(potential, atoms, timestep=1.0, steps=20, interval=1, progress=False)
     found = im.ledger(potential, list(run), times=run.times, progress=False)
     assert found.attrs["rule"] == "simpson"
     assert found.attrs["largest_closure_error_eV"] < 1e-7

@@ -21,7 +21,7 @@ ARGON = Potential({"lj": LennardJones(epsilon=0.01, sigma=3.4, cutoff=6.0, onset
 def run():
     potential = im.load("malonaldehyde")
     trajectory = im.simulate(
-        potential, MALONALDEHYDE, temperature=300, steps=30, record_every=10, progress=False
+        potential, MALONALDEHYDE, temperature=300, steps=30, interval=10, progress=False
     )
     return potential, trajectory
 

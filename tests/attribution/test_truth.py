@@ -17,7 +17,7 @@ from interpmd.errors import StructureError, TruthError
 from interpmd.potentials.analytic import StillingerWeber
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of, random_clusters
-from interpmd.reference.methods import resolve
+from interpmd.reference.levels import resolve
 from interpmd.structures.files import read_frames
 from interpmd.trust.conformance import check_potential
 from interpmd.trust.truth import frames as structures
@@ -215,10 +215,10 @@ def test_expansion_of_sets_adds_up():
 def test_trimer_equals_a_hand_written_expansion():
     potential, atoms = im.load("water"), water_cluster(3)
     found = quantum_truth(potential, atoms, progress=False).to_frame()
-    method = resolve("gfn2-xtb")
+    theory = resolve("gfn2-xtb")
     first, second, third = molecules_of(atoms)
     sources = {
-        "quantum": lambda members: method.evaluate(atoms[members]).energy,
+        "quantum": lambda members: theory.evaluate(atoms[members]).energy,
         "potential": lambda members: float(potential.predict(atoms[members]).energy),
     }
     for name, energy in sources.items():

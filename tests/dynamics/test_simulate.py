@@ -18,14 +18,14 @@ SOFT = Potential([Morse(depth=0.5, width=1.0, distance=1.5, cutoff=6.0)])
 
 
 def run(**arguments):
-    defaults = {"steps": 60, "record_every": 10, "temperature": 100.0, "progress": False}
+    defaults = {"steps": 60, "temperature": 100.0, "progress": False}
     return im.simulate(SOFT, ETHANE, **(defaults | arguments))
 
 
-def test_nve_conserves_energy_to_second_order_in_the_time_step():
-    def spread(time_step):
-        steps = round(40 / time_step)
-        found = run(steps=steps, time_step=time_step, record_every=max(1, round(1 / time_step)))
+def test_nve_conserves_energy_to_second_order_in_the_timestep():
+    def spread(timestep):
+        steps = round(40 / timestep)
+        found = run(steps=steps, timestep=timestep, interval=max(1, round(1 / timestep)))
         return np.ptp(found.total_energies)
 
     coarse, fine = spread(0.5), spread(0.25)
@@ -107,7 +107,7 @@ def test_files_that_are_no_trajectory_are_named(tmp_path):
 def test_an_explosion_is_named():
     stiff = Potential([Morse(depth=8.0, width=4.0, distance=1.2, cutoff=6.0)])
     with pytest.raises(SimulationError, match="exploded at step"):
-        im.simulate(stiff, molecule("C2H6"), time_step=8.0, steps=400, progress=False)
+        im.simulate(stiff, molecule("C2H6"), timestep=8.0, steps=400, progress=False)
 
 
 def test_bad_arguments():
@@ -115,6 +115,17 @@ def test_bad_arguments():
         run(ensemble="npt")
     with pytest.raises(ValueError, match="positive"):
         run(steps=0)
+
+
+def test_former_keywords_work_and_warn():
+    with pytest.warns(FutureWarning) as seen:
+        former = run(time_step=0.25, record_every=20)
+    assert {str(w.message).split(";")[0] for w in seen} == {
+        "simulate(time_step=...) is now simulate(timestep=...)",
+        "simulate(record_every=...) is now simulate(interval=...)",
+    }
+    assert np.array_equal(former.times, [0.0, 5.0, 10.0, 15.0])
+    assert np.array_equal(former.positions, run(timestep=0.25, interval=20).positions)
 
 
 def test_drift_is_the_slope_of_the_total_energy():
@@ -131,4 +142,4 @@ def test_atoms_that_run_into_each_other_end_the_run_with_a_word_on_why():
     pair.set_velocities([(0, 0, 0.05), (0, 0, -0.05)])
     free = Potential([Isolated({1: 0.0})])
     with pytest.raises(SimulationError, match=r"broke after step \d+: atoms H0 and H1 .* far from"):
-        im.simulate(free, pair, steps=400, record_every=1, progress=False)
+        im.simulate(free, pair, steps=400, interval=1, progress=False)

@@ -11,7 +11,7 @@ from ase.io import read, write
 
 from interpmd.errors import CalculationError, LevelMismatchError, StructureError
 from interpmd.reference import label
-from interpmd.reference.methods import XTB
+from interpmd.reference.levels import XTB
 from interpmd.reference.store import complete_length, content_hash
 
 

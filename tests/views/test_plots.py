@@ -30,7 +30,7 @@ def closed():
 def run():
     potential = im.load("malonaldehyde")
     trajectory = im.simulate(
-        potential, MALONALDEHYDE, temperature=300, steps=8, record_every=1, progress=False
+        potential, MALONALDEHYDE, temperature=300, steps=8, interval=1, progress=False
     )
     return potential, trajectory
 

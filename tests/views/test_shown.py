@@ -35,7 +35,7 @@ def quantum_truth():
 
 
 def trajectory():
-    return im.simulate(POTENTIAL, MALONALDEHYDE, steps=2, record_every=1, progress=False)
+    return im.simulate(POTENTIAL, MALONALDEHYDE, steps=2, interval=1, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -237,10 +237,10 @@ def _reason(
         enough = min(enough, LARGEST_PHASE / fastest)
     if (step := settings.get("time_step_fs")) and enough < 2 * step:
         return (
-            f"frames are {interval:.3g} fs apart; record every step (record_every=1), or take a "
-            "shorter time_step if they are"
+            f"frames are {interval:.3g} fs apart; record every step (interval=1), or take a "
+            "shorter timestep if they are"
         )
-    often = f" (record_every={int(enough / step)})" if step else ""
+    often = f" (interval={int(enough / step)})" if step else ""
     return f"frames are {interval:.3g} fs apart, {enough:.2g} fs would do{often}"
 
 

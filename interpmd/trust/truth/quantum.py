@@ -13,6 +13,7 @@ of S, and both are obtained here in the same way, from energies and forces of th
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -28,6 +29,7 @@ from tqdm.auto import tqdm
 
 from interpmd.attribution.certificate import Check
 from interpmd.errors import ArgumentError, InterpmdError, StructureError
+from interpmd.keywords import renamed
 from interpmd.plots.comparisons import many_body
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of
@@ -55,7 +57,7 @@ class QuantumTruth:
     """Contributions of sets of molecules by the reference method and by a potential.
 
     Attributes:
-        method: level of theory.
+        level: of theory.
         order: largest number of molecules in a set.
         contributions: one line per set of two and more molecules: frame, molecules (how many the
             frame has), fragments (which; all of them in the remainders), order (how many; 0 for
@@ -74,9 +76,20 @@ class QuantumTruth:
         True
     """
 
-    method: str
+    level: str
     order: int
     contributions: pd.DataFrame
+
+    @property
+    def method(self) -> str:
+        """Former name of `level`, for one release."""
+        warnings.warn(
+            "QuantumTruth.method is now QuantumTruth.level; the old name will go with the next "
+            "release",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return self.level
 
     def to_frame(self) -> pd.DataFrame:
         """One line per set of molecules, with its error in kcal/mol."""
@@ -106,7 +119,7 @@ class QuantumTruth:
         shares, errors = self.shares().difference.abs(), self.errors()
         sizes = self.contributions.groupby("frame").molecules.first()
         counts = f"{sizes.min()}" + (f" to {sizes.max()}" if sizes.max() > sizes.min() else "")
-        sets = f"{len(sizes)} clusters of {counts} molecules, against {self.method}"
+        sets = f"{len(sizes)} clusters of {counts} molecules, against {self.level}"
         made = [
             Check("quantum truth", f"{_name(o)} share", float(v), 2.0, "percentage points", sets)
             for o, v in shares.items()
@@ -158,17 +171,17 @@ class QuantumTruth:
             order: (part.quantum.to_numpy(), part.potential.to_numpy())
             for order, part in self.by_order()
         }
-        columns = {"quantum": self.method, "potential": "potential"}
+        columns = {"quantum": self.level, "potential": "potential"}
         table = self.shares(molecules)[list(columns)].rename(columns=columns)
         title = "all frames" if molecules is None else f"clusters of {molecules}"
-        return many_body(terms, table, self.method, title, ax)
+        return many_body(terms, table, self.level, title, ax)
 
     def __repr__(self) -> str:
         errors = self.errors()
         parts = [f"{_name(o)} {e.rmse:.3f} of {e.quantum_rms:.3f}" for o, e in errors.iterrows()]
         frames = self.contributions.frame.nunique()
         return (
-            f"QuantumTruth, {self.method}, {frames} clusters; error (RMS) of RMS in kcal/mol: "
+            f"QuantumTruth, {self.level}, {frames} clusters; error (RMS) of RMS in kcal/mol: "
             + ", ".join(parts)
         )
 
@@ -185,21 +198,22 @@ class QuantumTruth:
         return sorted(frame.groupby("order"), key=lambda item: item[0] or 99)
 
 
+@renamed(method="level")
 def quantum_truth(
     potential: Potential,
     frames: Atoms | Iterable[Atoms],
-    method: str = "gfn2-xtb",
+    level: str = "gfn2-xtb",
     order: int = 4,
     out: str | Path | None = None,
     progress: bool = True,
 ) -> QuantumTruth:
-    """Compare the potential's n-body contributions of molecules with those of a quantum method.
+    """Compare the potential's n-body contributions of molecules with those of quantum chemistry.
 
     Args:
-        potential: a potential that was fitted to `method`; evaluated in float64.
+        potential: a potential that was fitted to that level; evaluated in float64.
         frames: clusters of molecules, without periodic directions; those of one molecule are
             left out.
-        method: see `interpmd.label`.
+        level: of theory of the reference; see `interpmd.label`.
         order: largest number of molecules in a set; the energy of a larger cluster that its sets
             leave over is one remainder.
         out: extxyz file that keeps the quantum results; calling again goes on from it.
@@ -208,7 +222,7 @@ def quantum_truth(
     Raises:
         StructureError: a periodic frame, or none with two molecules.
         ValueError: order below 2.
-        InterpmdError: the method failed on a set of molecules.
+        InterpmdError: the calculation failed for a set of molecules.
     """
     if order < 2:
         raise ArgumentError(
@@ -227,7 +241,7 @@ def quantum_truth(
         for (_, atoms, groups), chosen in zip(kept, subsets, strict=True)
         for subset in chosen
     ]
-    quantum = iter(_quantum(parts, method, out, progress))
+    quantum = iter(_quantum(parts, level, out, progress))
     model = iter(_model(parts, potential, progress))
     lines: list[dict] = []
     for (index, atoms, groups), chosen in zip(kept, subsets, strict=True):
@@ -238,7 +252,7 @@ def quantum_truth(
             for source in (quantum, model)
         ]
         lines += _lines(index, groups, order, *expansions)
-    return QuantumTruth(method, order, pd.DataFrame(lines))
+    return QuantumTruth(level, order, pd.DataFrame(lines))
 
 
 def subsets_of(count: int, order: int) -> list[Subset]:
@@ -291,12 +305,12 @@ def _lines(
 
 
 def _quantum(
-    parts: list[Atoms], method: str, out: str | Path | None, progress: bool
+    parts: list[Atoms], level: str, out: str | Path | None, progress: bool
 ) -> list[tuple[float, np.ndarray]]:
-    labelled = label(parts, method, out=out, progress=progress)
+    labelled = label(parts, level, out=out, progress=progress)
     if len(labelled) < len(parts):
         raise InterpmdError(
-            f"{method} failed on {len(parts) - len(labelled)} of {len(parts)} sets of molecules; "
+            f"{level} failed on {len(parts) - len(labelled)} of {len(parts)} sets of molecules; "
             "leave out the frames that the warning names"
         )
     return [(a.get_potential_energy(), a.get_forces()) for a in labelled]

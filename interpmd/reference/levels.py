@@ -1,7 +1,7 @@
-"""The quantum methods behind :func:`interpmd.label`: GFN-xTB through tblite, DFT through PySCF.
+"""The levels of theory that :func:`interpmd.label` knows: GFN-xTB by tblite, DFT by PySCF.
 
-A method is a frozen description with one verb, ``evaluate``: atoms in, energy and forces out.
-tblite and PySCF are imported when a method is first evaluated, so that importing interpmd stays
+A level is a frozen description with one verb, ``evaluate``: atoms in, energy and forces out.
+tblite and PySCF are imported when a level is first evaluated, so that importing interpmd stays
 fast and both may be missing.
 
 Sources: GFN1-xTB, Grimme, Bannwarth, Shushkov, J. Chem. Theory Comput. 13, 1989 (2017);
@@ -24,7 +24,7 @@ from interpmd.errors import (
     CalculationError,
     MissingPackageError,
     StructureError,
-    UnknownMethodError,
+    UnknownLevelError,
 )
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ class Result:
     stress: np.ndarray | None = None
 
 
-class Method(Protocol):
+class Level(Protocol):
     """A level of theory that can be evaluated."""
 
     @property
     def name(self) -> str:
-        """The level of theory, in lower case, as written into labelled frames."""
+        """In lower case, as written into labelled frames."""
 
     @property
     def code(self) -> str:
@@ -171,36 +171,36 @@ class DFT:
         return _checked(Result(float(scf.e_tot) * units.Hartree, forces), self.name)
 
 
-def resolve(method: str) -> Method:
-    """The method of that name, such as ``"gfn2-xtb"`` or ``"wb97x-d3bj/def2-svp"``.
+def resolve(level: str) -> Level:
+    """The level of theory of that name, such as ``"gfn2-xtb"`` or ``"wb97x-d3bj/def2-svp"``.
 
-    Raises UnknownMethodError (with what exists) for a name that is neither a tight-binding
+    Raises UnknownLevelError (with what exists) for a name that is neither a tight-binding
     method nor functional/basis, and, where PySCF is installed, for a functional or basis set
     that it does not know.
     """
-    name = str(method).strip().lower()
+    name = str(level).strip().lower()
     if name in XTB_METHODS:
         return XTB(name)
     functional, slash, basis = name.partition("/")
     if not (slash and functional and basis):
-        raise UnknownMethodError(f"unknown method {method!r}; {_what_exists()}")
-    _check_functional(functional, method)
-    _check_basis(basis, method)
+        raise UnknownLevelError(f"unknown level of theory {level!r}; {_what_exists()}")
+    _check_functional(functional, level)
+    _check_basis(basis, level)
     return DFT(name, functional, basis)
 
 
-def available_methods() -> pandas.DataFrame:
-    """A table of the methods: name, kind, program, whether it is installed.
+def available_levels() -> pandas.DataFrame:
+    """A table of levels of theory: name, kind, program, stress, whether it is installed.
 
     DFT takes any functional and basis set that PySCF knows; the rows are examples.
     """
     import pandas
 
     rows = [
-        {"method": name, "kind": "tight binding", "program": "tblite", "stress": True}
+        {"level": name, "kind": "tight binding", "program": "tblite", "stress": True}
         for name in XTB_METHODS
     ] + [
-        {"method": name, "kind": "DFT (functional/basis)", "program": "pyscf", "stress": False}
+        {"level": name, "kind": "DFT (functional/basis)", "program": "pyscf", "stress": False}
         for name in DFT_EXAMPLES
     ]
     for row in rows:
@@ -239,7 +239,7 @@ def _what_exists() -> str:
     )
 
 
-def _check_functional(functional: str, method: str) -> None:
+def _check_functional(functional: str, level: str) -> None:
     try:
         from pyscf.dft import libxc
         from pyscf.scf.dispersion import parse_dft
@@ -249,12 +249,12 @@ def _check_functional(functional: str, method: str) -> None:
         bare = parse_dft(functional)[0]
         libxc.parse_xc(bare)
     except Exception as error:
-        raise UnknownMethodError(
-            f"unknown functional {functional!r} in {method!r} ({error}); {_what_exists()}"
+        raise UnknownLevelError(
+            f"unknown functional {functional!r} in {level!r} ({error}); {_what_exists()}"
         ) from error
 
 
-def _check_basis(basis: str, method: str) -> None:
+def _check_basis(basis: str, level: str) -> None:
     try:
         from pyscf.gto.basis import load
     except ImportError:
@@ -262,8 +262,8 @@ def _check_basis(basis: str, method: str) -> None:
     try:
         load(basis, "H")
     except Exception as error:
-        raise UnknownMethodError(
-            f"unknown basis set {basis!r} in {method!r}; {_what_exists()}"
+        raise UnknownLevelError(
+            f"unknown basis set {basis!r} in {level!r}; {_what_exists()}"
         ) from error
 
 
@@ -284,7 +284,7 @@ def missing(package: str) -> MissingPackageError:
 
 
 @contextmanager
-def one_thread():
+def one_openmp_thread():
     """Libraries and processes started in this context use one OpenMP thread."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
@@ -302,7 +302,7 @@ def one_thread():
 def _import_tblite():
     # tblite brings its own OpenMP runtime, which reads the environment once, when it is loaded
     try:
-        with one_thread():
+        with one_openmp_thread():
             from tblite import interface
     except ImportError as error:
         raise missing("tblite") from error

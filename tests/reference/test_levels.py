@@ -5,10 +5,11 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk, molecule
 
-from interpmd.errors import StructureError, UnknownMethodError
-from interpmd.reference import available_methods, isolated_atoms, label
+from interpmd import errors
+from interpmd.errors import StructureError, UnknownLevelError
+from interpmd.reference import available_levels, isolated_atoms, label
 from interpmd.reference.calculator import ReferenceCalculator, as_calculator
-from interpmd.reference.methods import resolve
+from interpmd.reference.levels import resolve
 
 
 def distorted(name: str = "H2O") -> Atoms:
@@ -17,25 +18,25 @@ def distorted(name: str = "H2O") -> Atoms:
     return atoms
 
 
-def finite_difference_forces(atoms: Atoms, method: str, step: float, **options) -> np.ndarray:
-    level = resolve(method)
+def finite_difference_forces(atoms: Atoms, level: str, step: float, **options) -> np.ndarray:
+    theory = resolve(level)
     forces = np.zeros((len(atoms), 3))
     for index in range(3 * len(atoms)):
         energies = []
         for sign in (1, -1):
             moved = atoms.copy()
             moved.positions.flat[index] += sign * step
-            energies.append(level.evaluate(moved, **options).energy)
+            energies.append(theory.evaluate(moved, **options).energy)
         forces.flat[index] = -(energies[0] - energies[1]) / (2 * step)
     return forces
 
 
-@pytest.mark.parametrize(("method", "name"), [("gfn2-xtb", "GFN2-xTB"), ("gfn1-xtb", "GFN1-xTB")])
-def test_tight_binding_agrees_with_the_calculator_of_tblite(method, name):
+@pytest.mark.parametrize(("level", "name"), [("gfn2-xtb", "GFN2-xTB"), ("gfn1-xtb", "GFN1-xTB")])
+def test_tight_binding_agrees_with_the_calculator_of_tblite(level, name):
     from tblite.ase import TBLite
 
     atoms = distorted("CH3CH2OH")
-    [labelled] = label(atoms, method, progress=False)
+    [labelled] = label(atoms, level, progress=False)
     atoms.calc = TBLite(method=name, verbosity=0, accuracy=0.01)
     assert labelled.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=1e-7)
     np.testing.assert_allclose(labelled.get_forces(), atoms.get_forces(), atol=1e-6)
@@ -70,13 +71,13 @@ def test_tight_binding_forces_are_the_slope_of_the_energy(charge, multiplicity):
 
 
 @pytest.mark.parametrize(
-    ("method", "multiplicity", "charge"),
+    ("level", "multiplicity", "charge"),
     [("b3lyp-d3bj/sto-3g", 1, 0), ("pbe-d4/sto-3g", 1, 0), ("hf/sto-3g", 2, 1)],
 )
-def test_dft_forces_are_the_slope_of_the_energy(method, multiplicity, charge):
+def test_dft_forces_are_the_slope_of_the_energy(level, multiplicity, charge):
     atoms = distorted()
     options = {"charge": charge, "multiplicity": multiplicity}
-    forces = resolve(method).evaluate(atoms, **options).forces
+    forces = resolve(level).evaluate(atoms, **options).forces
     # stretch one bond: 2 energies instead of 18
     bond = atoms.positions[1] - atoms.positions[0]
     bond /= np.linalg.norm(bond)
@@ -84,7 +85,7 @@ def test_dft_forces_are_the_slope_of_the_energy(method, multiplicity, charge):
     for step in (2e-3, -2e-3):
         moved = atoms.copy()
         moved.positions[1] += step * bond
-        energies.append(resolve(method).evaluate(moved, **options).energy)
+        energies.append(resolve(level).evaluate(moved, **options).energy)
     assert forces[1] @ bond == pytest.approx(-(energies[0] - energies[1]) / 4e-3, abs=2e-3)
     assert abs(forces[1] @ bond) > 0.1
 
@@ -95,7 +96,7 @@ def test_dft_energy_of_hydrogen_atom_and_dispersion():
     assert atom.get_potential_energy() / units.Hartree == pytest.approx(-0.4665818, abs=1e-6)
     pair = Atoms("He2", [[0, 0, 0], [0, 0, 3.0]])
     plain, corrected = (
-        label(pair, method, progress=False)[0] for method in ("pbe/sto-3g", "pbe-d3bj/sto-3g")
+        label(pair, level, progress=False)[0] for level in ("pbe/sto-3g", "pbe-d3bj/sto-3g")
     )
     gain = corrected.get_potential_energy() - plain.get_potential_energy()
     assert -5e-3 < gain < -1e-5
@@ -121,24 +122,24 @@ def test_oxygen_atom_is_a_triplet_in_dft():
     assert triplet.get_potential_energy() < singlet.get_potential_energy() - 1.0
 
 
-@pytest.mark.parametrize("method", ["gfn3-xtb", "wb97x-d3bj", "/def2-svp", "pbe/", ""])
-def test_unknown_methods_say_what_exists(method):
-    with pytest.raises(UnknownMethodError, match="available: gfn1-xtb, gfn2-xtb, or DFT"):
-        label(molecule("H2O"), method)
+@pytest.mark.parametrize("level", ["gfn3-xtb", "wb97x-d3bj", "/def2-svp", "pbe/", ""])
+def test_unknown_levels_say_what_exists(level):
+    with pytest.raises(UnknownLevelError, match="available: gfn1-xtb, gfn2-xtb, or DFT"):
+        label(molecule("H2O"), level)
 
 
 @pytest.mark.parametrize(
-    ("method", "culprit"), [("pbf/def2-svp", "pbf"), ("pbe/def3-svp", "def3-svp")]
+    ("level", "culprit"), [("pbf/def2-svp", "pbf"), ("pbe/def3-svp", "def3-svp")]
 )
-def test_unknown_functional_or_basis_is_named(method, culprit):
-    with pytest.raises(UnknownMethodError, match=culprit):
-        label(molecule("H2O"), method)
+def test_unknown_functional_or_basis_is_named(level, culprit):
+    with pytest.raises(UnknownLevelError, match=culprit):
+        label(molecule("H2O"), level)
 
 
-def test_available_methods_can_be_resolved():
-    table = available_methods()
+def test_available_levels_can_be_resolved():
+    table = available_levels()
     assert table["installed"].all()
-    for name in table["method"]:
+    for name in table["level"]:
         assert resolve(name).name == name
         assert name.split("/")[0] in resolve(name.upper()).name
 
@@ -165,3 +166,20 @@ def test_calculators_give_the_same_numbers_as_labels():
             labelled.get_potential_energy(), abs=1e-6
         )
         np.testing.assert_allclose(copy.get_forces(), labelled.get_forces(), atol=2e-5)
+
+
+def test_former_names_work_and_warn():
+    water = molecule("H2O")
+    [expected] = label(water, level="gfn1-xtb", progress=False)
+    with pytest.warns(FutureWarning, match=r"label\(method=...\) is now label\(level=...\)"):
+        [labelled] = label(water, method="gfn1-xtb", progress=False)
+    assert labelled.info["level"] == "gfn1-xtb"
+    assert labelled.get_potential_energy() == expected.get_potential_energy()
+    with pytest.warns(FutureWarning, match=r"isolated_atoms\(level=...\)"):
+        assert isolated_atoms(["H"], method="gfn1-xtb")[0].info["level"] == "gfn1-xtb"
+    with pytest.warns(FutureWarning, match=r"ReferenceCalculator\(level=...\)"):
+        assert ReferenceCalculator(method="gfn1-xtb").level.name == "gfn1-xtb"
+    with pytest.warns(FutureWarning, match="available_levels"):
+        from interpmd.reference import available_methods
+    assert available_methods().equals(available_levels())
+    assert errors.UnknownMethodError is UnknownLevelError
