@@ -51,6 +51,15 @@ class Contributions:
         samples = None if self.samples is None else factor * self.samples
         return replace(self, values=factor * self.values, samples=samples)
 
+    def along(self, vector: Float[np.ndarray, 3]) -> Contributions:
+        """Numbers as they are; vectors, and their samples, along the direction of another one."""
+        if self.values.ndim == 1:
+            return self
+        samples = None
+        if self.samples is not None:
+            samples = np.einsum("csn,s->cn", self.samples, direction_of(vector))
+        return replace(self, values=directed(self.values, vector), samples=samples)
+
     def merged(self) -> Contributions:
         """One value for each cluster, terms added up."""
         keys = [("all", *key[1:]) for key in self.clusters.identities()]

@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import molecule
+from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +20,8 @@ import interpmd as im
 from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import FramesError, QuestionError, TargetError
-from interpmd.views.explorer.answers import MOST
+from interpmd.potentials import StillingerWeber
+from interpmd.views.explorer.bars import MOST
 from interpmd.views.explorer.questions import (
     GROUPINGS,
     TARGETS,
@@ -157,6 +158,28 @@ def test_lines_reach_into_neighbouring_cells():
     found = State(potential, atoms).answer(Question("force", 0), 0)
     far = [line for line in found.lines if any(line.offsets)]
     assert far and all(abs(x) in (0.0, 7.2) for line in far for x in line.offsets)
+
+
+def test_lines_of_shared_triplets_join_atoms_that_are_near():
+    potential = im.Potential([StillingerWeber(elements=["Si"])])
+    silicon = bulk("Si", cubic=True)
+    silicon.rattle(0.01, seed=2)
+    found = State(potential, silicon).answer(Question("force", 3, grouping="pair"), 0)
+    assert max(len(line.atoms) for line in found.lines) == 2
+    lengths = []
+    for line in found.lines:
+        ends = silicon.positions[list(line.atoms)] + np.reshape(line.offsets, (-1, 3))
+        lengths.append(np.linalg.norm(ends[1] - ends[0]))
+    # six triplets around the atom, twelve at whose end it stands: 16 bonds and 18 pairs of ends
+    assert sum(length < 2.7 for length in lengths) == 16
+    assert sum(3.3 < length < 4.4 for length in lengths) == len(lengths) - 16 == 18
+
+
+def test_what_belongs_to_one_atom_is_a_rest_only_where_something_is_left_over(state):
+    left = state.answer(Question("force", 8, grouping="pair", order=2), 0)
+    assert "rest at H8" in {bar.label for bar in left.bars if bar.key.startswith("rest ")}
+    own = state.answer(Question("force", 8, grouping="pair", method="shapley"), 0)
+    assert {bar.label for bar in own.bars} == {f"{s}{i}" for i, s in enumerate("OCCCOHHHH")}
 
 
 def test_large_structures_keep_the_largest_bars(potential):

@@ -19,7 +19,7 @@ def found():
 
 
 def test_cells_add_up_and_triplets_are_shared_in_three(found):
-    drawn = pair_map(found, found.values)
+    drawn = pair_map(found.clusters, found.values, 7)
     assert drawn.atoms == tuple(range(7))
     assert sum(value for _, _, value in drawn.cells) == pytest.approx(found.total, abs=1e-10)
     cells = {(row, column): value for row, column, value in drawn.cells}
@@ -35,10 +35,10 @@ def test_cells_add_up_and_triplets_are_shared_in_three(found):
 
 
 def test_weaker_atoms_share_the_last_row(found):
-    drawn = pair_map(found, found.values, rows=3)
+    drawn = pair_map(found.clusters, found.values, 7, rows=3)
     assert len(drawn.atoms) == 4 and drawn.atoms[-1] == OTHERS
     assert sum(value for _, _, value in drawn.cells) == pytest.approx(found.total, abs=1e-10)
     size = np.zeros(7)
-    for row, column, value in pair_map(found, found.values).cells:
+    for row, column, value in pair_map(found.clusters, found.values, 7).cells:
         size[[row, column]] += abs(value)
     assert set(drawn.atoms[:-1]) == set(np.argsort(-size)[:3].tolist())

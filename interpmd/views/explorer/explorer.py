@@ -145,12 +145,6 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         """What `interpmd.explain` says about the frame shown now."""
         return self.state.explanation(self.question, self.frame, error_bars=True)
 
-    def explain_all(self) -> None:
-        """Compute the answers of all frames now, for the time line; blocks until done."""
-        question = self.question
-        for frame in range(len(self.state)):
-            self._send_answer(question, frame, None)
-
     # --- talking to the browser ----------------------------------------------------------
 
     def _heard(self, _: Any, content: dict[str, Any], __: Any) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float
 
-from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.contributions import pair_matrix
+from interpmd.decomposition.clusters import Clusters
 
 #: Atoms with a row of their own; the weaker ones share the last.
 ROWS = 24
@@ -20,7 +21,7 @@ class PairMap:
     """What lies on each pair of atoms; the cells add up to the answer's total.
 
     An interaction of more than two atoms gives equal parts to its pairs (a triplet a third to
-    each of three), as `Explanation.pair_matrix` and the grouping "pair" do.
+    each of three), as `Explanation.pair_matrix` does.
 
     Attributes:
         atoms: of the rows, in order; the last is `OTHERS` where not all have one.
@@ -32,39 +33,33 @@ class PairMap:
     cells: tuple[tuple[int, int, float], ...]
 
 
-def pair_map(found: Explanation, flat: np.ndarray, rows: int = ROWS) -> PairMap:
+def pair_map(
+    clusters: Clusters, values: Float[np.ndarray, " clusters"], count: int, rows: int = ROWS
+) -> PairMap:
     """Share each contribution among its pairs.
 
     Args:
-        found: without isolated atoms.
-        flat: its values as numbers, shape (clusters,).
+        clusters: of atoms, without isolated atoms.
+        values: of the clusters in eV or eV/A.
+        count: number of atoms of the structure.
         rows: atoms with a row of their own at most.
     """
-    cells: dict[tuple[int, int], float] = {}
-    for members, value in zip(found.clusters.tuples(), flat.tolist(), strict=True):
-        atoms = sorted({int(a) for a in members})
-        if not value or not atoms:
-            continue
-        shared = list(combinations(atoms, 2)) or [(atoms[0], atoms[0])]
-        for pair in shared:
-            cells[pair] = cells.get(pair, 0.0) + value / len(shared)
-    count = len(found.atoms)
-    chosen = _strongest(cells, count, rows)
-    place = {atom: row for row, atom in enumerate(chosen)}
-    drawn: dict[tuple[int, int], float] = {}
-    for (first, second), value in cells.items():
-        column, row = sorted(place.get(a, len(chosen)) for a in (first, second))
-        drawn[row, column] = drawn.get((row, column), 0.0) + value
-    names = (*chosen, OTHERS) if len(chosen) < count else chosen
-    return PairMap(tuple(names), tuple((r, c, v) for (r, c), v in sorted(drawn.items())))
+    matrix = np.tril(pair_matrix(clusters, values, tuple((atom,) for atom in range(count))))
+    shown = np.arange(count) if count <= rows else _strongest(matrix, rows)
+    place = np.full(count, len(shown))
+    place[shown] = np.arange(len(shown))
+    first, second = np.nonzero(matrix)
+    size = len(shown) + (len(shown) < count)
+    drawn = np.zeros((size, size))
+    ends = np.sort([place[first], place[second]], axis=0)
+    np.add.at(drawn, (ends[1], ends[0]), matrix[first, second])
+    atoms = [*shown.tolist(), OTHERS] if len(shown) < count else shown.tolist()
+    cells = [(int(r), int(c), float(drawn[r, c])) for r, c in np.argwhere(drawn)]
+    return PairMap(tuple(atoms), tuple(cells))
 
 
-def _strongest(cells: dict[tuple[int, int], float], count: int, rows: int) -> tuple[int, ...]:
-    """Atoms in whose row most happens, in the order of the structure."""
-    if count <= rows:
-        return tuple(range(count))
-    size = np.zeros(count)
-    for pair, value in cells.items():
-        for atom in set(pair):
-            size[atom] += abs(value)
-    return tuple(sorted(np.argsort(-size, kind="stable")[:rows].tolist()))
+def _strongest(matrix: Float[np.ndarray, "atoms atoms"], rows: int) -> np.ndarray:
+    """Atoms in whose row and column most happens, in the order of the structure."""
+    size = np.abs(matrix)
+    both = size.sum(0) + size.sum(1) - np.diag(size)
+    return np.sort(np.argsort(-both, kind="stable")[:rows])

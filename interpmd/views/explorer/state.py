@@ -14,6 +14,7 @@ from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from jaxtyping import Float
 
+from interpmd.attribution.contributions import direction_of
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.methods.registry import METHODS
@@ -97,15 +98,20 @@ class State:
         key = (question.key, frame)
         late = error_bars and self.doubtful(question)
         if key not in self._answers or (late and self._answers[key].total_std is None):
-            found = self.explanation(question, frame)
-            if late:
-                found = self._with_error_bars(found, question, frame)
+            explanation = self.explanation(question, frame)
+            samples = self._samples(explanation, question, frame) if late else None
             energies, forces = self.model.evaluate([self.frames[frame]])
             # at the order of the table that the answer was read from, so that there is one table
             order = None if METHODS[question.method].whole_table else question.order
             whole = explain(self.model, self.frames[frame], Energy(), order=order)
             self._answers[key] = answer(
-                found, question, frame, energy_split(whole), float(energies[0]), forces[0]
+                explanation,
+                question,
+                frame,
+                energy_split(whole),
+                float(energies[0]),
+                forces[0],
+                samples,
             )
             if len(self._answers) > ANSWERS:
                 self._answers.popitem(last=False)
@@ -121,23 +127,17 @@ class State:
             and potential.n_samples > 0
         )
 
-    def _with_error_bars(self, found: Explanation, question: Question, frame: int) -> Explanation:
-        """With samples of the posterior; of vectors along their sum, where the explorer looks."""
-        if found.values.ndim == 1:
-            return self.explanation(question, frame, error_bars=True)
-        total = found.values.sum(0)
-        if (length := np.linalg.norm(total)) < 1e-12:
-            return found
-        one = explain(
-            self.model,
-            found.atoms,
-            replace(found.target, along=tuple(total.tolist())),
-            question.method,
-            order=question.order,
-        )
-        if one.samples is None:
-            return found
-        return replace(found, samples=one.samples[:, None] * (total / length)[:, None])
+    def _samples(
+        self, explanation: Explanation, question: Question, frame: int
+    ) -> Float[np.ndarray, "clusters samples"] | None:
+        """Samples of the posterior; of vectors along the direction in which the answer counts."""
+        if explanation.values.ndim == 1:
+            return self.explanation(question, frame, error_bars=True).samples
+        direction = direction_of(explanation.predicted)
+        target = replace(explanation.target, along=tuple(direction.tolist()))
+        return explain(
+            self.model, explanation.atoms, target, question.method, order=question.order
+        ).samples
 
     def known(self, question: Question) -> list[int]:
         """Frames for which the answer is there."""
@@ -151,12 +151,12 @@ class State:
         progress: Callable[[int], None] | None = None,
     ) -> list[Answer]:
         """Answers for several frames, all if None."""
-        found = []
+        answers = []
         for frame in range(len(self)) if frames is None else frames:
-            found.append(self.answer(question, frame))
+            answers.append(self.answer(question, frame))
             if progress is not None:
                 progress(frame)
-        return found
+        return answers
 
     def stored_forces(self) -> Float[np.ndarray, "frames atoms 3"]:
         """Forces in eV/A that the frames carry, where they are the model's own; else NaN."""

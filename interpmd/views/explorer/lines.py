@@ -1,0 +1,113 @@
+"""Interactions as they are drawn in the molecule: paths through their atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from jaxtyping import Float
+
+from interpmd.attribution.contributions import summed
+from interpmd.decomposition.clusters import Clusters
+from interpmd.views.explorer.bars import MOST
+
+#: An atom, and the periodic image in which it takes part, in cell vectors.
+Place = tuple[int, tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """An interaction as it is drawn: a path through its atoms, bond by bond.
+
+    Attributes:
+        bar: index of its bar.
+        value: eV or eV/A.
+        atoms: along the path.
+        offsets: of periodic images in A, flat; empty without.
+    """
+
+    bar: int
+    value: float
+    atoms: tuple[int, ...]
+    offsets: tuple[float, ...] = ()
+
+
+def lines_of(
+    atoms: Atoms,
+    clusters: Clusters,
+    values: Float[np.ndarray, " clusters"],
+    groups: Sequence[Sequence[Hashable]],
+    bars: Mapping[Hashable, int],
+    pairwise: bool = False,
+    acts_on: int | None = None,
+) -> tuple[Line, ...]:
+    """The lines of all interactions with a bar, the largest first, `MOST` at most.
+
+    Args:
+        atoms: the structure.
+        clusters, values: the interactions, in eV or eV/A; remainders have no line.
+        groups: of every cluster, from `groups_of`.
+        bars: index of the bar of each group, from `bars_of`.
+        pairwise: whether groups are pairs, each with a line of its own.
+        acts_on: atom whose force is explained; what single other atoms do to it is drawn as a line
+            from there.
+    """
+    drawn = ~clusters.remainder
+    keys = [
+        list(zip(shared, _pairs(places) if pairwise else [places], strict=True))
+        for shared, places, wanted in zip(groups, _places(clusters), drawn, strict=True)
+        if wanted
+    ]
+    sums = summed(keys, values[drawn])
+    lines: list[Line] = []
+    for group, places in sorted(sums, key=lambda key: -abs(sums[key])):
+        if len(lines) == MOST:
+            break
+        if group not in bars:
+            continue
+        bar, value = bars[group], float(sums[group, places])
+        if len(places) > 1:
+            lines.append(Line(bar, value, *_path(atoms, places)))
+        elif acts_on not in (None, places[0][0]):
+            lines.append(Line(bar, value, (acts_on, places[0][0])))
+    return tuple(lines)
+
+
+def _places(clusters: Clusters) -> list[tuple[Place, ...]]:
+    """Atoms of each cluster with their images."""
+    images = map(tuple, clusters.member_shifts.tolist())
+    places: list[Any] = list(zip(clusters.member_atoms.tolist(), images, strict=True))
+    first = clusters.first.tolist()
+    return [tuple(places[a:b]) for a, b in zip(first[:-1], first[1:], strict=True)]
+
+
+def _pairs(places: tuple[Place, ...]) -> list[tuple[Place, ...]]:
+    """The pairs among some atoms, each with its first atom in the home cell, in the order of
+    `contributions.keys_of`; a single atom by itself."""
+    pairs = []
+    for pair in combinations(places, 2):
+        (one, home), (other, image) = sorted(pair)
+        step = tuple(int(a - b) for a, b in zip(image, home, strict=True))
+        pairs.append(((one, (0, 0, 0)), (other, step)))
+    return pairs or [places]
+
+
+def _path(atoms: Atoms, places: tuple[Place, ...]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Atoms from one end to the other, each followed by the nearest one left; image offsets."""
+    members = [atom for atom, _ in places]
+    offsets = np.array([image for _, image in places], dtype=float) @ np.asarray(atoms.cell)
+    points = atoms.positions[members] + offsets
+    left = list(range(len(places)))
+    here = max(left, key=lambda i: float(((points[i] - points.mean(0)) ** 2).sum()))
+    order = [here]
+    left.remove(here)
+    while left:
+        here = min(left, key=lambda i: float(((points[i] - points[order[-1]]) ** 2).sum()))
+        order.append(here)
+        left.remove(here)
+    flat = tuple(np.round(offsets[order], 4).ravel().tolist()) if atoms.pbc.any() else ()
+    return tuple(int(members[i]) for i in order), flat
