@@ -13,7 +13,7 @@ from results import record
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
-from interpmd.plots.molecule import _bonds
+from interpmd.structures.chemistry import bonds
 
 
 def main(picoseconds: float) -> None:
@@ -31,9 +31,9 @@ def main(picoseconds: float) -> None:
         compile=True,
     )
     heavy = [i for i, z in enumerate(start.numbers) if z > 1]
-    bonds = {b for b in _bonds(start) if set(b) <= set(heavy)}
+    held = [b for b in bonds(start).pairs.tolist() if set(b) <= set(heavy)]
     broken = sum(
-        any(atoms.get_distance(*b) > 2.0 for b in bonds)
+        any(atoms.get_distance(*b) > 2.0 for b in held)
         or len(set(neighbor_list("i", atoms, natural_cutoffs(atoms, mult=1.5)))) < len(atoms)
         for atoms in trajectory
     )

@@ -109,10 +109,10 @@ def test_remainders_are_one_row_a_site_though_neighbours_change():
 
 
 def test_fragments_of_the_first_frame_are_kept():
-    together = Atoms("Ar2", positions=[[0, 0, 0], [2.4, 0, 0]])
-    apart = Atoms("Ar2", positions=[[0, 0, 0], [4.0, 0, 0]])
+    together = Atoms("Si2", positions=[[0, 0, 0], [2.4, 0, 0]])
+    apart = Atoms("Si2", positions=[[0, 0, 0], [4.0, 0, 0]])
     found = explained(ARGON, [together, apart], by="fragment")
-    assert found.interaction.values.tolist() == ["within Ar2(0)"]
+    assert found.interaction.values.tolist() == ["within Si2(0)"]
     assert abs(float(found.value[1, 0])) > 1e-3
 
 
