@@ -37,10 +37,9 @@ from ase.symbols import Symbols
 from jaxtyping import Float
 
 from interpmd.errors import ArgumentError, StructureError
-from interpmd.structures.chemistry import longest_bond
+from interpmd.structures.chemistry import bonds as bonds_of
 from interpmd.structures.group_names import name_of, numbered, sign
 from interpmd.structures.skeleton import (
-    FARTHEST_HYDROGEN,
     Pair,
     Skeleton,
     functional,
@@ -181,25 +180,16 @@ def placed(grouping: Grouping, atoms: Atoms) -> Float[np.ndarray, "atoms 3"]:
     lengths = np.linalg.norm(vectors, axis=1)
     if atoms.pbc.any():
         vectors, lengths = find_mic(vectors, atoms.cell, atoms.pbc)
-    for worst in np.flatnonzero(lengths > longest_bond(*atoms.numbers[pairs.T])):
-        if grouping.bonds[worst] in grouping.loose or _only_stretched(atoms, pairs[worst]):
-            continue
+    held = set(map(tuple, bonds_of(atoms).pairs.tolist()))
+    broken = np.array([p not in held and p not in grouping.loose for p in grouping.bonds])
+    worst = int((lengths * broken).argmax())
+    if broken[worst]:
         raise StructureError(
             f"the bond {_bond(grouping.numbers, grouping.bonds[worst])} of the groups is broken "
             f"here ({lengths[worst]:.2f} Å); make the groups from all frames that are compared, so "
             "that a bond that breaks is not cut: groups_of(frames)"
         )
     return _in_one_piece(atoms, pairs, vectors) if atoms.pbc.any() else atoms.positions.copy()
-
-
-def _only_stretched(atoms: Atoms, pair: np.ndarray) -> bool:
-    """Whether a long bond to hydrogen is still the shortest of that hydrogen."""
-    if 1 not in atoms.numbers[pair] or (atoms.numbers[pair] == 1).all():
-        return False
-    hydrogen, other = pair if atoms.numbers[pair[0]] == 1 else pair[::-1]
-    heavy = np.flatnonzero(atoms.numbers > 1)
-    near = atoms.get_distances(hydrogen, heavy, mic=bool(atoms.pbc.any()))
-    return bool(heavy[near.argmin()] == other and near.min() < FARTHEST_HYDROGEN)
 
 
 def _in_one_piece(atoms: Atoms, pairs: np.ndarray, vectors: np.ndarray) -> np.ndarray:

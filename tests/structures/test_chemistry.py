@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -24,7 +26,9 @@ from interpmd.structures.chemistry import (
     put_together,
     shared_protons,
 )
+from interpmd.structures.files import read_frames
 
+DATA = Path(__file__).parents[2] / "data"
 WATER_BOX_EDGE = 9.3
 
 
@@ -89,11 +93,46 @@ def test_hydrogen_bridges_hold_diborane_together():
     assert sorted(partners[partners[:, 0] == 2, 1].tolist()) == [0, 1]
 
 
+@pytest.mark.parametrize("distances", [(1.28, 1.32), (1.30, 1.30), (1.41, 1.46)])
+def test_no_proton_is_left_over_between_oxygens_far_apart(distances):
+    """Protons half way between oxygen atoms 2.6 Å apart and more, as they stand in the data."""
+    atoms = at_the_jump(*distances, apart=2.59 if sum(distances) < 2.7 else 2.8)
+    assert {(0, 8), (4, 8)} <= set(map(tuple, bonds(atoms).pairs.tolist()))
+    assert molecules(atoms) == [tuple(range(9))]
+    (shared,) = shared_protons(atoms)
+    assert (shared.first, shared.second) == (0, 4)
+
+
+def test_one_side_of_a_far_proton_is_a_hydrogen_bond():
+    atoms = at_the_jump(1.30, 1.46, apart=2.7)
+    pairs = set(map(tuple, bonds(atoms).pairs.tolist()))
+    assert (0, 8) in pairs and (4, 8) not in pairs
+    assert hydrogen_bonds(atoms).acceptor.tolist() == [4]
+    assert molecules(atoms) == [tuple(range(9))]
+
+
+def test_hydrogen_lets_go_beyond_its_last_bond():
+    water = molecule("H2O")
+    for distance, count in ((1.35, 1), (1.54, 1), (1.56, 2)):
+        water.set_distance(0, 1, distance, fix=0)
+        assert len(molecules(water)) == count
+    assert not are_bonded(8, 1, 1.35)  # by the distance alone there may be a nearer atom
+
+
+def test_every_shipped_molecule_is_one_in_every_frame():
+    """Also while protons jump and at 800 K."""
+    for name in ("malonaldehyde", "alanine_dipeptide"):
+        frames = read_frames(DATA / name / "test.extxyz.gz")
+        assert {len(molecules(atoms)) for atoms in frames} == {1}
+    for atoms in read_frames(DATA / "water" / "test.extxyz.gz")[::3]:
+        assert len(molecules(atoms)) == atoms.info["molecules"]
+
+
 @pytest.mark.parametrize(
     ("numbers", "distance", "bonded"),
     [
         ((8, 1), 1.24, True),
-        ((8, 1), 1.27, False),
+        ((8, 1), 1.56, False),
         ((6, 6), 1.97, True),
         ((6, 6), 2.15, False),
         ((11, 8), 2.4, False),
@@ -235,7 +274,7 @@ def test_every_close_pair_and_image_is_found(seed, pbc):
     """Against ASE's neighbour list, in skew cells smaller than a bond is long."""
     rng = np.random.default_rng(seed)
     cell = 3.0 * np.eye(3) + rng.uniform(-1, 1, (3, 3))
-    atoms = Atoms("CHONSiCu", rng.uniform(-5, 8, (6, 3)), cell=cell, pbc=pbc)
+    atoms = Atoms("CFONSiCu", rng.uniform(-5, 8, (6, 3)), cell=cell, pbc=pbc)
     pairs, shifts = both_ways(bonds(atoms))
     elements = np.unique(atoms.numbers)
     i, j, images, distances = neighbor_list(
