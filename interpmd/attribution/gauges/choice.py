@@ -14,7 +14,8 @@ from interpmd.attribution.gauges.grouped import GroupsGauge
 from interpmd.attribution.gauges.molecules import MoleculesGauge
 from interpmd.attribution.targets import Target
 from interpmd.errors import GaugeError, InterpmdError
-from interpmd.structures.chemistry import NOBLE_GASES, bonds, put_together
+from interpmd.structures.bonding import NOBLE_GASES
+from interpmd.structures.chemistry import bonds, put_together
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.fragments import Fragments
 from interpmd.structures.groups import Grouping
