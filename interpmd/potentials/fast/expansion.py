@@ -1,0 +1,210 @@
+"""The neural cluster expansion on sites, by generated code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.potentials.fast import density, few, many
+from interpmd.potentials.fast.emit import declarations
+from interpmd.potentials.fast.harmonics import harmonics, slopes
+from interpmd.potentials.fast.invariants import invariants
+from interpmd.potentials.fast.machine import Machine, assemble, processor
+from interpmd.potentials.fast.recipe import (
+    Recipe,
+    aligned,
+    arrange,
+    folded_table,
+    kept_lmax,
+    padded,
+    quadratic_forms,
+    recipe,
+)
+
+#: Largest table (bytes) for the road of few neighbours.
+LARGEST_TABLE = 2**28
+
+
+@dataclass(frozen=True)
+class Sites:
+    """What the kernels see: sites and the vectors to their neighbours, as numpy arrays.
+
+    Attributes:
+        vectors: from site to neighbour in A, shape (edges, 3).
+        first: first edge of each site, and the number of edges, shape (sites + 1,).
+        centre: atomic number of each site. other: that of each neighbour.
+    """
+
+    vectors: Float[np.ndarray, "edges 3"]
+    first: Int[np.ndarray, " sites+1"]
+    centre: Int[np.ndarray, " sites"]
+    other: Int[np.ndarray, " edges"]
+
+    @cached_property
+    def widest(self) -> int:
+        """Most edges of a site."""
+        return int(np.diff(self.first).max(initial=0))
+
+
+class FastExpansion:
+    """Energies of sites and their slopes by the edge vectors, for one or several read-outs.
+
+    Args:
+        term: the expansion; it is copied.
+        dtype: np.float64, or np.float32 for forces good to 1e-5.
+        readout: weights to use, shape (elements, features, draws); the term's own if None.
+    """
+
+    def __init__(
+        self,
+        term: ClusterExpansion,
+        dtype: type = np.float64,
+        readout: Float[np.ndarray, "elements features draws"] | None = None,
+    ) -> None:
+        if readout is None:
+            readout = term.readout.detach().double().numpy()[:, :, None]
+        self.dtype = np.dtype(dtype)
+        self.recipe: Recipe = recipe(term, self.dtype)
+        self.draws = readout.shape[2]
+        self._weights = arrange(self.recipe, term, readout)
+        self.weights = aligned(self._weights, self.dtype)
+
+    def add(
+        self,
+        sites: Sites,
+        energies: Float[np.ndarray, "draws sites"],
+        gradients: Float[np.ndarray, "draws edges 3"],
+    ) -> None:
+        """Adds the energies of sites (eV) and their slopes by the edge vectors (eV/A)."""
+        if len(sites.vectors) == 0:
+            return
+        centre, other = self.recipe.species[sites.centre], self.recipe.species[sites.other]
+        if self._few_is_cheaper(len(sites.vectors) / len(centre)):
+            self._add_few(sites, centre, other, energies, gradients)
+        else:
+            self._add_many(sites, centre, other, energies, gradients)
+
+    def _few_is_cheaper(self, edges: float) -> bool:
+        """Compares operations of a site with so many edges on the two roads."""
+        r = self.recipe
+        components, degrees, inputs = (r.lmax + 1) ** 2, r.lmax + 1, r.n_elements * r.functions
+        table = r.n_elements * r.table.values.nbytes // r.functions * degrees * r.channels
+        folded = edges * r.channels * (26 * degrees + 6 * components)
+        mixed = components * (4 * inputs * r.channels + 6 * edges * r.functions)
+        return folded < mixed and table < LARGEST_TABLE
+
+    def _add_few(self, sites, centre, other, energies, gradients) -> None:
+        r, table = self.recipe, self._folded
+        room = padded(sites.widest, 16)
+        work = empty(few.workspace_size(r.lmax, r.channels, room), self.dtype)
+        few.few(
+            sites.vectors,
+            sites.first,
+            centre,
+            other,
+            r.cutoff,
+            r.lmax,
+            r.table.start,
+            r.table.inverse,
+            table,
+            self.weights,
+            self._few_code[0],
+            work,
+            np.empty(room, np.int64),
+            energies,
+            gradients,
+        )
+
+    def _add_many(self, sites, centre, other, energies, gradients) -> None:
+        r, (table, mixing, unmixing, forms) = self.recipe, self._mixed
+        group = density.tile(processor().registers)[0]
+        room = padded(group * (sites.widest + many.PART * r.n_elements), 16)
+        kept, inputs = kept_lmax(r), r.n_elements * r.functions
+        size = many.workspace_size(r.lmax, kept, r.functions, inputs, r.channels, group, room)
+        many.many(
+            sites.vectors,
+            sites.first,
+            centre,
+            other,
+            np.argsort(centre, kind="stable"),
+            r.cutoff,
+            r.lmax,
+            kept,
+            r.table.start,
+            r.table.inverse,
+            table,
+            mixing,
+            unmixing,
+            forms,
+            self.weights,
+            self._many_code[0],
+            empty(size, self.dtype),
+            np.empty(room, np.int64),
+            group,
+            energies,
+            gradients,
+        )
+
+    @cached_property
+    def _folded(self) -> np.ndarray:
+        return aligned(folded_table(self.recipe), self.dtype)
+
+    @cached_property
+    def _mixed(self) -> tuple[np.ndarray, ...]:
+        r = self.recipe
+        mixing = r.mixing.reshape(r.lmax + 1, r.n_elements * r.functions, r.channels)
+        arrays = (
+            r.table.values,
+            mixing,
+            mixing.transpose(0, 2, 1),
+            quadratic_forms(r, self._weights),
+        )
+        return tuple(aligned(array, self.dtype) for array in arrays)
+
+    @cached_property
+    def _few_code(self) -> tuple[np.ndarray, Machine]:
+        r, (scalar, width) = self.recipe, vector(self.dtype)
+        return addresses(
+            self.dtype,
+            harmonics=harmonics(r.lmax, scalar, width),
+            slopes=slopes(r.lmax, scalar, width),
+            invariants=invariants(r.blocks, scalar, width),
+            project=density.project(r.lmax, r.channels, scalar, width),
+            unproject=density.unproject(r.lmax, r.channels, scalar, width),
+        )
+
+    @cached_property
+    def _many_code(self) -> tuple[np.ndarray, Machine]:
+        r, (scalar, width) = self.recipe, vector(self.dtype)
+        kept = kept_lmax(r)
+        blocks = [replace(b, lmax=min(b.lmax, kept)) if b.degree == 2 else b for b in r.blocks]
+        return addresses(
+            self.dtype,
+            harmonics=harmonics(r.lmax, scalar, width),
+            slopes=slopes(r.lmax, scalar, width),
+            invariants=invariants(blocks, scalar, width),
+            multiply=density.multiply(scalar, width, processor().registers),
+        )
+
+
+def vector(dtype: np.dtype) -> tuple[str, int]:
+    """Type and number of elements of a vector register."""
+    scalar = "double" if dtype == np.float64 else "float"
+    return scalar, processor().bytes // dtype.itemsize
+
+
+def addresses(dtype: np.dtype, **functions: str) -> tuple[Int[np.ndarray, " functions"], Machine]:
+    """Machine code of functions: their addresses in this order, and what keeps them alive."""
+    text = "\n".join([declarations(*vector(dtype)), *functions.values()])
+    machine = assemble(text, tuple(functions))
+    return np.array([machine.addresses[name] for name in functions], np.int64), machine
+
+
+def empty(size: int, dtype: np.dtype) -> np.ndarray:
+    """Memory that begins at a cache line."""
+    space = np.empty(size + 128 // dtype.itemsize, dtype)
+    return space[-space.ctypes.data % 64 // dtype.itemsize :][:size]

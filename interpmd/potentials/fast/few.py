@@ -1,0 +1,137 @@
+"""The kernel for sites with few neighbours: tables that contain the mixing; see `density`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from interpmd.potentials.fast.call import OPTIONS, call
+
+
+def workspace_size(lmax: int, channels: int, room: int) -> int:
+    """Numbers that `few` needs to write down for sites of at most `room` edges."""
+    components = (lmax + 1) ** 2
+    by_edge = 9 + 2 * components + 2 * (lmax + 1) * channels
+    return room * by_edge + 2 * components * channels
+
+
+@njit(**OPTIONS)
+def few(
+    vectors,
+    first,
+    centre,
+    other,
+    cutoff,
+    lmax,
+    start,
+    inverse,
+    table,
+    weights,
+    code,
+    work,
+    rows,
+    energies,
+    slopes,
+):
+    """Adds energies of sites and slopes by edge vectors, for several read-outs at once.
+
+    Args:
+        vectors: A, shape (edges, 3). first: first edge of each site, shape (sites + 1,).
+        centre, other: index of the element of sites and of the edges' ends.
+        cutoff, lmax: of the expansion. start, inverse, table: of R; see `recipe`.
+        weights: shape (draws, elements, weights).
+        code: addresses of harmonics, slopes, invariants, project, unproject.
+        work, rows: memory to write to; rows is as long as the most edges of a site, padded.
+        energies: shape (draws, sites). slopes: shape (draws, edges, 3).
+    """
+    components, degrees, channels = (lmax + 1) ** 2, lmax + 1, table.shape[4]
+    room, size = len(rows), work.itemsize
+    x, y, z = work[:room], work[room : 2 * room], work[2 * room : 3 * room]
+    over = work[3 * room : 4 * room]
+    t, along = work[4 * room : 5 * room], work[5 * room : 6 * room]
+    gx, gy, gz = work[6 * room : 7 * room], work[7 * room : 8 * room], work[8 * room : 9 * room]
+    base, step = work.ctypes.data, room * size
+    p_harmonics = base + 9 * step
+    p_slopes = p_harmonics + components * step
+    p_radial = p_slopes + components * step
+    p_radial_slope = p_radial + degrees * channels * step
+    p_density = p_radial_slope + degrees * channels * step
+    p_gradient = p_density + components * channels * size
+    at = 9 * room + 2 * (components + degrees * channels) * room + components * channels
+    gradient = work[at : at + components * channels]
+    p_table, p_weights, p_rows = table.ctypes.data, weights.ctypes.data, rows.ctypes.data
+    by_species, by_piece = table.strides[0], table.strides[1]
+    edges = np.empty(room, np.int64)
+    for site in range(len(first) - 1):
+        count = 0
+        for edge in range(first[site], first[site + 1]):
+            a, b, c = vectors[edge, 0], vectors[edge, 1], vectors[edge, 2]
+            square = a * a + b * b + c * c
+            if square >= cutoff * cutoff:
+                continue
+            distance = math.sqrt(square)
+            inv = 1 / distance
+            x[count], y[count], z[count], over[count] = a * inv, b * inv, c * inv, inv
+            place = (distance - start) * inverse
+            piece = min(max(int(place), 0), table.shape[1] - 1)
+            t[count] = 2 * (place - piece) - 1
+            rows[count] = p_table + other[edge] * by_species + piece * by_piece
+            edges[count] = edge
+            count += 1
+        if count == 0:
+            continue
+        call(code[0], (base, base + step, base + 2 * step, p_harmonics, room, count))
+        call(
+            code[3],
+            (
+                p_rows,
+                base + 4 * step,
+                p_harmonics,
+                p_density,
+                p_radial,
+                p_radial_slope,
+                room,
+                count,
+            ),
+        )
+        for draw in range(len(weights)):
+            gradient[:] = 0
+            w = p_weights + draw * weights.strides[0] + centre[site] * weights.strides[1]
+            energies[draw, site] += call(code[2], (p_density, p_gradient, w, channels))
+            call(
+                code[4],
+                (
+                    p_harmonics,
+                    p_gradient,
+                    p_radial,
+                    p_radial_slope,
+                    p_slopes,
+                    base + 5 * step,
+                    room,
+                    count,
+                ),
+            )
+            for k in range(count):
+                along[k] *= 2 * inverse
+            call(
+                code[1],
+                (
+                    base,
+                    base + step,
+                    base + 2 * step,
+                    base + 3 * step,
+                    base + 5 * step,
+                    p_slopes,
+                    base + 6 * step,
+                    base + 7 * step,
+                    base + 8 * step,
+                    room,
+                    count,
+                ),
+            )
+            for k in range(count):
+                slopes[draw, edges[k], 0] += gx[k]
+                slopes[draw, edges[k], 1] += gy[k]
+                slopes[draw, edges[k], 2] += gz[k]
