@@ -23,7 +23,7 @@ MOST_BOXES = 64
 def search(
     positions: Float[np.ndarray, "atoms 3"],
     cell: Float[np.ndarray, "3 3"],
-    pbc: Bool[np.ndarray, "3"],
+    pbc: Bool[np.ndarray, " directions"],
     cutoff: float,
 ) -> tuple[Int[np.ndarray, " atoms+1"], Int[np.ndarray, " edges"], Float[np.ndarray, "edges 3"]]:
     """First edge of each atom, neighbour of each edge, and the vectors to it in A."""
@@ -56,6 +56,16 @@ def search(
         if first[-1] <= guess:
             return first, neighbour[: first[-1]], vectors[: first[-1]]
         guess = int(first[-1])
+
+
+def too_thin(
+    cell: Float[np.ndarray, "3 3"], pbc: Bool[np.ndarray, " directions"], least: float
+) -> bool:
+    """Whether a periodic cell is thinner than `least` (A) along one of its periodic directions."""
+    if not pbc.any():
+        return False
+    inverse = np.linalg.inv(complete_cell(cell * pbc[:, None]))
+    return bool((1 / np.sqrt((inverse**2).sum(0)) < least)[pbc].any())
 
 
 @njit(**OPTIONS)
@@ -137,8 +147,8 @@ def closest(vectors):
 
 
 @njit(**OPTIONS)
-def add_forces(vectors, first, neighbour, slopes, forces, virial):
-    """Forces on atoms and the virial from slopes by the edge vectors of one read-out."""
+def add_forces(vectors, first, neighbour, structure, slopes, forces, virials):
+    """Forces on atoms and virials of structures from slopes by the edge vectors."""
     for i in range(len(first) - 1):
         for e in range(first[i], first[i + 1]):
             j = neighbour[e]
@@ -146,4 +156,4 @@ def add_forces(vectors, first, neighbour, slopes, forces, virial):
                 forces[i, a] += slopes[e, a]
                 forces[j, a] -= slopes[e, a]
                 for b in range(3):
-                    virial[a, b] += vectors[e, a] * slopes[e, b]
+                    virials[structure[i], a, b] += vectors[e, a] * slopes[e, b]
