@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from ase import Atoms
+from ase.data import chemical_symbols
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interpmd.potentials.base import LocalTerm, Term
@@ -18,20 +20,24 @@ from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.analytic import ANALYTIC
 from interpmd.potentials.fast.expansion import FastExpansion, Sites
 from interpmd.potentials.fast.neighbours import add_forces, closest, search, too_thin
+from interpmd.potentials.fast.warmup import announce
 from interpmd.potentials.potential import Potential, Prediction
 from interpmd.systems import (
     CLOSEST_APPROACH,
     MOST_IMAGES,
     Batch,
     Neighbours,
+    check_structure,
     edge_vectors,
     sum_by_structure,
 )
 
+announce()
+
 
 @dataclass(frozen=True)
 class Edges:
-    """Who is near whom in a batch.
+    """Who is near whom in one or several structures.
 
     Attributes:
         first: first edge of each atom, shape (atoms + 1,). neighbour: atom where each ends.
@@ -46,6 +52,18 @@ class Edges:
         """As the kernels see them."""
         return Sites(self.vectors, self.first, numbers, numbers[self.neighbour])
 
+    def forces(
+        self,
+        structure: Int[np.ndarray, " atoms"],
+        slopes: Float[np.ndarray, "edges 3"],
+        n_structures: int,
+    ) -> tuple[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "structures 3 3"]]:
+        """Forces in eV/A and virials in eV from slopes by the edge vectors."""
+        forces = np.zeros((len(structure), 3))
+        virials = np.zeros((n_structures, 3, 3))
+        add_forces(self.vectors, self.first, self.neighbour, structure, slopes, forces, virials)
+        return forces, virials
+
 
 class FastPotential:
     """A potential made ready; weights of expansions are copied, other parameters are read anew.
@@ -56,15 +74,21 @@ class FastPotential:
             structures cancel).
 
     Attributes:
+        expansions: its neural cluster expansions.
         rest: a potential of the terms that have no fast form, or None.
     """
 
-    def __init__(self, potential: Potential, dtype: type = np.float64) -> None:
+    def __init__(self, potential: Potential, dtype: type | str = np.float64) -> None:
         self.cutoff = max(potential.cutoff, CLOSEST_APPROACH)
-        self._terms = tuple(potential.terms.values())
+        known = np.ones(len(chemical_symbols), bool)
+        if potential.elements is not None:
+            known[:] = False
+            known[list(potential.elements)] = True
+        self._known = known
+        self._terms = tuple(potential.terms.values())  # alive, so that identities stay theirs
         self._state = state(potential)
         self._analytic = [(t, ANALYTIC[type(t)]) for t in self._terms if type(t) in ANALYTIC]
-        self._expansions = [
+        self.expansions = [
             FastExpansion(term, dtype) for term in self._terms if type(term) is ClusterExpansion
         ]
         rest = {name: term for name, term in potential.terms.items() if not has_fast_form(term)}
@@ -81,9 +105,28 @@ class FastPotential:
         energies, slopes = np.zeros(len(sites.centre)), np.zeros(sites.vectors.shape)
         for term, add in self._analytic:
             add(term, sites, energies, slopes)
-        for expansion in self._expansions:
+        for expansion in self.expansions:
             expansion.add(sites, energies[None], slopes[None])
         return energies, slopes
+
+    def on_atoms(
+        self, potential: Potential, atoms: Atoms
+    ) -> tuple[Float[np.ndarray, " atoms"], Float[np.ndarray, "atoms 3"], Float[np.ndarray, "3 3"]]:
+        """Site energies (eV), forces (eV/A) and virial (eV) of one structure, fast terms only.
+
+        Raises:
+            StructureError, UnknownElementError: as `Potential.predict`.
+        """
+        check_structure(atoms)
+        numbers = atoms.numbers
+        if not self._known[numbers].all():
+            potential.batch(atoms)  # raises
+        edges = self.edges_of(atoms.positions, atoms.cell.array, atoms.pbc)
+        if edges is None:
+            potential.neighbours(potential.batch(atoms))  # raises
+        energies, slopes = self.on_sites(edges.sites(numbers))
+        forces, virials = edges.forces(np.zeros(len(numbers), np.int64), slopes, 1)
+        return energies, forces, virials[0]
 
     def predict(
         self,
@@ -99,9 +142,7 @@ class FastPotential:
         """
         edges = self.edges(potential, batch) if pairs is None else given_edges(batch, pairs)
         energies, slopes = self.on_sites(edges.sites(batch.numbers.numpy()))
-        forces, virials = np.zeros((batch.n_atoms, 3)), np.zeros((batch.n_structures, 3, 3))
-        structure = batch.structure.numpy()
-        add_forces(edges.vectors, edges.first, edges.neighbour, structure, slopes, forces, virials)
+        forces, virials = edges.forces(batch.structure.numpy(), slopes, batch.n_structures)
         sites, forces, virial = map(torch.from_numpy, (energies, forces, virials))
         tension = None
         if stress:
@@ -123,21 +164,31 @@ class FastPotential:
         cells, found = batch.cells.detach().numpy(), []
         ends = np.cumsum(np.bincount(batch.structure.numpy(), minlength=len(cells)))
         for cell, periodic, start, end in zip(cells, pbc, [0, *ends[:-1]], ends, strict=True):
-            if too_thin(cell, periodic, self.cutoff / MOST_IMAGES):
-                potential.neighbours(batch)  # raises
-            found.append(search(positions[start:end], cell, periodic, self.cutoff))
-            if closest(found[-1][2]) < CLOSEST_APPROACH:
+            found.append(self.edges_of(positions[start:end], cell, periodic))
+            if found[-1] is None:
                 potential.neighbours(batch)  # raises
         if len(found) == 1:
-            return Edges(*found[0])
-        counts = np.cumsum([0, *(len(neighbour) for _, neighbour, _ in found)])
-        firsts = [first[:-1] + count for (first, _, _), count in zip(found, counts, strict=False)]
-        places = zip(found, [0, *ends[:-1]], strict=True)
+            return found[0]
+        counts = np.cumsum([0, *(len(each.neighbour) for each in found)])
+        firsts = [each.first[:-1] + n for each, n in zip(found, counts, strict=False)]
+        starts = [0, *ends[:-1]]
         return Edges(
             np.concatenate([*firsts, counts[-1:]]),
-            np.concatenate([neighbour + start for (_, neighbour, _), start in places]),
-            np.concatenate([vectors for _, _, vectors in found]),
+            np.concatenate([each.neighbour + n for each, n in zip(found, starts, strict=True)]),
+            np.concatenate([each.vectors for each in found]),
         )
+
+    def edges_of(
+        self,
+        positions: Float[np.ndarray, "atoms 3"],
+        cell: Float[np.ndarray, "3 3"],
+        pbc: Bool[np.ndarray, " directions"],
+    ) -> Edges | None:
+        """Neighbours in one structure, or None where nuclei are too close or the cell too thin."""
+        if too_thin(cell, pbc, self.cutoff / MOST_IMAGES):
+            return None
+        edges = Edges(*search(positions, cell, pbc, self.cutoff))
+        return None if closest(edges.vectors) < CLOSEST_APPROACH else edges
 
 
 def given_edges(batch: Batch, pairs: Neighbours) -> Edges:
@@ -171,5 +222,5 @@ def weights(term: ClusterExpansion) -> list[Tensor]:
 
 
 def is_worthwhile(potential: Potential) -> bool:
-    """Whether any term has a fast form that saves time."""
+    """Whether any term has a fast form."""
     return any(isinstance(t, LocalTerm) and has_fast_form(t) for t in potential.terms.values())

@@ -47,7 +47,7 @@ class Sites:
     @cached_property
     def widest(self) -> int:
         """Most edges of a site."""
-        return int(np.diff(self.first).max(initial=0))
+        return int((self.first[1:] - self.first[:-1]).max())
 
 
 class FastExpansion:
@@ -84,9 +84,9 @@ class FastExpansion:
             return
         centre, other = self.recipe.species[sites.centre], self.recipe.species[sites.other]
         if self._few_is_cheaper(len(sites.vectors) / len(centre)):
-            self._add_few(sites, centre, other, energies, gradients)
+            self.add_few(sites, centre, other, energies, gradients)
         else:
-            self._add_many(sites, centre, other, energies, gradients)
+            self.add_many(sites, centre, other, energies, gradients)
 
     def _few_is_cheaper(self, edges: float) -> bool:
         """Compares operations of a site with so many edges on the two roads."""
@@ -97,7 +97,7 @@ class FastExpansion:
         mixed = components * (4 * inputs * r.channels + 6 * edges * r.functions)
         return folded < mixed and table < LARGEST_TABLE
 
-    def _add_few(self, sites, centre, other, energies, gradients) -> None:
+    def add_few(self, sites, centre, other, energies, gradients) -> None:
         r, table = self.recipe, self._folded
         room = padded(sites.widest, 16)
         work = empty(few.workspace_size(r.lmax, r.channels, room), self.dtype)
@@ -119,7 +119,7 @@ class FastExpansion:
             gradients,
         )
 
-    def _add_many(self, sites, centre, other, energies, gradients) -> None:
+    def add_many(self, sites, centre, other, energies, gradients) -> None:
         r, (table, mixing, unmixing, forms) = self.recipe, self._mixed
         group = density.tile(processor().registers)[0]
         room = padded(group * (sites.widest + many.PART * r.n_elements), 16)

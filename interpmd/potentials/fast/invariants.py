@@ -10,13 +10,17 @@ reverse by hand: with Q = dE/dV from the last sum,
 
     dE/dA_i = Q_i + sum_r Q_r sum_j (c_rij + c_rji) A_j
 
-No index is read at run time and no product of a coefficient that is zero is formed.
+No index is read at run time and no product with a coefficient of zero is formed. The energy
+itself comes last, from Euler's theorem for a polynomial whose terms all have nu factors:
+E = sum_i A_i dE/dA_i / nu. The T of one coupling, A_a x A_b to degree c, are finished before the
+next begin, so that few values are alive at a time and most stay in registers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from interpmd.potentials.expansion.angular import couplings
 from interpmd.potentials.fast.emit import Code
@@ -24,7 +28,7 @@ from interpmd.potentials.fast.emit import Code
 
 @dataclass(frozen=True)
 class Block:
-    """The invariants of one degree.
+    """The invariants of one degree, as they lie in memory.
 
     Attributes:
         degree: number of factors A, 1 to 4.
@@ -40,51 +44,67 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Coupling:
+    """The T of one coupling: (i, j) with i <= j, and which T_r the product enters how much."""
+
+    products: tuple[tuple[int, int, tuple[tuple[int, float], ...]], ...]
+
+
+@dataclass(frozen=True)
 class Polynomial:
     """The invariants of one degree as sums of products.
 
     Attributes:
-        products: for each pair i <= j of components of A, the T_r that it enters and how much.
+        couplings: all T that are used.
         terms: (invariant, left, right, factor), indices of V = (A, T).
         components: number of components of A.
         count: number of invariants.
     """
 
-    products: dict[tuple[int, int], dict[int, float]]
+    couplings: tuple[Coupling, ...]
     terms: tuple[tuple[int, int, int, float], ...]
     components: int
     count: int
 
 
+@lru_cache
 def polynomial(degree: int, lmax: int) -> Polynomial:
     """The invariants of a degree, in the order of the expansion's features."""
     if degree == 1:
-        return Polynomial({}, (), 1, 1)
+        return Polynomial((), (), 1, 1)
     recipe = couplings(lmax, (degree,))
     components = (lmax + 1) ** 2
-    used = {int(r) for r in (*recipe.left, *recipe.right)}
-    products: dict[tuple[int, int], dict[int, float]] = {}
-    for pair, row in zip(recipe.pairs.T.tolist(), recipe.quadratic, strict=True):
-        entries = {components + r: c for r, c in enumerate(row.tolist()) if c}
-        if entries := {r: c for r, c in entries.items() if r in used}:
-            products[pair[0], pair[1]] = entries
     lists = (recipe.owner, recipe.left, recipe.right, recipe.weight)
     terms = tuple(zip(*(part.tolist() for part in lists), strict=True))
-    return Polynomial(products, terms, components, len(recipe.degree))
+    groups: dict[int, list[int]] = {}  # the T of one coupling, by the first of them
+    for invariant in range(len(recipe.degree)):
+        for side in (1, 2):
+            members = [term[side] for term in terms if term[0] == invariant]
+            if members[0] >= components:
+                groups[members[0]] = members
+    pairs = recipe.pairs.T.tolist()
+    found = []
+    for members in groups.values():
+        columns = recipe.quadratic[:, [r - components for r in members]]
+        products = [
+            (i, j, tuple((r, c) for r, c in zip(members, row, strict=True) if c))
+            for (i, j), row in zip(pairs, columns.tolist(), strict=True)
+        ]
+        found.append(Coupling(tuple(product for product in products if product[2])))
+    return Polynomial(tuple(found), terms, components, len(recipe.degree))
 
 
 def invariants(blocks: Sequence[Block], scalar: str, width: int) -> str:
-    """``double invariants(A, G, w, stride)``: energy of a site; G becomes its gradient by A.
+    """``double invariants(A, G, w, stride)``: energy of a site; its gradient by A is added to G.
 
     A and G have rows (components of all l) of `stride` numbers, w is the read-out of the site's
-    element. Only what the blocks use is added to G: it must be zero at the beginning.
+    element.
     """
     code, energy = Code(scalar, width), None
     for block in blocks:
-        each = polynomial(block.degree, block.lmax)
 
-        def body(k: str, sums: list[str], block: Block = block, each: Polynomial = each):
-            return [code.add(sums[0], _site(code, block, each, k))]
+        def body(k: str, sums: list[str], block: Block = block) -> list[str]:
+            return [code.add(sums[0], _site(code, block, k))]
 
         (energies,) = code.loop(block.channels, width, body, carried=1)
         part = code.total(energies)
@@ -92,65 +112,101 @@ def invariants(blocks: Sequence[Block], scalar: str, width: int) -> str:
     return code.function("invariants", ["A", "G", "w"], ["stride"], energy)
 
 
-def _site(code: Code, block: Block, each: Polynomial, k: str) -> str:
+def _site(code: Code, block: Block, k: str) -> str:
     """Energies of one vector of channels; adds to G."""
+    each = polynomial(block.degree, block.lmax)
+    density = load_density(code, each, k)
 
-    def weight(invariant: int) -> str:
-        return code.load("%w", code.at(1, block.first + invariant * block.channels, k))
+    def weight(invariant: int, factor: float) -> str:
+        place = code.at(1, block.first + invariant * block.channels, k)
+        return code.scale(factor, code.load("%w", place))
 
-    def add_gradient(component: int, value: str) -> None:
-        place = code.at(component, "%stride", k)
-        code.store(code.add(code.load("%G", place), value), "%G", place)
-
-    if block.degree == 1:
-        add_gradient(0, weight(0))
-        return code.mul(weight(0), code.load("%A", k))
-    values = coupled(code, each, k)
-    slopes: dict[int, str] = {}
+    gradient = {0: weight(0, 1.0)} if block.degree == 1 else reverse(code, each, density, weight)
     energy: dict[int, str] = {}
-    weights: dict[tuple[int, float], str] = {}
-    for invariant, left, right, factor in each.terms:
-        if (invariant, factor) not in weights:
-            weights[invariant, factor] = code.scale(factor, weight(invariant))
-        w = weights[invariant, factor]
-        scaled = code.mul(w, values[left])
-        code.accumulate(energy, 0, code.mul(scaled, values[right]))
-        if left == right:
-            code.accumulate(slopes, left, code.add(scaled, scaled))
-        else:
-            code.accumulate(slopes, right, scaled)
-            code.accumulate(slopes, left, code.mul(w, values[right]))
-    for component, value in through_products(code, each, values, slopes).items():
-        add_gradient(component, value)
-    return energy[0]
+    for component, slope in gradient.items():
+        place = code.at(component, "%stride", k)
+        code.store(code.add(code.load("%G", place), slope), "%G", place)
+        code.accumulate(energy, 0, code.mul(slope, density[component]))
+    return code.scale(1 / block.degree, energy[0])
 
 
-def coupled(code: Code, each: Polynomial, k: str) -> dict[int, str]:
-    """V = (A, T) of one vector of channels."""
-    pairs = {i for pair in each.products for i in pair}
-    linear = {i for _, left, right, _ in each.terms for i in (left, right) if i < each.components}
-    values = {i: code.load("%A", code.at(i, "%stride", k)) for i in sorted(pairs | linear)}
-    products: dict[int, str] = {}
-    for (i, j), entries in each.products.items():
-        product = code.mul(values[i], values[j])
-        for r, c in entries.items():
-            code.accumulate(products, r, code.scale(c, product))
-    return values | products
+def load_density(code: Code, each: Polynomial, k: str) -> dict[int, str]:
+    """The components of A that a polynomial uses, of one vector of channels."""
+    return {i: code.load("%A", code.at(i, "%stride", k)) for i in range(each.components)}
 
 
-def through_products(
-    code: Code, each: Polynomial, values: dict[int, str], slopes: dict[int, str]
+def reverse(
+    code: Code, each: Polynomial, density: dict[int, str], weight: Callable[[int, float], str]
 ) -> dict[int, str]:
-    """From the slopes by V = (A, T) to those by A alone."""
-    result = {i: slope for i, slope in slopes.items() if i < each.components}
-    for (i, j), entries in each.products.items():
+    """The gradient by A of the sum of all invariants, each times its weight times a factor.
+
+    A term that holds one T hands its slope on as soon as that T is known; only where two T meet
+    (degree 4) must all be known first.
+    """
+    gradient: dict[int, str] = {}
+    known: dict[tuple[int, float], str] = {}
+
+    def scaled(invariant: int, factor: float) -> str:
+        if (invariant, factor) not in known:
+            known[invariant, factor] = weight(invariant, factor)
+        return known[invariant, factor]
+
+    def slopes(values: dict[int, str], terms: Sequence[tuple]) -> dict[int, str]:
+        result: dict[int, str] = {}
+        for invariant, left, right, factor in terms:
+            w = scaled(invariant, factor)
+            first = code.mul(w, values[left])
+            if left == right:
+                code.accumulate(result, left, code.add(first, first))
+            else:
+                code.accumulate(result, right, first)
+                code.accumulate(result, left, code.mul(w, values[right]))
+        for component in [i for i in result if i < each.components]:
+            code.accumulate(gradient, component, result.pop(component))
+        return result
+
+    of_two = [term for term in each.terms if min(term[1:3]) >= each.components]
+    if of_two:
+        values = {}
+        for part in each.couplings:
+            values |= coupled(code, part, density)
+        by_coupled = slopes(density | values, each.terms)
+        for part in each.couplings:
+            through(code, part, density, by_coupled, gradient)
+        return gradient
+    if not each.couplings:
+        slopes(density, each.terms)
+    for part in each.couplings:
+        values = coupled(code, part, density)
+        mine = [term for term in each.terms if term[1] in values or term[2] in values]
+        through(code, part, density, slopes(density | values, mine), gradient)
+    return gradient
+
+
+def coupled(code: Code, part: Coupling, density: dict[int, str]) -> dict[int, str]:
+    """The T of one coupling."""
+    values: dict[int, str] = {}
+    for i, j, entries in part.products:
+        product = code.mul(density[i], density[j])
+        for r, c in entries:
+            code.accumulate(values, r, code.scale(c, product))
+    return values
+
+
+def through(
+    code: Code,
+    part: Coupling,
+    density: dict[int, str],
+    slopes: dict[int, str],
+    gradient: dict[int, str],
+) -> None:
+    """Adds to the gradient by A what comes through the T of one coupling."""
+    for i, j, entries in part.products:
         total: dict[int, str] = {}
-        for r, c in entries.items():
+        for r, c in entries:
             if r in slopes:
                 code.accumulate(total, 0, code.scale(2 * c if i == j else c, slopes[r]))
-        if not total:
-            continue
-        code.accumulate(result, i, code.mul(total[0], values[j]))
-        if i != j:
-            code.accumulate(result, j, code.mul(total[0], values[i]))
-    return result
+        if total:
+            code.accumulate(gradient, i, code.mul(total[0], density[j]))
+            if i != j:
+                code.accumulate(gradient, j, code.mul(total[0], density[i]))

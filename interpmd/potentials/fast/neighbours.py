@@ -1,8 +1,9 @@
 """Who is near whom, in numba: molecules and cells of any shape and size.
 
-Atoms are sorted into boxes along the cell vectors (of a molecule: of the box around it). An
-atom's neighbours lie in the boxes within one cutoff of its own, periodic images included; where a
-cell is thinner than the cutoff, one box is visited several times with different shifts.
+Atoms are sorted into boxes along the cell vectors (of a molecule: along x, y and z of the space
+that it fills). An atom's neighbours lie in the boxes within one cutoff of its own, periodic images
+included; where a cell is thinner than the cutoff, one box is visited several times, each time
+with another shift.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from numba import njit
 
 from interpmd.potentials.fast.call import OPTIONS
 
-#: Most boxes along an axis of a molecule.
+#: Most boxes along an axis.
 MOST_BOXES = 64
+
+#: Axes of the boxes of molecules.
+CARTESIAN = np.eye(3)
 
 
 def search(
@@ -27,32 +31,14 @@ def search(
     cutoff: float,
 ) -> tuple[Int[np.ndarray, " atoms+1"], Int[np.ndarray, " edges"], Float[np.ndarray, "edges 3"]]:
     """First edge of each atom, neighbour of each edge, and the vectors to it in A."""
-    periodic = bool(pbc.any())
-    if periodic:
-        cell = complete_cell(cell * pbc[:, None])
-        inverse = np.linalg.inv(cell)
-        scaled = positions @ inverse
-        widths = 1 / np.sqrt((inverse**2).sum(0))
-        turns = np.floor(scaled) * pbc
-        low = np.where(pbc, 0.0, scaled.min(0))
-        spread = np.where(pbc, 1.0, scaled.max(0) - low)
-        boxes = np.clip((spread * widths / cutoff).astype(np.int64), 1, MOST_BOXES)
-        reach = np.ceil(cutoff * boxes / np.maximum(spread * widths, 1e-9)).astype(np.int64)
-        reach = np.where(pbc, reach, np.minimum(reach, boxes))
-        place = (scaled - turns - low) / np.maximum(spread, 1e-9) * boxes
-        box = np.clip(place.astype(np.int64), 0, boxes - 1)
-    else:
-        low = positions.min(0)
-        spread = positions.max(0) - low
-        boxes = np.clip((spread / cutoff).astype(np.int64), 1, MOST_BOXES)
-        reach = np.minimum(boxes - 1, 1)
-        box = np.clip(((positions - low) / np.maximum(spread, 1e-9) * boxes), 0, boxes - 1)
-        box, turns = box.astype(np.int64), np.zeros((1, 3))
-    guess = len(positions) * min(len(positions) - 1, 64) + 16
-    arguments = (np.ascontiguousarray(cell, dtype=float), pbc, cutoff, boxes, reach, box, turns)
+    axes = inverse = CARTESIAN
+    if pbc.any():
+        axes = complete_cell(cell * pbc[:, None])
+        inverse = np.linalg.inv(axes)
+    guess = len(positions) * min(len(positions) - 1, 100) + 16
     while True:
         neighbour, vectors = np.empty(guess, np.int64), np.empty((guess, 3))
-        first = _search(positions, *arguments, periodic, neighbour, vectors)
+        first = _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors)
         if first[-1] <= guess:
             return first, neighbour[: first[-1]], vectors[: first[-1]]
         guess = int(first[-1])
@@ -69,77 +55,108 @@ def too_thin(
 
 
 @njit(**OPTIONS)
-def _search(positions, cell, pbc, cutoff, boxes, reach, box, turns, periodic, neighbour, vectors):
+def _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors):
     """First edge of each atom; fills the edges as far as there is room."""
     n, room = len(positions), len(neighbour)
-    begin = np.zeros(boxes[0] * boxes[1] * boxes[2] + 1, np.int64)
-    for i in range(n):
-        begin[(box[i, 0] * boxes[1] + box[i, 1]) * boxes[2] + box[i, 2] + 1] += 1
-    for b in range(len(begin) - 1):
-        begin[b + 1] += begin[b]
-    fill, members = begin[:-1].copy(), np.empty(n, np.int64)
-    for i in range(n):
-        b = (box[i, 0] * boxes[1] + box[i, 1]) * boxes[2] + box[i, 2]
-        members[fill[b]] = i
-        fill[b] += 1
+    boxes, reach, box, turns = _boxes(positions, inverse, pbc, cutoff)
+    begin, members = _sort(box, boxes)
     first, count = np.zeros(n + 1, np.int64), 0
-    square, image = cutoff * cutoff, np.zeros(3)
+    square = cutoff * cutoff
+    periodic = pbc[0] or pbc[1] or pbc[2]
     for i in range(n):
         for a in range(box[i, 0] - reach[0], box[i, 0] + reach[0] + 1):
-            shift_a = math.floor(a / boxes[0])
+            shift_a = a // boxes[0]
             if shift_a != 0 and not pbc[0]:
                 continue
             for b in range(box[i, 1] - reach[1], box[i, 1] + reach[1] + 1):
-                shift_b = math.floor(b / boxes[1])
+                shift_b = b // boxes[1]
                 if shift_b != 0 and not pbc[1]:
                     continue
                 for c in range(box[i, 2] - reach[2], box[i, 2] + reach[2] + 1):
-                    shift_c = math.floor(c / boxes[2])
+                    shift_c = c // boxes[2]
                     if shift_c != 0 and not pbc[2]:
                         continue
                     row = (a - shift_a * boxes[0]) * boxes[1] + b - shift_b * boxes[1]
                     at = row * boxes[2] + c - shift_c * boxes[2]
                     for q in range(begin[at], begin[at + 1]):
                         j = members[q]
-                        if j == i and shift_a == 0 and shift_b == 0 and shift_c == 0:
-                            continue
                         x = positions[j, 0] - positions[i, 0]
                         y = positions[j, 1] - positions[i, 1]
                         z = positions[j, 2] - positions[i, 2]
                         if periodic:
-                            for axis in range(3):
-                                image[axis] = turns[i, axis] - turns[j, axis]
-                            image[0] += shift_a
-                            image[1] += shift_b
-                            image[2] += shift_c
-                            x += (
-                                image[0] * cell[0, 0]
-                                + image[1] * cell[1, 0]
-                                + image[2] * cell[2, 0]
-                            )
-                            y += (
-                                image[0] * cell[0, 1]
-                                + image[1] * cell[1, 1]
-                                + image[2] * cell[2, 1]
-                            )
-                            z += (
-                                image[0] * cell[0, 2]
-                                + image[1] * cell[1, 2]
-                                + image[2] * cell[2, 2]
-                            )
-                        if x * x + y * y + z * z < square:
+                            u = shift_a + turns[i, 0] - turns[j, 0]
+                            v = shift_b + turns[i, 1] - turns[j, 1]
+                            w = shift_c + turns[i, 2] - turns[j, 2]
+                            x += u * axes[0, 0] + v * axes[1, 0] + w * axes[2, 0]
+                            y += u * axes[0, 1] + v * axes[1, 1] + w * axes[2, 1]
+                            z += u * axes[0, 2] + v * axes[1, 2] + w * axes[2, 2]
+                        itself = i == j and shift_a == 0 and shift_b == 0 and shift_c == 0
+                        if x * x + y * y + z * z < square and not itself:
                             if count < room:
                                 neighbour[count] = j
-                                vectors[count, 0], vectors[count, 1], vectors[count, 2] = x, y, z
+                                vectors[count, 0] = x
+                                vectors[count, 1] = y
+                                vectors[count, 2] = z
                             count += 1
         first[i + 1] = count
     return first
 
 
 @njit(**OPTIONS)
+def _boxes(positions, inverse, pbc, cutoff):
+    """Number of boxes by axis, how many on each side are in reach, the box of each atom, and how
+    many cells away from the first it is."""
+    n = len(positions)
+    boxes, reach = np.ones(3, np.int64), np.zeros(3, np.int64)
+    box, turns = np.zeros((n, 3), np.int64), np.zeros((n, 3), np.int64)
+    place = np.empty(n)
+    for axis in range(3):
+        width = 1 / math.sqrt((inverse[:, axis] ** 2).sum())
+        for i in range(n):
+            place[i] = (
+                positions[i, 0] * inverse[0, axis]
+                + positions[i, 1] * inverse[1, axis]
+                + positions[i, 2] * inverse[2, axis]
+            )
+        low, length = 0.0, 1.0
+        if pbc[axis]:
+            for i in range(n):
+                turns[i, axis] = math.floor(place[i])
+                place[i] -= turns[i, axis]
+        else:
+            low = place.min()
+            length = max(place.max() - low, 1e-9)
+        boxes[axis] = min(max(int(length * width / cutoff), 1), MOST_BOXES)
+        reach[axis] = math.ceil(cutoff * boxes[axis] / (length * width))
+        if not pbc[axis]:
+            reach[axis] = min(reach[axis], boxes[axis] - 1)
+        for i in range(n):
+            number = int((place[i] - low) / length * boxes[axis])
+            box[i, axis] = min(max(number, 0), boxes[axis] - 1)
+    return boxes, reach, box, turns
+
+
+@njit(**OPTIONS)
+def _sort(box, boxes):
+    """Atoms by box: where each box begins among the members, and the members."""
+    n = len(box)
+    begin = np.zeros(boxes[0] * boxes[1] * boxes[2] + 1, np.int64)
+    at = (box[:, 0] * boxes[1] + box[:, 1]) * boxes[2] + box[:, 2]
+    for i in range(n):
+        begin[at[i] + 1] += 1
+    for b in range(len(begin) - 1):
+        begin[b + 1] += begin[b]
+    fill, members = begin[:-1].copy(), np.empty(n, np.int64)
+    for i in range(n):
+        members[fill[at[i]]] = i
+        fill[at[i]] += 1
+    return begin, members
+
+
+@njit(**OPTIONS)
 def closest(vectors):
     """The shortest distance (infinite where there is none)."""
-    least = np.inf
+    least = 1e300
     for e in range(len(vectors)):
         x, y, z = vectors[e, 0], vectors[e, 1], vectors[e, 2]
         least = min(least, x * x + y * y + z * z)
