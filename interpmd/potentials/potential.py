@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import torch
+from ase import Atoms
+
+from interpmd.potentials import fast
 from interpmd.potentials.calculator import InterpmdCalculator
 from interpmd.potentials.folder import write_folder
-from interpmd.potentials.sum import TermSum
+from interpmd.potentials.sum import Prediction, TermSum
+from interpmd.structures.systems import Batch, Neighbours
 
 
 class Potential(TermSum):
@@ -43,6 +49,42 @@ class Potential(TermSum):
         """
         write_folder(self, folder)
 
-    def calculator(self, compile: bool = False) -> InterpmdCalculator:
+    def predict(
+        self,
+        structures: Atoms | Iterable[Atoms] | Batch,
+        pairs: Neighbours | None = None,
+        stress: bool = False,
+    ) -> Prediction:
+        """Energies, forces and, if asked for, stresses.
+
+        On a CPU and in float64 by generated code (`interpmd.potentials.fast`), with the numbers
+        of `predict_by_torch`.
+
+        Args:
+            structures: one or several structures, or a batch.
+            pairs: neighbours, if they are known already.
+            stress: whether to compute the stress (needs a cell in three periodic directions).
+
+        Raises:
+            StructureError, UnknownElementError: the structure cannot be evaluated.
+        """
+        ready = fast.ready(self)
+        if ready is not None and isinstance(structures, Atoms) and pairs is None:
+            return ready.predict_one(structures, stress)
+        batch = self.batch(structures)
+        if ready is not None and batch.positions.dtype == torch.float64:
+            return ready.predict(batch, pairs, stress)
+        return self.predict_by_torch(batch, pairs, stress)
+
+    def predict_by_torch(
+        self,
+        structures: Atoms | Iterable[Atoms] | Batch,
+        pairs: Neighbours | None = None,
+        stress: bool = False,
+    ) -> Prediction:
+        """As `predict`, by automatic differentiation; on any device, in any type."""
+        return super().predict(structures, pairs, stress)
+
+    def calculator(self, compile: bool = False, precision: str = "float64") -> InterpmdCalculator:
         """An ASE calculator; see `interpmd.potentials.calculator.InterpmdCalculator`."""
-        return InterpmdCalculator(self, compile=compile)
+        return InterpmdCalculator(self, compile=compile, precision=precision)

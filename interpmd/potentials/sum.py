@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -178,13 +179,13 @@ class TermSum(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Floating-point type of the parameters (float64 if there are none)."""
-        tensors = (*self.parameters(), *self.buffers())
+        tensors = chain(self.parameters(), self.buffers())
         return next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
 
     @property
     def device(self) -> torch.device:
         """Device of the parameters (the CPU if there are none)."""
-        tensors = (*self.parameters(), *self.buffers())
+        tensors = chain(self.parameters(), self.buffers())
         return next((t.device for t in tensors), torch.device("cpu"))
 
     def batch(self, structures: Atoms | Iterable[Atoms] | Batch) -> Batch:

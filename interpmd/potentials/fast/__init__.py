@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from interpmd.potentials.fast.evaluator import FastPotential
-    from interpmd.potentials.potential import Potential
+    from interpmd.potentials.sum import TermSum
 
 
 class SlowPathWarning(UserWarning):
@@ -56,22 +56,35 @@ class Prepared:
     """
 
     def __init__(self) -> None:
-        self._ready: dict[str, FastPotential] = {}
-
-    def of(self, potential: Potential, dtype: str = "float64") -> FastPotential:
-        """The potential made ready in a type."""
-        from interpmd.potentials.fast.evaluator import FastPotential
-
-        ready = self._ready.get(dtype)
-        if ready is None or not ready.is_current(potential):
-            ready = self._ready[dtype] = FastPotential(potential, dtype)
-        return ready
+        self.by_type: dict[str, tuple[tuple, FastPotential | None]] = {}
 
     def __deepcopy__(self, memo: dict) -> Prepared:
         return Prepared()
 
     def __reduce__(self) -> tuple:
         return Prepared, ()
+
+
+def ready(potential: TermSum, precision: str = "float64") -> FastPotential | None:
+    """A potential made ready, or None where torch is the way.
+
+    That is on GPUs, in float32, without numba, and if none of the terms has a fast form.
+
+    Args:
+        potential: it keeps what was made ready, and is looked at for changes in every call.
+        precision: of the evaluator; "float32" gives forces good to 1e-5 eV/A.
+    """
+    if not available():
+        return None
+    from interpmd.potentials.fast.evaluator import prepare, state
+
+    store = potential.__dict__.setdefault("_prepared", Prepared()).by_type
+    now = state(potential)
+    known, result = store.get(precision, (None, None))
+    if known != now:
+        result = prepare(potential, precision)
+        store[precision] = (now, result)
+    return result
 
 
 def warm_up(progress: bool = True) -> float:

@@ -37,7 +37,7 @@ def add_isolated(term: Isolated, sites, energies, slopes) -> None:
 
 def add_zbl(term: ZBL, sites, energies, slopes) -> None:
     """Screened repulsion of nuclei."""
-    parameters = np.append(term.radii.numpy() * term.scale, 0.0)
+    parameters = term.radii.numpy() * term.scale
     _pairs(ZBL_FORM, parameters, *_arrays(sites), energies, slopes)
 
 

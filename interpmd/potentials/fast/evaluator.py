@@ -6,6 +6,7 @@ potential holds (dispersion, charges, terms of others) stays in torch and is add
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,16 +14,15 @@ import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
-from interpmd.potentials.base import LocalTerm, Term
+from interpmd.potentials.base import Term
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.analytic import ANALYTIC
 from interpmd.potentials.fast.expansion import FastExpansion, Sites
 from interpmd.potentials.fast.neighbours import add_forces, closest, search, too_thin
-from interpmd.potentials.fast.warmup import announce
-from interpmd.potentials.potential import Potential, Prediction
-from interpmd.systems import (
+from interpmd.potentials.fast.announce import announce
+from interpmd.potentials.sum import Prediction, TermSum
+from interpmd.structures.systems import (
     CLOSEST_APPROACH,
     MOST_IMAGES,
     Batch,
@@ -78,25 +78,21 @@ class FastPotential:
         rest: a potential of the terms that have no fast form, or None.
     """
 
-    def __init__(self, potential: Potential, dtype: type | str = np.float64) -> None:
+    def __init__(self, potential: TermSum, dtype: type | str = np.float64) -> None:
+        self.potential = potential
         self.cutoff = max(potential.cutoff, CLOSEST_APPROACH)
         known = np.ones(len(chemical_symbols), bool)
         if potential.elements is not None:
             known[:] = False
             known[list(potential.elements)] = True
         self._known = known
-        self._terms = tuple(potential.terms.values())  # alive, so that identities stay theirs
-        self._state = state(potential)
-        self._analytic = [(t, ANALYTIC[type(t)]) for t in self._terms if type(t) in ANALYTIC]
+        self._terms = terms = tuple(potential.terms.values())
+        self._analytic = [(t, ANALYTIC[type(t)]) for t in terms if type(t) in ANALYTIC]
         self.expansions = [
-            FastExpansion(term, dtype) for term in self._terms if type(term) is ClusterExpansion
+            FastExpansion(term, dtype) for term in terms if type(term) is ClusterExpansion
         ]
         rest = {name: term for name, term in potential.terms.items() if not has_fast_form(term)}
-        self.rest = Potential(rest, potential.elements) if rest else None
-
-    def is_current(self, potential: Potential) -> bool:
-        """Whether the potential still has the terms and weights that this was made from."""
-        return state(potential) == self._state
+        self.rest = TermSum(rest, potential.elements) if rest else None
 
     def on_sites(
         self, sites: Sites
@@ -110,9 +106,9 @@ class FastPotential:
         return energies, slopes
 
     def on_atoms(
-        self, potential: Potential, atoms: Atoms
+        self, atoms: Atoms
     ) -> tuple[Float[np.ndarray, " atoms"], Float[np.ndarray, "atoms 3"], Float[np.ndarray, "3 3"]]:
-        """Site energies (eV), forces (eV/A) and virial (eV) of one structure, fast terms only.
+        """Site energies (eV), forces (eV/A) and virial (eV) of one structure.
 
         Raises:
             StructureError, UnknownElementError: as `Potential.predict`.
@@ -120,17 +116,25 @@ class FastPotential:
         check_structure(atoms)
         numbers = atoms.numbers
         if not self._known[numbers].all():
-            potential.batch(atoms)  # raises
-        edges = self.edges_of(atoms.positions, atoms.cell.array, atoms.pbc)
-        if edges is None:
-            potential.neighbours(potential.batch(atoms))  # raises
+            self.potential.batch(atoms)  # raises
+
+        def complain() -> None:
+            self.potential.neighbours(self.potential.batch(atoms))
+
+        edges = self.edges_of(atoms.positions, atoms.cell.array, atoms.pbc, complain)
         energies, slopes = self.on_sites(edges.sites(numbers))
         forces, virials = edges.forces(np.zeros(len(numbers), np.int64), slopes, 1)
-        return energies, forces, virials[0]
+        virial = virials[0]
+        if self.rest is not None:
+            other = self.rest.predict(atoms, stress=bool(atoms.pbc.all()))
+            energies = energies + other.site_energies.numpy()
+            forces = forces + other.forces.numpy()
+            if other.stress is not None:
+                virial = virial + other.stress[0].numpy() * atoms.get_volume()
+        return energies, forces, virial
 
     def predict(
         self,
-        potential: Potential,
         batch: Batch,
         pairs: Neighbours | None = None,
         stress: bool = False,
@@ -140,7 +144,7 @@ class FastPotential:
         Raises:
             StructureError: nuclei too close, or a cell too thin for the cutoff.
         """
-        edges = self.edges(potential, batch) if pairs is None else given_edges(batch, pairs)
+        edges = self.edges(batch) if pairs is None else given_edges(batch, pairs)
         energies, slopes = self.on_sites(edges.sites(batch.numbers.numpy()))
         forces, virials = edges.forces(batch.structure.numpy(), slopes, batch.n_structures)
         sites, forces, virial = map(torch.from_numpy, (energies, forces, virials))
@@ -149,24 +153,35 @@ class FastPotential:
             volumes = torch.linalg.det(batch.cells).abs()[:, None, None]
             tension = (virial + virial.mT) / (2 * volumes)
         if self.rest is not None:
-            other = self.rest.predict_by_torch(batch, pairs, stress)
+            other = self.rest.predict(batch, pairs, stress)
             sites, forces = sites + other.site_energies, forces + other.forces
             tension = tension + other.stress if stress else None
         return Prediction(sum_by_structure(sites, batch), forces, sites, tension)
 
-    def edges(self, potential: Potential, batch: Batch) -> Edges:
+    def predict_one(self, atoms: Atoms, stress: bool = False) -> Prediction:
+        """As `predict`, without the detour over a batch."""
+        sites, forces, virial = self.on_atoms(atoms)
+        tension = None
+        if stress:
+            volume = abs(np.linalg.det(atoms.cell.array))
+            tension = torch.from_numpy((virial + virial.T)[None] / (2 * volume))
+        energy = torch.tensor([sites.sum()], dtype=torch.float64)
+        return Prediction(energy, torch.from_numpy(forces), torch.from_numpy(sites), tension)
+
+    def edges(self, batch: Batch) -> Edges:
         """Neighbours in all structures of a batch.
 
         Raises:
-            StructureError: see `interpmd.systems.neighbours`.
+            StructureError: see `interpmd.structures.systems.neighbours`.
         """
         positions, pbc = batch.positions.detach().numpy(), batch.pbc.numpy()
         cells, found = batch.cells.detach().numpy(), []
         ends = np.cumsum(np.bincount(batch.structure.numpy(), minlength=len(cells)))
         for cell, periodic, start, end in zip(cells, pbc, [0, *ends[:-1]], ends, strict=True):
-            found.append(self.edges_of(positions[start:end], cell, periodic))
-            if found[-1] is None:
-                potential.neighbours(batch)  # raises
+            here = positions[start:end]
+            found.append(
+                self.edges_of(here, cell, periodic, lambda: self.potential.neighbours(batch))
+            )
         if len(found) == 1:
             return found[0]
         counts = np.cumsum([0, *(len(each.neighbour) for each in found)])
@@ -183,12 +198,20 @@ class FastPotential:
         positions: Float[np.ndarray, "atoms 3"],
         cell: Float[np.ndarray, "3 3"],
         pbc: Bool[np.ndarray, " directions"],
-    ) -> Edges | None:
-        """Neighbours in one structure, or None where nuclei are too close or the cell too thin."""
-        if too_thin(cell, pbc, self.cutoff / MOST_IMAGES):
-            return None
+        complain: Callable[[], object] = lambda: None,
+    ) -> Edges:
+        """Neighbours in one structure.
+
+        Args:
+            complain: called where nuclei are too close or the cell is too thin, to raise the
+                error that says so.
+        """
+        if pbc.any() and too_thin(cell, pbc, self.cutoff / MOST_IMAGES):
+            complain()
         edges = Edges(*search(positions, cell, pbc, self.cutoff))
-        return None if closest(edges.vectors) < CLOSEST_APPROACH else edges
+        if closest(edges.vectors) < CLOSEST_APPROACH:
+            complain()
+        return edges
 
 
 def given_edges(batch: Batch, pairs: Neighbours) -> Edges:
@@ -203,24 +226,23 @@ def has_fast_form(term: Term) -> bool:
     return type(term) in ANALYTIC or type(term) is ClusterExpansion
 
 
-def state(potential: Potential) -> tuple:
-    """What changes when terms are exchanged or the weights of an expansion change, in place or
-    not: identities, places in memory and torch's counters of changes."""
+def prepare(potential: TermSum, dtype: str) -> FastPotential | None:
+    """The fast evaluator, or None if the potential is not for it; see `Prepared`."""
+    on_torch = potential.dtype != torch.float64 or potential.device.type != "cpu"
+    if on_torch or not any(has_fast_form(term) for term in potential.terms.values()):
+        return None
+    return FastPotential(potential, dtype)
+
+
+def state(potential: TermSum) -> tuple:
+    """What changes when terms are exchanged or their tensors change, in place or not: identities,
+    places in memory and torch's counters of changes."""
     result: list[object] = []
-    for name, term in potential.terms._modules.items():
-        result += [name, id(term)]
+    for term in potential.terms._modules.values():
+        result.append(id(term))
+        tensors = [*term._buffers.values()]
         if type(term) is ClusterExpansion:
-            for tensor in weights(term):
-                result += [tensor.data_ptr(), tensor._version, tensor.dtype]
+            tensors += term.radial._parameters.values()
+        for tensor in tensors:
+            result += (tensor.data_ptr(), tensor._version, tensor.dtype)
     return tuple(result)
-
-
-def weights(term: ClusterExpansion) -> list[Tensor]:
-    """All tensors that the energy of an expansion depends on."""
-    buffers = term._buffers
-    return [buffers["readout"], buffers["mixing"], *term.radial._parameters.values()]
-
-
-def is_worthwhile(potential: Potential) -> bool:
-    """Whether any term has a fast form."""
-    return any(isinstance(t, LocalTerm) and has_fast_form(t) for t in potential.terms.values())

@@ -48,8 +48,6 @@ def too_thin(
     cell: Float[np.ndarray, "3 3"], pbc: Bool[np.ndarray, " directions"], least: float
 ) -> bool:
     """Whether a periodic cell is thinner than `least` (A) along one of its periodic directions."""
-    if not pbc.any():
-        return False
     inverse = np.linalg.inv(complete_cell(cell * pbc[:, None]))
     return bool((1 / np.sqrt((inverse**2).sum(0)) < least)[pbc].any())
 

@@ -1,0 +1,33 @@
+"""Saying so when kernels are compiled: nobody should spend seconds in front of a silent screen."""
+
+from __future__ import annotations
+
+import sys
+
+from numba.core import event
+
+
+class Announcer(event.Listener):
+    """Says once a process that kernels of this package are being compiled."""
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def on_start(self, event: event.Event) -> None:
+        function = getattr(event.data["dispatcher"], "py_func", None)
+        ours = getattr(function, "__module__", "").startswith("interpmd.potentials.fast")
+        if ours and not self.said:
+            self.said = True
+            print(
+                "interpmd: compiling the fast evaluator, once for this installation (about 10 s)",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+def announce() -> None:
+    """Have compilations announced from now on."""
+    event.register("numba:compile", Announcer())
