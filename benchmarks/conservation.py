@@ -28,7 +28,6 @@ def main(picoseconds: float) -> None:
         timestep=0.5,
         steps=round(picoseconds * 2000),
         interval=100,
-        compile=True,
     )
     heavy = [i for i, z in enumerate(start.numbers) if z > 1]
     held = [b for b in bonds(start).pairs.tolist() if set(b) <= set(heavy)]

@@ -37,6 +37,7 @@ def simulate(
     out: str | Path | None = None,
     stop_when: Callable[[Atoms], bool] | None = None,
     compile: bool = False,
+    precision: Literal["float64", "float32"] = "float64",
     progress: bool = True,
 ) -> Trajectory:
     """Run molecular dynamics: velocity Verlet (nve) or Langevin (nvt) of ASE.
@@ -53,7 +54,9 @@ def simulate(
             settings, the run goes on from its last frame, to the same trajectory as without
             the break.
         stop_when: asked at every frame; true ends the run.
-        compile: whether to compile the potential (one molecule).
+        compile: no longer has an effect; see `interpmd.potentials.calculator`.
+        precision: of a potential on the CPU; "float32" is up to twice as fast, with forces good
+            to 1e-5 eV/A.
         progress: whether to show a progress bar.
 
     Raises:
@@ -78,10 +81,14 @@ def simulate(
         "start": digest(atoms.positions.round(6), atoms.cell.array.round(6)),
         "potential": name(potential),
     }
+    if precision != "float64":
+        settings["precision"] = precision
     record = Record(out, settings)
     first = record.frames[-1] if record.frames else with_velocities(atoms, temperature, seed)
     moving = first.copy()
-    moving.calc = potential.calculator(compile) if isinstance(potential, Potential) else potential
+    moving.calc = potential
+    if isinstance(potential, Potential):
+        moving.calc = potential.calculator(compile, precision)
     try:
         if not record.frames:
             record.add(moving)

@@ -1,4 +1,4 @@
-"""The ASE calculator, compiled molecules and error bars."""
+"""The ASE calculator and error bars."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
-from interpmd.potentials import D3, Potential, StillingerWeber
+from interpmd.potentials import Potential, StillingerWeber
 
 
 @pytest.fixture(scope="module")
@@ -44,27 +44,20 @@ def test_error_bars_are_those_of_the_samples(potential):
     assert calculator.get_property("extrapolation", MALONALDEHYDE).shape == (9,)
 
 
-def test_compiled_is_eager(potential):
-    eager, compiled = potential.calculator(), potential.calculator(compile=True)
-    rng = np.random.default_rng(0)
-    for _ in range(3):
-        atoms = MALONALDEHYDE.copy()
-        atoms.positions += rng.normal(scale=0.03, size=(9, 3))
-        one = eager.get_property("forces", atoms)
-        two = compiled.get_property("forces", atoms)
-        assert np.abs(one - two).max() < 1e-9
+def test_compile_retires_with_a_word(potential):
+    with pytest.warns(FutureWarning, match="no longer needed"):
+        old = potential.calculator(compile=True)
+    new = potential.calculator()
+    forces = old.get_property("forces", MALONALDEHYDE)
+    assert np.array_equal(forces, new.get_property("forces", MALONALDEHYDE))
+    assert np.abs(forces - potential.predict_by_torch(MALONALDEHYDE).forces.numpy()).max() < 5e-10
     broken = MALONALDEHYDE.copy()
     broken.positions[3] = broken.positions[2]
     with pytest.raises(im.StructureError, match="C2 and C3 are 0 A apart"):
-        compiled.get_property("forces", broken)
+        new.get_property("forces", broken)
     broken.positions[3] = np.nan
-    with pytest.raises(im.StructureError, match="atom 3 is not finite"):
-        compiled.get_property("forces", broken)
-
-
-def test_terms_of_all_atoms_are_not_compiled():
-    with pytest.raises(ValueError, match="dispersion depend on all atoms"):
-        Potential([D3.example()]).calculator(compile=True)
+    with pytest.raises(im.StructureError, match="atom 3"):
+        new.get_property("forces", broken)
 
 
 def test_stress_needs_a_cell(potential):

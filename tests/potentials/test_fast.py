@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interpmd as im
-from interpmd.potentials import D3, ClusterExpansion, LennardJones, Potential
+from interpmd.potentials import D3, ClusterExpansion, LennardJones, Potential, fast
 from interpmd.potentials.base import TERMS, LocalTerm
 from interpmd.potentials.fast import expansion, machine
 from interpmd.potentials.fast.evaluator import FastPotential
@@ -269,8 +269,8 @@ def compiled_anew() -> tuple[bool, float]:
     machine.assemble.cache_clear()
     potential, atoms = Potential([random_expansion(11)]), cloud(11, 5, 1.5)
     force = float(potential.predict(atoms).forces[0, 0])
-    (fast,) = potential.ready().expansions
-    return fast._few_code[1].compiled, force
+    (code,) = fast.ready(potential).expansions
+    return code._few_code[1].compiled, force
 
 
 def test_machine_code_is_kept_on_disk(cache):

@@ -18,9 +18,9 @@ from jaxtyping import Bool, Float, Int
 from interpmd.potentials.base import Term
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.analytic import ANALYTIC
+from interpmd.potentials.fast.announce import announce
 from interpmd.potentials.fast.expansion import FastExpansion, Sites
 from interpmd.potentials.fast.neighbours import add_forces, closest, search, too_thin
-from interpmd.potentials.fast.announce import announce
 from interpmd.potentials.sum import Prediction, TermSum
 from interpmd.structures.systems import (
     CLOSEST_APPROACH,
