@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.potentials import fast
+from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.sum import TermSum, within
 from interpmd.structures.systems import Batch, Neighbours, environments
 
@@ -49,30 +51,57 @@ def posterior(
 ) -> Posterior | None:
     """Samples of energies and forces; None where nothing in the potential was learned.
 
+    On a CPU and in float64 by generated code, with the numbers of `posterior_by_torch`.
+
     Args:
         potential, batch, pairs, draws: see `uncertainty`.
     """
+    if batch.positions.dtype == torch.float64:
+        drawn = fast.deviations(potential, batch, pairs, draws)
+        if drawn is not None:
+            return _summed(potential, batch, *map(torch.from_numpy, drawn))
+    return posterior_by_torch(potential, batch, pairs, draws)
+
+
+def posterior_by_torch(
+    potential: TermSum, batch: Batch, pairs: Neighbours | None = None, draws: int | None = None
+) -> Posterior | None:
+    """As `posterior`, by automatic differentiation; on any device, in any type."""
     positions = batch.positions.detach().requires_grad_(True)
     moved = batch.with_positions(positions)
     pairs = potential.neighbours(batch) if pairs is None else pairs
-    samples, scale = None, torch.zeros(batch.n_atoms, dtype=torch.float64, device=positions.device)
+    samples = None
     with torch.enable_grad():
         env = environments(moved, pairs)
-        for term in potential.learned_terms.values():
-            if not term.n_samples:
-                continue
+        for term in _sampled(potential):
             near = within(env, term.cutoff, potential.cutoff)
             of_term = term.site_energy_samples(near)[:, :draws]
             samples = of_term if samples is None else samples + of_term
-            scale = torch.maximum(scale, term.grade_scale_of(batch.numbers))
         if samples is None:
             return None
         total = samples.sum(0)
         eye = torch.eye(len(total), dtype=total.dtype, device=total.device)
         (slopes,) = torch.autograd.grad(total, positions, grad_outputs=eye, is_grads_batched=True)
-    by_structure = samples.detach().new_zeros(batch.n_structures, samples.shape[1])
-    by_structure.index_add_(0, batch.structure, samples.detach())
-    return Posterior(by_structure, -slopes, scale)
+    return _summed(potential, batch, samples.detach().mT, -slopes)
+
+
+def _summed(
+    potential: TermSum,
+    batch: Batch,
+    sites: Float[Tensor, "samples atoms"],
+    forces: Float[Tensor, "samples atoms 3"],
+) -> Posterior:
+    """Energies of structures from those of sites, and the scale of the grade."""
+    energies = sites.new_zeros(len(sites), batch.n_structures).index_add(1, batch.structure, sites)
+    scale = torch.zeros(batch.n_atoms, dtype=torch.float64, device=sites.device)
+    for term in _sampled(potential):
+        scale = torch.maximum(scale, term.grade_scale_of(batch.numbers))
+    return Posterior(energies.mT, forces, scale)
+
+
+def _sampled(potential: TermSum) -> list[LearnedTerm]:
+    """Terms that carry samples of the posterior of their weights."""
+    return [term for term in potential.learned_terms.values() if term.n_samples]
 
 
 def uncertainty(
@@ -86,6 +115,8 @@ def uncertainty(
         pairs: neighbours within the cutoff, where they are known already.
         draws: how many of the samples to use; all of them by default. The time is proportional
             to it, and n draws know a standard deviation to one part in sqrt(2 n).
+
+    On a CPU and in float64 by generated code, with the numbers of `posterior_by_torch`.
     """
     drawn = posterior(potential, batch, pairs, draws)
     if drawn is None:

@@ -26,7 +26,7 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
     and supercells having their multiple of the energy; pair forces vanishing smoothly at the
     cutoff of every local term; the dense list of neighbours equal to the searched one; gates of 0
     and 1 the same as atoms that are absent and present; float32 close to float64; the same
-    energies after saving and loading.
+    energies after saving and loading; generated code equal to torch.
 
     Args:
         potential: what to check.
@@ -47,6 +47,7 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
         _precision,
         _gates,
         _round_trip,
+        _generated_code,
     ):
         check(potential, atoms, np.random.default_rng(seed))
 
@@ -236,3 +237,12 @@ def _round_trip(potential: Potential, atoms: Atoms, rng: np.random.Generator) ->
     other, reloaded = _predict(again, atoms)
     _close(other, energy, "energy after saving and loading", 0)
     _close(reloaded, forces, "forces after saving and loading", 0)
+
+
+def _generated_code(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
+    frames, stress = [atoms, atoms[:1]], bool(atoms.pbc.all())
+    found = potential.predict(frames, stress=stress)
+    expected = potential.predict_by_torch(frames, stress=stress)
+    for name in ("energy", "site_energies", "forces", *["stress"] * stress):
+        one, other = (getattr(each, name).double().numpy() for each in (found, expected))
+        _close(one, other, f"{name} by generated code against torch", 1e-10)

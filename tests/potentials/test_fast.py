@@ -26,8 +26,9 @@ from interpmd.potentials import D3, ClusterExpansion, LennardJones, Potential, f
 from interpmd.potentials.base import TERMS, LocalTerm
 from interpmd.potentials.fast import expansion, machine
 from interpmd.potentials.fast.evaluator import FastPotential
-from interpmd.potentials.fast.expansion import FastExpansion
+from interpmd.potentials.fast.expansion import Tables
 from interpmd.potentials.fast.neighbours import search
+from interpmd.potentials.uncertainty import posterior, posterior_by_torch
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -71,7 +72,7 @@ def cloud(seed: int, size: int, spread: float, elements=ELEMENTS) -> Atoms:
 
 
 def force_road(monkeypatch, few: bool) -> None:
-    monkeypatch.setattr(FastExpansion, "_few_is_cheaper", lambda self, edges: few)
+    monkeypatch.setattr(Tables, "few_is_cheaper", lambda self, edges: few)
 
 
 @pytest.mark.parametrize("few", [True, False])
@@ -211,6 +212,38 @@ def test_float32_is_good_for_forces():
         potential.calculator(precision="float16")
 
 
+@pytest.mark.parametrize("few", [True, False])
+@pytest.mark.parametrize("draws", [None, 5])
+def test_error_bars(few, draws, monkeypatch):
+    force_road(monkeypatch, few)
+    potential = im.load("malonaldehyde") + Potential([LennardJones(0.1, 1.4, 4.0)])
+    frames = read(DATA / "malonaldehyde/test.extxyz.gz", ":3")
+    batch = potential.batch([*frames, frames[0][:2]])
+    for pairs in (None, potential.neighbours(batch)):
+        drawn = posterior(potential, batch, pairs, draws)
+        expected = posterior_by_torch(potential, batch, pairs, draws)
+        for name in ("energies", "forces", "scale"):
+            one, other = getattr(drawn, name), getattr(expected, name)
+            assert other.max() > 1e-3 and one.shape == other.shape
+            assert (one - other).abs().max() < 1e-9 * other.abs().max()
+    assert drawn.forces.shape[0] == (draws or potential.terms["expansion"].n_samples)
+
+
+def test_error_bars_of_many_sites_and_of_two_expansions():
+    terms = {"a": random_expansion(1), "b": random_expansion(2), "c": random_expansion(3)}
+    generator = torch.Generator().manual_seed(0)
+    for name in ("a", "b"):
+        shape = (*terms[name].readout.shape, 4)
+        terms[name].samples = torch.randn(shape, generator=generator).double()
+    terms["b"].grade_scale.mul_(3.0)
+    potential, atoms = Potential(terms), [cloud(1, 40, 1.6)] * 8
+    batch = potential.batch(atoms)
+    drawn, expected = posterior(potential, batch), posterior_by_torch(potential, batch)
+    for name in ("energies", "forces", "scale"):
+        one, other = getattr(drawn, name), getattr(expected, name)
+        assert (one - other).abs().max() < 1e-9 * other.abs().max()
+
+
 def test_weights_that_change_are_seen():
     term = random_expansion(7)
     potential, atoms = Potential([term]), cloud(7, 6, 1.5)
@@ -269,8 +302,8 @@ def compiled_anew() -> tuple[bool, float]:
     machine.assemble.cache_clear()
     potential, atoms = Potential([random_expansion(11)]), cloud(11, 5, 1.5)
     force = float(potential.predict(atoms).forces[0, 0])
-    (code,) = fast.ready(potential).expansions
-    return code._few_code[1].compiled, force
+    (made,) = fast.ready(potential).expansions.values()
+    return made.tables.few_code[1].compiled, force
 
 
 def test_machine_code_is_kept_on_disk(cache):
@@ -296,10 +329,10 @@ def test_code_of_a_new_shape_takes_less_than_a_second(cache):
     import time
 
     potential = im.load("alanine_dipeptide")
-    (term,) = FastPotential(potential).expansions
-    for few in ("_few_code", "_many_code"):
+    (made,) = FastPotential(potential).expansions.values()
+    for few in ("few_code", "many_code"):
         started = time.process_time()
-        _, code = getattr(term, few)
+        _, code = getattr(made.tables, few)
         assert code.compiled
         assert time.process_time() - started < 1.0
 
@@ -378,9 +411,9 @@ def test_compiling_the_kernels_is_announced_once_and_kept(tmp_path):
 
 
 def test_the_cheaper_road_is_taken():
-    (malonaldehyde,) = FastPotential(im.load("malonaldehyde")).expansions
-    (water,) = FastPotential(im.load("water")).expansions
-    assert malonaldehyde._few_is_cheaper(8)
-    assert not water._few_is_cheaper(80)
+    (malonaldehyde,) = FastPotential(im.load("malonaldehyde")).expansions.values()
+    (water,) = FastPotential(im.load("water")).expansions.values()
+    assert malonaldehyde.tables.few_is_cheaper(8)
+    assert not water.tables.few_is_cheaper(80)
     large = expansion.LARGEST_TABLE
-    assert large > malonaldehyde._folded.nbytes
+    assert large > malonaldehyde.tables.folded.nbytes

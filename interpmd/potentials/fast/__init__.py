@@ -9,7 +9,7 @@ registers, and the steps around it become a few loops:
 * `emit`: writing LLVM code from Python; `invariants`, `harmonics`, `density`: the code
 * `machine`: compiled for this processor in a fraction of a second, kept on disk
 * `few`, `many`: the loop over sites, for few and many neighbours (numba); `neighbours`: who they
-  are; `analytic`: the terms with a formula
+  are; `analytic`: the terms with a formula; `error_bars`: several read-outs at once
 * `expansion`, `evaluator`: all of that behind one call each
 
 Energies agree with the torch path to 1e-12 eV an atom and forces to 1e-10 eV/A: a test runs over
@@ -26,8 +26,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from interpmd.potentials.fast.evaluator import FastPotential
     from interpmd.potentials.sum import TermSum
+    from interpmd.structures.systems import Batch, Neighbours
 
 
 class SlowPathWarning(UserWarning):
@@ -85,6 +88,25 @@ def ready(potential: TermSum, precision: str = "float64") -> FastPotential | Non
         result = prepare(potential, precision)
         store[precision] = (now, result)
     return result
+
+
+def deviations(
+    potential: TermSum, batch: Batch, pairs: Neighbours | None = None, draws: int | None = None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Deviations of site energies and forces under the posterior, or None where torch is the way.
+
+    See `interpmd.potentials.fast.error_bars.deviations`.
+    """
+    prepared = ready(potential)
+    if prepared is None:
+        return None
+    from interpmd.potentials.fast import error_bars
+
+    sampled = error_bars.sampled_terms(list(potential.terms.values()))
+    if not sampled or any(term not in prepared.expansions for term in sampled):
+        return None
+    edges = prepared.edges(batch, pairs)
+    return error_bars.deviations(prepared, edges, batch.numbers.numpy(), draws)
 
 
 def warm_up(progress: bool = True) -> float:

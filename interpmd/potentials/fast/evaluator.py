@@ -17,9 +17,10 @@ from jaxtyping import Bool, Float, Int
 
 from interpmd.potentials.base import Term
 from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.potentials.expansion.angular import monomial_coefficients
 from interpmd.potentials.fast.analytic import ANALYTIC
 from interpmd.potentials.fast.announce import announce
-from interpmd.potentials.fast.expansion import FastExpansion, Sites
+from interpmd.potentials.fast.expansion import FastExpansion, Sites, Tables
 from interpmd.potentials.fast.neighbours import add_forces, closest, search, too_thin
 from interpmd.potentials.sum import Prediction, TermSum
 from interpmd.structures.systems import (
@@ -74,7 +75,8 @@ class FastPotential:
             structures cancel).
 
     Attributes:
-        expansions: its neural cluster expansions.
+        expansions: its neural cluster expansions, by term.
+        samples: the same with samples of the posterior, by their number; see `error_bars`.
         rest: a potential of the terms that have no fast form, or None.
     """
 
@@ -88,9 +90,16 @@ class FastPotential:
         self._known = known
         self._terms = terms = tuple(potential.terms.values())
         self._analytic = [(t, ANALYTIC[type(t)]) for t in terms if type(t) in ANALYTIC]
-        self.expansions = [
-            FastExpansion(term, dtype) for term in terms if type(term) is ClusterExpansion
-        ]
+        self.expansions = {
+            term: FastExpansion(
+                Tables(term, np.dtype(dtype)),
+                term,
+                term.readout.detach().double().numpy()[:, :, None],
+            )
+            for term in terms
+            if type(term) is ClusterExpansion and has_fast_form(term)
+        }
+        self.samples: dict[int | None, list[FastExpansion]] = {}
         rest = {name: term for name, term in potential.terms.items() if not has_fast_form(term)}
         self.rest = TermSum(rest, potential.elements) if rest else None
 
@@ -101,7 +110,7 @@ class FastPotential:
         energies, slopes = np.zeros(len(sites.centre)), np.zeros(sites.vectors.shape)
         for term, add in self._analytic:
             add(term, sites, energies, slopes)
-        for expansion in self.expansions:
+        for expansion in self.expansions.values():
             expansion.add(sites, energies[None], slopes[None])
         return energies, slopes
 
@@ -144,7 +153,7 @@ class FastPotential:
         Raises:
             StructureError: nuclei too close, or a cell too thin for the cutoff.
         """
-        edges = self.edges(batch) if pairs is None else given_edges(batch, pairs)
+        edges = self.edges(batch, pairs)
         energies, slopes = self.on_sites(edges.sites(batch.numbers.numpy()))
         forces, virials = edges.forces(batch.structure.numpy(), slopes, batch.n_structures)
         sites, forces, virial = map(torch.from_numpy, (energies, forces, virials))
@@ -168,12 +177,14 @@ class FastPotential:
         energy = torch.tensor([sites.sum()], dtype=torch.float64)
         return Prediction(energy, torch.from_numpy(forces), torch.from_numpy(sites), tension)
 
-    def edges(self, batch: Batch) -> Edges:
-        """Neighbours in all structures of a batch.
+    def edges(self, batch: Batch, pairs: Neighbours | None = None) -> Edges:
+        """Neighbours in all structures of a batch, those given if they are.
 
         Raises:
             StructureError: see `interpmd.structures.systems.neighbours`.
         """
+        if pairs is not None:
+            return given_edges(batch, pairs)
         positions, pbc = batch.positions.detach().numpy(), batch.pbc.numpy()
         cells, found = batch.cells.detach().numpy(), []
         ends = np.cumsum(np.bincount(batch.structure.numpy(), minlength=len(cells)))
@@ -222,8 +233,14 @@ def given_edges(batch: Batch, pairs: Neighbours) -> Edges:
 
 
 def has_fast_form(term: Term) -> bool:
-    """Whether the kernels know a term; subclasses may differ in anything and stay in torch."""
-    return type(term) in ANALYTIC or type(term) is ClusterExpansion
+    """Whether the kernels know a term; subclasses may differ in anything and stay in torch.
+
+    So do expansions that once were in float32: their constants were rounded, those here are not.
+    """
+    if type(term) is ClusterExpansion:
+        exact = monomial_coefficients(term.lmax)
+        return term.monomials.dtype == torch.float64 and np.array_equal(term.monomials, exact)
+    return type(term) in ANALYTIC
 
 
 def prepare(potential: TermSum, dtype: str) -> FastPotential | None:

@@ -50,28 +50,85 @@ class Sites:
         return int((self.first[1:] - self.first[:-1]).max())
 
 
+class Tables:
+    """What does not depend on the read-out: radial tables and machine code, made when needed."""
+
+    def __init__(self, term: ClusterExpansion, dtype: np.dtype) -> None:
+        self.recipe: Recipe = recipe(term, dtype)
+        self.dtype = dtype
+
+    @cached_property
+    def folded(self) -> np.ndarray:
+        """Tables of R, with the mixing in them."""
+        return aligned(folded_table(self.recipe), self.dtype)
+
+    @cached_property
+    def mixed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tables of the radial functions, the mixing, and the mixing with its axes exchanged."""
+        r = self.recipe
+        mixing = r.mixing.reshape(r.lmax + 1, r.n_elements * r.functions, r.channels)
+        arrays = (r.table.values, mixing, mixing.transpose(0, 2, 1))
+        return tuple(aligned(array, self.dtype) for array in arrays)
+
+    @cached_property
+    def few_code(self) -> tuple[np.ndarray, Machine]:
+        """Addresses for `few`, and what keeps them alive."""
+        r, (scalar, width) = self.recipe, vector(self.dtype)
+        return addresses(
+            self.dtype,
+            harmonics=harmonics(r.lmax, scalar, width),
+            slopes=slopes(r.lmax, scalar, width),
+            invariants=invariants(r.blocks, scalar, width),
+            project=density.project(r.lmax, r.channels, scalar, width),
+            unproject=density.unproject(r.lmax, r.channels, scalar, width),
+        )
+
+    @cached_property
+    def many_code(self) -> tuple[np.ndarray, Machine]:
+        """Addresses for `many`, and what keeps them alive."""
+        r, (scalar, width) = self.recipe, vector(self.dtype)
+        kept = kept_lmax(r)
+        blocks = [replace(b, lmax=min(b.lmax, kept)) if b.degree == 2 else b for b in r.blocks]
+        return addresses(
+            self.dtype,
+            harmonics=harmonics(r.lmax, scalar, width),
+            slopes=slopes(r.lmax, scalar, width),
+            invariants=invariants(blocks, scalar, width),
+            multiply=density.multiply(scalar, width, processor().registers),
+        )
+
+    def few_is_cheaper(self, edges: float) -> bool:
+        """Compares operations of a site with so many edges on the two roads."""
+        r = self.recipe
+        components, degrees, inputs = (r.lmax + 1) ** 2, r.lmax + 1, r.n_elements * r.functions
+        table = r.n_elements * r.table.values.nbytes // r.functions * degrees * r.channels
+        folded = edges * r.channels * (26 * degrees + 6 * components)
+        mixed = components * (4 * inputs * r.channels + 6 * edges * r.functions)
+        return folded < mixed and table < LARGEST_TABLE
+
+
 class FastExpansion:
     """Energies of sites and their slopes by the edge vectors, for one or several read-outs.
 
     Args:
-        term: the expansion; it is copied.
-        dtype: np.float64, or np.float32 for forces good to 1e-5.
-        readout: weights to use, shape (elements, features, draws); the term's own if None.
+        tables: of the expansion.
+        readout: weights, shape (elements, features, draws).
     """
 
     def __init__(
         self,
+        tables: Tables,
         term: ClusterExpansion,
-        dtype: type = np.float64,
-        readout: Float[np.ndarray, "elements features draws"] | None = None,
+        readout: Float[np.ndarray, "elements features draws"],
     ) -> None:
-        if readout is None:
-            readout = term.readout.detach().double().numpy()[:, :, None]
-        self.dtype = np.dtype(dtype)
-        self.recipe: Recipe = recipe(term, self.dtype)
-        self.draws = readout.shape[2]
-        self._weights = arrange(self.recipe, term, readout)
-        self.weights = aligned(self._weights, self.dtype)
+        self.tables, self.draws = tables, readout.shape[2]
+        self._weights = arrange(tables.recipe, term, readout)
+        self.weights = aligned(self._weights, tables.dtype)
+
+    @cached_property
+    def forms(self) -> np.ndarray:
+        """Quadratic forms of degree 2 beyond the l that are mixed."""
+        return aligned(quadratic_forms(self.tables.recipe, self._weights), self.tables.dtype)
 
     def add(
         self,
@@ -82,25 +139,17 @@ class FastExpansion:
         """Adds the energies of sites (eV) and their slopes by the edge vectors (eV/A)."""
         if len(sites.vectors) == 0:
             return
-        centre, other = self.recipe.species[sites.centre], self.recipe.species[sites.other]
-        if self._few_is_cheaper(len(sites.vectors) / len(centre)):
+        species = self.tables.recipe.species
+        centre, other = species[sites.centre], species[sites.other]
+        if self.tables.few_is_cheaper(len(sites.vectors) / len(centre)):
             self.add_few(sites, centre, other, energies, gradients)
         else:
             self.add_many(sites, centre, other, energies, gradients)
 
-    def _few_is_cheaper(self, edges: float) -> bool:
-        """Compares operations of a site with so many edges on the two roads."""
-        r = self.recipe
-        components, degrees, inputs = (r.lmax + 1) ** 2, r.lmax + 1, r.n_elements * r.functions
-        table = r.n_elements * r.table.values.nbytes // r.functions * degrees * r.channels
-        folded = edges * r.channels * (26 * degrees + 6 * components)
-        mixed = components * (4 * inputs * r.channels + 6 * edges * r.functions)
-        return folded < mixed and table < LARGEST_TABLE
-
     def add_few(self, sites, centre, other, energies, gradients) -> None:
-        r, table = self.recipe, self._folded
+        """As `add`, on the road of few neighbours."""
+        r, dtype = self.tables.recipe, self.tables.dtype
         room = padded(sites.widest, 16)
-        work = empty(few.workspace_size(r.lmax, r.channels, room), self.dtype)
         few.few(
             sites.vectors,
             sites.first,
@@ -110,17 +159,18 @@ class FastExpansion:
             r.lmax,
             r.table.start,
             r.table.inverse,
-            table,
+            self.tables.folded,
             self.weights,
-            self._few_code[0],
-            work,
+            self.tables.few_code[0],
+            empty(few.workspace_size(r.lmax, r.channels, room), dtype),
             np.empty(room, np.int64),
             energies,
             gradients,
         )
 
     def add_many(self, sites, centre, other, energies, gradients) -> None:
-        r, (table, mixing, unmixing, forms) = self.recipe, self._mixed
+        """As `add`, on the road of many neighbours."""
+        r, (table, mixing, unmixing) = self.tables.recipe, self.tables.mixed
         group = density.tile(processor().registers)[0]
         room = padded(group * (sites.widest + many.PART * r.n_elements), 16)
         kept, inputs = kept_lmax(r), r.n_elements * r.functions
@@ -139,56 +189,20 @@ class FastExpansion:
             table,
             mixing,
             unmixing,
-            forms,
+            self.forms,
             self.weights,
-            self._many_code[0],
-            empty(size, self.dtype),
+            self.tables.many_code[0],
+            empty(size, self.tables.dtype),
             np.empty(room, np.int64),
             group,
             energies,
             gradients,
         )
 
-    @cached_property
-    def _folded(self) -> np.ndarray:
-        return aligned(folded_table(self.recipe), self.dtype)
 
-    @cached_property
-    def _mixed(self) -> tuple[np.ndarray, ...]:
-        r = self.recipe
-        mixing = r.mixing.reshape(r.lmax + 1, r.n_elements * r.functions, r.channels)
-        arrays = (
-            r.table.values,
-            mixing,
-            mixing.transpose(0, 2, 1),
-            quadratic_forms(r, self._weights),
-        )
-        return tuple(aligned(array, self.dtype) for array in arrays)
-
-    @cached_property
-    def _few_code(self) -> tuple[np.ndarray, Machine]:
-        r, (scalar, width) = self.recipe, vector(self.dtype)
-        return addresses(
-            self.dtype,
-            harmonics=harmonics(r.lmax, scalar, width),
-            slopes=slopes(r.lmax, scalar, width),
-            invariants=invariants(r.blocks, scalar, width),
-            project=density.project(r.lmax, r.channels, scalar, width),
-            unproject=density.unproject(r.lmax, r.channels, scalar, width),
-        )
-
-    @cached_property
-    def _many_code(self) -> tuple[np.ndarray, Machine]:
-        r, (scalar, width) = self.recipe, vector(self.dtype)
-        kept = kept_lmax(r)
-        blocks = [replace(b, lmax=min(b.lmax, kept)) if b.degree == 2 else b for b in r.blocks]
-        return addresses(
-            self.dtype,
-            harmonics=harmonics(r.lmax, scalar, width),
-            slopes=slopes(r.lmax, scalar, width),
-            invariants=invariants(blocks, scalar, width),
-            multiply=density.multiply(scalar, width, processor().registers),
-        )
+def own_readout(term: ClusterExpansion) -> Float[np.ndarray, "elements features 1"]:
+    """The weights of an expansion, as one draw."""
+    return term.readout.detach().double().numpy()[:, :, None]
 
 
 def vector(dtype: np.dtype) -> tuple[str, int]:

@@ -19,7 +19,7 @@ def compile_kernels() -> None:
         fast = FastPotential(TermSum(terms), dtype)
         edges = fast.edges_of(np.array([[0.0, 0, 0], [0.0, 0, 1.0]]), cell, np.zeros(3, bool))
         sites = edges.sites(numbers)
-        for expansion in fast.expansions:
+        for expansion in fast.expansions.values():
             species = np.zeros(2, np.int64)
             for add in (expansion.add_few, expansion.add_many):
                 add(sites, species, species, np.zeros((1, 2)), np.zeros((1, 2, 3)))

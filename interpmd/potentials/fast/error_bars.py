@@ -1,0 +1,74 @@
+"""Deviations of energies and forces under the posterior: the same sites, several read-outs.
+
+The density of a site is found once; only the last step, from the density to energy and slopes,
+is done for every sample of the weights.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+from numba import njit
+
+from interpmd.potentials.base import Term
+from interpmd.potentials.fast.call import OPTIONS
+from interpmd.potentials.fast.evaluator import Edges, FastPotential
+from interpmd.potentials.fast.expansion import FastExpansion, Sites
+
+#: Sites whose slopes are held in memory at once.
+SITES_AT_ONCE = 256
+
+
+def sampled_terms(terms: list[Term]) -> list[Term]:
+    """Terms that carry samples of the posterior of their weights."""
+    return [t for t in terms if getattr(t, "samples", np.zeros(0)).shape[-1:] not in ((), (0,))]
+
+
+def deviations(
+    potential: FastPotential,
+    edges: Edges,
+    numbers: Int[np.ndarray, " atoms"],
+    draws: int | None = None,
+) -> tuple[Float[np.ndarray, "draws atoms"], Float[np.ndarray, "draws atoms 3"]]:
+    """Deviations of site energies (eV) and forces (eV/A) under samples of the posterior.
+
+    Args:
+        potential: all of its sampled terms have a fast form, and there is one at least.
+        edges: neighbours. numbers: of all atoms.
+        draws: how many of the samples to use; all if None.
+    """
+    expansions = samples(potential, draws)
+    count = expansions[0].draws
+    energies, forces = np.zeros((count, len(numbers))), np.zeros((count, len(numbers), 3))
+    for start in range(0, len(numbers), SITES_AT_ONCE):
+        stop = min(start + SITES_AT_ONCE, len(numbers))
+        low, high = edges.first[start], edges.first[stop]
+        first, neighbour = edges.first[start : stop + 1] - low, edges.neighbour[low:high]
+        sites = Sites(edges.vectors[low:high], first, numbers[start:stop], numbers[neighbour])
+        slopes = np.zeros((count, high - low, 3))
+        for expansion in expansions:
+            expansion.add(sites, energies[:, start:stop], slopes)
+        _add_forces(start, first, neighbour, slopes, forces)
+    return energies, forces
+
+
+def samples(potential: FastPotential, draws: int | None) -> list[FastExpansion]:
+    """The sampled expansions with their samples as read-outs, kept for the next call."""
+    if draws not in potential.samples:
+        potential.samples[draws] = [
+            FastExpansion(made.tables, term, term.samples[..., :draws].double().numpy())
+            for term, made in potential.expansions.items()
+            if sampled_terms([term])
+        ]
+    return potential.samples[draws]
+
+
+@njit(**OPTIONS)
+def _add_forces(start, first, neighbour, slopes, forces):
+    """Forces on atoms from the slopes of some sites, for every sample."""
+    for draw in range(len(slopes)):
+        for i in range(len(first) - 1):
+            for e in range(first[i], first[i + 1]):
+                for a in range(3):
+                    forces[draw, start + i, a] += slopes[draw, e, a]
+                    forces[draw, neighbour[e], a] -= slopes[draw, e, a]
