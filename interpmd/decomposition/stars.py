@@ -18,6 +18,7 @@ from torch.func import jvp
 
 from interpmd.decomposition.sites import Sites
 from interpmd.decomposition.subsets import subsets
+from interpmd.potentials import fast
 from interpmd.potentials.base import LearnedTerm, LocalTerm
 from interpmd.structures.systems import Environments
 
@@ -71,7 +72,13 @@ def groups_of(degrees: Int[np.ndarray, " sites"]) -> list[Group]:
 
 
 def energies_of(term: LocalTerm, env: Environments, forces: bool) -> Values:
-    """Site energies, their gradients by edge vector (zero unless wanted) and posterior samples."""
+    """Site energies, their gradients by edge vector (zero unless wanted) and posterior samples.
+
+    By generated code where there is some for the term.
+    """
+    if (known := fast.on_environments(term, env)) is not None:
+        energies, gradients, samples = known
+        return Values(energies, gradients if forces else np.zeros_like(gradients), samples)
     vectors = env.vectors.detach().requires_grad_(forces)
     with torch.set_grad_enabled(forces):
         energies, samples = term.energies_and_samples(replace(env, vectors=vectors))

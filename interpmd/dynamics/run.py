@@ -37,7 +37,7 @@ def simulate(
     out: str | Path | None = None,
     stop_when: Callable[[Atoms], bool] | None = None,
     compile: bool = False,
-    precision: Literal["float64", "float32"] = "float64",
+    precision: Literal[float64, float32] = "float64",
     progress: bool = True,
 ) -> Trajectory:
     """Run molecular dynamics: velocity Verlet (nve) or Langevin (nvt) of ASE.

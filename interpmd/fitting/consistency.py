@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Sequence
 
@@ -14,7 +13,7 @@ from ase.units import Bohr, Hartree, kcal, mol
 
 from interpmd.errors import LabelError, LabelWarning
 from interpmd.fitting.labels import energies, forces
-from interpmd.fitting.normal import rows_of
+from interpmd.fitting.normal import quick, rows_of
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Ratios that wrong units produce between true energy differences and those from the forces.
@@ -90,7 +89,7 @@ def quick_energies(frames: Sequence[Atoms], seed: int) -> np.ndarray:
     term = ClusterExpansion(
         elements, lmax=2, channels=(16, 16, 12), basis=5, functions=12, seed=seed
     )
-    single = copy.deepcopy(term).float()
+    single = quick(term)
     designs = [rows_of(single, atoms) for atoms in frames]
     rows = torch.cat([d.forces.flatten(0, 1) for d in designs]).double().numpy()
     scale = np.sqrt((rows**2).mean(0)) + 1e-12

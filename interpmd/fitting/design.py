@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.expansion.gradients import features_and_gradients
 from interpmd.structures.systems import Batch, Neighbours, environments
@@ -36,7 +37,21 @@ def design(term: ClusterExpansion, batch: Batch, pairs: Neighbours, virial: bool
         batch: structures.
         pairs: neighbours within the cutoff of the term.
         virial: whether to build the rows of the virial too.
+
+    On a CPU and in float64 by generated code, with the numbers of `design_by_torch`.
     """
+    maker = fast.feature_maker(term)
+    if maker is not None and batch.positions.dtype == torch.float64:
+        rows = maker.design(batch, pairs, virial)
+        tensors = [None if part is None else torch.from_numpy(part) for part in rows]
+        return Design(*tensors)
+    return design_by_torch(term, batch, pairs, virial)
+
+
+def design_by_torch(
+    term: ClusterExpansion, batch: Batch, pairs: Neighbours, virial: bool = False
+) -> Design:
+    """As `design`, on any device, in any type."""
     env = environments(batch, pairs)
     found = features_and_gradients(term, env)
     n_species, n_features = len(term.elements), term.n_features

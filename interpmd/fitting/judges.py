@@ -17,7 +17,7 @@ class Judges:
     """Frames that are held out, and their rows: how good a read-out is on them.
 
     Args:
-        term: whose features make the rows, in single precision.
+        term: whose features make the rows; they are kept in single precision.
         scale: of the columns, shape (weights,).
         frames: labelled; none is allowed.
         targets: what is left of their labels for the term.
@@ -31,10 +31,11 @@ class Judges:
         targets: Sequence[Targets],
     ) -> None:
         self.frames, self.targets = frames, targets
-        self.rows = [
+        made = (
             weighted_rows(term, atoms, target, scale)
             for atoms, target in zip(frames, self.targets, strict=True)
-        ]
+        )
+        self.rows = [(x.astype(np.float32, copy=False), y) for x, y in made]
         if self.rows:
             self.stacked = np.concatenate([x for x, _ in self.rows])
             self.values = np.concatenate([y for _, y in self.rows])

@@ -21,6 +21,7 @@ from ase import Atoms
 from interpmd.errors import MemoryLimitError, SingularError
 from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import Design, design
+from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.systems import Batch, neighbours
 
@@ -58,7 +59,7 @@ class NormalEquations:
     """
 
     def __init__(self, term: ClusterExpansion, scale: np.ndarray, memory: float) -> None:
-        self.term = copy.deepcopy(term).float()
+        self.term = quick(term)
         self.scale = scale
         size = len(scale)
         block = memory * GIB - 2 * 8.0 * size**2
@@ -131,7 +132,7 @@ class NormalEquations:
         return scipy.linalg.blas.dsymv(1.0, self.matrix, vector, lower=1)
 
     def _flush(self, pending: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        rows = np.concatenate([x for x, _ in pending]).astype(np.float64)
+        rows = np.concatenate([x for x, _ in pending]).astype(np.float64, copy=False)
         values = np.concatenate([y for _, y in pending])
         self.matrix = scipy.linalg.blas.dsyrk(
             1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1
@@ -163,6 +164,16 @@ class Solution:
         )
 
 
+def quick(term: ClusterExpansion) -> ClusterExpansion:
+    """A copy in the type in which its rows are made fastest.
+
+    That is float64 for generated code and float32 for torch, where twice the size takes twice the
+    time; sums are in float64 in either case.
+    """
+    copied = copy.deepcopy(term)
+    return copied if fast.feature_maker(copied) is not None else copied.float()
+
+
 def rows_of(term: ClusterExpansion, atoms: Atoms, virial: bool = False) -> Design:
     """Design matrix of one frame in the precision of the term."""
     batch = Batch.from_ase(atoms)
@@ -175,14 +186,15 @@ def weighted_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of one frame and their targets, weighted, columns scaled."""
     found = rows_of(term, atoms, virial=target.stress is not None)
-    scale = scale.astype(np.float32)
-    rows = [found.energy.numpy() / scale * np.float32(target.energy_weight)]
+    dtype = found.energy.numpy().dtype.type
+    scale = scale.astype(dtype)
+    rows = [found.energy.numpy() / scale * dtype(target.energy_weight)]
     values = [np.array([target.energy * target.energy_weight])]
     if len(atoms) > 1 or atoms.pbc.any():
-        rows.append(found.forces.flatten(0, 1).numpy() / scale * np.float32(target.force_weight))
+        rows.append(found.forces.flatten(0, 1).numpy() / scale * dtype(target.force_weight))
         values.append(target.forces.ravel() * target.force_weight)
     if target.stress is not None:
-        rows.append(found.virial.flatten(0, 2).numpy() / scale * np.float32(target.virial_weight))
+        rows.append(found.virial.flatten(0, 2).numpy() / scale * dtype(target.virial_weight))
         values.append(-target.stress.ravel() * atoms.get_volume() * target.virial_weight)
     return np.concatenate(rows), np.concatenate(values)
 
@@ -195,7 +207,7 @@ def column_scales(
     Columns divided by it all push equally hard on the atoms, so that one ridge strength for all
     weights is a smoothness prior: features that vary fast must earn their weight.
     """
-    term = copy.deepcopy(term).float()
+    term = quick(term)
     many = [a for a in frames if len(a) > 1] or list(frames)
     chosen = np.random.default_rng(seed).permutation(len(many))[:most]
     total, count = 0.0, 0

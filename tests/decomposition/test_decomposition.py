@@ -153,13 +153,15 @@ def test_the_table_looks_like_one():
 
 
 def test_terms_stand_in_the_order_of_their_bodies():
-    table = decompose(im.load("water"), WATER, order=3)
+    second = WATER.copy()
+    second.translate([2.9, 0.3, 0.2])
+    table = decompose(im.load("water"), WATER + second, order=3)
     terms = table.by("term")
     assert list(terms.index) == ["isolated", "pair", "triplet", "expansion"]
     for name, rows in table.to_frame().groupby("term"):
         assert terms.energy_eV[name] == pytest.approx(rows.energy_eV.sum())
         assert terms.rows[name] == len(rows)
-    shown = table._repr_html_()
+    shown = decompose(im.load("water"), WATER, order=3)._repr_html_()
     largest = shown[shown.index("Largest rows") :]
     assert "<td>triplet</td>" in largest and "<td>isolated</td>" not in largest
     assert "Largest rows" not in decompose(im.load("water"), Atoms("O")).take([0])._repr_html_()

@@ -9,8 +9,9 @@ registers, and the steps around it become a few loops:
 * `emit`: writing LLVM code from Python; `invariants`, `harmonics`, `density`: the code
 * `machine`: compiled for this processor in a fraction of a second, kept on disk
 * `few`, `many`: the loop over sites, for few and many neighbours (numba); `neighbours`: who they
-  are; `analytic`: the terms with a formula; `error_bars`: several read-outs at once
-* `expansion`, `evaluator`: all of that behind one call each
+  are; `analytic`: the terms with a formula; `error_bars`: several read-outs at
+  once; `feature_code`, `features`: the rows of the fit
+* `expansion`, `evaluator`, `terms`: all of that behind one call each
 
 Energies agree with the torch path to 1e-12 eV an atom and forces to 1e-10 eV/A: a test runs over
 all terms. Gates, training and GPUs stay in torch.
@@ -28,9 +29,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from interpmd.potentials.base import LocalTerm
     from interpmd.potentials.fast.evaluator import FastPotential
+    from interpmd.potentials.fast.features import FeatureMaker
     from interpmd.potentials.sum import TermSum
-    from interpmd.structures.systems import Batch, Neighbours
+    from interpmd.structures.systems import Batch, Environments, Neighbours
 
 
 class SlowPathWarning(UserWarning):
@@ -51,23 +54,6 @@ def available() -> bool:
     return not missing
 
 
-class Prepared:
-    """Keeps what was made ready of a potential, until its weights change.
-
-    Copies and pickles of it are empty: addresses of machine code are of one process. Threads may
-    share it; at worst two of them prepare the same.
-    """
-
-    def __init__(self) -> None:
-        self.by_type: dict[str, tuple[tuple, FastPotential | None]] = {}
-
-    def __deepcopy__(self, memo: dict) -> Prepared:
-        return Prepared()
-
-    def __reduce__(self) -> tuple:
-        return Prepared, ()
-
-
 def ready(potential: TermSum, precision: str = "float64") -> FastPotential | None:
     """A potential made ready, or None where torch is the way.
 
@@ -79,15 +65,9 @@ def ready(potential: TermSum, precision: str = "float64") -> FastPotential | Non
     """
     if not available():
         return None
-    from interpmd.potentials.fast.evaluator import prepare, state
+    from interpmd.potentials.fast.evaluator import prepare
 
-    store = potential.__dict__.setdefault("_prepared", Prepared()).by_type
-    now = state(potential)
-    known, result = store.get(precision, (None, None))
-    if known != now:
-        result = prepare(potential, precision)
-        store[precision] = (now, result)
-    return result
+    return prepare(potential, precision)
 
 
 def deviations(
@@ -107,6 +87,27 @@ def deviations(
         return None
     edges = prepared.edges(batch, pairs)
     return error_bars.deviations(prepared, edges, batch.numbers.numpy(), draws)
+
+
+def feature_maker(term: LocalTerm) -> FeatureMaker | None:
+    """What makes rows of the fit of an expansion, or None where torch is the way."""
+    if not available():
+        return None
+    from interpmd.potentials.fast import features
+
+    return features.feature_maker(term)
+
+
+def on_environments(term: LocalTerm, env: Environments) -> tuple[np.ndarray, ...] | None:
+    """Energies, slopes and samples of sites of one term, or None where torch is the way.
+
+    See `interpmd.potentials.fast.terms.on_environments`.
+    """
+    if not available():
+        return None
+    from interpmd.potentials.fast import terms
+
+    return terms.on_environments(term, env)
 
 
 def warm_up(progress: bool = True) -> float:

@@ -12,8 +12,9 @@ from numba import njit
 
 from interpmd.potentials.base import Term
 from interpmd.potentials.fast.call import OPTIONS
-from interpmd.potentials.fast.evaluator import Edges, FastPotential
-from interpmd.potentials.fast.expansion import FastExpansion, Sites
+from interpmd.potentials.fast.evaluator import FastPotential
+from interpmd.potentials.fast.expansion import FastExpansion
+from interpmd.potentials.fast.neighbours import Edges, Sites
 
 #: Sites whose slopes are held in memory at once.
 SITES_AT_ONCE = 256

@@ -7,21 +7,20 @@ potential holds (dispersion, charges, terms of others) stays in torch and is add
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from ase import Atoms
 from ase.data import chemical_symbols
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
-from interpmd.potentials.base import Term
 from interpmd.potentials.expansion import ClusterExpansion
-from interpmd.potentials.expansion.angular import monomial_coefficients
 from interpmd.potentials.fast.analytic import ANALYTIC
 from interpmd.potentials.fast.announce import announce
-from interpmd.potentials.fast.expansion import FastExpansion, Sites, Tables
-from interpmd.potentials.fast.neighbours import add_forces, closest, search, too_thin
+from interpmd.potentials.fast.expansion import FastExpansion, expansion_of
+from interpmd.potentials.fast.known import has_fast_form
+from interpmd.potentials.fast.neighbours import Edges, Sites, closest, given_edges, search, too_thin
+from interpmd.potentials.fast.prepared import prepared, state_of
 from interpmd.potentials.sum import Prediction, TermSum
 from interpmd.structures.systems import (
     CLOSEST_APPROACH,
@@ -29,41 +28,10 @@ from interpmd.structures.systems import (
     Batch,
     Neighbours,
     check_structure,
-    edge_vectors,
     sum_by_structure,
 )
 
 announce()
-
-
-@dataclass(frozen=True)
-class Edges:
-    """Who is near whom in one or several structures.
-
-    Attributes:
-        first: first edge of each atom, shape (atoms + 1,). neighbour: atom where each ends.
-        vectors: A, shape (edges, 3).
-    """
-
-    first: Int[np.ndarray, " atoms+1"]
-    neighbour: Int[np.ndarray, " edges"]
-    vectors: Float[np.ndarray, "edges 3"]
-
-    def sites(self, numbers: Int[np.ndarray, " atoms"]) -> Sites:
-        """As the kernels see them."""
-        return Sites(self.vectors, self.first, numbers, numbers[self.neighbour])
-
-    def forces(
-        self,
-        structure: Int[np.ndarray, " atoms"],
-        slopes: Float[np.ndarray, "edges 3"],
-        n_structures: int,
-    ) -> tuple[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "structures 3 3"]]:
-        """Forces in eV/A and virials in eV from slopes by the edge vectors."""
-        forces = np.zeros((len(structure), 3))
-        virials = np.zeros((n_structures, 3, 3))
-        add_forces(self.vectors, self.first, self.neighbour, structure, slopes, forces, virials)
-        return forces, virials
 
 
 class FastPotential:
@@ -91,11 +59,7 @@ class FastPotential:
         self._terms = terms = tuple(potential.terms.values())
         self._analytic = [(t, ANALYTIC[type(t)]) for t in terms if type(t) in ANALYTIC]
         self.expansions = {
-            term: FastExpansion(
-                Tables(term, np.dtype(dtype)),
-                term,
-                term.readout.detach().double().numpy()[:, :, None],
-            )
+            term: expansion_of(term, np.dtype(dtype))
             for term in terms
             if type(term) is ClusterExpansion and has_fast_form(term)
         }
@@ -225,41 +189,20 @@ class FastPotential:
         return edges
 
 
-def given_edges(batch: Batch, pairs: Neighbours) -> Edges:
-    """Neighbours that are known already."""
-    counts = np.bincount(pairs.centre.numpy(), minlength=batch.n_atoms)
-    vectors = edge_vectors(batch, pairs).detach().numpy()
-    return Edges(np.concatenate([[0], np.cumsum(counts)]), pairs.neighbour.numpy(), vectors)
-
-
-def has_fast_form(term: Term) -> bool:
-    """Whether the kernels know a term; subclasses may differ in anything and stay in torch.
-
-    So do expansions that once were in float32: their constants were rounded, those here are not.
-    """
-    if type(term) is ClusterExpansion:
-        exact = monomial_coefficients(term.lmax)
-        return term.monomials.dtype == torch.float64 and np.array_equal(term.monomials, exact)
-    return type(term) in ANALYTIC
-
-
 def prepare(potential: TermSum, dtype: str) -> FastPotential | None:
-    """The fast evaluator, or None if the potential is not for it; see `Prepared`."""
-    on_torch = potential.dtype != torch.float64 or potential.device.type != "cpu"
-    if on_torch or not any(has_fast_form(term) for term in potential.terms.values()):
-        return None
-    return FastPotential(potential, dtype)
-
-
-def state(potential: TermSum) -> tuple:
-    """What changes when terms are exchanged or their tensors change, in place or not: identities,
-    places in memory and torch's counters of changes."""
-    result: list[object] = []
+    """The fast evaluator, kept with the potential until anything changes; or None if the
+    potential is not for it."""
+    state: list[object] = []
     for term in potential.terms._modules.values():
-        result.append(id(term))
         tensors = [*term._buffers.values()]
         if type(term) is ClusterExpansion:
             tensors += term.radial._parameters.values()
-        for tensor in tensors:
-            result += (tensor.data_ptr(), tensor._version, tensor.dtype)
-    return tuple(result)
+        state += (id(term), state_of(tensors))
+
+    def make() -> FastPotential | None:
+        on_torch = potential.dtype != torch.float64 or potential.device.type != "cpu"
+        if on_torch or not any(has_fast_form(term) for term in potential.terms.values()):
+            return None
+        return FastPotential(potential, dtype)
+
+    return prepared(potential, dtype, tuple(state), make)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,8 @@ from interpmd.potentials.fast.emit import declarations
 from interpmd.potentials.fast.harmonics import harmonics, slopes
 from interpmd.potentials.fast.invariants import invariants
 from interpmd.potentials.fast.machine import Machine, assemble, processor
+from interpmd.potentials.fast.neighbours import Sites
+from interpmd.potentials.fast.prepared import prepared, state_of
 from interpmd.potentials.fast.recipe import (
     Recipe,
     aligned,
@@ -27,27 +29,6 @@ from interpmd.potentials.fast.recipe import (
 
 #: Largest table (bytes) for the road of few neighbours.
 LARGEST_TABLE = 2**28
-
-
-@dataclass(frozen=True)
-class Sites:
-    """What the kernels see: sites and the vectors to their neighbours, as numpy arrays.
-
-    Attributes:
-        vectors: from site to neighbour in A, shape (edges, 3).
-        first: first edge of each site, and the number of edges, shape (sites + 1,).
-        centre: atomic number of each site. other: that of each neighbour.
-    """
-
-    vectors: Float[np.ndarray, "edges 3"]
-    first: Int[np.ndarray, " sites+1"]
-    centre: Int[np.ndarray, " sites"]
-    other: Int[np.ndarray, " edges"]
-
-    @cached_property
-    def widest(self) -> int:
-        """Most edges of a site."""
-        return int((self.first[1:] - self.first[:-1]).max())
 
 
 class Tables:
@@ -198,6 +179,21 @@ class FastExpansion:
             energies,
             gradients,
         )
+
+
+def tables_of(term: ClusterExpansion, dtype: np.dtype) -> Tables:
+    """The tables of an expansion, kept with it until its radial functions or mixing change."""
+    state = state_of([term._buffers["mixing"], *term.radial._parameters.values()])
+    return prepared(term, f"tables {dtype}", state, lambda: Tables(term, dtype))
+
+
+def expansion_of(term: ClusterExpansion, dtype: np.dtype) -> FastExpansion:
+    """An expansion with its own weights, kept with it until they change."""
+    tables, readout = tables_of(term, dtype), term._buffers["readout"]
+    state = (id(tables), *state_of([readout]))
+    return prepared(
+        term, f"expansion {dtype}", state, lambda: FastExpansion(tables, term, own_readout(term))
+    )
 
 
 def own_readout(term: ClusterExpansion) -> Float[np.ndarray, "elements features 1"]:

@@ -79,6 +79,51 @@ def slopes(lmax: int, scalar: str, width: int) -> str:
     return code.function("slopes", pointers, ["wide", "count"])
 
 
+def jacobian(lmax: int, scalar: str, width: int) -> str:
+    """``jacobian(x, y, z, inverse, along, across, wide, count)``: derivatives one by one.
+
+    along[(axis * components + lm) * wide + edge] is Y_lm times the unit vector, which a slope by
+    distance goes along; across[...] the derivative of Y_lm by the edge vector.
+    """
+    code, components = Code(scalar, width), (lmax + 1) ** 2
+
+    def body(k: str, _: list[str]) -> list[str]:
+        unit = [code.load(f"%{axis}", k) for axis in "xyz"]
+        x, y, z = unit
+        inverse = code.load("%inverse", k)
+        c, s, legendre = _recursions(code, lmax, x, y, z)
+        one, zero = code.constant(1), code.constant(0)
+        c, s = c | {0: one, -1: zero}, s | {0: zero, -1: zero}
+        for l in range(lmax + 1):
+            for m in range(l + 1):
+                f = norm(l, m)
+                q = code.scale(f, legendre[l, m])
+                by_z = code.scale(f * (l + m), legendre[l - 1, m]) if m < l else zero
+                planar = code.scale(-f, legendre[l - 1, m + 1]) if m + 1 <= l - 1 else zero
+                turn = code.scale(m, q)
+                parts = [(l * l + l + m, c[m], c[m - 1], code.sub(zero, s[m - 1]))]
+                if m:
+                    parts.append((l * l + l - m, s[m], s[m - 1], c[m - 1]))
+                for lm, angle, by_x, by_y in parts:
+                    value = code.mul(q, angle)
+                    gradient = [
+                        code.add(code.mul(code.mul(planar, x), angle), code.mul(turn, by_x)),
+                        code.add(code.mul(code.mul(planar, y), angle), code.mul(turn, by_y)),
+                        code.mul(by_z, angle),
+                    ]
+                    for axis, (u, slope) in enumerate(zip(unit, gradient, strict=True)):
+                        place = code.at(axis * components + lm, "%wide", k)
+                        radial = code.mul(value, u)
+                        code.store(radial, "%along", place)
+                        across = code.sub(slope, code.scale(l, radial)) if l else slope
+                        code.store(code.mul(across, inverse), "%across", place)
+        return []
+
+    code.loop("%count", width, body)
+    pointers = ["x", "y", "z", "inverse", "along", "across"]
+    return code.function("jacobian", pointers, ["wide", "count"])
+
+
 def _slope(code: Code, parts: dict, l: int, m: int, legendre: dict, c: dict, s: dict, k: str):
     """Add what Y_lm and Y_l-m contribute: by x, y, z, along (x, y), and l times the value.
 

@@ -9,6 +9,8 @@ with another shift.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from ase.geometry import complete_cell
@@ -16,12 +18,71 @@ from jaxtyping import Bool, Float, Int
 from numba import njit
 
 from interpmd.potentials.fast.call import OPTIONS
+from interpmd.structures.systems import Batch, Neighbours, edge_vectors
 
 #: Most boxes along an axis.
 MOST_BOXES = 64
 
 #: Axes of the boxes of molecules.
 CARTESIAN = np.eye(3)
+
+
+@dataclass(frozen=True)
+class Sites:
+    """What the kernels see: sites and the vectors to their neighbours, as numpy arrays.
+
+    Attributes:
+        vectors: from site to neighbour in A, shape (edges, 3).
+        first: first edge of each site, and the number of edges, shape (sites + 1,).
+        centre: atomic number of each site. other: that of each neighbour.
+    """
+
+    vectors: Float[np.ndarray, "edges 3"]
+    first: Int[np.ndarray, " sites+1"]
+    centre: Int[np.ndarray, " sites"]
+    other: Int[np.ndarray, " edges"]
+
+    @cached_property
+    def widest(self) -> int:
+        """Most edges of a site."""
+        return int((self.first[1:] - self.first[:-1]).max(initial=0))
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Who is near whom in one or several structures.
+
+    Attributes:
+        first: first edge of each atom, shape (atoms + 1,). neighbour: atom where each ends.
+        vectors: A, shape (edges, 3).
+    """
+
+    first: Int[np.ndarray, " atoms+1"]
+    neighbour: Int[np.ndarray, " edges"]
+    vectors: Float[np.ndarray, "edges 3"]
+
+    def sites(self, numbers: Int[np.ndarray, " atoms"]) -> Sites:
+        """As the kernels see them."""
+        return Sites(self.vectors, self.first, numbers, numbers[self.neighbour])
+
+    def forces(
+        self,
+        structure: Int[np.ndarray, " atoms"],
+        slopes: Float[np.ndarray, "edges 3"],
+        n_structures: int,
+    ) -> tuple[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "structures 3 3"]]:
+        """Forces in eV/A and virials in eV from slopes by the edge vectors."""
+        forces = np.zeros((len(structure), 3))
+        virials = np.zeros((n_structures, 3, 3))
+        add_forces(self.vectors, self.first, self.neighbour, structure, slopes, forces, virials)
+        return forces, virials
+
+
+def given_edges(batch: Batch, pairs: Neighbours) -> Edges:
+    """Neighbours that are known already."""
+    counts = np.bincount(pairs.centre.numpy(), minlength=batch.n_atoms)
+    vectors = edge_vectors(batch, pairs).detach().numpy()
+    return Edges(np.concatenate([[0], np.cumsum(counts)]), pairs.neighbour.numpy(), vectors)
 
 
 def search(
