@@ -27,6 +27,12 @@ GROUPS = {
     "identifiability": "how far the training data determine the rows",
 }
 
+#: Error bar over value of the largest rows up to which these count as determined.
+DETERMINED = 0.25
+
+#: Sum of the rows over what they explain above which they are no explanation that can be read.
+UNREADABLE = 20.0
+
 #: Largest violation of an axiom, in eV or eV/A.
 TOLERANCE = 1e-8
 
@@ -109,6 +115,36 @@ class Certificate:
             return "CHECKED"
         return "EXACT" if self.exact else "ESTIMATE"
 
+    @property
+    def determined(self) -> bool | None:
+        """Whether the data determine the rows; None where nothing was learned.
+
+        Not where the error bars of the largest rows are above `DETERMINED` of these, nor where a
+        part that was evaluated is beyond the training data.
+        """
+        values = {(c.group, c.name): c.value for c in self.checks}
+        relative = values.get(("identifiability", "relative"))
+        if relative is None:
+            return None
+        return relative <= DETERMINED and values.get(("on the data", "grade"), 0.0) <= 1.0
+
+    @property
+    def verdict(self) -> str:
+        """What is exact, and whether the rows are determined, in words."""
+        words = {
+            True: "rows determined by the data",
+            False: "rows NOT determined by the data",
+            None: "",
+        }[self.determined]
+        if self.determined is False and self._grade > 1.0:
+            words = "BEYOND the training data"
+        return f"{self.badge}, {words}" if words else self.badge
+
+    @property
+    def _grade(self) -> float:
+        grades = [c.value for c in self.group("on the data")]
+        return max(grades, default=0.0)
+
     def __getitem__(self, name: str) -> float:
         """Value of a check by its name."""
         for check in self.checks:
@@ -179,7 +215,7 @@ class Certificate:
         return cls(tuple(Check(**c) for c in checks), statement)
 
     def __str__(self) -> str:
-        lines = [f"[{self.badge}]", *(f"  {c}" for c in self.checks)]
+        lines = [f"[{self.verdict}]", *(f"  {c}" for c in self.checks)]
         return "\n".join([*lines, f"  {self.statement}"] if self.statement else lines)
 
     __repr__ = __str__
@@ -188,6 +224,8 @@ class Certificate:
         colour = {"EXACT": "#1b7f3b", "CHECKED": "#1f5fa8", "ESTIMATE": "#7a5a00"}.get(
             self.badge, "#a8320b"
         )
+        if self.determined is False and self.badge != "NOT EXACT":
+            colour = "#666666"
         mark = {True: "✓ passed", False: "✗ failed", None: "• noted"}
         whole = '<td style="white-space:nowrap">'
         rows = "".join(
@@ -198,7 +236,7 @@ class Certificate:
         )
         return (
             f'<div><span style="background:{colour};color:white;padding:2px 8px;'
-            f'border-radius:4px;font-weight:bold">{self.badge}</span>'
+            f'border-radius:4px;font-weight:bold">{self.verdict}</span>'
             f"<table>{rows}</table><i>{html.escape(self.statement)}</i></div>"
         )
 
@@ -256,7 +294,30 @@ def determination(values: np.ndarray, samples: np.ndarray | None, unit: str) -> 
         words = "the same of a single one of the ten largest values that were learned (median)"
         single = float(np.median(some))
         checks.append(Check("identifiability", "single values", single, None, unit, words))
+        ten = learned[np.argsort(-largest[learned])[:10]]
+        relative = float(np.sqrt((spread[ten] ** 2).sum() / max((largest[ten] ** 2).sum(), 1e-300)))
+        words = "error bars of the ten largest values over these"
+        checks.append(Check("identifiability", "relative", relative, None, "", words))
     return checks
+
+
+def readability(values: np.ndarray, predicted: np.ndarray, gauge: str) -> list[Check]:
+    """How much larger the rows are than what they explain: beyond `UNREADABLE` they cancel.
+
+    Args:
+        values: shape (clusters,) or (clusters, 3).
+        predicted: what they sum to.
+        gauge: of the rows.
+    """
+    total = float(np.linalg.norm(predicted))
+    if not len(values) or total < 1e-9:
+        return []
+    rows = float(np.linalg.norm(values.reshape(len(values), -1), axis=1).sum())
+    words = "sum of the rows over what they explain"
+    if rows / total > UNREADABLE:
+        better = {"atoms": '"internal" or "groups"', "groups": '"internal"'}.get(gauge, "another")
+        words += f": they cancel and cannot be read; take the gauge {better}"
+    return [Check("readability", "rows over total", rows / total, None, "", words)]
 
 
 def _limit(check: Check) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 from ase import Atoms
 
 from interpmd.attribution import archive
-from interpmd.attribution.certificate import Certificate, determination, own_checks
+from interpmd.attribution.certificate import Certificate, determination, own_checks, readability
 from interpmd.attribution.contributions import (
     Contributions,
     directed,
@@ -24,6 +23,7 @@ from interpmd.attribution.contributions import (
     sums_of,
 )
 from interpmd.attribution.kinds import KINDS, describe, name_fragments, player_name
+from interpmd.attribution.shown import Shown
 from interpmd.attribution.targets import Target
 from interpmd.decomposition.clusters import Clusters
 from interpmd.decomposition.decomposition import standard_deviation
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Shown):
     """What each cluster of atoms contributes to a target.
 
     Attributes:
@@ -161,10 +161,9 @@ class Explanation:
             return self.values[np.array(same, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
         chosen = np.atleast_1d(np.arange(len(self))[key])
         some = self.contributions.take(chosen)
+        total = some.values.sum(axis=0)
         convention = None if self.convention is None else self.convention[chosen]
-        return self._with(
-            some, predicted=some.values.sum(axis=0), complete=False, convention=convention
-        )
+        return self._with(some, predicted=total, complete=False, convention=convention)
 
     @property
     def contributions(self) -> Contributions:
@@ -209,15 +208,13 @@ class Explanation:
 
     @property
     def interactions(self) -> Explanation:
-        """The same without single players, whose own energies would drown what they do together:
-        hundreds of electronvolts where interactions are tenths."""
+        """The same without single players, whose own energies would drown what they do together."""
         return self[self.orders != 1]
 
     def merged(self) -> Explanation:
         """One value for each cluster, terms added up."""
-        if self.kinds_of_terms is not None:
-            return self
-        return self._with(self.contributions.merged())
+        named = self.kinds_of_terms is not None
+        return self if named else self._with(self.contributions.merged())
 
     def __sub__(self, other: Explanation) -> Explanation:
         """Difference, cluster by cluster; of two structures, methods, contexts or potentials."""
@@ -259,12 +256,10 @@ class Explanation:
 
     def __mul__(self, factor: float) -> Explanation:
         """Values times a number."""
-        convention = None if self.convention is None else abs(factor) * self.convention
-        return self._with(
-            self.contributions.scaled(factor),
-            predicted=self.predicted * factor,
-            convention=convention,
-        )
+        rows, convention = self.contributions.scaled(factor), self.convention
+        if convention is not None:
+            convention = abs(factor) * convention
+        return self._with(rows, predicted=self.predicted * factor, convention=convention)
 
     __rmul__ = __mul__
 
@@ -321,6 +316,8 @@ class Explanation:
         structure is from the training data.
         """
         checks = own_checks(self.residual, self.complete, self.method, self.unit, self.checks)
+        shown = self.interactions if self.unit == "eV" else self
+        checks += readability(shown.values, shown.predicted, self.gauge)
         determined = determination(self.values, self.samples, self.unit)
         made = Certificate.from_json(self.provenance.get("certificate", ()))
         return Certificate((*checks, *determined, *made.checks), self.statement, self.exact)
@@ -401,27 +398,3 @@ class Explanation:
     def flat(self, values: np.ndarray) -> np.ndarray:
         """Numbers as they are; vectors along the direction of `predicted`."""
         return directed(values, self.predicted) if self.values.ndim > 1 else values
-
-    def __repr__(self) -> str:
-        count = f"{len(self)} value{'s' * (len(self) != 1)}"
-        return f"{self.target} by {self.method}: total {self._sum()} {self.unit} of {count}"
-
-    def _sum(self) -> str:
-        """The total, with its error bar where it is known."""
-        total = np.array2string(np.asarray(self.total), precision=4)
-        if self.total_std is None:
-            return total
-        short = {"float_kind": lambda value: f"{value:.2g}"}
-        return f"{total} ± {np.array2string(np.asarray(self.total_std), formatter=short)}"
-
-    def _repr_html_(self) -> str:
-        head = html.escape(f"{self.method}, {self.context}: total {self._sum()} {self.unit}")
-        rows = self.to_frame()
-        more = f"<p>… {len(rows) - 12} more: <code>.to_frame()</code></p>" if len(rows) > 12 else ""
-        certificate = self.certificate()
-        return (
-            f"<p><b>{html.escape(str(self.target))}</b>, {head}</p>"
-            f"{rows.head(12).round(4).to_html()}{more}"
-            f"<details><summary>certificate: <b>{certificate.badge}</b></summary>"
-            f"{certificate._repr_html_()}</details>"
-        )

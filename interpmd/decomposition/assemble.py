@@ -73,8 +73,10 @@ def decompose(
 
 def in_float64(term: AnyTerm) -> AnyTerm:
     """The term itself if it is in float64 wholly, or a copy that is."""
-    tensors = (*term.parameters(), *term.buffers())
-    if all(t.dtype == torch.float64 for t in tensors if t.is_floating_point()):
+    named = (*term.named_parameters(), *term.named_buffers())
+    # samples are brought to the type of the features where they are used
+    tensors = [t for name, t in named if t.is_floating_point() and name != "samples"]
+    if all(t.dtype == torch.float64 for t in tensors):
         return term
     return copy.deepcopy(term).double()
 

@@ -64,7 +64,7 @@ def ledger(
     trajectory: Trajectory | Sequence[Atoms],
     atoms: Sequence[int] | int | None = None,
     by: str = "interaction",
-    order: int | None = 3,
+    order: int | str | None = "auto",
     rule: Literal["verlet", "simpson", "trapezoid"] | None = None,
     tolerance: float = 0.01,
     times: Sequence[float] | None = None,

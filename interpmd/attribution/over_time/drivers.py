@@ -1,0 +1,221 @@
+"""What drives: which interactions the *changes* of a target come from.
+
+A frame's budget does not say it. What is constant in every frame drives nothing, however large,
+and what cancels in every frame drives nothing together. Covariance shares do: with v_i(t) the
+value of row i and F(t) = sum over i of v_i(t) the target,
+
+    share_i = cov(v_i, F) / var(F),
+
+they sum to one (as the regression coefficients of the parts of a sum must). A negative share is a
+row that changes against the target. Of vectors both are sums over the components.
+
+Along an event the same regression, segment by segment between the turning points of F, gives the
+slopes of the relative energy gradient (REG; Thacker and Popelier, Theor. Chem. Acc. 136, 86, 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Float
+from matplotlib.axes import Axes
+
+from interpmd.errors import TrajectoryError
+from interpmd.plots.budgets import bars
+
+#: Parts of the time from whose scatter error bars are estimated.
+BLOCKS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Drivers:
+    """Covariance shares of the interactions in a window of time.
+
+    Attributes:
+        shares: one for each interaction, sum 1, the largest first.
+        block_std: standard error from blocks in time, of the same order; NaN where the window is
+            too short for blocks.
+        posterior_std: standard deviation under the posterior of the model; NaN where the dataset
+            holds no samples (``explain_trajectory(..., error_bars=True)``).
+        target, gauge: what was explained, and how.
+        frames: in the window.
+    """
+
+    shares: pd.Series
+    block_std: pd.Series
+    posterior_std: pd.Series
+    target: str
+    gauge: str
+    frames: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Columns share, block_std, posterior_std; one line for each interaction."""
+        columns = [self.shares, self.block_std, self.posterior_std]
+        names = ("share", "block_std", "posterior_std")
+        return pd.DataFrame(dict(zip(names, columns, strict=True)))
+
+    @property
+    def headline(self) -> str:
+        """The largest driver in one sentence."""
+        name, share = self.shares.index[0], self.shares.iloc[0]
+        return f"{100 * share:.0f} % of the changing {self.target} is {name}"
+
+    def plot(self, most: int = 8, ax: Axes | None = None) -> Axes:
+        """Shares in percent as bars, the largest first; their sum is 100."""
+        spread = np.fmax(self.block_std.fillna(0.0), self.posterior_std.fillna(0.0))
+        return bars(
+            (100 * self.shares).to_dict(),
+            (100 * spread).to_dict() if spread.any() else None,
+            most=most,
+            unit="% of the variance",
+            title=f"what drives the {self.target}",
+            ax=ax,
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.headline}\n{self.to_frame().round(3).head(8)}"
+
+    def _repr_html_(self) -> str:
+        table = self.to_frame().round(3).head(12).to_html()
+        negative = "A negative share changes against the target. " * bool(
+            (self.shares < -0.01).any()
+        )
+        return f"<p><b>{self.headline}</b></p>{table}<p>{negative}Shares sum to 1.</p>"
+
+
+@xr.register_dataset_accessor("drivers")
+class _DriversOf:
+    """`dataset.drivers(...)` of a dataset from `explain_trajectory`."""
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._dataset = dataset
+
+    def __call__(
+        self, start_fs: float | None = None, stop_fs: float | None = None, blocks: int = BLOCKS
+    ) -> Drivers:
+        """Covariance shares in a window of time.
+
+        Args:
+            start_fs, stop_fs: of the window, both included; all frames if None.
+            blocks: parts of the window for the error bars.
+
+        Raises:
+            TrajectoryError: a target that does not change, or fewer than three frames.
+        """
+        return covariance_shares(_window(self._dataset, start_fs, stop_fs), blocks)
+
+
+@xr.register_dataset_accessor("reg")
+class _RegOf:
+    """`dataset.reg()` of a dataset from `explain_trajectory`."""
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._dataset = dataset
+
+    def __call__(self, least: int = 3) -> pd.DataFrame:
+        """Slopes of the relative energy gradient; see `reg_slopes`."""
+        return reg_slopes(self._dataset, least)
+
+
+def covariance_shares(dataset: xr.Dataset, blocks: int = BLOCKS) -> Drivers:
+    """Shares of the interactions in the variance of the target; see the head of this file.
+
+    Args:
+        dataset: from `explain_trajectory`.
+        blocks: parts in time for the error bars; fewer where frames are few.
+
+    Raises:
+        TrajectoryError: a target that does not change, or fewer than three frames.
+    """
+    names = [str(name) for name in dataset.interaction.values]
+    values = _components_last(dataset)
+    if len(values) < 3:
+        raise TrajectoryError(f"shares of changes need three frames or more, not {len(values)}")
+    shares = _shares(values)
+    parts = [_shares(part) for part in np.array_split(values, blocks) if len(part) > 2]
+    block_std = np.full(len(names), np.nan)
+    if len(parts) > 1:
+        block_std = np.std(parts, axis=0, ddof=1) / np.sqrt(len(parts))
+    posterior_std = np.full(len(names), np.nan)
+    if "deviation" in dataset:
+        deviations = _components_last(dataset, "deviation")
+        drawn = [_shares(values + deviation) for deviation in np.moveaxis(deviations, -1, 0)]
+        posterior_std = np.sqrt(np.mean((np.array(drawn) - shares) ** 2, axis=0))
+    order = np.argsort(-np.abs(shares), kind="stable")
+    index = pd.Index([names[k] for k in order], name="interaction")
+    return Drivers(
+        *(pd.Series(column[order], index) for column in (shares, block_std, posterior_std)),
+        target=str(dataset.attrs.get("target", "target")),
+        gauge=str(dataset.attrs.get("gauge", "")),
+        frames=len(values),
+    )
+
+
+def reg_slopes(dataset: xr.Dataset, least: int = 3) -> pd.DataFrame:
+    """Slope of every interaction against the target, between its turning points.
+
+    Args:
+        dataset: from `explain_trajectory`, of a target that is a number.
+        least: frames of a segment; shorter ones join the one before.
+
+    Returns:
+        A row for each interaction, a column for each segment ("0-40 fs"); each column sums to 1.
+
+    Raises:
+        TrajectoryError: a vector, or fewer frames than a segment takes.
+    """
+    if "component" in dataset.dims:
+        raise TrajectoryError("slopes are of numbers: give the force a direction (along=)")
+    values = dataset.value.values
+    if len(values) < least:
+        raise TrajectoryError(f"a segment takes {least} frames, and there are {len(values)}")
+    total, times = values.sum(1), dataset.time_fs.values
+    columns = {}
+    for first, last in _segments(total, least):
+        part = values[first : last + 1]
+        columns[f"{times[first]:g}-{times[last]:g} fs"] = _shares(part[:, :, None])
+    index = pd.Index([str(name) for name in dataset.interaction.values], name="interaction")
+    return pd.DataFrame(columns, index=index)
+
+
+def _segments(total: Float[np.ndarray, " frames"], least: int) -> list[tuple[int, int]]:
+    """First and last frames between the turning points of a curve."""
+    signs = np.sign(np.diff(total))
+    turns = [0, *(np.flatnonzero(np.diff(signs)) + 1).tolist(), len(total) - 1]
+    kept = [turns[0]]
+    for turn in turns[1:-1]:
+        if turn - kept[-1] >= least - 1 and turns[-1] - turn >= least - 1:
+            kept.append(turn)
+    return list(zip(kept, [*kept[1:], turns[-1]], strict=True))
+
+
+def _shares(values: Float[np.ndarray, "frames rows components"]) -> Float[np.ndarray, " rows"]:
+    centred = values - values.mean(0)
+    total = centred.sum(1)
+    variance = float((total**2).sum())
+    if variance < 1e-24:
+        raise TrajectoryError(
+            "the target does not change in this window, so that nothing drives it"
+        )
+    return np.einsum("frc,fc->r", centred, total) / variance
+
+
+def _components_last(dataset: xr.Dataset, name: str = "value") -> np.ndarray:
+    """Shape (frames, rows, components[, samples])."""
+    if "component" not in dataset.dims:
+        return dataset[name].expand_dims("component", 2).values
+    return dataset[name].values
+
+
+def _window(dataset: xr.Dataset, start: float | None, stop: float | None) -> xr.Dataset:
+    times: Sequence[float] = dataset.time_fs.values
+    keep = np.ones(len(times), dtype=bool)
+    if start is not None:
+        keep &= np.asarray(times) >= start
+    if stop is not None:
+        keep &= np.asarray(times) <= stop
+    return dataset.isel(frame=np.flatnonzero(keep))

@@ -1,0 +1,84 @@
+"""How an explanation shows itself: one line, and a table with its certificate in notebooks."""
+
+from __future__ import annotations
+
+import html
+from abc import ABC, abstractmethod
+
+import numpy as np
+import pandas as pd
+
+from interpmd.attribution.certificate import Certificate
+from interpmd.attribution.targets import Target
+
+#: Lines of the table in a notebook.
+LINES = 12
+
+
+class Shown(ABC):
+    """A result with a total, a table and a certificate.
+
+    Attributes:
+        target: what is explained.
+        gauge, method, context: how.
+        unit: of the values.
+    """
+
+    target: Target
+    gauge: str
+    method: str
+    context: str
+
+    @property
+    @abstractmethod
+    def unit(self) -> str:
+        """Of the values."""
+
+    @property
+    @abstractmethod
+    def total(self) -> float | np.ndarray:
+        """Sum of all values."""
+
+    @property
+    @abstractmethod
+    def total_std(self) -> float | np.ndarray | None:
+        """Its error bar, where it is known."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def to_frame(self) -> pd.DataFrame:
+        """One line per cluster that contributes, the largest first."""
+
+    @abstractmethod
+    def certificate(self) -> Certificate:
+        """What may be believed of it."""
+
+    def __repr__(self) -> str:
+        count = f"{len(self)} value{'s' * (len(self) != 1)}"
+        return (
+            f"{self.target} by {self.method}, gauge {self.gauge}: total {self._sum()} "
+            f"{self.unit} of {count}"
+        )
+
+    def _sum(self) -> str:
+        """The total, with its error bar where it is known."""
+        total = np.array2string(np.asarray(self.total), precision=4)
+        if self.total_std is None:
+            return total
+        short = {"float_kind": lambda value: f"{value:.2g}"}
+        return f"{total} ± {np.array2string(np.asarray(self.total_std), formatter=short)}"
+
+    def _repr_html_(self) -> str:
+        how = f"gauge {self.gauge}, {self.method}, {self.context}: total {self._sum()} {self.unit}"
+        rows, certificate = self.to_frame(), self.certificate()
+        more = ""
+        if len(rows) > LINES:
+            more = f"<p>… {len(rows) - LINES} more: <code>.to_frame()</code></p>"
+        return (
+            f"<p><b>{html.escape(str(self.target))}</b>, {html.escape(how)}</p>"
+            f"{rows.head(LINES).round(4).to_html()}{more}"
+            f"<details><summary>certificate: <b>{html.escape(certificate.verdict)}</b></summary>"
+            f"{certificate._repr_html_()}</details>"
+        )
