@@ -8,7 +8,7 @@ from itertools import combinations, product
 import numpy as np
 
 from interpmd.structures.coordinates.formulas import cross, norm
-from interpmd.structures.coordinates.graph import HERE, Graph, Place, added
+from interpmd.structures.coordinates.graph import HERE, PROTON_HOLDERS, Graph, Place, added
 
 #: Degrees. Three atoms that exceed this in any frame bend in two planes (cosine -0.95, as in
 #: geomeTRIC).
@@ -65,13 +65,21 @@ def _angles(graph: Graph) -> tuple[list, list, list]:
             # held by angles nevertheless
             if len(around) > MOST_NEIGHBOURS and min(degree[a[0]], degree[b[0]]) > MOST_IN_NETWORK:
                 continue
-            if graph.largest_angle(a, centre, b) <= LINEAR:
+            # a proton between its two holders swings through the line, whatever its angle now
+            near_line = _bridge(graph, atom) or graph.largest_angle(a, centre, b) > LINEAR
+            if not near_line:
                 angles.append((a, centre, b))
             elif (off_axis := _off_axis(graph, a, centre, b)) is not None:
                 bends.append((a, centre, b, off_axis))
             else:
                 lone_bends.append((a, centre, b))
     return angles, bends, lone_bends
+
+
+def _bridge(graph: Graph, atom: int) -> bool:
+    """Whether an atom is a proton that two electronegative atoms hold between them."""
+    holders = [graph.numbers[other] in PROTON_HOLDERS for other, _ in graph.neighbours[atom]]
+    return graph.numbers[atom] == 1 and len(holders) == 2 and all(holders)
 
 
 def _off_axis(graph: Graph, a: Place, centre: Place, b: Place) -> Place | None:
