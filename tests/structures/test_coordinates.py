@@ -436,8 +436,16 @@ def test_stiffness_is_lindhs():
 
 @pytest.mark.parametrize(
     ("name", "alpha", "reference"),
-    [("H2", 1.0, 1.35), ("LiH", 0.3949, 2.10), ("Li2", 0.28, 2.87), ("HCl", 0.3949, 2.53)]
-    + [("ClF", 0.28, 3.40), ("Na2", 0.28, 3.40), ("NaCl", 0.28, 3.40), ("SiO", 0.28, 3.40)],
+    [
+        ("H2", 1.0, 1.35),
+        ("LiH", 0.3949, 2.10),
+        ("Li2", 0.28, 2.87),
+        ("HCl", 0.3949, 2.53),
+        ("ClF", 0.28, 3.40),
+        ("Na2", 0.28, 3.40),
+        ("NaCl", 0.28, 3.40),
+        ("SiO", 0.28, 3.40),
+    ],
 )
 def test_stiffness_knows_the_rows_of_the_periodic_table(name, alpha, reference):
     atoms = molecule(name)
