@@ -143,6 +143,7 @@ SYSTEMS = {
     "two benzenes": pair(BENZENE, BENZENE, [0.3, 0.2, 3.5]),
     "argon in a cage": pair(BENZENE, Atoms("Ar"), [0, 0, 0.1]),
     "argon far apart": Atoms("Ar4", [[0, 0, 0], [7, 0, 0], [0, 9, 0], [1, 2, 12]]),
+    "two waters far apart": pair(molecule("H2O"), molecule("H2O"), [3.0, 2.0, 40.0]),
     "shared proton": zundel(),
     "water box": waters(8, distance=3.1, box=True),
     "copper": bulk("Cu", cubic=True) * (2, 2, 2),
