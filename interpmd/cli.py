@@ -52,13 +52,13 @@ def fit(
     valid: Annotated[Path | None, typer.Option(help="Frames that choose the ridge.")] = None,
     test: Annotated[Path | None, typer.Option(help="Frames for the report.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("potential"),
-    cutoff: Annotated[float, typer.Option(help="Cutoff in A.")] = 5.0,
+    cutoff: Annotated[float, typer.Option(help="Cutoff in Å.")] = 5.0,
     lmax: Annotated[int, typer.Option(help="Largest degree of the harmonics.")] = 4,
     weights: Annotated[int, typer.Option(help="Most weights of the read-out.")] = 15_000,
     term: Annotated[
         list[str] | None, typer.Option(help="Physics term to add, e.g. repulsion; repeatable.")
     ] = None,
-    energy_weight: Annotated[float, typer.Option(help="Energies against forces, 1/A.")] = 80.0,
+    energy_weight: Annotated[float, typer.Option(help="Energies against forces, 1/Å.")] = 80.0,
     weight: Annotated[
         list[str] | None, typer.Option(help="Factor of a subset, e.g. dimer=5; repeatable.")
     ] = None,
@@ -104,9 +104,9 @@ def evaluate(potential: PotentialName, frames: Frames) -> None:
     """Errors of a potential on labelled frames, by subset and by element."""
     import interpmd as im
 
-    found = im.evaluate(im.load(potential), frames, progress=True)
-    typer.echo(found.by_subset().round(3).to_string())
-    typer.echo(found.by_element().round(3).to_string())
+    evaluation = im.evaluate(im.load(potential), frames, progress=True)
+    typer.echo(evaluation.by_subset().round(3).to_string())
+    typer.echo(evaluation.by_element().round(3).to_string())
 
 
 @app.command()
@@ -178,11 +178,12 @@ def explain(
     if csv is not None:
         prepare_output(csv)
     target = im.Energy() if atom is None else im.Force(atom)
-    found = im.explain(im.load(potential), read_frames(structure)[-1], target=target, order=order)
-    typer.echo(found.by(by).to_string())
-    typer.echo(f"total {found.total}, residual {found.residual}")
+    atoms = read_frames(structure)[-1]
+    explanation = im.explain(im.load(potential), atoms, target=target, order=order)
+    typer.echo(explanation.by(by).to_string())
+    typer.echo(f"total {explanation.total}, residual {explanation.residual}")
     if csv is not None:
-        found.to_frame().to_csv(csv, index=False)
+        explanation.to_frame().to_csv(csv, index=False)
         typer.echo(f"all rows in {csv}")
 
 
@@ -248,16 +249,16 @@ def doctor(
     for path in (propose, plot):
         if path is not None:
             prepare_output(path)
-    found = im.doctor(potential, train=train, threshold=threshold)
-    typer.echo(str(found))
+    diagnosis = im.doctor(potential, train=train, threshold=threshold)
+    typer.echo(str(diagnosis))
     if propose is not None:
         from ase.io import write
 
-        frames = found.proposal(most)
+        frames = diagnosis.proposal(most)
         write(propose, frames, format="extxyz")
         typer.echo(f"{len(frames)} structures to label in {propose}")
     if plot is not None:
-        found.plot()[0].get_figure(root=True).savefig(plot, dpi=130)
+        diagnosis.plot()[0].get_figure(root=True).savefig(plot, dpi=130)
         typer.echo(f"picture in {plot}")
 
 

@@ -24,7 +24,7 @@ from interpmd.potentials.uncertainty import uncertainty
 from interpmd.structures.files import prepare_output
 from interpmd.views.report import Report
 
-#: Malonaldehyde (cis-enol) in A: O=C-C=C-O-H, the proton last.
+#: Malonaldehyde (cis-enol) in Å: O=C-C=C-O-H, the proton last.
 MALONALDEHYDE = Atoms(
     "OCCCOHHHH",
     positions=[
@@ -44,17 +44,17 @@ FIRST, SECOND, PROTON = 0, 4, 8
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demonstration found.
+    """What the demonstration shows.
 
     Attributes:
         trajectory: the dynamics up to a little after the jump.
-        transfer: r(first O, H) - r(second O, H) at every frame in A; it changes sign as the
+        transfer: r(first O, H) − r(second O, H) at every frame in Å; it changes sign as the
             proton jumps.
         event: frame at which the proton is in the middle, or comes closest to it.
         jumped: whether it crossed.
         table: contributions to the force on the proton, towards the other oxygen.
         report: the HTML file.
-        seconds: how long all of it took.
+        seconds: time that it took.
     """
 
     trajectory: Trajectory
@@ -160,7 +160,7 @@ def _dynamics(potential, temperature, picoseconds, seed, quiet):
 
 
 def transfer_coordinate(atoms: Atoms) -> float:
-    """r(H, second O) - r(H, first O) in A: negative before the jump, positive after it."""
+    """r(H, second O) − r(H, first O) in Å: negative before the jump, positive after it."""
     return atoms.get_distance(PROTON, SECOND) - atoms.get_distance(PROTON, FIRST)
 
 
@@ -171,8 +171,9 @@ def _window(trajectory: Trajectory, event: int, before: int = 12, after: int = 1
 def _explain(potential: Potential, atoms: Atoms, order: int) -> _Explained:
     direction = atoms.positions[FIRST] - atoms.positions[SECOND]
     direction = direction / np.linalg.norm(direction)
-    found = explain(potential, atoms, Force(PROTON, along=tuple(direction.tolist())), order=order)
-    acting = found[np.abs(found.values) > 0]
+    target = Force(PROTON, along=tuple(direction.tolist()))
+    explanation = explain(potential, atoms, target, order=order)
+    acting = explanation[np.abs(explanation.values) > 0]
     doubt = uncertainty(potential, potential.batch(atoms))
     return _Explained(
         direction,
@@ -182,8 +183,8 @@ def _explain(potential: Potential, atoms: Atoms, order: int) -> _Explained:
         acting.spreads("kind") or {},
         acting.spreads() or {},
         dict(zip(acting.labels, acting.members, strict=True)),
-        found.residual,
-        float(found.total_std or 0.0),
+        explanation.residual,
+        float(explanation.total_std or 0.0),
         float(doubt.extrapolation.max()),
     )
 
@@ -232,15 +233,15 @@ def _report(
     for ax, (name, place) in zip(
         axes, {"before": 0, "at the jump": middle, "after": len(window) - 1}.items(), strict=True
     ):
-        found = explained[place]
+        moment = explained[place]
         strongest = sorted(
-            (n for n in found.by_name if 2 <= len(found.members[n]) <= 3),
-            key=lambda n: -abs(found.by_name[n]),
+            (n for n in moment.by_name if 2 <= len(moment.members[n]) <= 3),
+            key=lambda n: -abs(moment.by_name[n]),
         )[:3]
         draw_molecule(
             trajectory[window[place]],
-            [(found.members[n], found.by_name[n], n) for n in strongest],
-            (PROTON, found.force),
+            [(moment.members[n], moment.by_name[n], n) for n in strongest],
+            (PROTON, moment.force),
             f"{name}, {times[window[place]]:.0f} fs",
             ax,
             plane=plane,
@@ -248,7 +249,7 @@ def _report(
     report.figure(figure, "The molecule before, at and after the jump with the force on H8")
     report.text(
         "Black arrow: force on the proton H8. Bands: the three pairs and triplets that contribute "
-        "most to it along the way from O4 to O0, in eV/Å; solid (+) pushes towards O0, dashed (-) "
+        "most to it along the way from O4 to O0, in eV/Å; solid (+) pushes towards O0, dashed (−) "
         "back to O4. An arrow of 0.35 Å beside the atoms means 1 eV/Å."
     )
     figure, ax = plt.subplots(figsize=(9, 2.8), layout="constrained")

@@ -20,13 +20,14 @@ def arguments(notebook: str = START, voila: bool = False) -> list[str]:
     """
     wanted = EXPLORER if voila else notebook
     if not (NOTEBOOKS / wanted).is_file():
-        found = sorted(NOTEBOOKS.glob(f"*{wanted}*.ipynb"))
-        if len(found) != 1:
+        matching = sorted(NOTEBOOKS.glob(f"*{wanted}*.ipynb"))
+        if len(matching) != 1:
             raise CourseError(
-                f"{len(found)} notebooks in {NOTEBOOKS} match {wanted!r}; the course comes with a "
-                "clone of the repository: run `interpmd lab` from an installation of it (pip -e)"
+                f"{len(matching)} notebooks in {NOTEBOOKS} match {wanted!r}; the course comes "
+                "with a clone of the repository: run `interpmd lab` from an installation of it "
+                "(pip -e)"
             )
-        wanted = found[0].name
+        wanted = matching[0].name
     if voila:
         return [str(NOTEBOOKS / wanted)]
     return [f"--ServerApp.root_dir={NOTEBOOKS}", f"--LabApp.default_url=/lab/tree/{wanted}"]

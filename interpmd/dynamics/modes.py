@@ -11,16 +11,16 @@ from jaxtyping import Float
 from interpmd.potentials.potential import Potential
 from interpmd.structures.modes import hessian, modes_of
 
-#: Largest displacement in A, of the atom that moves most.
+#: Largest displacement in Å, of the atom that moves most.
 REACH = 0.5
 
-#: Wave number in 1/cm of a mode whose curvature is 1 eV/(A^2 u).
+#: Wave number in 1/cm of a mode whose curvature is 1 eV/(Å² u).
 WAVE_NUMBER = 1e10 * np.sqrt(units._e / units._amu) / (2 * np.pi * units._c * 100)
 
 
 @dataclass(frozen=True, eq=False)
 class NormalMode:
-    """A normal mode; its value is the displacement in A of the atom that moves most.
+    """A normal mode; its value is the displacement in Å of the atom that moves most.
 
     Args:
         displacement: of all atoms, shape (atoms, 3), that of the largest having length one.

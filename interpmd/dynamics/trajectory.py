@@ -54,7 +54,7 @@ class Trajectory:
 
     @property
     def positions(self) -> Float[np.ndarray, "frames atoms 3"]:
-        """Angstrom."""
+        """Å."""
         return np.stack([atoms.positions for atoms in self.frames])
 
     @property
@@ -95,7 +95,7 @@ class Trajectory:
         """Potential and total energy against time, relative to the first frame."""
         zero = self.potential_energies[0]
         series = {"potential": self.potential_energies - zero, "total": self.total_energies - zero}
-        ax = time_lines(self.times, series, unit="energy - first (eV)", ax=ax)
+        ax = time_lines(self.times, series, unit="energy − first (eV)", ax=ax)
         return ax
 
     def __str__(self) -> str:

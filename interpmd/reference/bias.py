@@ -20,12 +20,12 @@ class Restraint(Protocol):
     """An energy that depends on the positions only."""
 
     def energy_and_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (atoms, 3) in eV/A."""
+        """Energy (eV) and forces (atoms, 3) in eV/Å."""
 
 
 @dataclass(frozen=True)
 class DistanceRestraint:
-    """stiffness / 2 * (d(i, j) - target)^2; target in A, stiffness in eV/A^2."""
+    """stiffness / 2 * (d(i, j) - target)^2; target in Å, stiffness in eV/Å²."""
 
     i: int
     j: int
@@ -33,14 +33,14 @@ class DistanceRestraint:
     stiffness: float = 20.0
 
     def energy_and_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (eV/A)."""
+        """Energy (eV) and forces (eV/Å)."""
         value, slope = _distance(atoms, self.i, self.j)
         return _harmonic(value - self.target, self.stiffness, slope)
 
 
 @dataclass(frozen=True)
 class TransferRestraint:
-    """stiffness / 2 * (d(donor, proton) - d(acceptor, proton) - target)^2, in A and eV/A^2.
+    """stiffness / 2 * (d(donor, proton) - d(acceptor, proton) - target)^2, in Å and eV/Å².
 
     The coordinate is negative with the proton on the donor, positive on the acceptor.
     """
@@ -52,7 +52,7 @@ class TransferRestraint:
     stiffness: float = 10.0
 
     def energy_and_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (eV/A)."""
+        """Energy (eV) and forces (eV/Å)."""
         first, slope_first = _distance(atoms, self.donor, self.proton)
         second, slope_second = _distance(atoms, self.acceptor, self.proton)
         return _harmonic(first - second - self.target, self.stiffness, slope_first - slope_second)
@@ -60,7 +60,7 @@ class TransferRestraint:
 
 @dataclass(frozen=True)
 class DihedralRestraint:
-    """stiffness / 2 * (dihedral - target)^2, periodic; target in degrees, stiffness in eV/rad^2."""
+    """stiffness / 2 * (dihedral - target)^2, periodic; target in degrees, stiffness in eV/rad²."""
 
     i: int
     j: int
@@ -70,7 +70,7 @@ class DihedralRestraint:
     stiffness: float = 2.0
 
     def energy_and_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (eV/A)."""
+        """Energy (eV) and forces (eV/Å)."""
         atoms_of = [self.i, self.j, self.k, self.l]
         p = atoms.positions[atoms_of]
         bonds = [(p[a + 1] - p[a])[None] for a in range(3)]

@@ -17,7 +17,7 @@ from interpmd.errors import StructureError
 from interpmd.structures.chemistry import made_whole
 from interpmd.structures.chemistry import molecules as molecules_of
 
-UNKNOWN_VDW_RADIUS = 2.0  # A, for elements that ASE has no van der Waals radius of
+UNKNOWN_VDW_RADIUS = 2.0  # Å, for elements that ASE has no van der Waals radius of
 
 
 def random_clusters(
@@ -31,7 +31,7 @@ def random_clusters(
     """n clusters of ``size`` molecules, randomly turned and placed, without clashes.
 
     molecules: what to draw from (with replacement), for example snapshots of one molecule.
-    distances: range in A of the distance between the centres of mass of a newly placed molecule
+    distances: range in Å of the distance between the centres of mass of a newly placed molecule
     and of one placed before (others may be nearer); uniform up to the clashes that are refused.
     contact: atoms of different molecules stay farther apart than this fraction of the sum of
     their van der Waals radii. ``info["molecules"]`` is the number of molecules.
@@ -56,7 +56,7 @@ def random_clusters(
             else:
                 misses += 1
         if len(centres) < size:
-            raise RuntimeError(f"no room for {size} molecules at distances {low} to {high} A")
+            raise RuntimeError(f"no room for {size} molecules at distances {low} to {high} Å")
         cluster.info["molecules"] = size
         frames.append(cluster)
     return frames

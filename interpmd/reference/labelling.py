@@ -46,7 +46,7 @@ def label(
     retry_failed: bool = True,
     invalid: str = "raise",
 ) -> list[Atoms]:
-    """Energies (eV) and forces (eV/A) of structures at a level of theory.
+    """Energies (eV) and forces (eV/Å) of structures at a level of theory.
 
     Args:
         frames: structures, or a path that ``ase.io.read`` reads.
@@ -156,20 +156,18 @@ def check_structure(atoms: Atoms) -> None:
     That is what `interpmd.structures.systems.check_structure` refuses, and two atoms (images
     included) closer than 0.4 times the sum of their covalent radii.
     """
-    # here, so that the processes that label need not load torch
-
     check_geometry(atoms)
-    found = closest_overlap(atoms)
-    if found is not None:
-        i, j, distance = found
+    overlap = closest_overlap(atoms)
+    if overlap is not None:
+        i, j, distance = overlap
         raise StructureError(
             f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) overlap: "
-            f"they are {distance:.3f} A apart"
+            f"they are {distance:.3f} Å apart"
         )
 
 
 def closest_overlap(atoms: Atoms, factor: float = OVERLAP) -> tuple[int, int, float] | None:
-    """The two atoms that overlap most, with their distance in A, or None.
+    """The two atoms that overlap most, with their distance in Å, or None.
 
     Overlap: closer than ``factor`` times the sum of the covalent radii. Periodic images count.
     """

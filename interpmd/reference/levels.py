@@ -41,7 +41,7 @@ GRID_LEVEL = 3
 class Result:
     """What a calculation gives for one structure.
 
-    energy: total energy in eV. forces: (atoms, 3) in eV/A. stress: Voigt vector (6) in eV/A^3
+    energy: total energy in eV. forces: (atoms, 3) in eV/Å. stress: Voigt vector (6) in eV/Å³
     for a cell that is periodic in three directions where the method has one, else None.
     """
 
@@ -62,7 +62,7 @@ class Level(Protocol):
         """The program and its version, such as ``tblite 0.8.0``."""
 
     def evaluate(self, atoms: Atoms, charge: int = 0, multiplicity: int = 1) -> Result:
-        """Energy (eV) and forces (eV/A) of one structure; raises CalculationError."""
+        """Energy (eV) and forces (eV/Å) of one structure; raises CalculationError."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +102,14 @@ class XTB:
             calculator.set("verbosity", 0)
             calculator.set("accuracy", XTB_ACCURACY)
             calculator.set("max-iter", 500)
-            found = calculator.singlepoint()
+            results = calculator.singlepoint()
         except (RuntimeError, ValueError) as error:
             raise CalculationError(f"{self.name} failed: {error}") from error
-        energy = float(found.get("energy")) * units.Hartree
-        forces = -np.asarray(found.get("gradient")) * units.Hartree / units.Bohr
+        energy = float(results.get("energy")) * units.Hartree
+        forces = -np.asarray(results.get("gradient")) * units.Hartree / units.Bohr
         stress = None
         if atoms.pbc.all():
-            virial = np.asarray(found.get("virial")) * units.Hartree
+            virial = np.asarray(results.get("virial")) * units.Hartree
             stress = (virial / atoms.get_volume()).flat[[0, 4, 8, 5, 2, 1]]
         return _checked(Result(energy, forces.reshape(-1, 3), stress), self.name)
 

@@ -25,7 +25,7 @@ def sample(
     seed: int = 0,
     **options,
 ) -> list[Atoms]:
-    """n geometries made from a structure or several; the same seed gives the same geometries.
+    """Geometries made from a structure or several; the same seed gives the same geometries.
 
     Args:
         atoms: what to start from.
@@ -34,9 +34,9 @@ def sample(
             - ``"md"``: Langevin dynamics, shared out over temperatures and structures (options
               interval, equilibration, timestep, friction, restraints).
             - ``"normal_modes"``: thermal displacements along normal modes, shared out likewise.
-            - ``"rattle"``: Gaussian displacements of every atom; option stdev in A.
+            - ``"rattle"``: Gaussian displacements of every atom; option stdev in Å.
             - ``"monomers"``, ``"dimers"``, ``"trimers"``, ``"tetramers"``: molecules turned and
-              placed at random; options distances (A, from centre to centre) and contact.
+              placed at random; options distances (Å, from centre to centre) and contact.
             - ``"fragments"``: sub-clusters of a cluster of molecules, as they stand in it; option
               orders, such as (1, 2, 3). All of them, or n drawn at random if there are more.
         level: of theory, one that `interpmd.label` knows, or an ASE calculator; only for ``"md"``

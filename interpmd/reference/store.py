@@ -27,7 +27,7 @@ CODE_KEY = "code"
 def content_hash(atoms: Atoms, level: str, charge: int, multiplicity: int) -> str:
     """Sixteen hexadecimal digits that name a calculation.
 
-    Covers atomic numbers, positions and cell (rounded to 1e-6 A), periodicity, charge,
+    Covers atomic numbers, positions and cell (rounded to 1e-6 Å), periodicity, charge,
     multiplicity and level of theory.
     """
     digest = hashlib.sha256()

@@ -32,7 +32,7 @@ RECIPES = {
         },
         "energy_weight": 20.0,
         # fragments are radicals, electronvolts from the molecule: at full weight they drown it,
-        # and the validation error, which is mostly theirs, is no judge of the ridge
+        # and the validation error, which is mostly that of the fragments, cannot choose the ridge
         "weights": {"dimer": 0.02, "trimer": 0.02},
         "ridge": 1e-6,
     },
@@ -86,10 +86,10 @@ def make(name: str) -> None:
 
 
 def certificate_of(name: str, potential: Potential) -> Certificate:
-    """Checks on test frames; the rows that the same expansion finds where they are known; of
-    water also the many-body expansion by GFN2-xTB."""
+    """Checks on test frames; rows of the same expansion where the true ones are known; for water
+    also the many-body expansion by GFN2-xTB."""
     frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
-    # alike in form and in the data: has it been shown dimers and trimers of its own?
+    # the same form, with dimers and trimers in the data where the potential has them
     form = {k: v for k, v in RECIPES[name]["spec"].items() if k in EXPANSION}
     truths = [*learned_checks(learned_truth(dimers=name in MORE, options=form))]
     if name == "water":

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list as neighbour_list
 from jaxtyping import Float, Int
 
-#: Distances this close in A count as the same.
+#: Distances this close in Å count as the same.
 WIDTH = 0.05
 
 
@@ -19,8 +19,8 @@ class SeenDistances:
     """Distances of pairs of elements in some structures.
 
     Attributes:
-        distances: in A, ascending, each pair of atoms once, by pair of atomic numbers.
-        cutoff: A; longer ones were not looked at.
+        distances: Å, ascending, each pair of atoms once, by pair of atomic numbers.
+        cutoff: Å; longer ones were not looked at.
     """
 
     distances: dict[tuple[int, int], Float[np.ndarray, " pairs"]]
@@ -29,15 +29,15 @@ class SeenDistances:
     @classmethod
     def of(cls, frames: Iterable[Atoms], cutoff: float) -> SeenDistances:
         """Look at structures, periodic or not."""
-        found: dict[tuple[int, int], list[np.ndarray]] = {}
+        parts: dict[tuple[int, int], list[np.ndarray]] = {}
         for atoms in frames:
             first, second, distances = neighbour_list("ijd", atoms, cutoff + WIDTH)
             ends = np.sort(np.column_stack([atoms.numbers[first], atoms.numbers[second]]), axis=1)
             for a, b in np.unique(ends, axis=0).tolist():
                 # the list holds both directions
-                mine = np.sort(distances[(ends == (a, b)).all(1)])[::2]
-                found.setdefault((a, b), []).append(mine)
-        joined = {pair: np.sort(np.concatenate(many)) for pair, many in found.items()}
+                between = np.sort(distances[(ends == (a, b)).all(1)])[::2]
+                parts.setdefault((a, b), []).append(between)
+        joined = {pair: np.sort(np.concatenate(many)) for pair, many in parts.items()}
         return cls(joined, cutoff)
 
     def between(self, first: int, second: int) -> Float[np.ndarray, " pairs"]:
@@ -61,14 +61,14 @@ class SeenDistances:
 
         Args:
             numbers: atomic numbers, 0 in the third place of dimers.
-            sides: distances in A between atoms 0-1, 0-2 and 1-2, not a number where there is none.
+            sides: distances in Å between atoms 0–1, 0–2 and 1–2; NaN where there is none.
         """
         most = np.iinfo(np.int64).max
         counts = np.full(sides.shape, most)
         for column, ends in enumerate(((0, 1), (0, 2), (1, 2))):
             pairs = numbers[:, ends]
             for a, b in np.unique(pairs, axis=0).tolist():
-                mine = (pairs == (a, b)).all(1) & ~np.isnan(sides[:, column])
-                counts[mine, column] = self.count(a, b, sides[mine, column])
+                chosen = (pairs == (a, b)).all(1) & ~np.isnan(sides[:, column])
+                counts[chosen, column] = self.count(a, b, sides[chosen, column])
         counts[(sides > self.cutoff) & (numbers[:, 2:] != 0)] = most
         return counts.min(1)

@@ -1,4 +1,4 @@
-"""What every method of explanation must satisfy, as one function that anyone can call on theirs."""
+"""What every method of explanation must satisfy, as one function to call on any method."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interpmd.errors import MethodError
 from interpmd.potentials.analytic import LennardJones
 from interpmd.potentials.potential import Potential
 
-#: Distance in A at which nobody feels anybody.
+#: Distance in Å at which atoms no longer interact.
 FAR = 1000.0
 
 
@@ -37,7 +37,7 @@ def check_explainer(
     and their mirror images get the same (symmetric); explanations of a sum of potentials are the
     sum of explanations (linear); no value carries net momentum or angular momentum (momentum).
     Always: finite values, the same
-    again when asked again, and for methods that are exact and symmetric the same after
+    values when asked again, and for methods that are exact and symmetric the same after
     translation, rotation and permutation. Distant atoms and mirror images are checked where the
     structure is a molecule.
 
@@ -60,12 +60,12 @@ def check_explainer(
     answered = 0
     for target in (Energy(), Force(0, along=direction)):
         try:
-            found = asked(atoms, target)
+            explanation = asked(atoms, target)
         except MethodError:
             continue
         answered += 1
-        for guarantee, error in _errors(asked, atoms, target, found, rng):
-            if not error <= METHODS[method].rounding * (1 + float(np.abs(found.total))):
+        for guarantee, error in _errors(asked, atoms, target, explanation, rng):
+            if not error <= METHODS[method].rounding * (1 + float(np.abs(explanation.total))):
                 raise AssertionError(f"{method} of {target}: not {guarantee}, by {error:.3g}")
     return answered
 
@@ -85,33 +85,33 @@ class _Asked:
 
 
 def _errors(
-    asked: _Asked, atoms: Atoms, target: Target, found: Explanation, rng: np.random.Generator
+    asked: _Asked, atoms: Atoms, target: Target, explanation: Explanation, rng: np.random.Generator
 ) -> Iterator[tuple[str, float]]:
-    yield "finite", 0.0 if np.isfinite(found.values).all() else np.inf
+    yield "finite", 0.0 if np.isfinite(explanation.values).all() else np.inf
     again = asked(atoms, target)
-    yield "the same again", _apart(_by_atom(found), _by_atom(again))
+    yield "the same again", _apart(_by_atom(explanation), _by_atom(again))
     if "complete" in asked.guarantees:
-        yield "complete", found.residual
+        yield "complete", explanation.residual
     if "momentum" in asked.guarantees:
-        yield "free of net momentum", found.checks["momentum"]
-        yield "free of net angular momentum", found.checks["torque"]
+        yield "free of net momentum", explanation.checks["momentum"]
+        yield "free of net angular momentum", explanation.checks["torque"]
     if "linear" in asked.guarantees:
         other = Potential({"another": LennardJones.example()})
         both = asked(atoms, target, asked.potential + other)
-        parts = _by_atom(found).add(_by_atom(asked(atoms, target, other)), fill_value=0.0)
+        parts = _by_atom(explanation).add(_by_atom(asked(atoms, target, other)), fill_value=0.0)
         yield "linear", _apart(_by_atom(both), parts)
     if METHODS[asked.method].exact and "symmetric" in asked.guarantees:
-        yield "the same in any frame and order", _moved(asked, atoms, target, found, rng)
+        yield "the same in any frame and order", _moved(asked, atoms, target, explanation, rng)
     if atoms.pbc.any():
         return
     if "null player" in asked.guarantees:
-        yield "null player", _stranger(asked, atoms, target)
+        yield "null player", _far_away(asked, atoms, target)
     if "symmetric" in asked.guarantees and isinstance(target, Energy):
         yield "symmetric", _mirrored(asked, atoms)
 
 
 def _moved(
-    asked: _Asked, atoms: Atoms, target: Target, found: Explanation, rng: np.random.Generator
+    asked: _Asked, atoms: Atoms, target: Target, explanation: Explanation, rng: np.random.Generator
 ) -> float:
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     order = rng.permutation(len(atoms))
@@ -123,10 +123,10 @@ def _moved(
         target = Force(first, along=turn @ np.asarray(target.along))
     there = _by_atom(asked(moved, target))
     there.index = order[there.index.to_numpy(dtype=int)]
-    return _apart(_by_atom(found), there)
+    return _apart(_by_atom(explanation), there)
 
 
-def _stranger(asked: _Asked, atoms: Atoms, target: Target) -> float:
+def _far_away(asked: _Asked, atoms: Atoms, target: Target) -> float:
     """What an atom far away gets beyond its own energy, or of a force."""
     last = len(atoms)
     more = atoms + Atoms(atoms.symbols[:1], positions=atoms.positions[:1] + FAR)
@@ -134,7 +134,7 @@ def _stranger(asked: _Asked, atoms: Atoms, target: Target) -> float:
         float(asked.potential.predict(a).energy[0]) for a in (more, atoms, atoms[:1])
     )
     if abs(together - here - alone) > 1e-10 * (1 + abs(together)):
-        return 0.0  # no stranger
+        return 0.0  # it interacts all the same
     value = _by_atom(asked(more, target)).get(last, 0.0)
     return abs(value - alone) if isinstance(target, Energy) else abs(value)
 

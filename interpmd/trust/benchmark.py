@@ -65,18 +65,18 @@ def _measure(name: str, term: AnalyticTerm, atoms: Atoms, seed: int) -> dict[str
     options = {"seed": seed} if "seed" in takes else {}
     started = time.perf_counter()
     try:
-        found = explain(Potential([term]), atoms, Energy(), method=name, order=3, **options)
+        explanation = explain(Potential([term]), atoms, Energy(), method=name, order=3, **options)
     except MethodError as error:
         return {"not_run": str(error)}
     taken = time.perf_counter() - started
     truth = _truth(term, atoms)
-    mine = found.by("atom").reindex(range(len(atoms)), fill_value=0.0).to_numpy()
+    by_atom = explanation.by("atom").reindex(range(len(atoms)), fill_value=0.0).to_numpy()
     return {
-        "completeness_eV": found.residual,
-        "atom_rmse_eV": _rmse(mine, truth[1]),
-        "pair_rmse_eV": _rows(found, truth, 2),
-        "triplet_rmse_eV": _rows(found, truth, 3),
-        "atom_correlation": _correlation(mine, truth[1]),
+        "completeness_eV": explanation.residual,
+        "atom_rmse_eV": _rmse(by_atom, truth[1]),
+        "pair_rmse_eV": _rows(explanation, truth, 2),
+        "triplet_rmse_eV": _rows(explanation, truth, 3),
+        "atom_correlation": _correlation(by_atom, truth[1]),
         "time_s": taken,
         "not_run": "",
     }
@@ -93,33 +93,33 @@ def _truth(term: AnalyticTerm, atoms: Atoms) -> dict:
     return {1: per_atom, **rows}
 
 
-def _rows(found: Explanation, truth: dict, order: int) -> float:
+def _rows(explanation: Explanation, truth: dict, order: int) -> float:
     """Error of the pairs or triplets, if the method has any."""
-    if not (found.orders == order).any():
+    if not (explanation.orders == order).any():
         return np.nan
-    mine: dict[tuple[int, ...], float] = {}
+    by_members: dict[tuple[int, ...], float] = {}
     for size, members, value in zip(
-        found.orders, found.clusters.tuples(), found.values, strict=True
+        explanation.orders, explanation.clusters.tuples(), explanation.values, strict=True
     ):
         if size == order:
             key = tuple(sorted(members))
-            mine[key] = mine.get(key, 0.0) + float(value)
-    keys = sorted({*mine, *truth[order]})
-    return _rmse([mine.get(k, 0.0) for k in keys], [truth[order].get(k, 0.0) for k in keys])
+            by_members[key] = by_members.get(key, 0.0) + float(value)
+    keys = sorted({*by_members, *truth[order]})
+    return _rmse([by_members.get(k, 0.0) for k in keys], [truth[order].get(k, 0.0) for k in keys])
 
 
-def _rmse(found: Sequence[float], expected: Sequence[float]) -> float:
-    return float(np.sqrt(np.mean((np.asarray(found) - np.asarray(expected)) ** 2)))
+def _rmse(values: Sequence[float], expected: Sequence[float]) -> float:
+    return float(np.sqrt(np.mean((np.asarray(values) - np.asarray(expected)) ** 2)))
 
 
-def _correlation(found: np.ndarray, expected: np.ndarray) -> float:
-    if min(np.ptp(found), np.ptp(expected)) == 0:
+def _correlation(values: np.ndarray, expected: np.ndarray) -> float:
+    if min(np.ptp(values), np.ptp(expected)) == 0:
         return np.nan
-    return float(np.corrcoef(found, expected)[0, 1])
+    return float(np.corrcoef(values, expected)[0, 1])
 
 
 def cluster(count: int, seed: int, periodic: bool, side: float = 3.9) -> Atoms:
-    """Carbon atoms at random places at least 1.2 A apart, which suits all analytic examples."""
+    """Carbon atoms at random places at least 1.2 Å apart, which suits all analytic examples."""
     rng = np.random.default_rng(seed)
     points: list[np.ndarray] = []
     while len(points) < count:

@@ -15,6 +15,7 @@ from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.assemble import decompose
+from interpmd.keywords import renamed
 from interpmd.potentials.analytic import AnalyticTerm
 from interpmd.potentials.base import TERMS
 from interpmd.potentials.potential import Potential
@@ -37,7 +38,7 @@ def certify(
 ) -> Certificate:
     """Check a potential's explanations on some structures.
 
-    Axioms (eV or eV/A, at most 1e-8): completeness of energy and forces, net force and torque of
+    Axioms (eV or eV/Å, at most 1e-8): completeness of energy and forces, net force and torque of
     every row, the same rows after translation, rotation and permutation, a distant atom gets its
     own energy and changes nothing (null player), two distant copies have twice the rows
     (extensivity), rows continuous where a neighbour crosses the cutoff. Analytic truth: rows of
@@ -78,43 +79,45 @@ def analytic_error(seed: int = 0) -> float:
         potential = Potential([term])
         for atoms in (cluster(8, seed, False), cluster(8, seed, True)):
             table = decompose(potential, atoms, order=term.body_order)
-            found = {(row.atoms, row.shifts): 0.0 for row in table if row.order > 1}
+            rows = {(row.atoms, row.shifts): 0.0 for row in table if row.order > 1}
             for row in table:
                 if row.order > 1:
-                    found[row.atoms, row.shifts] += row.energy_eV
+                    rows[row.atoms, row.shifts] += row.energy_eV
             known = term.known_rows(atoms)
-            for key in {*found, *known}:
-                worst = max(worst, abs(found.get(key, 0.0) - known.get(key, 0.0)))
+            for key in {*rows, *known}:
+                worst = max(worst, abs(rows.get(key, 0.0) - known.get(key, 0.0)))
     return worst
 
 
+@renamed(found="explanation")
 def assert_explanation_close(
-    found: Explanation, expected: Explanation, atol: float = 1e-6, rtol: float = 1e-6
+    explanation: Explanation, expected: Explanation, atol: float = 1e-6, rtol: float = 1e-6
 ) -> None:
     """Raise if two explanations differ; for regression tests and notebooks.
 
     Args:
-        found, expected: of the same target, by the same method.
+        explanation, expected: of the same target, by the same method.
         atol, rtol: absolute tolerance in the unit of the target, and relative.
 
     Raises:
         AssertionError: naming the cluster that differs most and both its values.
     """
-    about = [(e.method, e.context, e.unit, str(e.target)) for e in (found, expected)]
+    about = [(e.method, e.context, e.unit, str(e.target)) for e in (explanation, expected)]
     if about[0] != about[1]:
         raise AssertionError(f"explanations of different questions: {about[0]} and {about[1]}")
-    difference = found - expected
+    difference = explanation - expected
     sizes = np.abs(difference.values).reshape(len(difference), -1).max(1)
-    theirs = dict(zip(expected.clusters.identities(), expected.values, strict=True))
+    expected_values = dict(zip(expected.clusters.identities(), expected.values, strict=True))
     zero = np.zeros(expected.values.shape[1:])
-    reference = [theirs.get(key, zero) for key in difference.clusters.identities()]
+    reference = [expected_values.get(key, zero) for key in difference.clusters.identities()]
     limits = atol + rtol * np.abs(reference).reshape(len(difference), -1).max(1, initial=0.0)
     if len(sizes) and (sizes > limits).any():
         row = int(np.argmax(sizes - limits))
         raise AssertionError(
             f"{(sizes > limits).sum()} of {len(sizes)} values differ; most of all "
             f"{difference.labels[row]} ({difference.clusters.terms[difference.clusters.term[row]]})"
-            f": {reference[row] + difference.values[row]} instead of {reference[row]} {found.unit}"
+            f": {reference[row] + difference.values[row]} instead of {reference[row]} "
+            f"{explanation.unit}"
         )
 
 
@@ -156,7 +159,7 @@ def _null_player(potential: Potential, atoms: Atoms, table: Decomposition) -> fl
 
 
 def _jump(potential: Potential, atoms: Atoms) -> float:
-    """Change of the pair rows of two atoms across each cutoff, over 1e-6 A."""
+    """Change of the pair rows of two atoms across each cutoff, over 1e-6 Å."""
     worst = 0.0
     for term in potential.local_terms.values():
         if term.cutoff < 0.3:

@@ -1,4 +1,4 @@
-"""What every potential must satisfy, as one function that anyone can call on their own."""
+"""What every potential must satisfy, as one function to call on any potential."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
         check(potential, atoms, np.random.default_rng(seed))
 
 
-def _close(found, expected, name: str, tolerance: float = 1e-8) -> None:
-    found, expected = np.asarray(found), np.asarray(expected)
-    error = np.abs(found - expected).max(initial=0.0)
+def _close(actual, expected, name: str, tolerance: float = 1e-8) -> None:
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    error = np.abs(actual - expected).max(initial=0.0)
     scale = 1 + np.abs(expected).max(initial=0.0)
     if not error <= tolerance * scale:
         raise AssertionError(f"{name}: off by {error:.3g} of {scale:.3g}")
 
 
 def _predict(potential: Potential, atoms: Atoms) -> tuple[float, np.ndarray]:
-    found = potential.predict(atoms)
-    return float(found.energy[0]), found.forces.double().numpy()
+    prediction = potential.predict(atoms)
+    return float(prediction.energy[0]), prediction.forces.double().numpy()
 
 
 def _symmetries(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
@@ -126,12 +126,12 @@ def _batches(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> No
     other.rattle(0.05, rng=rng)
     first = atoms.repeat((2, 1, 1)) if atoms.pbc.any() else atoms[:1]
     frames = [first, atoms, other]
-    found = potential.predict(frames)
+    together = potential.predict(frames)
     start = 0
     for index, single in enumerate(frames):
         energy, forces = _predict(potential, single)
-        _close(float(found.energy[index]), energy, "energy in a batch")
-        part = found.forces[start : start + len(single)]
+        _close(float(together.energy[index]), energy, "energy in a batch")
+        part = together.forces[start : start + len(single)]
         _close(part.double().numpy(), forces, "forces in a batch")
         start += len(single)
 
@@ -186,12 +186,12 @@ def _gates(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None
     present[rng.integers(size)] = True
     sets = torch.as_tensor(np.stack([np.ones(size), present, np.zeros(size)]))
     whole, _slopes = _predict(potential, atoms)
-    found = gated.values(energy, forces, atom_gates=sets)[:, 0]
-    _close(float(found[0]), whole, "energy with all gates open")
-    _close(float(found[2]), 0, "energy with all atoms gated away")
+    energies = gated.values(energy, forces, atom_gates=sets)[:, 0]
+    _close(float(energies[0]), whole, "energy with all gates open")
+    _close(float(energies[2]), 0, "energy with all atoms gated away")
     if not potential.global_terms:  # those are truncated to rows of few atoms
         part, partial = _predict(potential, atoms[present])
-        _close(float(found[1]), part, "energy with gates of 0 and 1")
+        _close(float(energies[1]), part, "energy with gates of 0 and 1")
         along = float(gated.values(energy * 0, direction, atom_gates=sets)[1, 0])
         expected = float((direction[0, present].numpy() * partial).sum())
         _close(along, expected, "forces with gates of 0 and 1")
@@ -222,11 +222,12 @@ def _alone(atoms: Atoms, index: int) -> Atoms:
 def _precision(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
     energy, forces = _predict(potential, atoms)
     single = copy.deepcopy(potential).float()
-    found = single.predict(potential.batch(atoms).to(dtype=torch.float32))
-    if found.forces.dtype != torch.float32 or found.energy.dtype != torch.float32:
-        raise AssertionError(f"float32 becomes {found.energy.dtype}, {found.forces.dtype}")
-    _close(float(found.energy[0]), energy, "energy in float32", 1e-4)
-    _close(found.forces.double().numpy(), forces, "forces in float32", 1e-4)
+    prediction = single.predict(potential.batch(atoms).to(dtype=torch.float32))
+    types = prediction.energy.dtype, prediction.forces.dtype
+    if types != (torch.float32, torch.float32):
+        raise AssertionError(f"float32 becomes {types[0]}, {types[1]}")
+    _close(float(prediction.energy[0]), energy, "energy in float32", 1e-4)
+    _close(prediction.forces.double().numpy(), forces, "forces in float32", 1e-4)
 
 
 def _round_trip(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:

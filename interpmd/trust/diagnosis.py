@@ -1,4 +1,4 @@
-"""What the doctor found: standard deviations of pair and triplet rows, geometry by geometry."""
+"""What the doctor finds: standard deviations of pair and triplet rows, geometry by geometry."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from interpmd.trust.proposal import propose
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Where geometries are worth a label, in units of the sum of the covalent radii: closer atoms do
-#: not come at the temperatures of chemistry.
+#: Where geometries are worth a label, in units of the sum of the covalent radii: atoms do not
+#: come closer at the temperatures of chemistry.
 PHYSICAL = 0.7
 
 
@@ -29,7 +29,7 @@ class Diagnosis:
         table: one row for each dimer and trimer; see `to_frame`.
         numbers: atomic numbers of each geometry, 0 in the third place of dimers, shape
             (geometries, 3).
-        sides: distances in A between atoms 0-1, 0-2 and 1-2, not a number where an atom lacks,
+        sides: distances in Å between atoms 0–1, 0–2 and 1–2, NaN where there is no third atom,
             shape (geometries, 3).
         samples: deviations of the rows' energies under joint samples of the posterior in eV,
             shape (geometries, samples).
@@ -51,7 +51,7 @@ class Diagnosis:
         (2 or 3), r1_A (and r2_A, angle_deg for triplets), energy_eV and std_eV of the row,
         determined (std_eV below the threshold), physical (no two atoms closer than `PHYSICAL`
         times the sum of their covalent radii) and, where training frames were given, in_data
-        (how many pairs within 0.05 A of that distance they hold; for a triplet, at the rarest of
+        (how many pairs within 0.05 Å of that distance they hold; for a triplet, at the rarest of
         its sides within the cutoff) and drawn (a triplet that was cut out of a frame).
         """
         return self.table.copy()
@@ -68,9 +68,9 @@ class Diagnosis:
             ["order", "elements"], sort=False
         ):
             worst = part.loc[part.std_eV.idxmax()]
-            place = f"{worst.r1_A:.2f} A"
+            place = f"{worst.r1_A:.2f} Å"
             if order == 3:
-                place = f"{worst.r1_A:.2f}, {worst.r2_A:.2f} A, {worst.angle_deg:.0f} deg"
+                place = f"{worst.r1_A:.2f}, {worst.r2_A:.2f} Å, {worst.angle_deg:.0f}°"
             rows[elements, order] = {
                 "mean_std_eV": part.std_eV.mean(),
                 "worst_std_eV": worst.std_eV,
@@ -105,8 +105,8 @@ class Diagnosis:
 
     def _shown(self, most: int = 12) -> pd.DataFrame:
         """All pairs and the worst triplets of the summary, rounded."""
-        found = self.summary().round(3)
-        return found[(found.order == 2) | ((found.order == 3).cumsum() <= most)]
+        table = self.summary().round(3)
+        return table[(table.order == 2) | ((table.order == 3).cumsum() <= most)]
 
     def _headline(self) -> str:
         physical = self.table[self.table.physical]
@@ -119,10 +119,10 @@ class Diagnosis:
 
 
 def ranges(pairs: pd.DataFrame) -> str:
-    """Ranges of distances in A at which a pair is not determined, such as "0.6-0.8, 2.1-4.0"."""
+    """Ranges of distances in Å at which a pair is not determined, such as "0.6–0.8, 2.1–4.0"."""
     part = pairs.sort_values("r1_A")
     r, open_ = part.r1_A.to_numpy(), ~part.determined.to_numpy()
     edges = np.flatnonzero(np.diff(np.concatenate([[False], open_, [False]]).astype(int)))
     return ", ".join(
-        f"{r[a]:.1f}-{r[b - 1]:.1f}" for a, b in zip(edges[::2], edges[1::2], strict=True)
+        f"{r[a]:.1f}–{r[b - 1]:.1f}" for a, b in zip(edges[::2], edges[1::2], strict=True)
     )

@@ -5,8 +5,8 @@ force error can disagree about a pair by half an electronvolt. The posterior kno
 looks at every pair and triplet of elements by itself, as an isolated dimer or trimer, where rows
 are differences of energies:
 
-    pair row     E(AB) - E(A) - E(B)
-    triplet row  E(ABC) - E(AB) - E(AC) - E(BC) + E(A) + E(B) + E(C)
+    pair row     E(AB) − E(A) − E(B)
+    triplet row  E(ABC) − E(AB) − E(AC) − E(BC) + E(A) + E(B) + E(C)
 
 and reports the standard deviation of each under the posterior. `interpmd.cure` labels what is
 poorly determined and fits again.
@@ -69,9 +69,9 @@ def doctor(
         potential: fitted, with posterior samples; or the name or folder of one.
         train: training frames, to count how often each distance occurs in them, and to look also
             at trimers as they stand in them.
-        distances: of the dimers in A; the trimers take `TRIMER_DISTANCES` of them. If None, from
+        distances: of the dimers in Å; the trimers take `TRIMER_DISTANCES` of them. If None, from
             `CLOSEST` times the sum of the covalent radii to the cutoff.
-        angles: of the trimers in degrees, `ANGLES` if None; none at all for pairs only.
+        angles: of the trimers in degrees, `ANGLES` if None; an empty list for pairs only.
         threshold: eV; a row is determined where its standard deviation is below.
         seed: of the trimers that are drawn from `train`.
 
@@ -124,10 +124,11 @@ def doctor(
 
 
 def _checked(values: Sequence[float], name: str, low: float, high: float) -> np.ndarray:
-    found = np.unique(np.asarray(values, dtype=float).reshape(-1))
-    if not np.isfinite(found).all() or (len(found) and (found[0] <= low or found[-1] > high)):
+    ascending = np.unique(np.asarray(values, dtype=float).reshape(-1))
+    inside = (ascending > low) & (ascending <= high)
+    if not (np.isfinite(ascending) & inside).all():
         raise ArgumentError(f"{name} lie above {low:g}{f' and up to {high:g}' * (high < np.inf)}")
-    return found
+    return ascending
 
 
 def _name(numbers: Int[np.ndarray, " 3"]) -> str:
@@ -165,7 +166,7 @@ def _with_drawn(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The grid and trimers of neighbours as they stand in some of the frames."""
     rng = np.random.default_rng(seed)
-    found: dict[tuple[int, ...], list[tuple[float, ...]]] = {}
+    drawn: dict[tuple[int, ...], list[tuple[float, ...]]] = {}
     for index in rng.permutation(len(frames))[:DRAWN_FROM]:
         atoms = frames[index]
         centre, vectors = neighbour_list("iD", atoms, 0.9 * cutoff)
@@ -182,19 +183,19 @@ def _with_drawn(
             if third < max(first, second):
                 continue  # seen from the corner between its two shortest sides
             key = (int(atoms.numbers[centre[a]]), int(ends[a]), int(ends[b]))
-            trimers = found.setdefault(key, [])
+            trimers = drawn.setdefault(key, [])
             if len(trimers) < DRAWN:
                 trimers.append((first, second, third))
-    if not found:
+    if not drawn:
         return numbers, sides
     return (
-        np.concatenate([numbers, [key for key in found for _ in found[key]]]),
-        np.concatenate([sides, [trimer for many in found.values() for trimer in many]]),
+        np.concatenate([numbers, [key for key in drawn for _ in drawn[key]]]),
+        np.concatenate([sides, [trimer for many in drawn.values() for trimer in many]]),
     )
 
 
 def _angles(sides: np.ndarray) -> Float[np.ndarray, " geometries"]:
-    """Angle in degrees between the first two sides; not a number for dimers."""
+    """Angle in degrees between the first two sides; NaN for dimers."""
     first, second, third = sides.T
     cosine = (first**2 + second**2 - third**2) / (2 * first * second)
     return np.rad2deg(np.arccos(np.clip(cosine, -1, 1))).round(4)
@@ -208,7 +209,7 @@ def _grid(a: int, b: int, cutoff: float, count: int, given: np.ndarray | None) -
         return given[np.unique(np.linspace(0, len(given) - 1, count).round().astype(int))]
     closest = CLOSEST if count == DIMER_DISTANCES else PHYSICAL + 0.05
     contact = closest * (covalent_radii[a] + covalent_radii[b])
-    # a triplet with a side at the cutoff is zero by construction and tells nothing
+    # a triplet with a side at the cutoff is zero by construction and says nothing
     last = cutoff if count == DIMER_DISTANCES else 0.9 * cutoff
     return contact + (last - contact) * np.linspace(0, 1, count) ** 1.4
 

@@ -14,7 +14,7 @@ from interpmd.trust.removal import check_same
 
 
 def certify_explanation(explanation: Explanation, model: Any) -> Certificate:
-    """The certificate of an explanation, with what only its model can tell.
+    """The certificate of an explanation, with what only its model can say.
 
     Beyond `Explanation.certificate`: faithfulness (deletion and insertion curves, infidelity), at
     the cost of some hundred evaluations, and how far the structure and its fragments by
@@ -25,8 +25,8 @@ def certify_explanation(explanation: Explanation, model: Any) -> Certificate:
         model: what was explained.
 
     Raises:
-        MethodError: faithfulness needs captum, or somebody who can be taken away; or another
-            model was explained.
+        MethodError: captum is not installed, no player can be taken away, or another model was
+            explained.
         ModelError: the model gives no energies and forces.
     """
     check_same(model, explanation)

@@ -14,7 +14,7 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
     """Largest extrapolation grade of an atom, in the whole and in each fragment by itself.
 
     The rows of fragments are differences of the energies of parts. Data of whole molecules say
-    nothing of the parts, and the grade shows it.
+    nothing about the parts, and the grade shows it.
 
     Args:
         model: what was explained.
@@ -31,10 +31,10 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
         parts = [explanation.atoms[list(members)] for members in explanation.fragments]
         structures["extrapolation grade of fragments"] = parts
     words = "above 1 the training data do not vouch for it"
-    found = {
+    grades = {
         name: float(uncertainty(potential, potential.batch(frames)).extrapolation.max())
         for name, frames in structures.items()
     }
-    if not any(found.values()):
+    if not any(grades.values()):
         return []
-    return [Check("identifiability", name, grade, words=words) for name, grade in found.items()]
+    return [Check("identifiability", name, grade, words=words) for name, grade in grades.items()]

@@ -37,8 +37,8 @@ class Infidelity:
 
     Attributes:
         error: root mean square over sets of players, in `unit`.
-        relative: the same over that of values that are all 0; more than 1 is worth less than
-            nothing.
+        relative: the same over that of values that are all 0; above 1 the values are worse
+            than no values.
         unit: of the target.
     """
 
@@ -62,7 +62,7 @@ class Sensitivity:
 
     Attributes:
         largest: relative change of the values.
-        radius: A, of the displacements.
+        radius: Å, of the displacements.
     """
 
     largest: float
@@ -70,7 +70,7 @@ class Sensitivity:
 
     def checks(self) -> tuple[Check, ...]:
         """The change, noted: there is no limit to compare with."""
-        words = f"largest relative change of the values when atoms move by up to {self.radius} A"
+        words = f"largest relative change of the values when atoms move by up to {self.radius} Å"
         return (Check("faithfulness", "sensitivity", self.largest, None, "", words),)
 
 
@@ -79,7 +79,7 @@ def infidelity(
 ) -> Infidelity:
     """Error of predicting, from the values, what happens when random players are taken away.
 
-    infidelity = mean over sets I of (sum of the values in I - (v(all) - v(all without I)))^2
+    infidelity = mean over sets I of (sum of the values in I − (v(all) − v(all without I)))²
 
     by captum; its square root is returned, in the unit of the target and relative to that of an
     explanation that says nothing (all values 0): more than that fails. Where players interact no
@@ -97,13 +97,13 @@ def infidelity(
         seed: of the sets.
 
     Raises:
-        MethodError: captum is not installed, or nobody could be taken away.
-        ModelError: the model is none.
+        MethodError: captum is not installed, or no player can be taken away.
+        ModelError: the model gives no energies and forces.
     """
     metrics, game = extra("captum.metrics"), game_of(as_model(model), explanation)
     free, ask = removable(game, explanation.target), counted_from_alone(game)
     if not free.any():
-        raise MethodError(f"nobody could be taken away from {explanation.target}")
+        raise MethodError(f"no player can be taken away from {explanation.target}")
     values = torch.as_tensor(
         (shares_of(explanation, game.players, free) - values_alone(game))[free]
     )
@@ -129,8 +129,8 @@ def infidelity(
             )
         return float(np.sqrt(total))
 
-    found, nothing = error(values), error(torch.zeros_like(values))
-    return Infidelity(found, ratio(found, nothing), explanation.unit)
+    own, nothing = error(values), error(torch.zeros_like(values))
+    return Infidelity(own, ratio(own, nothing), explanation.unit)
 
 
 def sensitivity(
@@ -149,20 +149,20 @@ def sensitivity(
         model: what was explained.
         explanation: of a method of `explain`; it is repeated on displaced structures.
         samples: number of displaced structures.
-        radius: largest displacement of a coordinate in A.
+        radius: largest displacement of a coordinate in Å.
         seed: of the displacements.
         options: `order` and options of the method, as they were given to `explain`.
 
     Raises:
         MethodError: captum is not installed, or the method cannot be repeated.
-        ModelError: the model is none.
+        ModelError: the model gives no energies and forces.
     """
     metrics, wrapped = extra("captum.metrics"), as_model(model)
     fragments, rng = explanation.fragments, np.random.default_rng(seed)
     alone = values_alone(game_of(wrapped, explanation)) if fragments is None else None
 
     def values(positions: Tensor) -> Tensor:
-        found = []
+        shares = []
         for places in positions.detach().numpy():
             moved = explanation.atoms.copy()
             moved.positions = places
@@ -179,8 +179,8 @@ def sensitivity(
             game = game_of(wrapped, again)
             own = values_alone(game) if alone is None else alone
             everyone = np.ones(len(game.players), dtype=bool)
-            found.append((shares_of(again, game.players, everyone) - own).ravel())
-        return torch.as_tensor(np.array(found))
+            shares.append((shares_of(again, game.players, everyone) - own).ravel())
+        return torch.as_tensor(np.array(shares))
 
     def as_given(inputs: Tensor | tuple[Tensor]) -> Tensor | tuple[Tensor]:
         # captum passes a tuple first and tensors later, and wants the same back

@@ -13,7 +13,7 @@ from ase.data import ground_state_magnetic_moments
 from interpmd.decomposition.few_atoms import trimer_positions
 from interpmd.errors import ArgumentError
 
-#: Distance in A over which a label, an energy with its forces, informs about its surroundings.
+#: Distance in Å over which a label, an energy with its forces, informs about its surroundings.
 REACH = 0.3
 
 
@@ -27,8 +27,8 @@ class Geometries(Protocol):
     threshold: float
 
 
-def propose(found: Geometries, most: int = 200) -> list[Atoms]:
-    """Single atoms, dimers and trimers whose labels would tell most.
+def propose(diagnosis: Geometries, most: int = 200) -> list[Atoms]:
+    """Single atoms, dimers and trimers whose labels would say most.
 
     Greedy: the geometry of the largest standard deviation is taken and the posterior conditioned
     on its label, again and again, until all that is physical is determined or `most` is reached.
@@ -40,7 +40,7 @@ def propose(found: Geometries, most: int = 200) -> list[Atoms]:
     trimers drawn from data, those are proposed, and others only once they are determined.
 
     Args:
-        found: what `interpmd.doctor` looked at, and how certain it is.
+        diagnosis: what `interpmd.doctor` looked at, and how certain it is.
         most: structures in all, single atoms included.
 
     Returns:
@@ -50,15 +50,15 @@ def propose(found: Geometries, most: int = 200) -> list[Atoms]:
     Raises:
         ValueError: `most` is below the number of elements plus one.
     """
-    elements = sorted(set(found.numbers[:, :2].flat))
+    elements = sorted(set(diagnosis.numbers[:, :2].flat))
     if most <= len(elements):
         raise ArgumentError(f"most is above {len(elements)}, one for each element, not {most}")
     left = most - len(elements)
-    dimers = _most_informative(found, 2, (left + 1) // 2)
-    trimers = _most_informative(found, 3, left - len(dimers))
+    dimers = _most_informative(diagnosis, 2, (left + 1) // 2)
+    trimers = _most_informative(diagnosis, 3, left - len(dimers))
     if len(dimers) == (left + 1) // 2:
-        dimers = _most_informative(found, 2, left - len(trimers))
-    return [*map(_single, elements), *(_structure(found, g) for g in [*dimers, *trimers])]
+        dimers = _most_informative(diagnosis, 2, left - len(trimers))
+    return [*map(_single, elements), *(_structure(diagnosis, g) for g in [*dimers, *trimers])]
 
 
 def multiplicities(atoms: Atoms) -> list[int]:
@@ -73,25 +73,25 @@ def multiplicities(atoms: Atoms) -> list[int]:
     return list(range(lowest + 1, sum(unpaired) + 2, 2))
 
 
-def _most_informative(found: Geometries, order: int, most: int) -> list[int]:
+def _most_informative(diagnosis: Geometries, order: int, most: int) -> list[int]:
     """Places in the table of the geometries of one order, the most informative first."""
-    table = found.table
+    table = diagnosis.table
     candidates = np.flatnonzero((table.order == order) & table.physical)
     groups: dict[tuple[int, ...], list[int]] = {}
     shapes = {}
     for g in candidates:
-        key, shapes[g] = _shape(found.numbers[g], found.sides[g])
+        key, shapes[g] = _shape(diagnosis.numbers[g], diagnosis.sides[g])
         groups.setdefault(key, []).append(g)
     covariances = {}
     for key, members in groups.items():
-        samples = found.samples[members]
+        samples = diagnosis.samples[members]
         shape = np.array([shapes[g] for g in members])
         apart = ((shape[:, None] - shape[None]) ** 2).sum(-1)
         taper = np.exp(-apart / (2 * REACH**2))
         covariances[key] = samples @ samples.T / samples.shape[1] * taper
     drawn = np.asarray(table.get("drawn", np.zeros(len(table), dtype=bool)))
     # a label leaves a geometry determined, with room to spare
-    noise = (0.5 * found.threshold) ** 2
+    noise = (0.5 * diagnosis.threshold) ** 2
     chosen: list[int] = []
     for allowed in (drawn, np.ones(len(table), dtype=bool)):
         masks = {key: allowed[members] for key, members in groups.items()}
@@ -99,7 +99,7 @@ def _most_informative(found: Geometries, order: int, most: int) -> list[int]:
             open_ = {key: covariances[key].diagonal() * masks[key] for key in covariances}
             key = max(open_, key=lambda k: open_[k].max())
             place = int(open_[key].argmax())
-            if open_[key][place] < found.threshold**2:
+            if open_[key][place] < diagnosis.threshold**2:
                 break
             chosen.append(int(groups[key][place]))
             column = covariances[key][:, place]
@@ -121,8 +121,8 @@ def _shape(numbers: np.ndarray, sides: np.ndarray) -> tuple[tuple[int, ...], tup
     return key, min(shapes)
 
 
-def _structure(found: Geometries, geometry: int) -> Atoms:
-    numbers, sides = found.numbers[geometry], found.sides[geometry]
+def _structure(diagnosis: Geometries, geometry: int) -> Atoms:
+    numbers, sides = diagnosis.numbers[geometry], diagnosis.sides[geometry]
     if numbers[2]:
         atoms = Atoms(numbers, trimer_positions(sides[None])[0])
     else:

@@ -1,7 +1,7 @@
 """Whether what ranks high matters: deletion and insertion curves.
 
 Everything is counted from the players alone (their isolated atoms, say): what a player is by
-itself belongs to nobody else, and the energies of atoms would drown the interactions.
+itself is shared with no other player, and the energies of atoms would drown the interactions.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class Faithfulness:
     def areas(self) -> pd.DataFrame:
         """Mean height of each curve in the unit of the target; one line per ranking."""
         curves = {"deletion": self.deletion, "insertion": self.insertion}
-        found = {
+        areas = {
             kind: {name: float(np.trapezoid(y, self.fractions)) for name, y in by_name.items()}
             for kind, by_name in curves.items()
         }
-        return pd.DataFrame(found).rename_axis("ranking")
+        return pd.DataFrame(areas).rename_axis("ranking")
 
     def checks(self) -> tuple[Check, ...]:
         """Areas beside those of other rankings; below 1 the explanation ranks better.
@@ -134,9 +134,9 @@ def faithfulness(
         seed: of the random orders.
 
     Raises:
-        MethodError: another word, pairs of a model that has no gates on edges, or nobody who
-            could leave.
-        ModelError: the model is none.
+        MethodError: another word, pairs of a model that has no gates on edges, or no
+            player that can leave.
+        ModelError: the model gives no energies and forces.
     """
     wrapped, rng = as_model(model), np.random.default_rng(seed)
     if players == "pairs":

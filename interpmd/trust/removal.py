@@ -48,11 +48,11 @@ def shares_of(
     flat = explanation.values.reshape(len(explanation), -1)
     shares = np.zeros((len(players), flat.shape[1]))
     for members, value in zip(explanation.clusters.tuples(), flat, strict=True):
-        mine = [number[a] for a in members if free[number[a]]]
+        sharing = [number[a] for a in members if free[number[a]]]
         if explanation.fragments is not None:
-            mine = sorted(set(mine))
-        if mine:
-            np.add.at(shares, mine, value / len(mine))
+            sharing = sorted(set(sharing))
+        if sharing:
+            np.add.at(shares, sharing, value / len(sharing))
     return shares
 
 
@@ -65,10 +65,10 @@ def removable(game: Game, target: Target) -> Bool[np.ndarray, " players"]:
 def check_same(model: Any, explanation: Explanation) -> None:
     """Raise MethodError if the model does not say what was explained (to single precision)."""
     game = game_of(as_model(model), explanation)
-    found = np.asarray(game.functional.shaped(game.whole))
-    if not np.allclose(found, explanation.predicted, rtol=1e-5, atol=1e-4):
+    whole = np.asarray(game.functional.shaped(game.whole))
+    if not np.allclose(whole, explanation.predicted, rtol=1e-5, atol=1e-4):
         raise MethodError(
-            f"the model gives {found} {explanation.unit} where {explanation.predicted} was "
+            f"the model gives {whole} {explanation.unit} where {explanation.predicted} was "
             "explained; pass the model that was explained"
         )
 

@@ -63,7 +63,7 @@ def cure(
         train: the frames that it was fitted to.
         level: of the labels: one that `interpmd.label` knows, or an ASE calculator of the level of
             theory of `train`. The potential's own level if None.
-        diagnosis: what `interpmd.doctor` found; made anew, with `train` as data, if None.
+        diagnosis: by `interpmd.doctor`; made anew, with `train` as data, if None.
         most: structures to label at most.
         out: folder for the new potential. The labels go to ``<out>-labels.extxyz`` beside it, so
             that an interrupted run goes on.
@@ -144,15 +144,15 @@ def label_proposal(
             state.info["multiplicity"] = multiplicity
             states.append(state)
             owner[content_hash(state, name, 0, multiplicity)] = index
-    found: list[list[Atoms]] = [[] for _ in proposed]
+    by_structure: list[list[Atoms]] = [[] for _ in proposed]
     for atoms in label(
         states, level, out=out, workers=workers, progress=progress, retry_failed=False
     ):
-        found[owner[atoms.info[HASH_KEY]]].append(atoms)
+        by_structure[owner[atoms.info[HASH_KEY]]].append(atoms)
     return [
         min(many, key=lambda atoms: atoms.calc.results["energy"])
-        for atoms, many in zip(proposed, found, strict=True)
-        # where a state did not converge, nobody knows which is the lowest
+        for atoms, many in zip(proposed, by_structure, strict=True)
+        # where a state did not converge, there is no knowing which is the lowest
         if len(many) == len(multiplicities(atoms))
     ]
 
@@ -160,13 +160,13 @@ def label_proposal(
 def _calculated(atoms: Atoms, calculator: Calculator) -> Atoms:
     asked = atoms.copy()
     asked.calc = calculator
-    found = atoms.copy()
-    found.calc = SinglePointCalculator(
-        found,
+    labelled = atoms.copy()
+    labelled.calc = SinglePointCalculator(
+        labelled,
         energy=float(asked.get_potential_energy()),
         forces=np.array(asked.get_forces()),
     )
-    return found
+    return labelled
 
 
 def _level(potential: Potential, level: str | Calculator | None) -> str | Calculator:
@@ -177,9 +177,7 @@ def _level(potential: Potential, level: str | Calculator | None) -> str | Calcul
         return own
     if isinstance(level, str):
         if own is not None and level.strip().lower() != own.lower():
-            raise LabelError(
-                f"the potential was fitted to {own}; labels at {level} do not belong to it"
-            )
+            raise LabelError(f"the potential was fitted to {own}; labels at {level} do not fit it")
     elif not hasattr(level, "get_forces"):
         raise LabelError(
             f"{level!r} is neither the name of a level of theory nor an ASE calculator"

@@ -245,7 +245,7 @@ def test_multiplicities_fit_the_electrons(symbols, expected):
 
 def test_ranges_of_distances(diagnosis):
     table = pairs_of(diagnosis)[:5].assign(r1_A=[1.0, 1.1, 1.2, 1.3, 1.4])
-    assert ranges(table.assign(determined=[False, False, True, False, True])) == "1.0-1.1, 1.3-1.3"
+    assert ranges(table.assign(determined=[False, False, True, False, True])) == "1.0–1.1, 1.3–1.3"
     assert ranges(table.assign(determined=True)) == ""
 
 

@@ -184,7 +184,7 @@ def test_hash_depends_on_everything_that_the_energy_depends_on():
 def test_structures_that_cannot_be_labelled_are_named():
     overlap = molecule("H2O")
     overlap.positions[2] = overlap.positions[0] + [0, 0, 0.2]
-    with pytest.raises(StructureError, match=r"frame 1: atoms 0 \(O\) and 2 \(H\).*0\.200 A"):
+    with pytest.raises(StructureError, match=r"frame 1: atoms 0 \(O\) and 2 \(H\).*0\.200 Å"):
         label([molecule("H2O"), overlap], progress=False)
     broken = molecule("H2O")
     broken.positions[1, 2] = np.nan

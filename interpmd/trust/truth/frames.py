@@ -139,10 +139,10 @@ def trimers(term: StillingerWeber, symbol: str, count: int, seed: int) -> list[A
 
 
 def labelled(frames: list[Atoms], potential: Potential, subset: str) -> list[Atoms]:
-    """The frames with energies (eV) and forces (eV/A) of a potential, and `info["subset"]`."""
+    """The frames with energies (eV) and forces (eV/Å) of a potential, and `info["subset"]`."""
     for atoms in frames:
-        found = potential.predict(atoms)
-        forces: Float[np.ndarray, "atoms 3"] = found.forces.numpy()
+        prediction = potential.predict(atoms)
+        forces: Float[np.ndarray, "atoms 3"] = prediction.forces.numpy()
         atoms.info = {"subset": subset}
-        atoms.calc = SinglePointCalculator(atoms, energy=float(found.energy), forces=forces)
+        atoms.calc = SinglePointCalculator(atoms, energy=float(prediction.energy), forces=forces)
     return frames

@@ -24,6 +24,7 @@ from interpmd.errors import TruthError
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import evaluate
 from interpmd.fitting.spec import Spec
+from interpmd.keywords import renamed
 from interpmd.potentials.analytic import MW, StillingerWeber
 from interpmd.potentials.analytic.known import AnalyticTerm, Cluster
 from interpmd.potentials.potential import Potential
@@ -49,7 +50,7 @@ DIMERS, TRIMERS = 150, 500
 TEST_SEED = 90_000
 
 #: The expansion that is fitted, beside its cutoff: to body order 5 and degree 4, of which the
-#: truth needs 3 and 2, so that the higher orders have to be found absent.
+#: truth needs 3 and 2, so that the higher orders have to come out as zero.
 SPEC = {
     "lmax": (0, 4, 4, 3),
     "channels": (32, 160, 48, 24),
@@ -67,7 +68,7 @@ class RowErrors:
     """Rows of a model beside the known ones.
 
     Errors are summed over all clusters of atoms that either has a row for, and divided by the
-    number of true rows, so that rows where none should be count in full.
+    number of true rows, so that rows which should be zero count in full.
 
     Attributes:
         pair_rmse: eV. triplet_rmse: eV.
@@ -116,7 +117,7 @@ def learned_truth(
         progress: whether to show a progress bar.
 
     Returns:
-        One line per seed: test errors of energies (meV) and forces (meV/A), pair_rmse_meV,
+        One line per seed: test errors of energies (meV) and forces (meV/Å), pair_rmse_meV,
         triplet_rmse_meV, the latter in percent of the standard deviation of the true triplet
         rows, leak_% and net_leak_% (see `RowErrors`), and the seconds that the fit took.
 
@@ -172,20 +173,22 @@ def learned_truth(
     return pd.DataFrame(lines)
 
 
-def learned_checks(found: pd.DataFrame) -> tuple[Check, ...]:
-    """What `learned_truth` found, for a certificate: the worst of its seeds.
+@renamed(found="table")
+def learned_checks(table: pd.DataFrame) -> tuple[Check, ...]:
+    """The errors of `learned_truth` for a certificate: the worst of its seeds.
 
     The limits are those within which rows may be read one by one: pairs to 5 meV, triplets to 3 %
-    of their standard deviation, higher orders that the truth lacks 0.5 % of the energy (in boxes
-    their sum: each has so many clusters that the sum of absolute values says little).
+    of their standard deviation, higher orders, which the truth does not have, to 0.5 % of the
+    energy (in boxes their sum: each has so many clusters that the sum of absolute values says
+    little).
 
     Args:
-        found: by `learned_truth`, of one potential, model and kind of data.
+        table: by `learned_truth`, of one potential, model and kind of data.
     """
-    about = found.iloc[0]
+    about = table.iloc[0]
     data = f"{'with' if about.dimers else 'without'} dimers and trimers"
     words = (
-        f"fitted to totals and forces of {about.potential} ({data}), {len(found)} seed(s), worst"
+        f"fitted to totals and forces of {about.potential} ({data}), {len(table)} seed(s), worst"
     )
     limits = {
         "pair_rmse_meV": ("pairs", 5.0, "meV"),
@@ -193,7 +196,7 @@ def learned_checks(found: pd.DataFrame) -> tuple[Check, ...]:
         "net_leak_%" if about.periodic else "leak_%": ("higher orders", 0.5, "% of the energy"),
     }
     return tuple(
-        Check("learned truth", name, float(found[column].max()), limit, unit, words)
+        Check("learned truth", name, float(table[column].max()), limit, unit, words)
         for column, (name, limit, unit) in limits.items()
     )
 
@@ -213,13 +216,13 @@ def row_errors(potential: Potential, truth: AnalyticTerm, frames: Iterable[Atoms
         known = truth.known_rows(atoms)
         order = potential.body_order or len(atoms)
         table = decompose(potential, atoms, order=order, forces=False)
-        found: dict[Cluster, float] = {}
+        rows: dict[Cluster, float] = {}
         for row in table:
             if row.order in squares:
                 key = (row.atoms, row.shifts)
-                found[key] = found.get(key, 0.0) + row.energy_eV
-        for cluster in known.keys() | found.keys():
-            error = found.get(cluster, 0.0) - known.get(cluster, 0.0)
+                rows[key] = rows.get(key, 0.0) + row.energy_eV
+        for cluster in known.keys() | rows.keys():
+            error = rows.get(cluster, 0.0) - known.get(cluster, 0.0)
             squares[len(cluster[0])] += error**2
         for members, _ in known:
             counts[len(members)] += 1

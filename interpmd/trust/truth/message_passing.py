@@ -32,7 +32,7 @@ from interpmd.structures.systems import (
 )
 from interpmd.structures.threads import one_thread
 
-#: Weight of the mean square force error (eV/A) beside that of the energies per atom (eV).
+#: Weight of the mean square force error (eV/Å) beside that of the energies per atom (eV).
 FORCE_WEIGHT = 0.1
 
 
@@ -49,12 +49,12 @@ class MessagePassing(GlobalTerm):
 
     and the energy of an atom is a network of its scalars, less that of the atom alone.
 
-    Source: Schuett, Unke and Gastegger, ICML 2021 (arXiv:2102.03150), equations 7-10; with Bessel
+    Source: Schuett, Unke and Gastegger, ICML 2021 (arXiv:2102.03150), equations 7–10; with Bessel
     functions and the polynomial cutoff of arXiv:2003.03123 for the radial filter.
 
     Args:
         elements: atomic numbers.
-        cutoff: of one layer, in angstrom.
+        cutoff: of one layer, in Å.
         channels: scalars, and vectors, of each atom.
         layers: rounds of messages; an atom feels others up to `layers` cutoffs away.
         basis: number of Bessel functions.
@@ -177,8 +177,8 @@ def train(
     the forces; Adam, its rate falling to zero as a cosine. Energies count from isolated atoms.
 
     Args:
-        frames: molecules with energies (eV) and forces (eV/A).
-        cutoff: of one layer, in angstrom.
+        frames: molecules with energies (eV) and forces (eV/Å).
+        cutoff: of one layer, in Å.
         steps: of gradient descent.
         at_once: frames in one step.
         rate: learning rate at the start.

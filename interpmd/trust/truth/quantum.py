@@ -2,10 +2,10 @@
 
 For a set S of molecules of a cluster, alone in vacuum with the geometry that they have in it,
 
-    n-body contribution(S) = E(S) - sum over proper subsets T of S: n-body contribution(T)
+    n-body contribution(S) = E(S) − sum over proper subsets T of S: n-body contribution(T)
 
 (Hankins, Moskowitz and Stillinger, J. Chem. Phys. 53, 4544 (1970), equation 1; Xantheas, J. Chem.
-Phys. 100, 7523 (1994), equations 2-6). For the reference method this takes a calculation of every
+Phys. 100, 7523 (1994), equations 2–6). For the reference method this takes a calculation of every
 subset; for the potential it is the sum of the rows of the table that touch exactly the molecules
 of S, and both are obtained here in the same way, from energies and forces of the subsets.
 """
@@ -48,7 +48,7 @@ AT_ONCE = 32
 #: A set of molecules, by their places in the cluster.
 Subset = tuple[int, ...]
 
-#: Energy (eV), then the forces on all atoms of the cluster (eV/A), in one vector.
+#: Energy (eV), then the forces on all atoms of the cluster (eV/Å), in one vector.
 Values = Float[np.ndarray, " one_and_components"]
 
 
@@ -63,14 +63,14 @@ class QuantumTruth:
             frame has), fragments (which; all of them in the remainders), order (how many; 0 for
             the remainder of the frame above `order`), quantum and potential (kcal/mol), and, over
             the components on the atoms of the set, quantum_force (root mean square) and
-            force_error (root mean square error), both in eV/A.
+            force_error (root mean square error), both in eV/Å.
 
     Example:
         >>> from ase.build import molecule
         >>> import interpmd as im
         >>> dimers = im.sample(molecule("H2O"), how="dimers", n=3, seed=0)
         >>> truth = im.quantum_truth(im.load("water"), dimers, progress=False)
-        >>> truth.method, truth.to_frame().fragments.tolist()
+        >>> truth.level, truth.to_frame().fragments.tolist()
         ('gfn2-xtb', [(0, 1), (0, 1), (0, 1)])
         >>> bool(truth.to_frame().error.abs().max() < 0.5)  # kcal/mol
         True
@@ -98,7 +98,7 @@ class QuantumTruth:
         return frame
 
     def errors(self) -> pd.DataFrame:
-        """Errors of the sets of each size: kcal/mol, and meV/A for forces."""
+        """Errors of the sets of each size: kcal/mol, and meV/Å for forces."""
         rows = {}
         for order, part in self.by_order():
             error = part.potential - part.quantum
@@ -267,13 +267,11 @@ def many_body_expansion(values: Mapping[Subset, Values]) -> dict[Subset, Values]
     Args:
         values: of sets, the smaller ones first; any arrays of one shape.
     """
-    found: dict[Subset, Values] = {}
+    contributions: dict[Subset, Values] = {}
     for subset, value in values.items():
-        inside = (
-            found[s] for n in range(1, len(subset)) for s in combinations(subset, n) if s in found
-        )
-        found[subset] = value - sum(inside)
-    return found
+        proper = (s for n in range(1, len(subset)) for s in combinations(subset, n))
+        contributions[subset] = value - sum(contributions.get(s, 0.0) for s in proper)
+    return contributions
 
 
 def _lines(
@@ -288,7 +286,7 @@ def _lines(
         if len(subset) < 2:
             continue
         on = _members(groups, subset)
-        forces = [found[subset][1:].reshape(-1, 3)[on] for found in (quantum, model)]
+        forces = [source[subset][1:].reshape(-1, 3)[on] for source in (quantum, model)]
         lines.append(
             {
                 "frame": frame,
@@ -322,15 +320,17 @@ def _model(
 ) -> list[tuple[float, np.ndarray]]:
     # differences of large energies lose digits, so that they are taken in float64
     precise = copy.deepcopy(potential).double()
-    found: list[tuple[float, np.ndarray]] = []
+    results: list[tuple[float, np.ndarray]] = []
     with tqdm(total=len(parts), desc="potential", unit="set", disable=not progress) as bar:
         for start in range(0, len(parts), AT_ONCE):
             some = parts[start : start + AT_ONCE]
             predicted = precise.predict(some)
             forces = predicted.forces.split([len(a) for a in some])
-            found += [(float(e), f.numpy()) for e, f in zip(predicted.energy, forces, strict=True)]
+            results += [
+                (float(e), f.numpy()) for e, f in zip(predicted.energy, forces, strict=True)
+            ]
             bar.update(len(some))
-    return found
+    return results
 
 
 def _members(groups: list[list[int]], subset: Subset) -> list[int]:
