@@ -17,7 +17,8 @@ from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
 from interpmd.decomposition.training_data import element, seen_distances, single_terms
 from interpmd.errors import ArgumentError
-from interpmd.plots.style import BLUE, GREY, SERIES, png_of
+from interpmd.plots.curves import pair_energy
+from interpmd.plots.style import png_of
 from interpmd.potentials.potential import Potential
 from interpmd.structures.seen import SeenDistances
 
@@ -74,92 +75,9 @@ class PairCurve:
             band: whether to draw the band.
             terms: whether to draw the single terms as well, where there are several.
         """
-        import matplotlib.pyplot as plt
-        from matplotlib.patheffects import withStroke
-
-        if ax is None:
-            ax = plt.subplots(figsize=(6.0, 3.8), layout="constrained")[1]
-        r, energy = self.distances, self.energy
-        ax.set(xlim=(r[0], r[-1]), ylim=self._limits())
-        if self.count is not None:
-            self._data(ax, self.count)
-        if band and self.std.any():
-            ax.fill_between(
-                r,
-                energy - 2 * self.std,
-                energy + 2 * self.std,
-                color=BLUE,
-                alpha=0.25,
-                lw=0,
-                zorder=2,
-                label="± 2 std",
-            )
-        if terms and len(self.terms) > 1:
-            for (name, values), (colour, _, style) in zip(
-                self.terms.items(), SERIES[1:], strict=False
-            ):
-                # thin, with a white rim, above the sum: both are seen where a term is all of it
-                ax.plot(
-                    r,
-                    values,
-                    color=colour,
-                    ls=style,
-                    lw=1.5,
-                    zorder=4,
-                    label=name,
-                    path_effects=[withStroke(linewidth=2.7, foreground="white")],
-                )
-        ax.plot(r, energy, color=BLUE, lw=4.0, zorder=3, label="pair energy")
-        ax.axhline(0, color="black", lw=0.6, zorder=1)
-        ax.set_xlabel(f"{self.elements} distance (Å)")
-        ax.set_ylabel("pair energy (eV)")
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(fontsize=8, loc="upper right", framealpha=0.9)
-        return ax
-
-    def _limits(self) -> tuple[float, float]:
-        """The well, not the wall: what is above a few depths of the well is cut off."""
-        spread = np.minimum(self.std, 3 * np.abs(self.energy).max())
-        if not self.seen.any():
-            return -1.0, 1.0
-        low = min(float((self.energy - 2 * spread)[self.seen].min(initial=-0.1)), -0.1)
-        high = max(0.6 * abs(low), 0.1)
-        # repulsive pairs have no well: what most of the data see
-        high = max(high, float(np.quantile((self.energy + 2 * spread)[self.seen], 0.8)))
-        return 1.1 * low, 1.1 * high
-
-    def _data(self, ax: Axes, count: Int[np.ndarray, " points"]) -> None:
-        """Hatching where no data are, and how often each distance occurs, from the bottom.
-
-        Both in parts of the height of the picture, so that they stay whole in other limits.
-        """
-        r = self.distances
-        edges = np.concatenate([r[:1], (r[1:] + r[:-1]) / 2, r[-1:]])
-        switches = np.flatnonzero(np.diff([False, *(count == 0), False]))
-        for number, (start, end) in enumerate(zip(switches[::2], switches[1::2], strict=True)):
-            ax.axvspan(
-                edges[start],
-                edges[end],
-                facecolor="none",
-                edgecolor="#C8C8C8",
-                hatch="///",
-                lw=0,
-                zorder=0,
-                label="_" if number else "no data",
-            )
-        if count.any():
-            # square roots, so that a distance which occurs once in a thousand is still seen
-            ax.fill_between(
-                r,
-                0.22 * np.sqrt(count / count.max()),
-                step="mid",
-                color=GREY,
-                alpha=0.45,
-                lw=0,
-                zorder=1,
-                transform=ax.get_xaxis_transform(),
-                label=f"data (tallest bar: {count.max()} pairs,\nheights as square roots)",
-            )
+        return pair_energy(
+            self.distances, self.terms, self.std, self.count, self.elements, band, terms, ax
+        )
 
     def _repr_png_(self) -> bytes:
         return png_of(self.plot())

@@ -18,13 +18,13 @@ from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
 from interpmd.decomposition.training_data import element, seen_distances
 from interpmd.errors import ArgumentError
+from interpmd.plots.maps import energy_map
 from interpmd.plots.style import png_of
 from interpmd.potentials.potential import Potential
 from interpmd.structures.seen import SeenDistances
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import ListedColormap
 
 #: Default grids: points of each axis, and the part of the sum of the covalent radii where
 #: distances begin. Closer pairs of ends are left out.
@@ -79,73 +79,21 @@ class TripletMap:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Colours and labelled contours; hatched where the data lack a side."""
-        import matplotlib.pyplot as plt
-        from matplotlib.ticker import MaxNLocator
-
-        if ax is None:
-            ax = plt.subplots(figsize=(5.4, 4.2), layout="constrained")[1]
         a, b, c = self.elements.split("-")
-        low, high = self._limits()
-        mesh = ax.pcolormesh(
+        second = "angle (degrees)" if self.by_angle else f"{b}–{c} distance (Å)"
+        return energy_map(
             self.first,
             self.second,
             self.energy,
-            cmap=_signed_colours(low, high),
-            vmin=low,
-            vmax=high,
-            shading="auto",
+            self.seen,
+            (f"{a}–{b} distance (Å)", second),
+            "triplet energy (eV)",
+            f"{a}–{b}–{c}, {self.fixed}",
+            ax,
         )
-        beyond = (np.nanmin(self.energy) < low, np.nanmax(self.energy) > high)
-        ends = {(False, False): "neither", (True, False): "min", (False, True): "max"}
-        ax.figure.colorbar(
-            mesh, ax=ax, label="triplet energy (eV)", extend=ends.get(beyond, "both")
-        )
-        levels = MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high)
-        levels = levels[(levels >= low) & (levels <= high)]
-        lines = ax.contour(
-            self.first, self.second, self.energy, levels=levels, colors="black", linewidths=0.6
-        )
-        ax.clabel(lines, fontsize=7, fmt="%g")
-        if self.count is not None and not self.seen.all():
-            ax.contourf(
-                self.first,
-                self.second,
-                (~self.seen).astype(float),
-                levels=[0.5, 1.5],
-                colors="none",
-                hatches=["///"],
-            )
-            ax.set_title("hatched: a side is not in the data", fontsize=9, loc="right")
-        ax.set_title(f"{self.elements}, {self.fixed}", fontsize=10, loc="left")
-        ax.set_xlabel(f"{a}–{b} distance (Å)")
-        ax.set_ylabel("angle (degrees)" if self.by_angle else f"{b}–{c} distance (Å)")
-        return ax
-
-    def _limits(self) -> tuple[float, float]:
-        """Range of the colours: of all energies and zero, but no further to either side than 98
-        percent of those where there are data."""
-        finite = np.isfinite(self.energy)
-        known, shown = self.energy[self.seen & finite], self.energy[finite]
-        top = max(float(np.quantile(np.abs(known), 0.98)) if len(known) else 0.0, 1e-3)
-        low, high = np.clip([shown.min(initial=0.0), shown.max(initial=0.0)], -top, top).tolist()
-        return (low, high) if high > low else (-top, top)
 
     def _repr_png_(self) -> bytes:
         return png_of(self.plot())
-
-
-def _signed_colours(low: float, high: float) -> ListedColormap:
-    """Purple below zero, white at zero, orange above, of which the colours from `low` to `high`.
-
-    Equal steps of colour are equal steps of energy on either side, and a range of one sign does
-    not waste half of the colour bar.
-    """
-    import matplotlib
-    from matplotlib.colors import ListedColormap
-
-    top = max(-low, high)
-    places = 0.5 + 0.5 * np.linspace(low, high, 512) / top
-    return ListedColormap(matplotlib.colormaps["PuOr_r"](places))
 
 
 def triplet_map(

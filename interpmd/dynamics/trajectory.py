@@ -95,8 +95,7 @@ class Trajectory:
         """Potential and total energy against time, relative to the first frame."""
         zero = self.potential_energies[0]
         series = {"potential": self.potential_energies - zero, "total": self.total_energies - zero}
-        ax = time_lines(self.times, series, unit="energy − first (eV)", ax=ax)
-        return ax
+        return time_lines(self.times, series, unit="energy − first (eV)", ax=ax)
 
     def __str__(self) -> str:
         atoms = self.frames[0].symbols if len(self) else "no atoms"

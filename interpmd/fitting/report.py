@@ -16,7 +16,8 @@ from tqdm.auto import tqdm
 
 from interpmd.fitting import labels
 from interpmd.fitting.shares import body_order_shares
-from interpmd.plots import parity
+from interpmd.plots.comparisons import energies_and_forces
+from interpmd.plots.style import png_of
 from interpmd.potentials.potential import Potential
 from interpmd.structures.files import read_frames
 from interpmd.structures.threads import one_thread
@@ -78,20 +79,10 @@ class Evaluation:
 
     def plot(self, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
         """Parity of energies and forces, with the errors above."""
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            ax = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")[1]
         summary = self.summary()
-        shift = np.median(self.energy[:, 0]) if len(self.energy) else 0.0
-        panels = (
-            (self.energy - shift, "energy - median (eV)", summary.get("energy_rmse_meV"), "meV"),
-            (self.forces.reshape(-1, 2), "force (eV/Å)", summary["force_rmse_meV/A"], "meV/Å"),
-        )
-        for axes, (values, label, error, unit) in zip(ax, panels, strict=True):
-            title = "no labels" if error is None else f"RMSE {error:.2f} {unit}"
-            parity({"test": (values[:, 0], values[:, 1])}, label, title=title, ax=axes)
-        return ax
+        columns = {"energy": "energy_rmse_meV", "force": "force_rmse_meV/A"}
+        errors = {what: summary[name] for what, name in columns.items() if name in summary}
+        return energies_and_forces(self.energy, self.forces.reshape(-1, 2), errors, ax)
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,8 +147,6 @@ class FitReport:
 
     def save(self, folder: str | Path) -> None:
         """Write the potential, the errors as JSON and the parity plot."""
-        import matplotlib.pyplot as plt
-
         folder = Path(folder)
         self.potential.save(folder)
         report = {
@@ -169,9 +158,7 @@ class FitReport:
             "ridge_scan": self.scan.to_dict("records"),
         }
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-        figure = self.plot()[0].figure
-        figure.savefig(folder / "parity.png", dpi=130)
-        plt.close(figure)
+        (folder / "parity.png").write_bytes(png_of(self.plot()[0], dpi=130))
 
     def __str__(self) -> str:
         weights = self.potential.card.provenance.get("weights")

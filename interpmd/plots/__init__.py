@@ -6,25 +6,47 @@
 | contributions as bars from zero, with their sum | `bars` |
 | shares of body orders, of one or several sources | `shares` |
 | atoms by atoms, signed | `heat_map` |
+| a pair's energy by distance | `pair_energy` |
+| energy along a coordinate | `energy_scan` |
+| energy over two coordinates | `energy_map` |
+| a molecule with forces and interactions | `draw_molecule` |
 | contributions against time | `time_lines`, `explained_lines` |
 | work done against time, with the kinetic energy | `work_ledger` |
-| prediction against reference | `parity` |
-| error against number of labels | `learning_curve` |
+| energy and temperature of a simulation | `energy_and_temperature` |
+| prediction against reference | `parity`, `energies_and_forces` |
+| error against number of labels | `learning_curve`, `held_out_errors` |
 | n-body terms of water, model against quantum | `many_body` |
 | curves of rankings | `rankings` |
 """
 
 from interpmd.plots.budgets import bars, budget, heat_map, shares
-from interpmd.plots.comparisons import learning_curve, many_body, parity
-from interpmd.plots.lines import explained_lines, rankings, time_lines, work_ledger
+from interpmd.plots.comparisons import energies_and_forces, many_body, parity
+from interpmd.plots.curves import energy_scan, pair_energy
+from interpmd.plots.learning import held_out_errors, learning_curve
+from interpmd.plots.lines import (
+    energy_and_temperature,
+    explained_lines,
+    rankings,
+    time_lines,
+    work_ledger,
+)
+from interpmd.plots.maps import energy_map
+from interpmd.plots.molecule import draw_molecule
 
 __all__ = [
     "bars",
     "budget",
+    "draw_molecule",
+    "energies_and_forces",
+    "energy_and_temperature",
+    "energy_map",
+    "energy_scan",
     "explained_lines",
     "heat_map",
+    "held_out_errors",
     "learning_curve",
     "many_body",
+    "pair_energy",
     "parity",
     "rankings",
     "shares",

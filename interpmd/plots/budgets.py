@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from interpmd.plots.style import AGAINST, ALONG, BLUE, DARK, GREY, ORANGE, SERIES, bare, new_axes
+from interpmd.plots.style import (
+    AGAINST,
+    ALONG,
+    BLUE,
+    DARK,
+    GREY,
+    ORANGE,
+    SERIES,
+    bare,
+    new_axes,
+    number_sign,
+    unit_sign,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +114,7 @@ def shares(
             edgecolor="white",
             label=str(name),
         )
-        ax.bar_label(drawn, fmt="%.1f", fontsize=8, padding=2)
+        ax.bar_label(drawn, fmt=lambda share: number_sign(share, ".1f"), fontsize=8, padding=2)
     ax.set_xticks(places, [order_name(order) for order in table.index])
     ax.set(ylabel=label, title=title)
     ax.axhline(0, color="black", lw=0.8)
@@ -151,7 +163,7 @@ def heat_map(
             ax.text(
                 column,
                 row,
-                f"{value:+.2f}",
+                number_sign(value, "+.2f"),
                 ha="center",
                 va="center",
                 fontsize=7.5,
@@ -164,7 +176,7 @@ def heat_map(
     ax.set_yticks(places, matrix.index[::every], fontsize=size)
     if title:
         ax.set_title(title, fontsize=10)
-    ax.figure.colorbar(drawn, ax=ax, label=unit, shrink=0.8)
+    ax.figure.colorbar(drawn, ax=ax, label=unit_sign(unit), shrink=0.8)
     return bare(ax)
 
 
@@ -186,7 +198,7 @@ def _with_whiskers(
 ) -> str:
     """The unit, and what the whiskers are where any is seen."""
     seen = any((spread or {}).get(name) for name, _ in drawn)
-    return f"{unit} ({WHISKERS})" if seen else unit
+    return unit_sign(unit) + (f" ({WHISKERS})" if seen else "")
 
 
 def _bar(ax: Axes, row: int, value: float, start: float, error: float | None) -> None:
@@ -209,7 +221,7 @@ def _finished(
 ) -> Axes:
     ax.barh(len(drawn), total, color=DARK, height=0.7)
     lines = [*drawn, ("sum", total)]
-    ax.set_yticks(range(len(lines)), [f"{name}  {value:+.3f}" for name, value in lines])
+    ax.set_yticks(range(len(lines)), [f"{name}  {number_sign(value)}" for name, value in lines])
     ax.invert_yaxis()
     ax.axvline(0, color="black", lw=0.8)
     ax.set(xlabel=label, title=title)

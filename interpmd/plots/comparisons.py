@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from interpmd.plots.budgets import order_name, shares
-from interpmd.plots.style import BLUE, GREY, MARKERS, bare, line_of, new_axes
+from interpmd.plots.style import GREY, MARKERS, axes_in_a_row, bare, line_of, new_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +40,10 @@ def parity(
         ends = [everything.min(), everything.max()]
         ax.plot(ends, ends, color=GREY, lw=1, zorder=0)
     many = len(everything) > 2000
-    for number, (name, (true, found)) in enumerate(groups.items()):
+    for number, (name, (true, estimate)) in enumerate(groups.items()):
         ax.plot(
             np.ravel(true),
-            np.ravel(found),
+            np.ravel(estimate),
             "." if len(groups) == 1 and many else MARKERS[number % len(MARKERS)],
             ms=3 if many else 4,
             mfc="none",
@@ -57,36 +58,32 @@ def parity(
     return bare(ax)
 
 
-def learning_curve(
-    table: pd.DataFrame, column: str = "force_rmse_meV/A", ax: Axes | None = None
-) -> Axes:
-    """Test error against the number of training frames, both logarithmic.
+def energies_and_forces(
+    energy: Float[np.ndarray, "frames true_and_predicted"],
+    forces: Float[np.ndarray, "components true_and_predicted"],
+    errors: Mapping[str, float],
+    ax: Sequence[Axes] | None = None,
+) -> Sequence[Axes]:
+    """Parity of energies and of forces, with the errors above.
 
     Args:
-        table: from `im.learning_curve`.
-        column: the error.
-        ax: where to draw.
+        energy: eV. forces: eV/Å.
+        errors: root mean square errors of "energy" in meV and "force" in meV/Å, where known.
+        ax: two axes.
     """
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
-
-    ax = new_axes(ax, (5, 3.6))
-    ax.loglog(table.index, table[column], "o-", color=BLUE, mfc="white")
-    for count, value in table[column].items():
-        ax.annotate(
-            f"{value:.3g}", (count, value), (0, 7), textcoords="offset points", ha="center",
-            fontsize=8,
-        )  # fmt: skip
-    quantity, kind, unit = column.split("_")
-    ax.set(
-        xlabel="training frames",
-        ylabel=f"{quantity} {kind.upper()} of the test set ({unit.replace('/A', '/Å')})",
+    if ax is None:
+        ax = axes_in_a_row((9, 4.2), 1, 1)
+    middle = np.median(energy[:, 0]) if len(energy) else 0.0
+    panels = (
+        (energy - middle, "energy", "energy − median (eV)", "meV"),
+        (forces, "force", "force (eV/Å)", "meV/Å"),
     )
-    ax.set_xticks(list(table.index))
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
-        axis.set_minor_formatter(NullFormatter())
-    ax.margins(0.1, 0.2)
-    return bare(ax)
+    for panel, (values, quantity, label, unit) in zip(ax, panels, strict=True):
+        title = "no labels"
+        if quantity in errors:
+            title = f"RMSE {errors[quantity]:.2f} {unit}"
+        parity({"test": (values[:, 0], values[:, 1])}, label, title=title, ax=panel)
+    return ax
 
 
 def many_body(
@@ -107,10 +104,8 @@ def many_body(
         title: of the shares.
         ax: two axes.
     """
-    import matplotlib.pyplot as plt
-
     if ax is None:
-        ax = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")[1]
+        ax = axes_in_a_row((9.5, 4.2), 1, 1)
     groups = {
         f"{order_name(order)} {np.sqrt(np.mean((other - true) ** 2)):.3f}": (true, other)
         for order, (true, other) in terms.items()
@@ -133,9 +128,9 @@ def _enlarged(ax: Axes, groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> 
     ends = (values.min() - margin, values.max() + margin)
     inset = ax.inset_axes((0.55, 0.08, 0.44, 0.44))
     inset.plot(ends, ends, color=GREY, lw=1, zorder=0)
-    for number, (true, found) in enumerate(groups.values(), start=1):
+    for number, (true, estimate) in enumerate(groups.values(), start=1):
         colour, marker = line_of(number)[0], MARKERS[number % len(MARKERS)]
-        inset.plot(true, found, marker, ms=3, mfc="none", mew=0.7, color=colour)
+        inset.plot(true, estimate, marker, ms=3, mfc="none", mew=0.7, color=colour)
     inset.set(xlim=ends, ylim=ends)
     inset.tick_params(labelsize=7)
     inset.set_title("without 2-body, same axes", fontsize=8)

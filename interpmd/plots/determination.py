@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
-from interpmd.plots.style import AGAINST, ALONG, BLUE, GREY
+from interpmd.plots.curves import error_band, hatch_where
+from interpmd.plots.style import AGAINST, ALONG, BLUE, GREY, bare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,18 +74,14 @@ def _pair(axis: Axes, part: pd.DataFrame, name: str) -> None:
     high = max((energy + 2 * spread)[outer].max(), 0.3 * abs(low))
     low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
     axis.set(xlim=(r[0], r[-1]), ylim=(low, high))
-    axis.fill_between(
-        r, low, high, where=open_, step="mid", facecolor="none", edgecolor="#C8C8C8", hatch="///",
-        linewidth=0, zorder=0,
-    )  # fmt: skip
-    axis.fill_between(
-        r, energy - 2 * spread, energy + 2 * spread, color=BLUE, alpha=0.3, lw=0, zorder=2
-    )
+    hatch_where(axis, r, open_, "not determined")
+    error_band(axis, r, energy, spread)
     axis.plot(r, energy, color=BLUE, lw=1.8, zorder=3)
     axis.axhline(0, color="black", lw=0.6, zorder=1)
     fraction = physical.determined.mean()
-    axis.set_title(f"{name}: {_words(fraction)}", fontsize=10, loc="left")
-    axis.spines[["top", "right"]].set_visible(False)
+    title = f"{name.replace('-', '–')}: {_words(fraction)}"
+    axis.set_title(title, fontsize=10, loc="left")
+    bare(axis)
 
 
 def _words(fraction: float) -> str:
@@ -94,8 +91,8 @@ def _words(fraction: float) -> str:
 
 
 def _triplets(axis: Axes, summary: pd.DataFrame, threshold: float) -> None:
-    found = summary[summary.order == 3]
-    shown = found[:MOST_BARS]
+    triplets = summary[summary.order == 3]
+    shown = triplets[:MOST_BARS]
     places = np.arange(len(shown))
     values = shown.mean_std_eV.to_numpy()
     good = values < threshold
@@ -103,7 +100,7 @@ def _triplets(axis: Axes, summary: pd.DataFrame, threshold: float) -> None:
         colour, hatch = ALONG if fine else AGAINST
         axis.barh(place, value, color=colour, hatch=hatch, edgecolor="white", height=0.7)
         axis.text(value, place, f" {value:.3g}", va="center", fontsize=8)
-    axis.set_yticks(places, shown.index)
+    axis.set_yticks(places, [name.replace("-", "–") for name in shown.index])
     axis.invert_yaxis()
     axis.axvline(threshold, color=GREY, lw=1.2, ls="--")
     if values.max() > 20 * threshold:
@@ -111,10 +108,10 @@ def _triplets(axis: Axes, summary: pd.DataFrame, threshold: float) -> None:
         axis.set_xlim(min(0.5 * threshold, 0.7 * values.min()), 2.2 * values.max())
     else:
         axis.set_xlim(0, 1.2 * max(values.max(), threshold))
-    rest = len(found) - len(shown)
-    title = "triplets" if not rest else f"the worst {len(shown)} of {len(found)} triplets"
+    rest = len(triplets) - len(shown)
+    title = "triplets" if not rest else f"the worst {len(shown)} of {len(triplets)} triplets"
     axis.set_title(f"{title} (middle: atom at the angle)", fontsize=9, loc="left")
     axis.set_xlabel(
         f"mean std of the triplet energy (eV)\ndashed: determined below {threshold:g} eV"
     )
-    axis.spines[["top", "right"]].set_visible(False)
+    bare(axis)

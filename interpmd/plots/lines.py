@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from interpmd.errors import ArgumentError
-from interpmd.plots.style import GREY, bare, line_of, new_axes
+from interpmd.plots.style import BLUE, GREY, ORANGE, bare, line_of, new_axes, unit_sign
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,7 +42,7 @@ def time_lines(
         ax.axvline(event, color=GREY, lw=1, ls=":")
         ax.text(event, ax.get_ylim()[1], f" {event_label}", va="top", color="#444444")
     ax.axhline(0, color="black", lw=0.6)
-    ax.set(xlabel="time (fs)", ylabel=unit)
+    ax.set(xlabel="time (fs)", ylabel=unit_sign(unit))
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return bare(ax)
 
@@ -64,10 +65,8 @@ def explained_lines(dataset: xr.Dataset, most: int = 5, ax: Axes | None = None) 
         )
     size = np.abs(dataset.value).mean("frame")
     series = _strongest(dataset.value, size, most) | {"sum": dataset.total.values}
-    unit = dataset.attrs["unit"].replace("A", "Å")
-    ax = time_lines(dataset.time_fs.values, series, unit=unit, ax=ax)
-    ax.set_ylabel(f"{dataset.attrs['target']} ({unit})")
-    return ax
+    label = f"{dataset.attrs['target']} ({dataset.attrs['unit']})"
+    return time_lines(dataset.time_fs.values, series, unit=label, ax=ax)
 
 
 def work_ledger(dataset: xr.Dataset, most: int = 6, ax: Axes | None = None) -> Axes:
@@ -100,6 +99,33 @@ def work_ledger(dataset: xr.Dataset, most: int = 6, ax: Axes | None = None) -> A
     whom = dataset.attrs["target"].replace("power on ", "")
     ax.set(ylabel=f"work on {whom} (eV)")
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def energy_and_temperature(
+    times: Float[np.ndarray, " frames"],
+    energies: Float[np.ndarray, " frames"],
+    temperatures: Float[np.ndarray, " frames"],
+    wanted: float,
+    ax: Axes | None = None,
+) -> Axes:
+    """Potential energy and temperature against time, each with an axis of its own.
+
+    Args:
+        times: fs.
+        energies: eV; drawn from the first on.
+        temperatures: K.
+        wanted: temperature of the thermostat in K, as a dotted line.
+        ax: where to draw.
+    """
+    ax = new_axes(ax, (5.4, 3.8))
+    ax.plot(times, energies - energies[0], color=BLUE)
+    ax.set_xlabel("time (fs)")
+    ax.set_ylabel("potential energy (eV), solid", color=BLUE)
+    other = ax.twinx()
+    other.plot(times, temperatures, color=ORANGE, ls="--")
+    other.axhline(wanted, color=GREY, lw=0.8, ls=":")
+    other.set_ylabel("temperature (K), dashed", color=ORANGE)
     return ax
 
 
@@ -137,8 +163,8 @@ def _strongest(values: xr.DataArray, size: xr.DataArray, most: int) -> dict[str,
     """Lines of the largest rows, and one of all others together."""
     ranked = np.argsort(-size.values, kind="stable")
     names = values.interaction.values
-    found = {str(names[row]): values.values[:, row] for row in ranked[:most]}
+    series = {str(names[row]): values.values[:, row] for row in ranked[:most]}
     rest = [row for row in ranked[most:] if size.values[row] > 0]
     if len(rest):
-        found[f"{len(rest)} others"] = values.values[:, rest].sum(1)
-    return found
+        series[f"{len(rest)} others"] = values.values[:, rest].sum(1)
+    return series

@@ -11,7 +11,7 @@ from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from jaxtyping import Float
 
-from interpmd.plots.style import AGAINST, ALONG
+from interpmd.plots.style import AGAINST, ALONG, new_axes, number_sign
 from interpmd.structures.chemistry import bonds
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def draw_molecule(
         plane: directions to the right, upwards and to the reader, shape (3, 3), from `plane_of`,
             for pictures of a molecule that moves; its own if None.
     """
-    import matplotlib.pyplot as plt
+    from matplotlib.patches import Circle
     from matplotlib.patheffects import withStroke
 
-    ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")[1] if ax is None else ax
+    ax = new_axes(ax, (4.6, 3.6))
     axes = plane_of(atoms) if plane is None else plane
     middle = atoms.positions.mean(0)
     points = (atoms.positions - middle) @ axes.T
@@ -69,10 +69,8 @@ def draw_molecule(
     radii = 0.32 * covalent_radii[atoms.numbers] + 0.1
     for index in np.argsort(points[:, 2], kind="stable"):
         colour = jmol_colors[atoms.numbers[index]]
-        circle = plt.Circle(
-            points[index, :2], radii[index], fc=colour, ec="black", lw=0.8, zorder=4
-        )
-        ax.add_patch(circle)
+        middle = (points[index, 0], points[index, 1])
+        ax.add_patch(Circle(middle, radii[index], fc=colour, ec="black", lw=0.8, zorder=4))
     rim = withStroke(linewidth=2, foreground="white")
     for index, place in enumerate(_label_places(points, radii)):
         ax.text(
@@ -95,7 +93,7 @@ def draw_molecule(
         ax.text(
             0.5,
             LINE * (len(interactions) - row),
-            f"{'━' if value >= 0 else '╍'} {name} {value:+.2f}",
+            f"{'━' if value >= 0 else '╍'} {name} {number_sign(value, '+.2f')}",
             color=(ALONG if value >= 0 else AGAINST)[0],
             fontsize=9,
             ha="center",

@@ -6,16 +6,23 @@ Colours: Okabe and Ito, Color Universal Design (2008).
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#E69F00", "#777777"
 
 #: Of sums.
 DARK = "#333333"
+
+#: Of hatching where something is not known.
+PALE = "#C8C8C8"
 
 #: Colour, hatch and line style of the first, second, ... series.
 SERIES = (
@@ -41,11 +48,55 @@ def line_of(number: int) -> tuple[str, Any]:
     return colour, line
 
 
+def unit_sign(unit: str) -> str:
+    """A unit as people write it: "eV/Å" for "eV/A", which is what tables call it."""
+    return unit.replace("/A", "/Å").replace("^3", "³")
+
+
+def number_sign(value: float, form: str = "+.3f") -> str:
+    """A number with a minus sign instead of a hyphen.
+
+    Args:
+        value: the number.
+        form: as in format strings.
+    """
+    return f"{value:{form}}".replace("-", "−")
+
+
 def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     """The given axes, or those of a new figure of this size in inches."""
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
+def grid_of_axes(size: tuple[float, float], rows: int, widths: Sequence[float]) -> np.ndarray:
+    """Axes in rows and columns of a new figure, which notebooks show.
+
+    Args:
+        size: inches.
+        rows: how many.
+        widths: of the columns, relative to each other.
+
+    Returns:
+        The axes, shape (rows, columns).
+    """
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure(figsize=size, layout="constrained")
+    return figure.subplots(rows, len(widths), width_ratios=widths, squeeze=False)
+
+
+def axes_in_a_row(size: tuple[float, float], *widths: float) -> list[Axes]:
+    """Axes side by side in a new figure, which notebooks show; inches, relative widths."""
+    return list(grid_of_axes(size, 1, widths)[0])
+
+
+def unshown_axes(size: tuple[float, float]) -> Axes:
+    """Axes of a figure that notebooks do not show by themselves; inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained").subplots()
 
 
 def bare(ax: Axes) -> Axes:
@@ -54,11 +105,16 @@ def bare(ax: Axes) -> Axes:
     return ax
 
 
-def png_of(ax: Axes, dpi: int = 100) -> bytes:
-    """The figure of an Axes as PNG; it is closed."""
+def image_of(figure: Figure, kind: str = "png", dpi: int = 100) -> bytes:
+    """A figure as a file of this kind; it is closed."""
     import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png", dpi=dpi)
-    plt.close(ax.figure)
+    figure.savefig(buffer, format=kind, dpi=dpi)
+    plt.close(figure)
     return buffer.getvalue()
+
+
+def png_of(ax: Axes, dpi: int = 100) -> bytes:
+    """The figure of an Axes as PNG; it is closed."""
+    return image_of(ax.figure, "png", dpi)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interpmd.plots.budgets import WHISKERS
-from interpmd.plots.style import SERIES, bare
+from interpmd.plots.style import SERIES, bare, number_sign
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def plot_shares(groups: Mapping[str, pd.DataFrame], title: str) -> Figure:
                 axis.errorbar(
                     values, places + 0.3, xerr=spread, fmt="none", ecolor="black", capsize=3
                 )
-            axis.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
+            axis.bar_label(bars, fmt=lambda v: number_sign(v, ".3g"), padding=3, fontsize=8)
             axis.axvline(0, color="black", lw=0.8)
             axis.set_xlabel(label)
             axis.margins(x=0.2)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from interpmd.errors import NoFitError
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation
-from interpmd.plots.style import BLUE, ORANGE, bare
-from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, table_html
+from interpmd.plots.learning import held_out_errors
+from interpmd.plots.style import axes_in_a_row, unit_sign, unshown_axes
+from interpmd.views.panels import Panel, Picture, side_by_side, table_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: What the stages of a fit do, for the line of words.
 STAGES = {
@@ -117,8 +119,7 @@ class FitMonitor(Panel):
         return tuple(axes)
 
     def _draw(self) -> None:
-        figures = [Figure(figsize=(4.2, 3.6), layout="constrained") for _ in "123"]
-        axes = [figure.subplots() for figure in figures]
+        axes = [unshown_axes((4.2, 3.6)) for _ in self._pictures]
         self._draw_errors(axes[0])
         self._draw_parity(axes[1:])
         errors = self.milestones[-1].evaluation.summary()
@@ -129,33 +130,18 @@ class FitMonitor(Panel):
         )
         for picture, ax, alternative in zip(self._pictures, axes, words, strict=True):
             picture.show(ax, alternative, dpi=80)
-        table = self.to_frame().rename(
-            columns=lambda name: name.replace("_", " ").replace("/A", "/Å")
-        )
+        table = self.to_frame().rename(columns=lambda name: unit_sign(name.replace("_", " ")))
         self._table.value = table_html(table, digits=2, index=False)
 
     def _draw_errors(self, ax: Axes) -> None:
         """Both errors by the number of frames; the last of each number counts."""
         table = self.to_frame()
         learned = table[table.stage != "test"].drop_duplicates("frames", keep="last")
-        for column, colour, style, marker, name in (
-            ("energy_rmse_meV", ORANGE, "--", "s", "energy (meV)"),
-            ("force_rmse_meV/A", BLUE, "-", "o", "force (meV/Å)"),
-        ):
-            ax.plot(
-                learned.frames, learned[column], style, color=colour, marker=marker, mfc="white",
-                label=name,
-            )  # fmt: skip
-        ax.set(xscale="log", yscale="log", xlabel="frames learned from")
-        ax.set(ylabel="RMSE on held-out frames", title="the more frames, the smaller the error?")
-        ax.set_xticks(sorted(set(learned.frames)))
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_formatter(ScalarFormatter())
-            axis.set_minor_formatter(NullFormatter())
-        ax.legend(frameon=False, fontsize=8)
-        ax.margins(0.08, 0.15)
-        bare(ax)
+        errors = {
+            "energy (meV)": learned["energy_rmse_meV"],
+            "force (meV/Å)": learned["force_rmse_meV/A"],
+        }
+        held_out_errors(learned.frames, errors, ax)
 
     def _draw_parity(self, axes: list[Axes]) -> None:
         last = self.milestones[-1]

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import html
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from interpmd.attribution import Force, explain
 from interpmd.dynamics import Trajectory
 from interpmd.dynamics.run import advance, integrator, with_velocities
 from interpmd.errors import InterpmdError
+from interpmd.plots.lines import energy_and_temperature
 from interpmd.plots.molecule import draw_molecule, plane_of
-from interpmd.plots.style import BLUE, GREY, ORANGE
+from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.structures.systems import check_structure
-from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, trust
+from interpmd.views.panels import Panel, Picture, side_by_side, trust
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Interactions drawn in the molecule.
 SHOWN = 5
@@ -198,7 +201,7 @@ class LiveMD(Panel):
             (self._draw_strip, (5.4, 3.8), "energy and temperature by time"),
         )
         for picture, (draw, shape, words) in zip(self._pictures, drawn, strict=True):
-            axes = Figure(figsize=shape, layout="constrained").subplots()
+            axes = unshown_axes(shape)
             draw(axes)
             picture.show(axes, words, dpi=80)
         found = uncertainty(self.potential, self.potential.batch(self.frames[-1]))
@@ -210,23 +213,22 @@ class LiveMD(Panel):
 
     def _draw_molecule(self, ax: Axes) -> None:
         atoms, atom = self.frames[-1], self.atom.value
-        found = explain(self.potential, atoms, Force(atom), order=self.order)
-        force = np.asarray(found.total)
-        along = found.values @ (force / max(float(np.linalg.norm(force)), 1e-12))
+        explanation = explain(self.potential, atoms, Force(atom), order=self.order)
+        force = np.asarray(explanation.total)
+        along = explanation.flat(explanation.values)
         largest = np.argsort(-np.abs(along))[:SHOWN]
-        members = found.clusters.tuples()
-        drawn = [(members[k], float(along[k]), found.labels[k]) for k in largest]
+        drawn = [(explanation.members[k], float(along[k]), explanation.labels[k]) for k in largest]
         title = f"force on {self.atom.label}: {np.linalg.norm(force):.2f} eV/Å"
         draw_molecule(atoms, drawn, (atom, force), title, ax, plane=self._plane)
 
     def _draw_strip(self, ax: Axes) -> None:
-        ax.plot(self.times, np.array(self.energies) - self.energies[0], color=BLUE)
-        ax.set_xlabel("time (fs)")
-        ax.set_ylabel("potential energy (eV), solid", color=BLUE)
-        other = ax.twinx()
-        other.plot(self.times, self.temperatures, color=ORANGE, ls="--")
-        other.axhline(self.heat.value, color=GREY, lw=0.8, ls=":")
-        other.set_ylabel("temperature (K), dashed", color=ORANGE)
+        energy_and_temperature(
+            np.array(self.times),
+            np.array(self.energies),
+            np.array(self.temperatures),
+            float(self.heat.value),
+            ax,
+        )
 
     def __repr__(self) -> str:
         return f"LiveMD of {self._first.symbols}: {len(self.frames)} frames"

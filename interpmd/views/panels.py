@@ -6,14 +6,16 @@ import base64
 import contextlib
 import html
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 import pandas as pd
-from matplotlib.axes import Axes
 
 from interpmd.errors import InterpmdError
-from interpmd.plots.style import png_of
+from interpmd.plots.style import number_sign, png_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Width in pixels below which pictures go into the next line.
 NARROW = 290
@@ -57,14 +59,6 @@ class Panel(widgets.VBox):
         return data, metadata
 
 
-def axes_in_a_row(size: tuple[float, float], *widths: float) -> list[Axes]:
-    """Axes side by side in a new figure, which notebooks show; inches, relative widths."""
-    import matplotlib.pyplot as plt
-
-    figure = plt.figure(figsize=size, layout="constrained")
-    return list(figure.subplots(1, len(widths), width_ratios=widths))
-
-
 def trust(grade: float) -> str:
     """What an extrapolation grade says, in words."""
     if grade <= 1:
@@ -74,5 +68,7 @@ def trust(grade: float) -> str:
 
 def table_html(table: pd.DataFrame, digits: int = 3, index: bool = True) -> str:
     """A table for an HTML widget, which has no style of its own for tables."""
-    made = table.to_html(border=0, index=index, float_format=f"{{:.{digits}f}}".format)
+    made = table.to_html(
+        border=0, index=index, float_format=lambda value: number_sign(value, f".{digits}f")
+    )
     return made.replace("<table ", '<table style="border-spacing:14px 2px;text-align:right" ')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from interpmd.plots.style import image_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,12 +58,7 @@ class Report:
 
     def figure(self, figure: Figure, description: str) -> None:
         """A picture, stored in the file, with words for those who cannot see it; closes it."""
-        import matplotlib.pyplot as plt
-
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=130)
-        plt.close(figure)
-        data = base64.b64encode(buffer.getvalue()).decode()
+        data = base64.b64encode(image_of(figure, dpi=130)).decode()
         words = html.escape(description, quote=True)
         self.parts.append(f'<img alt="{words}" src="data:image/png;base64,{data}">')
 

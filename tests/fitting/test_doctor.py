@@ -281,7 +281,7 @@ def test_shown_and_plotted(diagnosis, tmp_path):
     axes = diagnosis.plot()
     titles = [axis.get_title(loc="left") for axis in axes]
     assert len(titles) == 7
-    assert any(title.startswith("C-O: ") for title in titles)
+    assert any(title.startswith("C–O: ") for title in titles)
     plt.savefig(tmp_path / "picture.png")
     plt.close()
     assert (tmp_path / "picture.png").stat().st_size > 20_000

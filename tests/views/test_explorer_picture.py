@@ -8,6 +8,7 @@ import pytest
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
+from interpmd.plots.style import number_sign
 from interpmd.views.explorer.picture import draw_answer
 
 
@@ -30,7 +31,7 @@ def test_one_frame_shows_molecule_budget_pairs_and_body_orders(explorer):
     molecule, budget, pairs, orders, *_ = panels(explorer)
     found = explorer.answer
     assert molecule.get_title() == "frame 0"
-    assert f"{found.total:+.3f}" in budget.get_yticklabels()[-1].get_text()
+    assert number_sign(found.total) in budget.get_yticklabels()[-1].get_text()
     assert [label.get_text() for label in pairs.get_yticklabels()][8] == "H8"
     listed = [text.get_text() for text in molecule.texts if "bond" in text.get_text()]
     assert any("O4–H8 bond stretch" in words for words in listed)
@@ -38,7 +39,7 @@ def test_one_frame_shows_molecule_budget_pairs_and_body_orders(explorer):
     cells = np.ma.filled(pairs.images[0].get_array(), 0.0)
     assert cells.sum() == pytest.approx(found.total, abs=1e-8)
     names = " ".join(label.get_text() for label in orders.get_yticklabels())
-    assert f"{found.split['order']['2-body']:+.3f}" in names
+    assert number_sign(found.split["order"]["2-body"]) in names
 
 
 def test_frames_that_were_looked_at_make_a_time_line(explorer):

@@ -10,6 +10,7 @@ from ase.build import bulk, molecule
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import StructureError
+from interpmd.plots.style import number_sign
 from interpmd.views.geometry import normal_modes, proposals
 
 
@@ -34,7 +35,7 @@ def test_energies_are_those_of_the_potential_there(lab):
     assert lab.table.energy == pytest.approx(expected, abs=1e-8)
     middle = lab.coordinate.at(MALONALDEHYDE, lab.scan.values[7])
     assert lab.scan.energies[7] == pytest.approx(float(lab.potential.predict(middle).energy[0]))
-    assert f"{expected - lab.scan.lowest:+.3f}" in lab._words.value
+    assert number_sign(expected - lab.scan.lowest) in lab._words.value
 
 
 def test_it_says_when_it_is_lost(lab):
@@ -64,7 +65,7 @@ def test_the_split_adds_up_to_the_change(lab):
     assert split.energy_eV.sum() == pytest.approx(now, abs=1e-8)
     assert split.change_eV.sum() == pytest.approx(now - first, abs=1e-8)
     assert abs(now - first) > 0.1 and split.change_eV[1] == 0
-    assert f"{split.change_eV[2]:.3f}" in lab._table.value
+    assert number_sign(split.change_eV[2], ".3f") in lab._table.value
     lab.slider.value = lab.coordinate.value(lab.start)
     assert lab.split().change_std_eV.max() < 1e-9 < split.change_std_eV.max()
 

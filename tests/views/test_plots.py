@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,7 +17,7 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import GroupingError
 from interpmd.fitting.report import Evaluation
-from interpmd.plots.style import AGAINST, ALONG
+from interpmd.plots.style import AGAINST, ALONG, number_sign
 from interpmd.trust.truth.quantum import QuantumTruth
 
 VALUES = {"O–H stretch": 1.5, "angle": -0.75, "torsion": 0.25, "far": -0.125}
@@ -44,7 +47,7 @@ def test_a_waterfall_ends_where_the_sum_does():
     drawn = [(bar.get_x(), bar.get_width()) for bar in ax.patches]
     assert drawn == [(0, 1.5), (1.5, -0.75), (0.75, 0.25), (1.0, -0.125), (0, 0.875)]
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names[0] == "O–H stretch  +1.500" and names[3] == "1 others  -0.125"
+    assert names[0] == "O–H stretch  +1.500" and names[3] == "1 others  −0.125"
     assert names[-1] == "sum  +0.875" and ax.get_xlabel() == "eV/Å"
 
 
@@ -99,7 +102,7 @@ def test_a_heat_map_says_every_number_and_sums_to_the_force(run):
     assert np.allclose(image.get_array().filled(np.nan), matrix, equal_nan=True)
     assert -image.norm.vmin == image.norm.vmax == np.nanmax(np.abs(matrix))
     written = {text.get_position(): text.get_text() for text in ax.texts}
-    assert written[(0, 8)] == f"{matrix.loc['H8', 'O0']:+.2f}"
+    assert written[(0, 8)] == number_sign(matrix.loc["H8", "O0"], "+.2f")
     hatched = {(round(p.get_x() + 0.5), round(p.get_y() + 0.5)) for p in ax.patches}
     assert all(matrix.iloc[row, column] < 0 for column, row in hatched) and hatched
 
@@ -192,7 +195,7 @@ def test_parity_of_an_evaluation():
     points = right.get_lines()[-1]
     assert np.allclose(points.get_xdata(), forces[..., 0].ravel())
     assert np.allclose(points.get_ydata(), forces[..., 1].ravel())
-    assert left.get_xlabel() == "reference, energy - median (eV)"
+    assert left.get_xlabel() == "reference, energy − median (eV)"
     assert f"{made.summary()['force_rmse_meV/A']:.2f} meV/Å" in right.get_title()
 
 
@@ -236,6 +239,62 @@ def test_a_table_and_a_trajectory_draw_themselves(run):
     assert np.allclose(line(ax, "total").get_ydata(), trajectory.total_energies - shift)
 
 
+def test_a_simulation_shows_energy_and_temperature_against_time():
+    times, energies = np.arange(3.0), np.array([-2.0, -1.5, -1.75])
+    ax = plots.energy_and_temperature(times, energies, np.array([300.0, 280.0, 310.0]), 300.0)
+    assert ax.get_lines()[0].get_ydata().tolist() == [0.0, 0.5, 0.25]
+    other = next(twin for twin in ax.figure.axes if twin is not ax)
+    assert other.get_lines()[0].get_ydata().tolist() == [300.0, 280.0, 310.0]
+    assert set(other.get_lines()[1].get_ydata()) == {300.0}
+
+
+def test_a_scan_shows_where_the_structure_stands_and_what_is_known():
+    x, energy, std = np.linspace(1.0, 2.0, 5), np.array([1.0, 0.2, 0.0, 0.3, 9.0]), np.full(5, 0.1)
+    ax = plots.energy_scan(x, energy, std, (1.25, 0.2), "distance (Å)")
+    assert np.allclose(line(ax, "potential").get_ydata(), energy)
+    assert line(ax, "now").get_xydata().tolist() == [[1.25, 0.2]]
+    (band,) = (found for found in ax.collections if found.get_label() == "± 2 std")
+    assert set(np.round(band.get_paths()[0].vertices[:, 1], 9)) >= {-0.2, 0.2, 0.8, 1.2}
+    assert ax.get_ylim()[1] < 8  # the wall is cut off
+
+
+def test_units_and_signs_are_those_of_print():
+    ax = plots.bars({"a": -1.0}, unit="meV/A")
+    assert ax.get_xlabel() == "meV/Å" and ax.get_yticklabels()[0].get_text() == "a  −1.000"
+    table = pd.DataFrame([[-1.0]], ["H0"], ["H0"])
+    ax = plots.heat_map(table, unit="eV/A")
+    assert ax.texts[0].get_text() == "−1.00" and ax.figure.axes[1].get_ylabel() == "eV/Å"
+    shares = plots.shares(pd.DataFrame({"a": [110.0, -10.0]}, index=[2, 3]))
+    assert [text.get_text() for text in shares.texts] == ["110.0", "−10.0"]
+
+
+def test_only_plots_draw():
+    """Elsewhere matplotlib is named in annotations alone, and no picture knows a result."""
+    root = Path(plots.__file__).parents[1]
+    drawing, known = set(), set()
+    for path in root.rglob("*.py"):
+        room = path.relative_to(root).parts[0]
+        for module in run_time_imports(ast.parse(path.read_text())):
+            if module.split(".")[0] == "matplotlib":
+                drawing.add(room)
+            if room == "plots" and module.split(".")[0] == "interpmd":
+                known.add(module.split(".")[1])
+    assert drawing == {"plots", "demo.py"}
+    assert known == {"plots", "errors", "structures"}
+
+
+def run_time_imports(tree):
+    """Modules imported anywhere but under ``if TYPE_CHECKING``."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+        yield from run_time_imports(node)
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -248,6 +307,10 @@ def test_a_table_and_a_trajectory_draw_themselves(run):
         lambda ax: plots.learning_curve(
             pd.DataFrame({"energy_mae_meV": [2.0, 1.0]}, index=[1, 2]), "energy_mae_meV", ax=ax
         ),
+        lambda ax: plots.held_out_errors([1, 2], {"force (meV/Å)": [2.0, 1.0]}, ax=ax),
+        lambda ax: plots.pair_energy(np.arange(1.0, 4), {"a": np.ones(3)}, np.ones(3), ax=ax),
+        lambda ax: plots.energy_map(np.arange(2.0), np.arange(2.0), np.eye(2), ax=ax),
+        lambda ax: plots.draw_molecule(MALONALDEHYDE, ax=ax),
     ],
 )
 def test_pictures_take_and_return_axes(draw):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from interpmd.errors import ArgumentError
+from interpmd.plots.style import image_of
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.picture import draw_answer
 from interpmd.views.explorer.questions import GROUPINGS, Question
@@ -142,14 +142,9 @@ class Exports:
         return pd.DataFrame(lines)
 
     def _picture(self, kind: str, dpi: int = 150, frame: int | None = None) -> bytes:
-        import matplotlib.pyplot as plt
-
         frame = self.frame if frame is None else frame
         figure = draw_answer(self.state, self.question, frame, self.unit, self.shown)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=dpi)
-        plt.close(figure)
-        return buffer.getvalue()
+        return image_of(figure, kind, dpi)
 
     def _save(self, path: Path) -> Path:
         kind = path.suffix.lower()

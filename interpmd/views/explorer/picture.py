@@ -12,6 +12,7 @@ from interpmd.plots import budget, heat_map
 from interpmd.plots.budgets import bars
 from interpmd.plots.lines import time_lines
 from interpmd.plots.molecule import draw_molecule
+from interpmd.plots.style import grid_of_axes
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.pairs import OTHERS
 from interpmd.views.explorer.questions import UNITS, Question
@@ -56,11 +57,9 @@ def draw_answer(
         unit: display unit of energies.
         shown: interactions drawn in the molecule, four at most.
     """
-    import matplotlib.pyplot as plt
-
     found, factor = state.answer(question, frame, error_bars=True), UNITS[unit]
-    name = unit if found.unit == "eV" else f"{unit}/Å"
-    figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained", width_ratios=(1, 1.25))
+    name = unit if found.unit == "eV" else f"{unit}/A"
+    axes = grid_of_axes((11, 8), 2, (1, 1.25))
     _molecule(state, question, found, factor, min(shown, DRAWN), axes[0, 0])
     title = f"{found.title} [{found.badge}]"
     values, spread = _by_label(found, factor), _spread(found, factor)
@@ -72,7 +71,7 @@ def draw_answer(
     else:
         split = {name: value * factor for name, value in found.split["order"].items()}
         bars(split, unit=unit, title="the energy of this frame, by body order", ax=axes[1, 1])
-    return figure
+    return axes[0, 0].figure
 
 
 def _molecule(

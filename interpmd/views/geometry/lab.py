@@ -3,12 +3,12 @@ says to it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.assemble import decompose
@@ -17,17 +17,24 @@ from interpmd.dynamics.modes import normal_modes
 from interpmd.errors import StructureError
 from interpmd.plots import budget
 from interpmd.plots.budgets import order_name
+from interpmd.plots.curves import energy_scan
 from interpmd.plots.molecule import draw_molecule, plane_of
-from interpmd.plots.style import BLUE, ORANGE, bare
+from interpmd.plots.style import axes_in_a_row, number_sign, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.sum import Prediction
 from interpmd.potentials.uncertainty import Uncertainty, uncertainty
 from interpmd.views.geometry.coordinates import coordinate, proposals
 from interpmd.views.geometry.scan import Movable, scan
-from interpmd.views.panels import Panel, Picture, axes_in_a_row, side_by_side, table_html, trust
+from interpmd.views.panels import Panel, Picture, side_by_side, table_html, trust
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Atoms up to which the normal modes are offered: their Hessian takes six evaluations per atom.
 MOST_FOR_MODES = 40
+
+#: Size of each picture in inches.
+SMALL = (4.2, 3.5)
 
 
 class GeometryLab(Panel):
@@ -96,9 +103,9 @@ class GeometryLab(Panel):
     def plot(self) -> tuple[Axes, ...]:
         """The molecule, the scan and the split side by side."""
         molecule, energies, split = axes_in_a_row((13.2, 3.8), 1, 1.2, 1.1)
-        found = self.potential.predict(self.atoms)
-        self._draw_molecule(molecule, found)
-        self._draw_scan(energies, found)
+        prediction = self.potential.predict(self.atoms)
+        self._draw_molecule(molecule, prediction)
+        self._draw_scan(energies, prediction)
         self._draw_split(split, self.split())
         return molecule, energies, split
 
@@ -154,18 +161,17 @@ class GeometryLab(Panel):
 
     def _draw(self) -> None:
         """What is quick comes first: the molecule, then its place in the scan, then the rest."""
-        found = self.potential.predict(self.atoms)
+        prediction = self.potential.predict(self.atoms)
         molecule, energies, split = self._pictures
-        axes = _small()
-        self._draw_molecule(axes, found)
+        axes = unshown_axes(SMALL)
+        self._draw_molecule(axes, prediction)
         molecule.show(axes, f"the molecule and its forces: {axes.get_title()}", dpi=80)
-        axes = _small()
-        self._draw_scan(axes, found)
+        axes = unshown_axes(SMALL)
+        self._draw_scan(axes, prediction)
         energies.show(axes, f"energy along {self.coordinate_name.value}", dpi=80)
-        self._words.value = self._say(
-            float(found.energy[0]), uncertainty(self.potential, self.potential.batch(self.atoms))
-        )
-        table, axes = self.split(), _small()
+        spread = uncertainty(self.potential, self.potential.batch(self.atoms))
+        self._words.value = self._say(float(prediction.energy[0]), spread)
+        table, axes = self.split(), unshown_axes(SMALL)
         self._draw_split(axes, table)
         split.show(axes, "change of the energy by body order; see the table below", dpi=80)
         named = table.set_axis([order_name(order) for order in table.index])
@@ -173,14 +179,15 @@ class GeometryLab(Panel):
         self._table.value = table_html(named)
 
     def _say(self, energy: float, spread: Uncertainty) -> str:
+        above, std = number_sign(energy - self.scan.lowest), float(spread.energy_std[0])
         return (
             f"<b>{self.coordinate_name.value} = {self.slider.value:.2f} {self.coordinate.unit}</b>"
-            f": {energy - self.scan.lowest:+.3f} ± {float(spread.energy_std[0]):.3f} eV above the "
-            f"lowest of the scan; {trust(float(spread.extrapolation.max()))}."
+            f": {above} ± {std:.3f} eV above the lowest of the scan; "
+            f"{trust(float(spread.extrapolation.max()))}."
         )
 
-    def _draw_molecule(self, ax: Axes, found: Prediction) -> None:
-        forces = found.forces.detach().double().cpu().numpy()
+    def _draw_molecule(self, ax: Axes, prediction: Prediction) -> None:
+        forces = prediction.forces.detach().double().cpu().numpy()
         largest = int(np.linalg.norm(forces, axis=1).argmax())
         size = float(np.linalg.norm(forces[largest]))
         name = f"{self.start.symbols[largest]}{largest}"
@@ -192,21 +199,16 @@ class GeometryLab(Panel):
             plane=self._plane,
         )
 
-    def _draw_scan(self, ax: Axes, found: Prediction) -> None:
-        values, energies = self.scan.values, self.scan.energies - self.scan.lowest
-        wide = 2 * self.scan.stds
-        ax.fill_between(
-            values, energies - wide, energies + wide, color=BLUE, alpha=0.25, lw=0, label="± 2 std"
+    def _draw_scan(self, ax: Axes, prediction: Prediction) -> None:
+        energy_scan(
+            self.scan.values,
+            self.scan.energies - self.scan.lowest,
+            self.scan.stds,
+            (self.slider.value, float(prediction.energy[0]) - self.scan.lowest),
+            f"{self.coordinate.quantity} ({self.coordinate.unit})",
+            self.coordinate_name.value,
+            ax,
         )
-        ax.plot(values, energies, color=BLUE, label="potential")
-        here = float(found.energy[0]) - self.scan.lowest
-        ax.plot(self.slider.value, here, "o", color=ORANGE, ms=10, label="now")
-        top = float(np.quantile(energies, 0.9)) + 0.2
-        ax.set_ylim(-0.05 * top, max(1.2 * top, 1.1 * here))
-        ax.set(xlabel=f"{self.coordinate.quantity} ({self.coordinate.unit})")
-        ax.set(ylabel="energy above the lowest (eV)", title=self.coordinate_name.value)
-        ax.legend(fontsize=8)
-        bare(ax)
 
     def _draw_split(self, ax: Axes, table: pd.DataFrame) -> None:
         table = table.drop(index=1, errors="ignore")  # single atoms do not change
@@ -221,11 +223,6 @@ class GeometryLab(Panel):
 
     def __repr__(self) -> str:
         return f"GeometryLab of {self.start.symbols}: {self.coordinate_name.value}"
-
-
-def _small() -> Axes:
-    """Axes of a picture of its own."""
-    return Figure(figsize=(4.2, 3.5), layout="constrained").subplots()
 
 
 def _by_order(table: Decomposition) -> pd.DataFrame:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from interpmd.decomposition.curves import PairCurve, pair_curve
 from interpmd.decomposition.maps import TripletMap, triplet_map
 from interpmd.decomposition.training_data import seen_distances
 from interpmd.errors import UnknownElementError
+from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
-from interpmd.views.panels import Panel, Picture, axes_in_a_row, table_html
+from interpmd.views.panels import Panel, Picture, table_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Size of each picture in inches.
+PICTURE = (5.2, 3.9)
 
 
 class PotentialInspector(Panel):
@@ -130,7 +135,7 @@ class PotentialInspector(Panel):
 
     def _draw_curve(self) -> None:
         curve = self.curve
-        axes = Figure(figsize=(5.2, 3.9), layout="constrained").subplots()
+        axes = unshown_axes(PICTURE)
         self._pictures[0].show(
             curve.plot(axes, self.band.value, self.terms.value),
             f"pair energy of {curve.elements} by distance",
@@ -140,10 +145,10 @@ class PotentialInspector(Panel):
     def _draw_map(self) -> None:
         self.angle.layout.display = None if self.over.value == "angle" else "none"
         self.distance.layout.display = None if self.over.value == "distance" else "none"
-        found = self.map
-        axes = Figure(figsize=(5.2, 3.9), layout="constrained").subplots()
+        shown = self.map
         self._pictures[1].show(
-            found.plot(axes), f"triplet energy of {found.elements}, {found.fixed}"
+            shown.plot(unshown_axes(PICTURE)),
+            f"triplet energy of {shown.elements}, {shown.fixed}",
         )
 
     def _new_triplet(self) -> None:

@@ -1,0 +1,82 @@
+"""Errors by the number of frames that a potential has learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from interpmd.plots.style import BLUE, ORANGE, bare, new_axes, number_sign, unit_sign
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def learning_curve(
+    table: pd.DataFrame, column: str = "force_rmse_meV/A", ax: Axes | None = None
+) -> Axes:
+    """Test error against the number of training frames, both logarithmic.
+
+    Args:
+        table: from `im.learning_curve`: errors, indexed by the number of frames.
+        column: the error, named by quantity, kind and unit.
+        ax: where to draw.
+    """
+    ax = new_axes(ax, (5, 3.6))
+    ax.plot(table.index, table[column], "o-", color=BLUE, mfc="white")
+    for count, value in table[column].items():
+        ax.annotate(
+            number_sign(value, ".3g"), (count, value), (0, 7), textcoords="offset points",
+            ha="center", fontsize=8,
+        )  # fmt: skip
+    quantity, kind, unit = column.split("_")
+    ax.set(
+        xlabel="training frames",
+        ylabel=f"{quantity} {kind.upper()} of the test set ({unit_sign(unit)})",
+    )
+    _logarithmic(ax, list(table.index))
+    ax.margins(0.1, 0.2)
+    return bare(ax)
+
+
+def held_out_errors(
+    frames: Sequence[int] | np.ndarray,
+    errors: Mapping[str, Sequence[float] | np.ndarray],
+    ax: Axes | None = None,
+) -> Axes:
+    """Errors of a fit on frames that it does not learn from, while it learns.
+
+    Args:
+        frames: learned from.
+        errors: root mean square errors by quantity with its unit, each of the length of `frames`.
+        ax: where to draw.
+    """
+    from matplotlib.ticker import LogLocator
+
+    ax = new_axes(ax, (4.2, 3.6))
+    looks = ((ORANGE, "--", "s"), (BLUE, "-", "o"))
+    for (name, values), (colour, style, marker) in zip(errors.items(), looks, strict=False):
+        ax.plot(frames, values, style, color=colour, marker=marker, mfc="white", label=name)
+    ax.set(
+        xlabel="frames learned from",
+        ylabel="RMSE on held-out frames",
+        title="the more frames, the smaller the error?",
+    )
+    _logarithmic(ax, sorted(set(frames)))
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.legend(frameon=False, fontsize=8)
+    ax.margins(0.08, 0.15)
+    return bare(ax)
+
+
+def _logarithmic(ax: Axes, frames: Sequence[int]) -> None:
+    """Both axes logarithmic, with plain numbers at the numbers of frames."""
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+    ax.set(xscale="log", yscale="log")
+    ax.set_xticks(frames)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(ScalarFormatter())
+        axis.set_minor_formatter(NullFormatter())
