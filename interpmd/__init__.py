@@ -43,7 +43,7 @@ _NAMES = {
     "interpmd.demo": "run_demo",
     "interpmd.errors": (
         "ArgumentError CalculationError CertificateError CourseError ExplanationFileError "
-        "ExtrapolationWarning FragmentError FramesError GroupingError InterpmdError LabelError "
+        "ExtrapolationWarning FragmentError FramesError GaugeError GroupingError InterpmdError LabelError "
         "LabelWarning LedgerError LedgerWarning LevelMismatchError MemoryLimitError MethodError "
         "MissingPackageError MissingPhysicsError ModelError NoFitError OutputError "
         "PotentialFileError QuestionError SimulationError SingularError StructureError "

@@ -20,3 +20,10 @@ def test_importing_is_light():
 def test_public_names_exist():
     for name in im.__all__:
         assert getattr(im, name) is not None
+
+
+def test_errors_that_users_meet_are_public():
+    from interpmd import errors
+
+    there = {name for name in vars(errors) if name.endswith(("Error", "Warning"))}
+    assert there <= set(im.__all__)

@@ -1,6 +1,7 @@
 """Directives whose content is asked of the package or read from its docstrings when the
 documentation is built, so that it cannot go stale.
 
+{gauges-table}      what "absent" can mean in an explanation, a line each
 {methods-table}     the methods of explanation, a line each
 {methods}           a section for each, with what it says of itself
 {guarantees}        the guarantees that a method may give
@@ -78,6 +79,15 @@ class Markdown(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         return self.parse_text_to_nodes("\n".join(self.lines()), allow_section_headings=True)
+
+
+class GaugesTable(Markdown):
+    """All gauges, a line each."""
+
+    def lines(self) -> list[str]:
+        columns = ["absent means", "rows", "exact for"]
+        rows = [[f"`{name}`", *map(str, g[columns])] for name, g in im.gauges().iterrows()]
+        return markdown_table(["gauge", *columns], rows)
 
 
 class MethodsTable(Markdown):
@@ -243,6 +253,7 @@ class CommandLine(Markdown):
 
 def setup(app: Sphinx) -> dict:
     for name, directive in {
+        "gauges-table": GaugesTable,
         "methods": Methods,
         "methods-table": MethodsTable,
         "guarantees": Guarantees,
