@@ -42,9 +42,10 @@ _NAMES = {
     "interpmd.views.inspector": "PotentialInspector",
     "interpmd.demo": "run_demo",
     "interpmd.errors": (
-        "ArgumentError CalculationError CertificateError CourseError ExplanationFileError "
-        "ExtrapolationWarning FragmentError FramesError GaugeError GroupingError InterpmdError LabelError "
-        "LabelWarning LedgerError LedgerWarning LevelMismatchError MemoryLimitError MethodError "
+        "ArgumentError CalculationError CertificateError CoordinateError CourseError "
+        "ExplanationFileError ExtrapolationWarning FragmentError FramesError GaugeError "
+        "GroupingError InternalGaugeError InterpmdError LabelError LabelWarning LedgerError "
+        "LedgerWarning LevelMismatchError MemoryLimitError MethodError "
         "MissingPackageError MissingPhysicsError ModelError NoFitError OutputError "
         "PotentialFileError QuestionError SimulationError SingularError StructureError "
         "TargetError TrajectoryError TruthError UnknownElementError UnknownLevelError "

@@ -61,6 +61,13 @@ class Explanation(Shown):
         provenance: of the model.
         evaluations: structures, parts of structures and sets of gates that the model evaluated;
             the making of a table is not counted.
+
+    Example:
+        >>> import interpmd as im
+        >>> from interpmd.demo import MALONALDEHYDE
+        >>> force = im.explain(im.load("malonaldehyde"), MALONALDEHYDE, im.Force(8, along=0))
+        >>> force.gauge, force.residual < 1e-8  # the values add up to the force
+        ('internal', True)
     """
 
     atoms: Atoms

@@ -231,3 +231,9 @@ def test_the_budget_shows_the_numbers():
     widths = [bar.get_width() for bar in ax.patches]
     assert sum(widths[:-1]) == pytest.approx(widths[-1])
     assert widths[-1] == pytest.approx(found.total)
+
+
+def test_the_energy_of_a_molecule_that_is_one_group_is_its_row():
+    explanation = im.explain(im.load("water"), molecule("H2O"))
+    assert explanation.gauge == "groups" and len(explanation) == 1
+    assert explanation.residual < 1e-8 and explanation.total_std > 0

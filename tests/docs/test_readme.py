@@ -124,7 +124,7 @@ def test_what_a_potential_is_made_of():
 
 
 def test_limits_are_those_of_the_code():
-    from interpmd.decomposition.assemble import STAR_BUDGET
+    from interpmd.decomposition.sites import STAR_BUDGET
 
     assert f"{STAR_BUDGET:,} subsets" in README
     stored = (ROOT / "notebooks" / "03_what_has_the_network_learned.ipynb").read_text()

@@ -301,8 +301,11 @@ def _rest(molecule: Players, rows: Sequence[dict[Players, int]]) -> dict[Players
 
 def _rows_of_forces(game: GroupGame, positions: np.ndarray, forces: Sequence) -> np.ndarray:
     """Rows from forces on the structure and on its parts; samples may stand in front."""
-    of_parts = forces_on_atoms(game.parts, positions, [np.asarray(f) for f in forces[1:]])
     whole = np.asarray(forces[0])
+    if game.parts:
+        of_parts = forces_on_atoms(game.parts, positions, [np.asarray(f) for f in forces[1:]])
+    else:  # a molecule that is one group
+        of_parts = np.zeros((*whole.shape[:-2], 0, *whole.shape[-2:]))
     stacked = np.concatenate([whole[..., None, :, :], of_parts], axis=-3)
     flat = np.moveaxis(stacked, -3, 0)
     rows = game.matrix[:, :-1] @ flat.reshape(len(flat), -1)
