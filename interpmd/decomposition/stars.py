@@ -76,9 +76,14 @@ def energies_of(term: LocalTerm, env: Environments, forces: bool) -> Values:
 
     By generated code where there is some for the term.
     """
-    if (known := fast.on_environments(term, env)) is not None:
-        energies, gradients, samples = known
-        return Values(energies, gradients if forces else np.zeros_like(gradients), samples)
+    if (known := fast.on_environments(term, env)) is None:
+        return energies_by_torch(term, env, forces)
+    energies, gradients, samples = known
+    return Values(energies, gradients if forces else np.zeros_like(gradients), samples)
+
+
+def energies_by_torch(term: LocalTerm, env: Environments, forces: bool = True) -> Values:
+    """As `energies_of`, by automatic differentiation; on any device, with gates."""
     vectors = env.vectors.detach().requires_grad_(forces)
     with torch.set_grad_enabled(forces):
         energies, samples = term.energies_and_samples(replace(env, vectors=vectors))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interpmd as im
+from interpmd.decomposition import stars
+from interpmd.fitting.design import design, design_by_torch
 from interpmd.potentials import D3, ClusterExpansion, LennardJones, Potential, fast
 from interpmd.potentials.base import TERMS, LocalTerm
 from interpmd.potentials.fast import expansion, machine
@@ -29,6 +32,7 @@ from interpmd.potentials.fast.evaluator import FastPotential
 from interpmd.potentials.fast.expansion import Tables
 from interpmd.potentials.fast.neighbours import search
 from interpmd.potentials.uncertainty import posterior, posterior_by_torch
+from interpmd.structures.systems import environments, neighbours
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -242,6 +246,46 @@ def test_error_bars_of_many_sites_and_of_two_expansions():
     for name in ("energies", "forces", "scale"):
         one, other = getattr(drawn, name), getattr(expected, name)
         assert (one - other).abs().max() < 1e-9 * other.abs().max()
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4])
+def test_rows_of_the_fit(degrees):
+    term = random_expansion(20 + degrees, degrees=degrees)
+    crystal = Atoms(
+        "OCN", [[0, 0, 0], [1.5, 1.6, 1.4], [0.2, 1.7, 0]], cell=[3, 3.2, 3.4], pbc=True
+    )
+    batch = Potential([term]).batch([cloud(3, 6, 1.5), crystal, Atoms("H")])
+    pairs = neighbours(batch, term.cutoff)
+    with torch.no_grad():
+        found, expected = (f(term, batch, pairs, True) for f in (design, design_by_torch))
+    for name in ("energy", "forces", "virial"):
+        one, other = getattr(found, name), getattr(expected, name)
+        assert one.shape == other.shape
+        assert other.abs().max() > 1e-3
+        assert (one - other).abs().max() < 1e-11 * (1 + other.abs().max())
+    assert design(term, batch, pairs).virial is None
+    by_weights = found.forces.flatten(0, 1) @ term.readout.flatten()
+    forces = Potential([term]).predict_by_torch(batch).forces.flatten()
+    assert (by_weights - forces).abs().max() < 1e-9 * (1 + forces.abs().max())
+
+
+@pytest.mark.parametrize("kind", ["expansion", "repulsion", "stillinger_weber", "isolated"])
+def test_sites_of_the_table(kind):
+    term = TERMS[kind].example()
+    if kind == "expansion":
+        generator = torch.Generator().manual_seed(0)
+        term.samples = torch.randn((*term.readout.shape, 6), generator=generator)
+    batch = Potential([term]).batch(cloud(8, 7, 1.5, [1, 6, 8]))
+    env = environments(batch, neighbours(batch, max(term.cutoff, 1.0)))
+    found = fast.on_environments(term, env)
+    torch_values = stars.energies_by_torch(term, env)
+    expected = (torch_values.energies, torch_values.gradients, torch_values.samples)
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one - other).max(initial=0) < 1e-10
+    assert found[0].any()
+    gates = torch.full((len(env.vectors),), 0.5, dtype=torch.float64)
+    assert fast.on_environments(term, replace(env, gates=gates)) is None
 
 
 def test_weights_that_change_are_seen():
