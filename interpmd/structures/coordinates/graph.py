@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 from jaxtyping import Bool, Float, Int
 
 from interpmd.structures.coordinates.formulas import dot, norm
@@ -21,10 +20,6 @@ HERE = (0, 0, 0)
 
 #: Atomic numbers of those between which a proton is shared: N, O, F, S, Cl.
 PROTON_HOLDERS = (7, 8, 9, 16, 17)
-
-#: Å. Halfway between two holders a proton may be farther from both than any bond reaches. A proton
-#: without a bond is held by all of them that are as near as this.
-HELD = 1.6
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,6 @@ def graph_of(
     """Links over all frames; the frames are unwrapped already."""
     numbers = frames[0].numbers
     union = frozenset().union(*bonds)
-    union |= _held(frames, union)
     weak = frozenset().union(*hydrogen_bonds) - union
     molecules, images = put_together(len(numbers), union)
     number = {a: m for m, molecule in enumerate(molecules) for a, _ in molecule.places}
@@ -169,18 +163,6 @@ def link(i: int, j: int, shift: Iterable[int]) -> Link:
     there = (int(i), int(j), tuple(int(s) for s in shift))
     back = (there[1], there[0], added(HERE, there[2], -1))
     return min(there, back)
-
-
-def _held(frames: Sequence[Atoms], bonds: Iterable[Link]) -> set[Link]:
-    """Links of hydrogens that have no bond in any frame to what holds them."""
-    numbers = frames[0].numbers
-    bonded = {atom for i, j, _ in bonds for atom in (i, j)}
-    lonely = [h for h in np.flatnonzero(numbers == 1).tolist() if h not in bonded]
-    held = set()
-    for frame in frames if lonely else ():
-        rows = zip(*neighbor_list("ijS", frame, HELD), strict=True)
-        held |= {link(*r) for r in rows if r[0] in lonely and numbers[r[1]] in PROTON_HOLDERS}
-    return held
 
 
 def _shared(numbers: np.ndarray, bonds: Iterable[Link]) -> frozenset[Link]:
