@@ -14,13 +14,13 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from interpmd.attribution import Force, explain
 from interpmd.dynamics import Trajectory
-from interpmd.dynamics.run import advance, integrator, with_velocities
 from interpmd.errors import InterpmdError
 from interpmd.plots.lines import energy_and_temperature
 from interpmd.plots.molecule import draw_molecule, plane_of
 from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
+from interpmd.structures.motion import advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
 from interpmd.views.panels import Panel, Picture, side_by_side, trust
 

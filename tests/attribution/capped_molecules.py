@@ -15,7 +15,7 @@ from ase.io import read
 from ase.optimize import BFGS
 
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.methods import resolve
+from interpmd.reference.levels import resolve
 
 DATA = Path(__file__).parents[2] / "data"
 KCAL = 0.0433641  # eV in a kcal/mol
