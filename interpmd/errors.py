@@ -38,7 +38,7 @@ class CertificateError(InterpmdError, AssertionError):
 
 
 class FragmentError(InterpmdError, ValueError):
-    """Fragments that are none of the structure, or overlap."""
+    """Fragments with atoms that the structure does not have, or that overlap."""
 
 
 class GroupingError(InterpmdError, ValueError):
