@@ -85,6 +85,30 @@ class Game:
             present[row, list(players)] = True
         return dict(zip(named, self(present), strict=True))
 
+    def sampled(self, coalitions: Iterable[Players]) -> dict[Players, np.ndarray]:
+        """Values of coalitions, each with the samples of its components behind.
+
+        Returns:
+            Shape (components + components x samples,) each; only the values where the model knows
+            no posterior.
+
+        Raises:
+            ModelError: see `__call__`.
+        """
+        named = list(coalitions)
+        values = self.of(named)
+        members = [sorted(a for p in players for a in self.players[p]) for players in named]
+        posterior = self.model.posterior([self._part(m) for m in members])
+        if posterior is None:
+            return values
+        energy, forces = self.functional.energy, self.functional.forces
+        sampled = {}
+        for index, (players, inside) in enumerate(zip(named, members, strict=True)):
+            drawn = np.einsum("sax,cax->cs", posterior.forces[index], forces[:, inside])
+            drawn += np.outer(energy, posterior.energies[:, index])
+            sampled[players] = np.concatenate([values[players], drawn.ravel()])
+        return sampled
+
     def up_to(self, size: int) -> list[Players]:
         """All coalitions of 1 to `size` players."""
         count = len(self.players)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -12,26 +13,32 @@ from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.models import Model
 from interpmd.attribution.targets import Target
+from interpmd.structures.chemistry import bonds, hydrogen_bonds
+from interpmd.structures.coordinates import Coordinates, internal_coordinates
 from interpmd.structures.fragments import Fragments, fragments_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MoleculesGauge(Gauge):
     """Players are whole molecules, those of the first frame in all frames.
 
     Attributes:
         fragments: atoms of each molecule.
+        frames: for which the coordinates inside a molecule are made; none where a force within a
+            molecule is to stay one row.
     """
 
     fragments: Fragments
+    frames: tuple[Atoms, ...] = ()
 
     name: ClassVar[str] = "molecules"
     absent: ClassVar[str] = "the molecule is far away"
-    rows: ClassVar[str] = "molecules, pairs, triples of molecules"
+    rows: ClassVar[str] = "molecules, pairs, triples; of forces a molecule's own coordinates"
 
     @classmethod
     def of(cls, frames: Sequence[Atoms], players: Fragments | None = None) -> Self:
-        return cls(fragments_of(frames[0], "molecules") if players is None else players)
+        molecules = fragments_of(frames[0], "molecules") if players is None else players
+        return cls(molecules, tuple(frames))
 
     @property
     def players(self) -> Fragments:
@@ -39,3 +46,19 @@ class MoleculesGauge(Gauge):
 
     def game(self, model: Model, atoms: Atoms, target: Target) -> Game:
         return Game(model, atoms, target, self.fragments)
+
+    def inside(self, molecule: int) -> tuple[Coordinates, list[str]]:
+        """Internal coordinates of a molecule by itself, and their names in the whole structure."""
+        members = list(self.fragments[molecule])
+        parts = [frame[members] for frame in self.frames]
+        coordinates = internal_coordinates(parts, bonds, hydrogen_bonds)
+        return coordinates, [_renumbered(label, members) for label in coordinates.labels]
+
+
+def _renumbered(label: str, members: Sequence[int]) -> str:
+    """A label with the numbers that the atoms have in the whole structure."""
+
+    def whole(found: re.Match[str]) -> str:
+        return f"{found.group(1)}{members[int(found.group(2))]}"
+
+    return re.sub(r"\b([A-Z][a-z]?)(\d+)\b", whole, label)

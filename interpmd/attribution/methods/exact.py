@@ -17,13 +17,16 @@ from jaxtyping import Float
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.atoms import AtomsGauge
 from interpmd.attribution.gauges.grouped import GroupsGauge
+from interpmd.attribution.gauges.molecules import MoleculesGauge
 from interpmd.attribution.methods import indices
 from interpmd.attribution.methods.common import game_of, predicted
 from interpmd.attribution.methods.groups import dividends_of_groups, rows_of_groups
 from interpmd.attribution.methods.indices import Players, Values
+from interpmd.attribution.methods.inside import open_molecules
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.clusters import Clusters
+from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.errors import MethodError
 from interpmd.structures.fragments import fragments_of
 
@@ -56,7 +59,11 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
     if isinstance(request.gauge, GroupsGauge):
         return rows_of_groups(request, request.gauge, error_bars)
     if request.model.potential is None or request.fragments is not None:
-        return _of_game(request, error_bars)
+        found = _of_game(request, error_bars)
+        gauge, functional = request.gauge, request.target.functional(request.atoms)
+        if isinstance(gauge, MoleculesGauge) and gauge.frames and not functional.energy.any():
+            return open_molecules(request, gauge, found, error_bars)
+        return found
     table = request.model.table(request.atoms, request.order)
     values, samples = _parted(request, _rows(request, table, error_bars))
     rest = "; remainders are what lies above the chosen order." if table.remainder.any() else "."
@@ -256,7 +263,7 @@ def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[V
     if isinstance(request.gauge, GroupsGauge):
         return dividends_of_groups(request, request.gauge, error_bars)
     potential = request.model.potential
-    if potential is not None:
+    if potential is not None and not _parts_are_cheaper(request, order):
         forces = bool(request.target.functional(request.atoms).forces.any())
         table = request.model.table(request.atoms, forces=forces)
         values, rest = _by_players(table, request, error_bars)
@@ -269,11 +276,31 @@ def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[V
     count = len(game.players)
     order = count if order is None else min(order, count)
     _check_parts(count, order, "dividends")
-    values = indices.dividends(game.of(game.up_to(order)))
+    everyone, coalitions = tuple(range(count)), game.up_to(order)
+    ask = game.sampled if error_bars else game.of
+    worth = ask(coalitions if order == count else [*coalitions, everyone])
+    values = indices.dividends({players: worth[players] for players in coalitions})
     if order == count:
         return values, {}
-    left = game.whole - sum(values.values(), np.zeros(1))
+    left = worth[everyone] - sum(values.values(), np.zeros(1))
     return values, {(p,): left / count for p in range(count)}
+
+
+def _parts_are_cheaper(request: Request, order: int | None) -> bool:
+    """Whether all parts of fragments have fewer sites than the table has subsets of neighbours."""
+    if request.fragments is None or request.model.potential is None:
+        return False
+    sizes = [len(members) for members in request.fragments]
+    count = len(sizes)
+    order = count if order is None else min(order, count)
+    parts = sum(math.comb(count, k) for k in range(1, order + 1))
+    if parts > FEW_PARTS:
+        return False
+    # every fragment is in as many parts of k as the others fill the rest of
+    sites = sum(sizes) * (1 + sum(math.comb(count - 1, k - 1) for k in range(1, order + 1)))
+    potential = request.model.potential
+    full = potential.body_order or max(t.body_order for t in potential.local_terms.values())
+    return sites < subsets_of_neighbours(potential, request.atoms, [full])[0]
 
 
 def _by_players(table: Decomposition, request: Request, error_bars: bool) -> tuple[Values, Values]:
