@@ -6,6 +6,7 @@ used afterwards, so nothing is reweighted.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,35 +15,55 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.geometry import get_dihedrals, get_dihedrals_derivatives
+from jaxtyping import Float
+
+#: One vector for every atom.
+Components = Float[np.ndarray, "atoms 3"]
 
 
 class Restraint(Protocol):
     """An energy that depends on the positions only."""
 
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (atoms, 3) in eV/Å."""
+    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Components]:
+        """Energy (eV) and forces on all atoms (eV/Å)."""
+        ...
+
+
+class Harmonic(ABC):
+    """stiffness / 2 · (coordinate − target)²."""
+
+    stiffness: float
+
+    @abstractmethod
+    def away(self, atoms: Atoms) -> tuple[float, Components]:
+        """How far the coordinate is from its target, and the coordinate's derivatives by the
+        positions of all atoms."""
+
+    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Components]:
+        """Energy (eV) and forces on all atoms (eV/Å)."""
+        away, slope = self.away(atoms)
+        return 0.5 * self.stiffness * away**2, -self.stiffness * away * slope
 
 
 @dataclass(frozen=True)
-class DistanceRestraint:
-    """stiffness / 2 * (d(i, j) - target)^2; target in Å, stiffness in eV/Å²."""
+class DistanceRestraint(Harmonic):
+    """Coordinate: d(i, j); target in Å, stiffness in eV/Å²."""
 
     i: int
     j: int
     target: float
     stiffness: float = 20.0
 
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (eV/Å)."""
+    def away(self, atoms: Atoms) -> tuple[float, Components]:
         value, slope = _distance(atoms, self.i, self.j)
-        return _harmonic(value - self.target, self.stiffness, slope)
+        return value - self.target, slope
 
 
 @dataclass(frozen=True)
-class TransferRestraint:
-    """stiffness / 2 * (d(donor, proton) - d(acceptor, proton) - target)^2, in Å and eV/Å².
+class TransferRestraint(Harmonic):
+    """Coordinate: d(donor, proton) − d(acceptor, proton); target in Å, stiffness in eV/Å².
 
-    The coordinate is negative with the proton on the donor, positive on the acceptor.
+    It is negative with the proton on the donor, positive with the proton on the acceptor.
     """
 
     donor: int
@@ -51,16 +72,15 @@ class TransferRestraint:
     target: float
     stiffness: float = 10.0
 
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (eV/Å)."""
+    def away(self, atoms: Atoms) -> tuple[float, Components]:
         first, slope_first = _distance(atoms, self.donor, self.proton)
         second, slope_second = _distance(atoms, self.acceptor, self.proton)
-        return _harmonic(first - second - self.target, self.stiffness, slope_first - slope_second)
+        return first - second - self.target, slope_first - slope_second
 
 
 @dataclass(frozen=True)
-class DihedralRestraint:
-    """stiffness / 2 * (dihedral - target)^2, periodic; target in degrees, stiffness in eV/rad²."""
+class DihedralRestraint(Harmonic):
+    """Coordinate: a dihedral, periodic; target in degrees, stiffness in eV/rad²."""
 
     i: int
     j: int
@@ -69,16 +89,14 @@ class DihedralRestraint:
     target: float
     stiffness: float = 2.0
 
-    def energy_and_forces(self, atoms: Atoms) -> tuple[float, np.ndarray]:
-        """Energy (eV) and forces (eV/Å)."""
-        atoms_of = [self.i, self.j, self.k, self.l]
-        p = atoms.positions[atoms_of]
+    def away(self, atoms: Atoms) -> tuple[float, Components]:
+        members = [self.i, self.j, self.k, self.l]
+        p = atoms.positions[members]
         bonds = [(p[a + 1] - p[a])[None] for a in range(3)]
         value = get_dihedrals(*bonds)[0]
         slope = np.zeros((len(atoms), 3))
-        slope[atoms_of] = np.deg2rad(get_dihedrals_derivatives(*bonds)[0])
-        away = np.deg2rad((value - self.target + 180.0) % 360.0 - 180.0)
-        return _harmonic(away, self.stiffness, slope)
+        slope[members] = np.deg2rad(get_dihedrals_derivatives(*bonds)[0])
+        return np.deg2rad((value - self.target + 180.0) % 360.0 - 180.0), slope
 
 
 class BiasedCalculator(Calculator):
@@ -103,14 +121,10 @@ class BiasedCalculator(Calculator):
         self.results = {"energy": energy, "forces": forces}
 
 
-def _distance(atoms: Atoms, i: int, j: int) -> tuple[float, np.ndarray]:
+def _distance(atoms: Atoms, i: int, j: int) -> tuple[float, Components]:
     vector = atoms.positions[j] - atoms.positions[i]
     value = float(np.linalg.norm(vector))
     slope = np.zeros((len(atoms), 3))
     slope[j] = vector / value
     slope[i] = -slope[j]
     return value, slope
-
-
-def _harmonic(away: float, stiffness: float, slope: np.ndarray) -> tuple[float, np.ndarray]:
-    return 0.5 * stiffness * away**2, -stiffness * away * slope
