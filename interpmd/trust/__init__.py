@@ -4,13 +4,16 @@ from interpmd.trust.certification import assert_explanation_close, certify
 from interpmd.trust.diagnosis import Diagnosis
 from interpmd.trust.examination import doctor
 from interpmd.trust.explained import certify_explanation
-from interpmd.trust.perturbations import infidelity, sensitivity
+from interpmd.trust.prediction import Infidelity, infidelity
 from interpmd.trust.rankings import Faithfulness, faithfulness
+from interpmd.trust.steadiness import Sensitivity, sensitivity
 from interpmd.trust.treatment import cure
 
 __all__ = [
     "Diagnosis",
     "Faithfulness",
+    "Infidelity",
+    "Sensitivity",
     "assert_explanation_close",
     "certify",
     "certify_explanation",

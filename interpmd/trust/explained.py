@@ -8,7 +8,7 @@ from typing import Any
 from interpmd.attribution.certificate import Certificate
 from interpmd.attribution.explanation import Explanation
 from interpmd.trust.extrapolation import extrapolation_checks
-from interpmd.trust.perturbations import infidelity
+from interpmd.trust.prediction import infidelity
 from interpmd.trust.rankings import faithfulness
 from interpmd.trust.removal import check_same
 

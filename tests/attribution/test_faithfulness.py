@@ -184,3 +184,25 @@ def test_the_picture_shows_every_ranking():
         assert {line.get_label() for line in ax.lines} == {"explanation", "distance", "random"}
         assert len({line.get_linestyle() for line in ax.lines}) == 3
     assert "eV/Å" in axes[0].get_ylabel()
+
+
+def test_infidelity_keeps_what_it_compared():
+    rows = im.explain(EXPANSION, ETHANOL, im.Force(2), gauge="atoms", order=2)
+    found = im.infidelity(EXPANSION, rows, samples=50)
+    assert found.changes.shape == found.predicted.shape == (50, 3)
+    squares = ((found.changes - found.predicted) ** 2).sum(1)
+    assert found.error == pytest.approx(np.sqrt(squares.mean()), rel=1e-9)
+    nothing = np.sqrt((found.changes**2).sum(1).mean())
+    assert found.relative == pytest.approx(found.error / nothing, rel=1e-9)
+    ax = found.plot()
+    assert ax.get_xlabel() == "model, change when players leave (eV/Å)"
+    assert np.array_equal(ax.lines[1].get_ydata(), found.predicted.ravel())
+
+
+def test_checks_say_what_they_found_in_words():
+    rows = im.explain(PAIRS, ETHANOL, im.Energy(), gauge="atoms", order=2)
+    infidelity = im.infidelity(PAIRS, rows, samples=20)
+    assert f"{infidelity.error:.3g} eV" in infidelity._repr_html_()
+    sensitivity = im.sensitivity(PAIRS, rows, samples=2, order=2)
+    assert f"{sensitivity.largest:.2g}" in sensitivity._repr_html_()
+    assert "0.01 Å" in str(sensitivity)

@@ -53,6 +53,12 @@ def trajectory():
             ).plot(),
             id="faithfulness",
         ),
+        pytest.param(
+            lambda: im.infidelity(
+                PAIRS, im.explain(PAIRS, MALONALDEHYDE, gauge="atoms"), samples=5
+            ).plot(),
+            id="infidelity",
+        ),
         pytest.param(lambda: evaluation().plot(), id="evaluation"),
         pytest.param(
             lambda: FitReport(PAIRS, pd.DataFrame(), {"test": evaluation()}, 0.0).plot(),

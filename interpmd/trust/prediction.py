@@ -1,4 +1,4 @@
-"""Infidelity and sensitivity of explanations, by captum.
+"""Values as a prediction of what happens when players leave: the infidelity of captum.
 
 Everything is counted from the players alone, as in `interpmd.trust.rankings`.
 """
@@ -6,18 +6,19 @@ Everything is counted from the players alone, as in `interpmd.trust.rankings`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.common import extra
-from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.models import as_model
 from interpmd.errors import MethodError
+from interpmd.plots import parity
 from interpmd.trust.removal import (
     counted_from_alone,
     game_of,
@@ -27,11 +28,14 @@ from interpmd.trust.removal import (
     values_alone,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 #: Larger than 1 by rounding only.
 AT_MOST_ONE = 1 + 1e-9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Infidelity:
     """How wrong values are as a prediction of what happens when players leave.
 
@@ -40,11 +44,15 @@ class Infidelity:
         relative: the same over that of values that are all 0; above 1 the values are worse
             than no values.
         unit: of the target.
+        changes: of the target when each set leaves, in `unit`, shape (sets, components).
+        predicted: the same by the values: their sums over the sets, shape (sets, components).
     """
 
     error: float
     relative: float
     unit: str
+    changes: Float[np.ndarray, "sets components"]
+    predicted: Float[np.ndarray, "sets components"]
 
     def checks(self) -> tuple[Check, ...]:
         """The error, noted, and the relative one, which must not be above 1."""
@@ -55,23 +63,21 @@ class Infidelity:
             Check("faithfulness", "relative infidelity", self.relative, AT_MOST_ONE, "", relative),
         )
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Changes of the target by the values, against what they are; one point a set."""
+        unit = self.unit.replace("/A", "/Å")
+        points = {"sets": (self.changes, self.predicted)}
+        label = f"change when players leave ({unit})"
+        return parity(points, label, "model", "values", f"infidelity {self.error:.3g} {unit}", ax)
 
-@dataclass(frozen=True)
-class Sensitivity:
-    """How far values move when atoms do.
+    def __repr__(self) -> str:
+        return (
+            f"infidelity {self.error:.3g} {self.unit}: error of the values as a prediction of what "
+            f"happens when players leave; {self.relative:.2g} of that of values that are all 0"
+        )
 
-    Attributes:
-        largest: relative change of the values.
-        radius: Å, of the displacements.
-    """
-
-    largest: float
-    radius: float
-
-    def checks(self) -> tuple[Check, ...]:
-        """The change, noted: there is no limit to compare with."""
-        words = f"largest relative change of the values when atoms move by up to {self.radius} Å"
-        return (Check("faithfulness", "sensitivity", self.largest, None, "", words),)
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>"
 
 
 def infidelity(
@@ -130,69 +136,10 @@ def infidelity(
         return float(np.sqrt(total))
 
     own, nothing = error(values), error(torch.zeros_like(values))
-    return Infidelity(own, ratio(own, nothing), explanation.unit)
-
-
-def sensitivity(
-    model: Any,
-    explanation: Explanation,
-    samples: int = 8,
-    radius: float = 0.01,
-    seed: int = 0,
-    **options: Any,
-) -> Sensitivity:
-    """Largest relative change of the values when all atoms move a little, by captum.
-
-    Source: Yeh et al., NeurIPS 2019 (arXiv:1901.09392), definition 3.1.
-
-    Args:
-        model: what was explained.
-        explanation: of a method of `explain`; it is repeated on displaced structures.
-        samples: number of displaced structures.
-        radius: largest displacement of a coordinate in Å.
-        seed: of the displacements.
-        options: `order` and options of the method, as they were given to `explain`.
-
-    Raises:
-        MethodError: captum is not installed, or the method cannot be repeated.
-        ModelError: the model gives no energies and forces.
-    """
-    metrics, wrapped = extra("captum.metrics"), as_model(model)
-    fragments, rng = explanation.fragments, np.random.default_rng(seed)
-    alone = values_alone(game_of(wrapped, explanation)) if fragments is None else None
-
-    def values(positions: Tensor) -> Tensor:
-        shares = []
-        for places in positions.detach().numpy():
-            moved = explanation.atoms.copy()
-            moved.positions = places
-            with torch.enable_grad():  # captum switches gradients off
-                again = explain(
-                    wrapped,
-                    moved,
-                    explanation.target,
-                    explanation.method,
-                    context=explanation.context,
-                    fragments=fragments,
-                    **options,
-                )
-            game = game_of(wrapped, again)
-            own = values_alone(game) if alone is None else alone
-            everyone = np.ones(len(game.players), dtype=bool)
-            shares.append((shares_of(again, game.players, everyone) - own).ravel())
-        return torch.as_tensor(np.array(shares))
-
-    def as_given(inputs: Tensor | tuple[Tensor]) -> Tensor | tuple[Tensor]:
-        # captum passes a tuple first and tensors later, and wants the same back
-        return (values(*inputs),) if isinstance(inputs, tuple) else values(inputs)
-
-    largest = metrics.sensitivity_max(
-        as_given,
-        torch.as_tensor(explanation.atoms.positions)[None],
-        lambda places: places + torch.as_tensor(rng.uniform(-radius, radius, places.shape)),
-        n_perturb_samples=samples,
-    )
-    return Sensitivity(float(largest), radius)
+    everyone = torch.ones(samples, len(values), dtype=torch.float64)
+    away, left = _without_some(everyone, np.random.default_rng(seed))
+    changes = (forward(everyone[:1]) - forward(left)).numpy()
+    return Infidelity(own, ratio(own, nothing), explanation.unit, changes, (away @ values).numpy())
 
 
 def _without_some(gates: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
