@@ -9,21 +9,17 @@ import pytest
 from ase import Atoms
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from structures_of_tests import small_expansion
 
 import interpmd as im
 from interpmd.attribution.methods.registry import METHODS, Method
-from interpmd.potentials import ClusterExpansion, Isolated, Potential
+from interpmd.potentials import Potential
 from interpmd.potentials.base import TERMS
 from interpmd.structures.systems import CLOSEST_APPROACH
 from interpmd.trust.axioms import check_explainer
 
 POTENTIALS = {kind: Potential([cls.example()]) for kind, cls in TERMS.items()}
-POTENTIALS["sum"] = Potential(
-    {
-        "isolated": Isolated({"H": -13.6, "C": -1029.0, "O": -2041.0}),
-        "expansion": ClusterExpansion.example(),
-    }
-)
+POTENTIALS["sum"] = small_expansion()
 
 
 @st.composite

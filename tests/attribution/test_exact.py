@@ -9,23 +9,18 @@ import numpy as np
 import pytest
 import shapiq
 from ase.build import bulk, molecule
+from structures_of_tests import methanol, small_expansion
 
 import interpmd as im
 from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.methods import indices
 from interpmd.attribution.models import as_model
-from interpmd.potentials import EEQ, ClusterExpansion, Isolated, LennardJones, Potential
+from interpmd.potentials import EEQ, LennardJones, Potential
 from interpmd.potentials.base import TERMS
 
-EXPANSION = Potential(
-    {
-        "isolated": Isolated({"H": -13.6, "C": -1029.0, "O": -2041.0}),
-        "expansion": ClusterExpansion.example(),
-    }
-)
+EXPANSION = small_expansion()
 CHARGED = EXPANSION + Potential([EEQ.example()])
-METHANOL = molecule("CH3OH")
-METHANOL.rattle(0.05, seed=1)
+METHANOL = methanol()
 WATERS = molecule("H2O") + molecule("H2O") + molecule("H2O")
 WATERS.positions[3:6] += [2.8, 0.3, 0.1]
 WATERS.positions[6:9] += [0.4, 2.7, -0.6]

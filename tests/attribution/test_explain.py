@@ -7,6 +7,7 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk, molecule
+from structures_of_tests import ethanol, methanol
 
 import interpmd as im
 from interpmd.attribution.kinds import KINDS, chemistry, kind_of
@@ -14,7 +15,7 @@ from interpmd.attribution.methods.dispatch import METHODS
 from interpmd.errors import MethodError
 from interpmd.potentials import D3, ClusterExpansion, Isolated, LennardJones, Potential
 
-ETHANOL = molecule("CH3CH2OH")  # C0 C1 O2 H3(O) H4.. H8
+ETHANOL = ethanol()
 POTENTIAL = Potential(
     {
         "isolated": Isolated({"H": -13.6, "C": -1029.0, "O": -2041.0}),
@@ -23,7 +24,7 @@ POTENTIAL = Potential(
         "dispersion": D3.example(),
     }
 )
-METHANOL = molecule("CH3OH")  # few atoms: some methods evaluate all their subsets
+METHANOL = methanol()
 LOCAL = Potential(POTENTIAL.local_terms)
 
 

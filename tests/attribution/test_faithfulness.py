@@ -7,27 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase.build import molecule
+from structures_of_tests import ethanol, small_expansion
 
 import interpmd as im
 from interpmd.potentials import (
     D3,
-    ClusterExpansion,
-    Isolated,
     LennardJones,
     Potential,
     StillingerWeber,
 )
 from interpmd.trust.benchmark import cluster
 
-ETHANOL = molecule("CH3CH2OH")
-ETHANOL.rattle(0.05, seed=3)
-EXPANSION = Potential(
-    {
-        "isolated": Isolated({"H": -13.6, "C": -1029.0, "O": -2041.0}),
-        "expansion": ClusterExpansion.example(),
-    }
-)
+ETHANOL = ethanol()
+EXPANSION = small_expansion()
 SILICON = Potential([StillingerWeber.example()])
 PAIRS = Potential([LennardJones.example()])
 TARGETS = [im.Energy(), im.Force(2), im.Force(2, along=1)]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
 from ase.build import molecule
+from structures_of_tests import crystal, methanol
 
 import interpmd as im
 from interpmd.decomposition.gated import GatedPotential
@@ -17,14 +17,8 @@ from interpmd.potentials.base import TERMS, GlobalTerm, LocalTerm
 from interpmd.potentials.sum import SITES_AT_ONCE, site_groups, within
 from interpmd.structures.systems import environments
 
-METHANOL = molecule("CH3OH")
-METHANOL.rattle(0.05, seed=1)
-CRYSTAL = Atoms(
-    "OHHCHO",
-    positions=[[0, 0, 0], [1, 0.1, 0], [0, 1.1, 0.2], [2.5, 2.2, 1], [2.4, 2.9, 1.9], [1.5, 1, 3]],
-    cell=[[4.2, 0, 0], [0.8, 4.4, 0], [0.3, 0.5, 4.9]],
-    pbc=True,
-)
+METHANOL = methanol()
+CRYSTAL = crystal()
 LOCAL = sorted(kind for kind, cls in TERMS.items() if issubclass(cls, LocalTerm))
 GLOBAL = sorted(kind for kind, cls in TERMS.items() if issubclass(cls, GlobalTerm))
 ENERGY = torch.ones(1).double()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from ase.build import molecule
+from structures_of_tests import methanol, small_expansion
 
 import interpmd as im
 from interpmd.attribution.methods.registry import METHODS
@@ -17,22 +17,14 @@ from interpmd.decomposition.gated import GatedPotential
 from interpmd.potentials import (
     D3,
     AxilrodTeller,
-    ClusterExpansion,
-    Isolated,
     LennardJones,
     Potential,
     StillingerWeber,
 )
 from interpmd.trust.benchmark import cluster
 
-METHANOL = molecule("CH3OH")
-METHANOL.rattle(0.05, seed=1)
-EXPANSION = Potential(
-    {
-        "isolated": Isolated({"H": -13.6, "C": -1029.0, "O": -2041.0}),
-        "expansion": ClusterExpansion.example(),
-    }
-)
+METHANOL = methanol()
+EXPANSION = small_expansion()
 PAIRS = Potential([LennardJones(epsilon=0.05, sigma=1.4, cutoff=4.0)])
 SILICON = Potential([StillingerWeber.example()])
 FORCE = im.Force(1, along=4)

@@ -9,14 +9,14 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
+from structures_of_tests import methanol
 
 import interpmd as im
 from interpmd.decomposition.assemble import decompose
 from interpmd.potentials import AxilrodTeller, ClusterExpansion, LennardJones, Potential
 from interpmd.potentials.base import TERMS
 
-METHANOL = molecule("CH3OH")
-METHANOL.rattle(0.05, seed=1)
+METHANOL = methanol()
 WATER = molecule("H2O")
 CELL = Atoms(
     "OHHC",

@@ -7,14 +7,14 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
+from structures_of_tests import methanol
 
 from interpmd.decomposition import decompose, sites, whole
 from interpmd.potentials import EEQ, MW, ClusterExpansion, Potential
 from interpmd.potentials.base import GlobalTerm
 from interpmd.structures.systems import Batch, sum_by_structure
 
-METHANOL = molecule("CH3OH")
-METHANOL.rattle(0.05, seed=1)
+METHANOL = methanol()
 CELL = Atoms("OH3", positions=np.diag([1.0, 1.1, 1.2, 0.9])[:, :3], cell=np.eye(3) * 4, pbc=True)
 
 

@@ -7,23 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import molecule
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structures_of_tests import crystal, ethanol
 
 import interpmd as im
 from interpmd.potentials import Potential
 from interpmd.potentials.base import TERMS, LocalTerm
 from interpmd.trust.conformance import check_potential
 
-ETHANOL = molecule("CH3CH2OH")
-ETHANOL.rattle(0.05, seed=3)
-CRYSTAL = Atoms(
-    "OHHOHC",
-    positions=[[0, 0, 0], [1, 0.1, 0], [0, 1.1, 0.2], [2.5, 2.2, 1], [2.4, 2.9, 1.9], [1.5, 1, 3]],
-    cell=[[4.2, 0, 0], [0.8, 4.4, 0], [0.3, 0.5, 4.9]],
-    pbc=True,
-)
+ETHANOL = ethanol()
+CRYSTAL = crystal()
 
 
 @pytest.fixture(params=sorted(TERMS))
