@@ -66,8 +66,8 @@ class Explanation(Shown):
         >>> import interpmd as im
         >>> from interpmd.demo import MALONALDEHYDE
         >>> force = im.explain(im.load("malonaldehyde"), MALONALDEHYDE, im.Force(8, along=0))
-        >>> force.gauge, force.residual < 1e-8  # the values add up to the force
-        ('internal', True)
+        >>> force
+        force on atom 8 along 0 by tensions, gauge internal: total ... ± ... eV/... of ... values
     """
 
     atoms: Atoms
@@ -381,13 +381,6 @@ class Explanation(Shown):
         """Values by name; vectors are projected on the direction of `predicted`."""
         sums = summed(self._names(by), self.flat(self.values))
         return {str(key): float(value) for key, value in sums.items()}
-
-    def named(self, by: str = "label") -> dict[str, float]:
-        """`scalars` with atoms named by symbol and index."""
-        values = self.scalars(by)
-        if by != "atom":
-            return values
-        return {f"{self.atoms.symbols[int(a)]}{a}": value for a, value in values.items()}
 
     def spreads(self, by: str = "label") -> dict[str, float] | None:
         """Standard deviations of `scalars`; None without posterior."""

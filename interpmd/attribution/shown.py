@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
 from interpmd.attribution.certificate import Certificate
 from interpmd.attribution.targets import Target
@@ -19,11 +20,13 @@ class Shown(ABC):
     """A result with a total, a table and a certificate.
 
     Attributes:
+        atoms: the structure.
         target: what is explained.
         gauge, method, context: how.
         unit: of the values.
     """
 
+    atoms: Atoms
     target: Target
     gauge: str
     method: str
@@ -52,8 +55,19 @@ class Shown(ABC):
         """One line per cluster that contributes, the largest first."""
 
     @abstractmethod
+    def scalars(self, by: str = "label") -> dict[str, float]:
+        """Values by name."""
+
+    @abstractmethod
     def certificate(self) -> Certificate:
         """What may be believed of it."""
+
+    def named(self, by: str = "label") -> dict[str, float]:
+        """`scalars` with atoms named by symbol and index."""
+        values = self.scalars(by)
+        if by != "atom":
+            return values
+        return {f"{self.atoms.symbols[int(a)]}{a}": value for a, value in values.items()}
 
     def __repr__(self) -> str:
         count = f"{len(self)} value{'s' * (len(self) != 1)}"

@@ -13,7 +13,13 @@ from structures_of_tests import methanol
 
 import interpmd as im
 from interpmd.decomposition.assemble import decompose
-from interpmd.potentials import AxilrodTeller, ClusterExpansion, LennardJones, Potential
+from interpmd.potentials import (
+    AxilrodTeller,
+    ClusterExpansion,
+    LennardJones,
+    Potential,
+    StillingerWeber,
+)
 from interpmd.potentials.base import TERMS
 
 METHANOL = methanol()
@@ -177,3 +183,9 @@ def test_sites_with_fewer_neighbours_than_the_order_keep_their_error_bars():
     check_complete(Potential([term]), table, chain)
     assert table.samples.shape == (len(table), 5)
     assert (table.energy_stds[table.order > 1] > 0).all()
+
+
+def test_atoms_beyond_each_others_cutoff_have_no_rows():
+    apart = Atoms("Si3", [[0, 0, 0], [9, 0, 0], [0, 9, 0]])
+    table = decompose(Potential([StillingerWeber.example()]), apart)
+    assert len(table) == 0 and table.energy == 0

@@ -159,7 +159,10 @@ def _zbl(radii, r, z_i, z_j):
 def _corners(stillinger_weber, parameters, vectors, first, energies, slopes):
     """Energies of the corners between two edges of a site."""
     cutoff = parameters[0]
-    near = np.empty(max((first[1:] - first[:-1]).max(), 1), np.int64)
+    most = 1  # edges of a site; there may be no sites
+    for i in range(len(first) - 1):
+        most = max(most, first[i + 1] - first[i])
+    near = np.empty(most, np.int64)
     for i in range(len(first) - 1):
         count = 0
         for e in range(first[i], first[i + 1]):
