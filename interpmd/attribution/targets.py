@@ -23,7 +23,7 @@ from interpmd.decomposition import Decomposition
 from interpmd.decomposition.posterior import force_samples
 from interpmd.errors import TargetError
 from interpmd.potentials.potential import Potential
-from interpmd.structures.chemistry import bonds, both_ways
+from interpmd.structures.chemistry import both_ways, lewis_bonds
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class Torque(Target):
     Args:
         dihedral: four atoms in a row.
         rotates: atoms that turn; all that hang on the third atom if the middle bond is cut, if
-            None.
+            None. A hydrogen between two atoms hangs on the nearer.
     """
 
     dihedral: Sequence[int]
@@ -205,7 +205,7 @@ class Torque(Target):
     def _side(self, atoms: Atoms, second: int, third: int, last: int) -> list[int]:
         if self.rotates is not None:
             return _checked(self.rotates, atoms)
-        linked = both_ways(bonds(atoms))[0].tolist()
+        linked = both_ways(lewis_bonds(atoms))[0].tolist()
         reached, waiting = {third}, [third]
         while waiting:
             atom = waiting.pop()

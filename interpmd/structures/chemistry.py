@@ -36,6 +36,7 @@ __all__ = [
     "bonds",
     "both_ways",
     "hydrogen_bonds",
+    "lewis_bonds",
     "longest_bond",
     "made_whole",
     "molecules",
@@ -147,6 +148,25 @@ def both_ways(known: Bonds) -> tuple[Int[np.ndarray, "twice 2"], Int[np.ndarray,
         np.concatenate([known.pairs, known.pairs[:, ::-1]]),
         np.concatenate([known.shifts, -known.shifts]),
     )
+
+
+def lewis_bonds(atoms: Atoms) -> Bonds:
+    """The bonds of a Lewis structure: a hydrogen with several partners keeps the nearest alone.
+
+    For what a second partner would forbid: bond orders, and sides that turn about a bond, since a
+    proton on its way between two oxygen atoms closes a ring.
+
+    Raises:
+        StructureError: see `longest_bond`.
+    """
+    known, taken, kept = bonds(atoms), set(), []
+    for bond in np.argsort(known.distances, kind="stable").tolist():
+        hydrogens = {a for a in known.pairs[bond].tolist() if atoms.numbers[a] == 1}
+        if not hydrogens & taken:
+            taken |= hydrogens
+            kept.append(bond)
+    kept.sort()
+    return Bonds(known.pairs[kept], known.shifts[kept], known.distances[kept])
 
 
 def molecules(atoms: Atoms) -> list[tuple[int, ...]]:

@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from interpmd.errors import FragmentError
-from interpmd.structures.chemistry import bonds, molecules
+from interpmd.structures.chemistry import lewis_bonds, molecules
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -112,22 +112,16 @@ def _matches(atoms: Atoms, pattern: str) -> list[tuple[int, ...]]:
 
 
 def _lewis_structure(atoms: Atoms) -> Chem.Mol:
-    """Bonds with their orders; a hydrogen between two atoms goes with the nearer one, since a
-    Lewis structure gives it one partner."""
+    """The molecule with the orders of its bonds, for RDKit."""
     from rdkit import Chem
     from rdkit.Chem import rdDetermineBonds
 
     mol = Chem.RWMol()
     for number in atoms.numbers.tolist():
         mol.AddAtom(Chem.Atom(number))
-    known, taken = bonds(atoms), set()
-    for bond in np.argsort(known.distances, kind="stable").tolist():
-        pair = tuple(known.pairs[bond].tolist())
-        hydrogens = {a for a in pair if atoms.numbers[a] == 1}
-        if pair[0] == pair[1] or hydrogens & taken or mol.GetBondBetweenAtoms(*pair):
-            continue
-        taken |= hydrogens
-        mol.AddBond(*pair, Chem.BondType.SINGLE)
+    for first, second in sorted(set(map(tuple, lewis_bonds(atoms).pairs.tolist()))):
+        if first != second:
+            mol.AddBond(first, second, Chem.BondType.SINGLE)
     try:
         rdDetermineBonds.DetermineBondOrders(mol, charge=int(atoms.info.get("charge", 0)))
     except ValueError:  # bond orders are not always found; connectivity suffices for many patterns

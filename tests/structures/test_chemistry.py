@@ -21,6 +21,7 @@ from interpmd.structures.chemistry import (
     bonds,
     both_ways,
     hydrogen_bonds,
+    lewis_bonds,
     longest_bond,
     molecules,
     put_together,
@@ -109,6 +110,13 @@ def test_one_side_of_a_far_proton_is_a_hydrogen_bond():
     assert (0, 8) in pairs and (4, 8) not in pairs
     assert hydrogen_bonds(atoms).acceptor.tolist() == [4]
     assert molecules(atoms) == [tuple(range(9))]
+
+
+def test_a_lewis_structure_has_one_partner_for_a_hydrogen():
+    for distances, keeper in (((1.20, 1.24), 0), ((1.24, 1.20), 4)):
+        pairs = lewis_bonds(at_the_jump(*distances)).pairs
+        assert [pair for pair in pairs.tolist() if 8 in pair] == [[keeper, 8]]
+        assert len(pairs) == 8
 
 
 def test_hydrogen_lets_go_beyond_its_last_bond():

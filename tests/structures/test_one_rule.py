@@ -19,7 +19,6 @@ from protons import at_the_jump
 import interpmd as im
 from interpmd.attribution.kinds import chemistry, kind_of, path_name
 from interpmd.demo import MALONALDEHYDE
-from interpmd.errors import TargetError
 from interpmd.plots.molecule import draw_molecule, sticks
 from interpmd.reference.clusters import fragments, molecules_of, nearest_molecules
 from interpmd.reference.sampling import sample
@@ -36,7 +35,6 @@ WHOLE = (tuple(range(9)),)
 #: Who may look at covalent radii besides the rule, and what for.
 SIZES_AND_CONTACTS = {
     "structures/bonding.py": "the rule",
-    "structures/lewis.py": "orders of bonds by their lengths",
     "structures/coordinates/stiffness.py": "the model Hessian: physics",
     "potentials/repulsion.py": "where the nuclear repulsion ends: physics",
     "reference/labelling.py": "which atoms overlap",
@@ -137,10 +135,14 @@ def test_coordinates_of_the_geometry_panel_follow_the_bonds(jump):
     assert "O4–H8" in proposals(MALONALDEHYDE) and "O4–H8" not in proposals(jump)
 
 
-def test_the_ring_of_the_proton_frees_no_side(jump):
-    assert (1, 2) not in {d[1:3] for d in dihedrals(jump)}
-    with pytest.raises(TargetError, match="ring"):
-        im.explain(im.load("malonaldehyde"), jump, im.Torque((0, 1, 2, 3)), order=2)
+def test_a_shared_proton_closes_no_ring_for_what_turns(jump):
+    """So that a torque has a value in every frame of a jump."""
+    assert (0, 1, 2, 3) in dihedrals(jump) and (0, 1, 2, 3) in dihedrals(MALONALDEHYDE)
+    potential, about = im.load("malonaldehyde"), im.Torque((0, 1, 2, 3))
+    assert np.isfinite(im.explain(potential, jump, about, order=2).total)
+    before, at = (about.functional(atoms).forces[0] for atoms in (MALONALDEHYDE, jump))
+    assert set(np.flatnonzero(before.any(1))) == {3, 4, 6, 7, 8}  # C2 is on the axis
+    assert set(np.flatnonzero(at.any(1))) == {3, 4, 6, 7}  # the proton is nearer to O0
     assert fragment_around(jump, 8) == (0, 8)
 
 

@@ -11,7 +11,7 @@ from ase import Atoms
 from interpmd.attribution.methods.registry import METHODS
 from interpmd.attribution.targets import Energy, Force, Target, Torque
 from interpmd.errors import QuestionError, TargetError
-from interpmd.structures.chemistry import bonds, molecules
+from interpmd.structures.chemistry import bonds, lewis_bonds, molecules
 
 #: What can be explained, and what the choice is called.
 TARGETS = {
@@ -146,9 +146,9 @@ def fragment_around(atoms: Atoms, atom: int) -> tuple[int, ...]:
 def dihedrals(atoms: Atoms) -> list[tuple[int, int, int, int]]:
     """One dihedral for each bond about which a side can turn, along the bonds.
 
-    Bonds in rings are left out: cutting one frees no side.
+    Bonds in rings are left out: cutting one frees no side. A shared proton closes none.
     """
-    known = bonds(atoms)
+    known = lewis_bonds(atoms)
     inside = known.pairs[~known.shifts.any(1)].tolist()
     neighbours: dict[int, list[int]] = {a: [] for a in range(len(atoms))}
     for i, j in inside:
