@@ -150,6 +150,8 @@ def heat_map(
     colours = LinearSegmentedColormap.from_list("signed", [ORANGE, "#F7F7F7", BLUE])
     limit = np.nanmax(np.abs(values)) or 1.0
     drawn = ax.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=-limit, vmax=limit)
+    # as many digits as fit into a cell
+    form = "+.2f" if limit < 10 else "+.1f" if limit < 100 else "+.0f"
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):
             continue
@@ -163,7 +165,7 @@ def heat_map(
             ax.text(
                 column,
                 row,
-                number_sign(value, "+.2f"),
+                number_sign(value, form),
                 ha="center",
                 va="center",
                 fontsize=7.5,
@@ -187,10 +189,15 @@ def order_name(order: object) -> str:
     return f"{order}-body" if order else "higher"
 
 
+def others(count: int) -> str:
+    """What shares one bar or line, as "3 others"."""
+    return f"{count} other{'s' * (count != 1)}"
+
+
 def _largest(values: Mapping[str, float], most: int) -> list[tuple[str, float]]:
     ordered = sorted(values.items(), key=lambda item: -abs(item[1]))
     rest = [value for _, value in ordered[most:] if value]
-    return ordered[:most] + ([(f"{len(rest)} others", sum(rest))] if rest else [])
+    return ordered[:most] + ([(others(len(rest)), sum(rest))] if rest else [])
 
 
 def _with_whiskers(

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from interpmd.errors import ArgumentError
+from interpmd.plots.budgets import others
 from interpmd.plots.style import BLUE, GREY, ORANGE, bare, line_of, new_axes, unit_sign
 
 if TYPE_CHECKING:
@@ -28,9 +29,15 @@ def time_lines(
     """Contributions against time, told apart by colour and line style.
 
     Args:
-        times: fs. series: values by name, each of the length of `times`; "sum" is drawn thick.
-        unit: of the values. event: time in fs to mark, with `event_label`. ax: where to draw.
+        times: fs; whole numbers are frames.
+        series: values by name, each of the length of `times`; "sum" is drawn thick.
+        unit: of the values.
+        event: time to mark, with `event_label`.
+        ax: where to draw.
+        event_label: words beside it.
     """
+    from matplotlib.ticker import MaxNLocator
+
     ax = new_axes(ax, (8, 3.6))
     for number, (name, values) in enumerate(series.items()):
         colour, line = line_of(number)
@@ -43,6 +50,9 @@ def time_lines(
         ax.text(event, ax.get_ylim()[1], f" {event_label}", va="top", color="#444444")
     ax.axhline(0, color="black", lw=0.6)
     ax.set(xlabel="time (fs)", ylabel=unit_sign(unit))
+    if np.issubdtype(np.asarray(times).dtype, np.integer):
+        ax.set_xlabel("frame")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return bare(ax)
 
@@ -166,5 +176,5 @@ def _strongest(values: xr.DataArray, size: xr.DataArray, most: int) -> dict[str,
     series = {str(names[row]): values.values[:, row] for row in ranked[:most]}
     rest = [row for row in ranked[most:] if size.values[row] > 0]
     if len(rest):
-        series[f"{len(rest)} others"] = values.values[:, rest].sum(1)
+        series[others(len(rest))] = values.values[:, rest].sum(1)
     return series

@@ -47,7 +47,7 @@ def test_a_waterfall_ends_where_the_sum_does():
     drawn = [(bar.get_x(), bar.get_width()) for bar in ax.patches]
     assert drawn == [(0, 1.5), (1.5, -0.75), (0.75, 0.25), (1.0, -0.125), (0, 0.875)]
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names[0] == "O–H stretch  +1.500" and names[3] == "1 others  −0.125"
+    assert names[0] == "O–H stretch  +1.500" and names[3] == "1 other  −0.125"
     assert names[-1] == "sum  +0.875" and ax.get_xlabel() == "eV/Å"
 
 
@@ -258,12 +258,20 @@ def test_a_scan_shows_where_the_structure_stands_and_what_is_known():
     assert ax.get_ylim()[1] < 8  # the wall is cut off
 
 
+def test_frames_are_counted_and_times_measured():
+    ax = plots.time_lines(np.arange(2), {"a": np.ones(2)})
+    assert ax.get_xlabel() == "frame" and all(place % 1 == 0 for place in ax.get_xticks())
+    assert plots.time_lines(np.arange(2.0), {"a": np.ones(2)}).get_xlabel() == "time (fs)"
+
+
 def test_units_and_signs_are_those_of_print():
     ax = plots.bars({"a": -1.0}, unit="meV/A")
     assert ax.get_xlabel() == "meV/Å" and ax.get_yticklabels()[0].get_text() == "a  −1.000"
     table = pd.DataFrame([[-1.0]], ["H0"], ["H0"])
     ax = plots.heat_map(table, unit="eV/A")
     assert ax.texts[0].get_text() == "−1.00" and ax.figure.axes[1].get_ylabel() == "eV/Å"
+    ax = plots.heat_map(100 * table, unit="meV")
+    assert ax.texts[0].get_text() == "−100"
     shares = plots.shares(pd.DataFrame({"a": [110.0, -10.0]}, index=[2, 3]))
     assert [text.get_text() for text in shares.texts] == ["110.0", "−10.0"]
 

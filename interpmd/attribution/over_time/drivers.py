@@ -17,15 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from jaxtyping import Float
-from matplotlib.axes import Axes
 
 from interpmd.errors import TrajectoryError
 from interpmd.plots.budgets import bars
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Parts of the time from whose scatter error bars are estimated.
 BLOCKS = 5

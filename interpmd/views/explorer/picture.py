@@ -123,12 +123,12 @@ def _time_line(
     state: State, known: list[Answer], found: Answer, factor: float, unit: str, axes: np.ndarray
 ) -> None:
     values = pd.DataFrame([_by_label(one, factor) for one in known]).fillna(0.0)
-    times = np.array([state.times[one.frame] for one in known])
+    times = state.times if state.timed else np.arange(len(state))
+    frames = [one.frame for one in known]
     strongest = list(_by_label(found, factor))[:FOLLOWED]
     series = {label: values[label].to_numpy() for label in strongest}
     series["sum"] = values.sum(axis=1).to_numpy()
-    ax = time_lines(times, series, unit, float(state.times[found.frame]), axes[1, 1], "now")
-    if not state.timed:
-        ax.set_xlabel("frame")
-    ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    now = float(times[found.frame])
+    ax = time_lines(times[frames], series, unit, now, axes[1, 1], "now")
+    ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     ax.set_title(f"the largest contributions ({len(known)} frames looked at)")
