@@ -31,7 +31,7 @@ def measured(potential: Potential) -> str:
 
 
 def main() -> None:
-    recipe = {k: v for k, v in RECIPES[NAME].items() if k not in ("weights", "ridge")}
+    recipe = {k: v for k, v in RECIPES[NAME].items() if k not in ("subset_weights", "ridge")}
     without = im.fit(DATA / NAME / "train.extxyz.gz", progress=False, **recipe)
     record(
         {

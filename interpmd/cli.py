@@ -80,7 +80,7 @@ def fit(
             "terms": {name: {} for name in term or ()},
         },
         energy_weight=energy_weight,
-        weights=dict(_factor(given) for given in weight or ()),
+        subset_weights=dict(_factor(given) for given in weight or ()),
         memory=memory,
         refine=refine,
         seed=seed,

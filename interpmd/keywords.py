@@ -18,6 +18,8 @@ def renamed(**new_names: str) -> Callable[[F], F]:
 
     A call with the old keyword passes its value on under the new one and gives a FutureWarning,
     which Python shows to everybody, at the line of the caller. A call with both raises TypeError.
+    Warnings that the function itself gives need a `stacklevel` of one more.
+
     On a dataclass, decorate ``__init__``: ``Spec.__init__ = renamed(...)(Spec.__init__)``.
     """
 

@@ -20,14 +20,16 @@ from interpmd.errors import ArgumentError, LabelError, OutputError
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.consistency import check_consistency
-from interpmd.fitting.problem import Problem
+from interpmd.fitting.problem import Problem, Solved
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.refinement import refine_radial
 from interpmd.fitting.report import FitReport, evaluate
+from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.spec import Spec
+from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
-from interpmd.potentials.base import TERMS
+from interpmd.potentials.base import TERMS, Term
 from interpmd.potentials.folder import check_place
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.sum import Card
@@ -40,6 +42,7 @@ BASES = (5, 8, 12)
 SPLIT = 30_000
 
 
+@renamed(weights="subset_weights")
 def fit(
     train: str | Path | Iterable[Atoms],
     valid: str | Path | Iterable[Atoms] | None = None,
@@ -49,7 +52,7 @@ def fit(
     isolated_energies: Mapping[int | str, float] | None = None,
     energy_weight: float = 80.0,
     virial_weight: float = 1.0,
-    weights: Mapping[str, float] | None = None,
+    subset_weights: Mapping[str, float] | None = None,
     ridge: float | None = None,
     validation: float = 0.1,
     refine: int = 0,
@@ -66,7 +69,7 @@ def fit(
     posterior is kept as samples, calibrated on the frames held out.
 
     Args:
-        train: frames with energies (eV) and forces (eV/A): a list of ase.Atoms or any file that
+        train: frames with energies (eV) and forces (eV/Å): a list of ase.Atoms or any file that
             ASE reads. Single atoms give the isolated-atom energies.
         valid: frames that choose the ridge strength; a part of `train` if None, which then
             joins the final solution.
@@ -74,13 +77,13 @@ def fit(
         spec: what to fit, a `Spec` or its fields as a mapping.
         isolated_energies: eV by element, where `train` has no single atoms.
         energy_weight: weight of an energy relative to a force component, times the square root
-            of the number of atoms, in 1/A.
-        virial_weight: weight of a virial component relative to a force component, in 1/A.
-        weights: factors by subset (info "subset" or "config_type"), for instance
-            ``{"dimer": 5.0}``.
+            of the number of atoms, in 1/Å.
+        virial_weight: weight of a virial component relative to a force component, in 1/Å.
+        subset_weights: factors on the weights of all labels of a subset (info "subset" or
+            "config_type"), for instance ``{"dimer": 5.0}``. It was called `weights`.
         ridge: strength per row of the linear problem; by validation if None.
         validation: fraction of `train` held out if `valid` is None.
-        refine: rounds of gradient descent on the radial network, the read-out re-solved.
+        refine: rounds of gradient descent on the radial network, the read-out solved again.
         memory: limit in GiB for the normal equations.
         level: level of theory, for the card; read from info "level" if None.
         out: folder for the potential and its report. A fit that is interrupted or killed leaves
@@ -94,7 +97,7 @@ def fit(
     Raises:
         LabelError: labels missing, not finite, inconsistent, or a file that cannot be read.
         StructureError: structures that cannot be used.
-        UnknownElementError: `valid` or `test` hold elements that `train` lacks.
+        UnknownElementError: `valid` or `test` hold elements that `train` does not have.
         MemoryLimitError: the problem does not fit into `memory`.
         OutputError, PotentialFileError: `out` cannot be written, or holds something else; found
             before anything is computed. If the disk fills up meanwhile, the error's `report`
@@ -105,65 +108,81 @@ def fit(
         prepare_output(out)
         check_place(Path(out))
     spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
+    settings = FitSettings(energy_weight, virial_weight, dict(subset_weights or {}), memory, seed)
     frames = read_frames(train)
     labels.check_labels(frames)
     isolated = labels.isolated_energies(frames, isolated_energies)
     slope = check_consistency(frames, seed)
-    others = {}
-    for name, source in (("valid", valid), ("test", test)):
-        if source is not None:
-            others[name] = read_frames(source)
-            labels.check_labels(others[name], f"{name} data")
-            labels.check_elements_of(others[name], isolated, f"{name} data")
+    others = {
+        name: _others(source, isolated, f"{name} data")
+        for name, source in (("valid", valid), ("test", test))
+        if source is not None
+    }
     used = [a for a in frames if not labels.is_isolated(a)]
     if not used:
         raise LabelError("the training data hold single atoms only; there is nothing to learn")
 
     base = baseline(isolated, spec.terms)
-    options = (energy_weight, virial_weight, weights or {}, memory, seed)
     if spec.basis is None:
-        spec = replace(spec, basis=choose_basis(used, base, spec, options, progress, watch))
-    term = spec.expansion(isolated, seed)
-    problem = Problem(term, base, spec, *options)
-    history = []
-    if refine:
-        history = refine_radial(problem, used, refine, progress, watch, out)
-    solution, scan = problem.solve(
-        used, others.get("valid"), validation, ridge, out, progress, watch
+        spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
+    problem = Problem(spec.expansion(isolated, seed), base, spec, settings)
+    history = refine_radial(problem, used, refine, progress, watch, out) if refine else []
+    solved = problem.solve(
+        used,
+        others.get("valid"),
+        fraction=validation,
+        ridge=ridge,
+        out=out,
+        progress=progress,
+        watch=watch,
     )
-    potential = problem.finish(solution, used, base)
-    provenance = {
-        "interpmd": package_version(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "seed": seed,
-        "spec": asdict(spec) | {"terms": {k: dict(v) for k, v in spec.terms.items()}},
+    potential = problem.finish(solved, used)
+    provenance = _provenance(problem, solved) | {
         "train": str(train) if isinstance(train, str | Path) else f"{len(frames)} frames",
         "frames": len(frames),
-        "weights": int(np.prod(term.readout.shape)),
-        "ridge": scan.attrs["ridge"],
-        "energy_weight": energy_weight,
         "force_slope": slope,
         "refinement": history,
     }
     level = level or next((str(a.info["level"]) for a in frames if "level" in a.info), None)
-    potential.card = Card(level=level, provenance=provenance)
     fitted = time.perf_counter() - started
     sets = {"train": used[:: max(1, len(used) // 100)]} | others
     errors = {name: evaluate(potential, many, progress=progress) for name, many in sets.items()}
     if watch is not None:
         watch(FitProgress("test", 1, 1, evaluation=errors.get("test")))
-    potential.card = replace(
-        potential.card, errors={name: e.summary() for name, e in errors.items()}
-    )
+    potential.card = Card(level, provenance, {name: e.summary() for name, e in errors.items()})
     sample = others.get("test", used)
     sample = sample[:: max(1, len(sample) // 100)]
     orders = body_order_shares(potential, sample, budget=SPLIT)
-    report = FitReport(potential, scan, errors, fitted, sample, orders)
+    report = FitReport(potential, solved.scan, errors, fitted, sample, orders)
     if out is not None:
         _save(report, Path(out))
         remove_checkpoints(out)
     return report
+
+
+def _others(
+    source: str | Path | Iterable[Atoms], elements: Iterable[int], name: str
+) -> list[Atoms]:
+    """Labelled frames beside the training data, of elements that those have."""
+    frames = read_frames(source)
+    labels.check_labels(frames, name)
+    labels.check_elements_of(frames, elements, name)
+    return frames
+
+
+def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:
+    """What the card tells of versions, settings and choices."""
+    spec = problem.spec
+    return {
+        "interpmd": package_version(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "seed": problem.settings.seed,
+        "spec": asdict(spec) | {"terms": {k: dict(v) for k, v in spec.terms.items()}},
+        "weights": problem.term.readout.numel(),
+        "ridge": solved.ridge,
+        "energy_weight": problem.settings.energy_weight,
+    }
 
 
 def _save(report: FitReport, out: Path) -> None:
@@ -187,30 +206,29 @@ def choose_basis(
     frames: Sequence[Atoms],
     base: Potential,
     spec: Spec,
-    options: tuple,
+    settings: FitSettings,
     progress: bool,
     watch: Watch | None = None,
     most: int = 200,
 ) -> int:
     """Number of Bessel functions whose small trial fit validates best."""
-    *_, seed = options
-    chosen = np.random.default_rng(seed).permutation(len(frames))[:most]
+    chosen = np.random.default_rng(settings.seed).permutation(len(frames))[:most]
     sample = [frames[i] for i in chosen]
     channels = tuple(max(2, k // 5) for k in spec.channels)
-    errors = {}
+    elements = base.elements or ()
+    errors: dict[int, float] = {}
     for basis in tqdm(BASES, desc="smoothness", unit="trial", disable=not progress):
         trial = replace(spec, basis=basis, channels=channels, weights=spec.weights // 4)
-        problem = Problem(trial.expansion(base.elements, seed), base, trial, *options)
-        _, scan = problem.solve(sample, None, 0.25, None, None, progress=False)
-        errors[basis] = scan.validation_error.min()
+        problem = Problem(trial.expansion(elements, settings.seed), base, trial, settings)
+        errors[basis] = problem.solve(sample, fraction=0.25).scan.validation_error.min()
         if watch is not None:
             watch(FitProgress("smoothness", len(errors), len(BASES), basis, errors[basis]))
-    return min(errors, key=errors.get)
+    return min(errors, key=lambda basis: errors[basis])
 
 
 def baseline(isolated: Mapping[int, float], terms: Mapping[str, Mapping[str, Any]]) -> Potential:
     """Isolated atoms and physics terms: what is not learned."""
-    parts = {"isolated": Isolated(isolated)}
+    parts: dict[str, Term] = {"isolated": Isolated(isolated)}
     for kind, arguments in terms.items():
         if kind not in TERMS:
             raise ArgumentError(f"no term is called {kind!r}; known: {', '.join(sorted(TERMS))}")

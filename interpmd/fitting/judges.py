@@ -47,6 +47,10 @@ class Judges:
         """Weighted errors of all rows."""
         return self.stacked @ mean.astype(np.float32) - self.values
 
+    def error(self, mean: np.ndarray) -> float:
+        """Root mean square of the weighted errors."""
+        return float(np.sqrt((self.misfit(mean) ** 2).mean()))
+
     def spread(self, samples: np.ndarray) -> float:
         """Root mean square of posterior samples, weighted like the misfit."""
         return float(np.sqrt(((self.stacked @ samples.astype(np.float32)) ** 2).mean()))
@@ -60,7 +64,7 @@ class Judges:
             if not (target.energy_weight and target.force_weight):
                 continue
             wrong = misfit[first:last]
-            true, labelled = atoms.calc.results["energy"], labels.forces([atoms])
+            true, labelled = labels.energy_of(atoms), labels.forces([atoms])
             energy.append((true, true + wrong[0] / target.energy_weight))
             off = np.zeros(labelled.shape)
             if len(wrong) > 1:  # a single atom has no rows of forces

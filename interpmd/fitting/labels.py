@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from jaxtyping import Float
 
 from interpmd.errors import LabelError, LabelWarning, UnknownElementError
 from interpmd.structures.systems import atomic_number, check_structure
@@ -27,7 +29,7 @@ def check_labels(frames: Sequence[Atoms], name: str = "training data") -> None:
         raise LabelError(f"the {name} are empty")
     for index, atoms in enumerate(frames):
         check_structure(atoms, name=f"{name}, frame {index}")
-        results = atoms.calc.results if atoms.calc is not None else {}
+        results = results_of(atoms)
         for label in ("energy", "forces", "stress"):
             optional = label == "stress" or (label == "forces" and len(atoms) == 1)
             if label not in results and not optional:
@@ -40,21 +42,36 @@ def check_labels(frames: Sequence[Atoms], name: str = "training data") -> None:
                 raise LabelError(f"{name}, frame {index} ({atoms.symbols}): {label} not finite")
 
 
-def energies(frames: Sequence[Atoms]) -> np.ndarray:
-    """Energies in eV, shape (frames,)."""
-    return np.array([float(atoms.calc.results["energy"]) for atoms in frames])
+def results_of(atoms: Atoms) -> dict[str, Any]:
+    """The labels of a frame by name; none if it has no calculator."""
+    return {} if atoms.calc is None else atoms.calc.results
 
 
-def forces(frames: Sequence[Atoms]) -> np.ndarray:
-    """Forces of all atoms of all frames in eV/A, shape (atoms, 3); zero on single atoms."""
+def energy_of(atoms: Atoms) -> float:
+    """Energy of a frame in eV."""
+    return float(results_of(atoms)["energy"])
+
+
+def energies(frames: Sequence[Atoms]) -> Float[np.ndarray, " frames"]:
+    """Energies in eV."""
+    return np.array([energy_of(atoms) for atoms in frames])
+
+
+def forces(frames: Sequence[Atoms]) -> Float[np.ndarray, "atoms 3"]:
+    """Forces of all atoms of all frames in eV/Å; zero on single atoms."""
     return np.concatenate(
-        [a.calc.results.get("forces", np.zeros((len(a), 3))) for a in frames]
+        [results_of(a).get("forces", np.zeros((len(a), 3))) for a in frames]
     ).reshape(-1, 3)
+
+
+def stress_of(atoms: Atoms) -> Float[np.ndarray, "3 3"]:
+    """Stress of a frame in eV/Å^3."""
+    return atoms.get_stress(voigt=False)
 
 
 def has_stress(atoms: Atoms) -> bool:
     """Whether a frame, periodic in all directions, is labelled with its stress."""
-    return bool(atoms.pbc.all()) and "stress" in atoms.calc.results
+    return bool(atoms.pbc.all()) and "stress" in results_of(atoms)
 
 
 def subset_of(atoms: Atoms) -> str:
@@ -76,7 +93,7 @@ def isolated_energies(
     Least squares takes the differences between compositions for them: then the energies of the
     table's one-atom rows are a convention, and a LabelWarning says so.
     """
-    found = {int(a.numbers[0]): float(a.calc.results["energy"]) for a in frames if is_isolated(a)}
+    found = {int(a.numbers[0]): energy_of(a) for a in frames if is_isolated(a)}
     for key, value in (given or {}).items():
         found[atomic_number(key)] = float(value)
     elements = sorted({int(z) for a in frames for z in a.numbers})
@@ -88,7 +105,7 @@ def isolated_energies(
             + ": taken from a least-squares fit to the total energies, so they are a convention; "
             "add single-atom frames or pass isolated_energies",
             LabelWarning,
-            stacklevel=3,
+            stacklevel=4,  # the caller of `fit`, whose decorator is one level
         )
         counts = np.array([[(a.numbers == z).sum() for z in elements] for a in frames], float)
         known = counts @ np.array([found.get(z, 0.0) for z in elements])

@@ -7,12 +7,13 @@ with the read-out held fixed descends on the error that counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from ase import Atoms
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from interpmd.fitting.checkpoint import Checkpoint
@@ -48,8 +49,9 @@ def refine_radial(
         Root mean square error on held-out forces before and after each round in eV/A; the best
         network is kept.
     """
-    chosen = np.random.default_rng(problem.seed).permutation(len(frames))[:MOST]
-    chosen = [frames[i] for i in chosen]
+    seed = problem.settings.seed
+    order = np.random.default_rng(seed).permutation(len(frames))[:MOST]
+    chosen = [frames[i] for i in order]
     judges, learners = chosen[: len(chosen) // 4], chosen[len(chosen) // 4 :]
     weights = list(problem.term.radial.parameters())
     optimiser = torch.optim.Adam(weights, lr=RATE)
@@ -60,8 +62,7 @@ def refine_radial(
     judge_targets, learner_targets = problem.targets(judges), problem.targets(learners)
     left = range(len(history), rounds + 1)
     for index in tqdm(left, desc="refine", unit="round", disable=not progress):
-        solution, _ = problem.solve(list(learners), list(judges), 0.0, RIDGE, None, False)
-        problem.set_readout(solution)
+        problem.set_readout(problem.solve(learners, judges, ridge=RIDGE))
         with one_thread():
             pairs = zip(judges, judge_targets, strict=True)
             errors = [float(_loss(problem, a, t, graph=False)) for a, t in pairs]
@@ -73,7 +74,7 @@ def refine_radial(
             if index < rounds:
                 for w in weights:
                     w.requires_grad_(True)
-                for i in np.random.default_rng([problem.seed, index]).permutation(len(learners)):
+                for i in np.random.default_rng([seed, index]).permutation(len(learners)):
                     optimiser.zero_grad()
                     _loss(problem, learners[i], learner_targets[i], graph=True).backward()
                     optimiser.step()
@@ -87,17 +88,24 @@ def refine_radial(
     return history
 
 
-def _state(weights, optimiser, best, history) -> dict[str, np.ndarray]:
+def _state(
+    weights: Sequence[Tensor],
+    optimiser: torch.optim.Adam,
+    best: Sequence[Tensor],
+    history: Sequence[float],
+) -> dict[str, np.ndarray]:
     """The refinement after a round, as arrays."""
-    found = {"history": np.array(history)}
+    state = {"history": np.array(history)}
     for index, (w, b) in enumerate(zip(weights, best, strict=True)):
-        found |= {f"weight{index}": w.detach().numpy(), f"best{index}": b.numpy()}
+        state |= {f"weight{index}": w.detach().numpy(), f"best{index}": b.numpy()}
         for name, value in optimiser.state[w].items():
-            found[f"{name}{index}"] = value.numpy()
-    return found
+            state[f"{name}{index}"] = value.numpy()
+    return state
 
 
-def _restore(stored, weights, optimiser) -> tuple[list[torch.Tensor], list[float]]:
+def _restore(
+    stored: Mapping[str, np.ndarray], weights: Sequence[Tensor], optimiser: torch.optim.Adam
+) -> tuple[list[Tensor], list[float]]:
     """Fill weights and optimiser; the best weights so far, and the history."""
     best = []
     for index, w in enumerate(weights):
@@ -110,7 +118,7 @@ def _restore(stored, weights, optimiser) -> tuple[list[torch.Tensor], list[float
     return best, stored["history"].tolist()
 
 
-def _loss(problem: Problem, atoms: Atoms, target: Targets, graph: bool) -> torch.Tensor:
+def _loss(problem: Problem, atoms: Atoms, target: Targets, graph: bool) -> Tensor:
     """Mean square error of the forces of one frame."""
     batch = Batch.from_ase(atoms)
     pairs = neighbours(batch, problem.term.cutoff)

@@ -36,7 +36,7 @@ PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer"}
 WEIGHTS = {"dimer": 0.1, "trimer": 0.01}
 
 
-@renamed(method="level")
+@renamed(method="level", weights="subset_weights")
 def cure(
     fitted: Potential | FitReport,
     train: str | Path | Iterable[Atoms],
@@ -45,7 +45,7 @@ def cure(
     most: int = 200,
     out: str | Path | None = None,
     workers: int = 1,
-    weights: Mapping[str, float] | None = None,
+    subset_weights: Mapping[str, float] | None = None,
     progress: bool = True,
     **options: Any,
 ) -> FitReport:
@@ -53,7 +53,7 @@ def cure(
 
     What it costs shows in the report: a potential of few weights pays for pairs that are right
     with larger errors of the forces. Compare `FitReport.errors` before and after, and choose
-    `weights`.
+    `subset_weights`.
 
     Each dimer and trimer is labelled in every spin state that its atoms can couple to, and the
     lowest energy is taken, so that it dissociates into its atoms' ground states.
@@ -68,8 +68,8 @@ def cure(
         out: folder for the new potential. The labels go to ``<out>-labels.extxyz`` beside it, so
             that an interrupted run goes on.
         workers: processes that label.
-        weights: factors of the proposed "dimer" and "trimer" in the fit, `WEIGHTS` unless given;
-            further keys name subsets of `train`, as in `interpmd.fit`.
+        subset_weights: factors of the proposed "dimer" and "trimer" in the fit, `WEIGHTS` unless
+            given; further keys name subsets of `train`, as in `interpmd.fit`.
         progress: whether to show progress bars.
         options: of `interpmd.fit`, for instance ``test=``. The spec, the seed and the weight of
             the energies are those of the first fit unless given.
@@ -96,7 +96,7 @@ def cure(
         if not (len(atoms) == 1 and int(atoms.numbers[0]) in known)
     ]
     labelled = label_proposal(proposed, level, _labels_path(out), workers, progress)
-    given = {**WEIGHTS, **(weights or {})}
+    given = {**WEIGHTS, **(subset_weights or {})}
     factors = {PROPOSED.get(name, name): factor for name, factor in given.items()}
     for atoms in labelled:
         atoms.info["subset"] = PROPOSED.get(atoms.info["subset"], atoms.info["subset"])
@@ -107,7 +107,7 @@ def cure(
     }
     return fit(
         [*frames, *labelled],
-        weights=factors,
+        subset_weights=factors,
         out=out,
         progress=progress,
         **(arguments | options),

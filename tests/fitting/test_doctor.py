@@ -41,7 +41,7 @@ def cured(report, diagnosis):
         TRAIN,
         TRUTH.calculator(),
         diagnosis=diagnosis,
-        weights={"dimer": 1.0, "trimer": 1.0},
+        subset_weights={"dimer": 1.0, "trimer": 1.0},
         test=frames(20, 1),
         progress=False,
     )
@@ -194,13 +194,15 @@ def test_only_the_proposals_take_their_weights():
     original = curing.fit
     try:
         curing.fit = lambda many, **options: taken.update(options, many=many)
-        im.cure(fitted, many, TRUTH.calculator(), most=20, weights={"dimer": 0.5}, progress=False)
+        im.cure(
+            fitted, many, TRUTH.calculator(), most=20, subset_weights={"dimer": 0.5}, progress=False
+        )
     finally:
         curing.fit = original
     added = {a.info["subset"] for a in taken["many"][33:]}
     assert added == {"proposed dimer", "proposed trimer"}
-    assert taken["weights"]["proposed dimer"] == 0.5
-    assert "dimer" not in taken["weights"]
+    assert taken["subset_weights"]["proposed dimer"] == 0.5
+    assert "dimer" not in taken["subset_weights"]
 
 
 def test_labels_are_of_the_lowest_spin_state_and_complete(tmp_path):

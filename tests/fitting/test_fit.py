@@ -19,9 +19,9 @@ from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.errors import LabelWarning, MemoryLimitError
 from interpmd.fitting import closed_form as fitting
 from interpmd.fitting.consistency import check_consistency
+from interpmd.fitting.grade import grade_scales
 from interpmd.fitting.labels import isolated_energies
 from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
-from interpmd.fitting.problem import grade_scales
 from interpmd.fitting.shares import body_order_shares
 from interpmd.potentials import ClusterExpansion
 from interpmd.potentials.uncertainty import uncertainty
@@ -125,8 +125,19 @@ def test_the_grade_counts_from_the_least_certain_of_all_training_frames(report):
     for place in (0, 77):  # wherever that frame stands
         moved = [*many[:least_certain], *many[least_certain + 1 :]]
         moved.insert(place, many[least_certain])
-        found = grade_scales(potential, moved)
+        found = grade_scales(potential, potential.terms["expansion"], moved)
         torch.testing.assert_close(found, largest.amax(0))
+
+
+def test_weights_of_subsets_were_called_weights():
+    with pytest.warns(FutureWarning, match="subset_weights"), pytest.raises(im.LabelError):
+        im.fit([], weights={"dimer": 1e-3})
+
+
+def test_warnings_of_a_fit_point_at_its_caller():
+    with pytest.warns(im.LabelWarning, match="no isolated-atom energies") as seen:
+        im.fit(frames(12), spec=SMALL, progress=False)
+    assert {warning.filename for warning in seen} == {__file__}
 
 
 def test_frames_of_little_weight_do_not_vouch_for_others():
@@ -136,11 +147,15 @@ def test_frames_of_little_weight_do_not_vouch_for_others():
         atoms.info["subset"] = "dimer"
     molecules = frames(40)
     potential = im.fit(
-        [*molecules, *fragments, *ISOLATED], spec=SMALL, weights={"dimer": 1e-3}, progress=False
+        [*molecules, *fragments, *ISOLATED],
+        spec=SMALL,
+        subset_weights={"dimer": 1e-3},
+        progress=False,
     ).potential
-    found = potential.terms["expansion"].grade_scale
-    assert torch.allclose(found, grade_scales(potential, molecules))
-    assert (grade_scales(potential, [*molecules, *fragments]) > 2 * found).any()
+    term = potential.terms["expansion"]
+    assert torch.allclose(term.grade_scale, grade_scales(potential, term, molecules))
+    everything = [*molecules, *fragments]
+    assert (grade_scales(potential, term, everything) > 2 * term.grade_scale).any()
 
 
 def test_isolated_atoms_from_frames_from_arguments_or_with_a_warning():
@@ -225,8 +240,8 @@ def test_weights_of_subsets_matter():
         atoms.info["subset"] = "a" if index % 2 else "b"
     spec = SMALL | {"channels": (3, 3)}
     arguments = {"spec": spec, "ridge": 1e-6, "progress": False}
-    heavy = im.fit(many + ISOLATED, test=many, weights={"a": 30.0}, **arguments)
-    light = im.fit(many + ISOLATED, test=many, weights={"a": 1 / 30}, **arguments)
+    heavy = im.fit(many + ISOLATED, test=many, subset_weights={"a": 30.0}, **arguments)
+    light = im.fit(many + ISOLATED, test=many, subset_weights={"a": 1 / 30}, **arguments)
     error = [r.evaluations["test"].by_subset().loc["a", "force_rmse_meV/A"] for r in (heavy, light)]
     assert error[0] < 0.98 * error[1]
 

@@ -14,6 +14,7 @@ from interpmd.fitting import closed_form as fitting
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.normal import NormalEquations
 from interpmd.fitting.problem import Problem
+from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.spec import Spec
 
 
@@ -89,10 +90,10 @@ def test_a_checkpoint_of_another_fit_is_not_taken(tmp_path):
     with pytest.warns(UserWarning, match="is damaged"):
         assert mine.read() is None
     problems = [
-        Problem(Spec(**SMALL).expansion({1: 0, 6: 0, 8: 0}, seed), base, Spec(**SMALL), *options)
+        Problem(Spec(**SMALL).expansion((1, 6, 8), seed), base, Spec(**SMALL), settings)
         for seed in (0, 1)
         for base in (fitting.baseline({1: 0.0, 6: e, 8: 0.0}, {}) for e in (0.0, 1.0))
-        for options in ((80.0, 1.0, {}, 1.0, 0), (80.0, 1.0, {"a": 2.0}, 1.0, 0))
+        for settings in (FitSettings(), FitSettings(subset_weights={"a": 2.0}))
     ]
     assert len({problem.key(frames(2)) for problem in problems}) == 8
 
