@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class InterpmdError(Exception):
     """Base class of all errors raised by interpmd on purpose."""
@@ -26,7 +28,7 @@ class ArgumentError(InterpmdError, ValueError):
 class OutputError(InterpmdError, OSError):
     """A result cannot be written; where it was computed already, `report` holds it."""
 
-    report = None
+    report: Any = None
 
 
 class PotentialFileError(InterpmdError, ValueError):

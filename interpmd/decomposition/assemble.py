@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,11 +15,9 @@ from interpmd.decomposition.moebius import Rows, local_rows
 from interpmd.decomposition.sites import affordable_order, sites_of_terms
 from interpmd.decomposition.whole import global_rows
 from interpmd.errors import ArgumentError
-from interpmd.potentials.base import GlobalTerm, LocalTerm, Term
+from interpmd.potentials.base import AnyTerm, LocalTerm, Term
 from interpmd.potentials.potential import Potential
 from interpmd.structures.systems import Batch
-
-AnyTerm = TypeVar("AnyTerm", bound=Term)
 
 
 def decompose(
@@ -62,11 +59,11 @@ def decompose(
     order = affordable_order(potential, sites, order)
     found: list[tuple[str, Rows]] = []
     for name, term in potential.terms.items():
-        precise = in_float64(term)
         if isinstance(term, LocalTerm):
-            parts = local_rows(precise, sites[name], min(order, term.body_order), forces)
+            of_term = min(order, term.body_order)
+            parts = local_rows(in_float64(term), sites[name], of_term, forces)
         else:
-            parts = global_rows(precise, batch, order)
+            parts = global_rows(in_float64(term), batch, order)
         found += [(row_term(name, term, part.order), part) for part in parts]
     return _assemble(structure, found, order)
 
@@ -81,7 +78,7 @@ def in_float64(term: AnyTerm) -> AnyTerm:
     return copy.deepcopy(term).double()
 
 
-def row_term(name: str, term: LocalTerm | GlobalTerm, order: int) -> str:
+def row_term(name: str, term: Term, order: int) -> str:
     """The term's own name for its rows, told apart where two terms share it."""
     own = term.row_name(order) if order else term.kind
     if own == term.kind or order == 0:

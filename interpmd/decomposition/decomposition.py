@@ -258,7 +258,7 @@ class Decomposition:
         groups = {what: together.by(what) for what in ("term", "order")}
         return tuple(plot_shares(groups, title).axes)
 
-    def _labels(self, what: str) -> list[Any]:
+    def _labels(self, what: str) -> list[Any] | np.ndarray:
         if what == "term":
             return [self.terms[t] for t in self.term]
         if what == "order":

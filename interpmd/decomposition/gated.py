@@ -78,8 +78,12 @@ class GatedPotential:
         atom_gates: Float[Tensor, "sets atoms"] | None = None,
         positions: Float[Tensor, "sets atoms 3"] | None = None,
     ) -> Float[Tensor, "sets atoms"]:
-        """Site energies in eV of the local terms, differentiable in all arguments."""
-        given = edge_gates if edge_gates is not None else atom_gates
+        """Site energies in eV of the local terms, differentiable in all arguments.
+
+        Raises:
+            ArgumentError: both kinds of gates or neither.
+        """
+        given = _one_of(edge_gates, atom_gates)
         count, n_atoms = len(given), self.batch.n_atoms
         if positions is None:
             positions = self.batch.positions.detach().expand(count, -1, -1)
@@ -87,11 +91,7 @@ class GatedPotential:
             return positions.new_zeros(count, n_atoms)
         shift = self.pairs.shifts.to(positions) @ self.batch.cells[0]
         vectors = positions[:, self.pairs.neighbour] - positions[:, self.pairs.centre] + shift
-        gates = (
-            edge_gates[:, self.edge_of]
-            if edge_gates is not None
-            else atom_gates[:, self.pairs.neighbour]
-        )
+        gates = given[:, self.pairs.neighbour if edge_gates is None else self.edge_of]
         offset = torch.arange(count)[:, None] * n_atoms
         env = Environments(
             vectors=vectors.flatten(0, 1),
@@ -124,12 +124,10 @@ class GatedPotential:
         Raises:
             ValueError: both or neither; edge gates where a term has no edges.
         """
-        if (edge_gates is None) == (atom_gates is None):
-            raise ArgumentError("give either edge gates or atom gates")
+        given = _one_of(edge_gates, atom_gates)
         if edge_gates is not None and self.potential.global_terms:
             names = ", ".join(self.potential.global_terms)
             raise ArgumentError(f"{names} depends on the whole structure and has no edges to gate")
-        given = edge_gates if edge_gates is not None else atom_gates
         at_once = max(1, SITES_AT_ONCE // self.batch.n_atoms)
         parts = []
         for start in range(0, len(given), at_once):
@@ -178,6 +176,19 @@ class GatedPotential:
         rows = [sorted(set(row.atoms)) for row in table]
         present = torch.stack([gates[:, row].prod(1) for row in rows], dim=1)
         return present @ values
+
+
+def _one_of(edge_gates: Tensor | None, atom_gates: Tensor | None) -> Tensor:
+    """The gates that are given.
+
+    Raises:
+        ArgumentError: both or neither.
+    """
+    if edge_gates is not None and atom_gates is None:
+        return edge_gates
+    if atom_gates is not None and edge_gates is None:
+        return atom_gates
+    raise ArgumentError("give either edge gates or atom gates")
 
 
 def _less(first: np.ndarray, second: np.ndarray) -> np.ndarray:

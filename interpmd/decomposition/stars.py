@@ -125,11 +125,11 @@ def _slopes(
         )
     slopes = vectors.new_zeros(n_sites, term.n_samples)
     if len(vectors):
-        _, derivative = jvp(
+        derivative = jvp(
             lambda moved: term.site_energy_samples(replace(env, vectors=moved)),
             (vectors,),
             (move,),
-        )
+        )[1]
         slopes[sites] = -derivative
     return slopes
 

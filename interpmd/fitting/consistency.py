@@ -72,7 +72,7 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
             f"true energy differences are {slope:.3g} times those that the forces imply; check "
             "the units (eV and eV/A)",
             LabelWarning,
-            stacklevel=3,
+            stacklevel=4,  # the caller of `fit`, whose decorator is one level
         )
     return slope
 

@@ -11,7 +11,7 @@ included, the posterior of the read-out is normal with
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +103,7 @@ class NormalEquations:
         for first in range(0, len(rows), step):
             self._flush(list(rows[first : first + step]))
 
-    def state(self, done: int) -> dict[str, np.ndarray | float]:
+    def state(self, done: int) -> Mapping[str, np.ndarray | float]:
         """What a checkpoint stores after `done` frames."""
         sums = {"matrix": self.matrix, "vector": self.vector, "square": self.square}
         return sums | {"rows": self.rows, "done": done}
@@ -160,7 +160,7 @@ class Solution:
         """Deviations from the mean, shape (weights, count)."""
         noise = np.random.default_rng(seed).normal(size=(len(self.mean), count))
         return np.sqrt(self.variance) * scipy.linalg.solve_triangular(
-            self.factor, noise, lower=True, trans="T"
+            self.factor, noise, lower=True, trans=1
         )
 
 
@@ -193,7 +193,7 @@ def weighted_rows(
     if len(atoms) > 1 or atoms.pbc.any():
         rows.append(found.forces.flatten(0, 1).numpy() / scale * dtype(target.force_weight))
         values.append(target.forces.ravel() * target.force_weight)
-    if target.stress is not None:
+    if target.stress is not None and found.virial is not None:
         rows.append(found.virial.flatten(0, 2).numpy() / scale * dtype(target.virial_weight))
         values.append(-target.stress.ravel() * atoms.get_volume() * target.virial_weight)
     return np.concatenate(rows), np.concatenate(values)
@@ -210,10 +210,10 @@ def column_scales(
     term = quick(term)
     many = [a for a in frames if len(a) > 1] or list(frames)
     chosen = np.random.default_rng(seed).permutation(len(many))[:most]
-    total, count = 0.0, 0
+    total, count = np.zeros(len(term.elements) * term.n_features), 0
     for index in chosen:
         rows = rows_of(term, many[index]).forces.flatten(0, 1).double()
-        total, count = total + rows.pow(2).sum(0), count + len(rows)
-    scale = (total / max(count, 1)).sqrt().numpy()
+        total, count = total + rows.pow(2).sum(0).numpy(), count + len(rows)
+    scale = np.sqrt(total / max(count, 1))
     typical = np.median(scale[scale > 0]) if (scale > 0).any() else 1.0
     return np.where(scale > 1e-9 * typical, scale, typical)

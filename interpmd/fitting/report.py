@@ -206,12 +206,12 @@ def evaluate(
     with one_thread():
         bar = tqdm(frames, desc="evaluate", unit="frame", disable=not progress)
         for atoms, stress in zip(bar, has_stress, strict=True):
-            found = potential.predict(atoms, stress=bool(stress))
-            if stress:
-                true = atoms.get_stress(voigt=False)
-                stresses.append(np.stack([true, found.stress[0].double().cpu().numpy()], axis=-1))
-            predicted_energy.append(float(found.energy))
-            predicted_forces.append(found.forces.double().cpu().numpy())
+            predicted = potential.predict(atoms, stress=bool(stress))
+            if predicted.stress is not None:
+                both = (labels.stress_of(atoms), predicted.stress[0].double().cpu().numpy())
+                stresses.append(np.stack(both, axis=-1))
+            predicted_energy.append(float(predicted.energy))
+            predicted_forces.append(predicted.forces.double().cpu().numpy())
     return Evaluation(
         energy=np.column_stack([labels.energies(frames), predicted_energy]),
         forces=np.stack([labels.forces(frames), np.concatenate(predicted_forces)], axis=-1),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -46,6 +46,10 @@ class Term(nn.Module, ABC):
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """Keyword arguments (JSON values) that rebuild the term; tensors go to the state dict."""
+
+    def row_name(self, order: int) -> str:
+        """Name of the rows of a given body order in the table."""
+        return self.kind
 
 
 class LocalTerm(Term):
@@ -82,10 +86,6 @@ class LocalTerm(Term):
         """Energy of each site, and its deviations under samples of the posterior, in eV."""
         energies = self(env)
         return energies, energies.new_zeros(len(energies), 0)
-
-    def row_name(self, order: int) -> str:
-        """Name of the rows of a given body order in the table."""
-        return self.kind
 
 
 class LearnedTerm(LocalTerm):
@@ -160,10 +160,6 @@ class GlobalTerm(Term):
     def forward(self, batch: Batch) -> Float[Tensor, " atoms"]:
         """Energy of each atom in eV; differentiable in positions (and cells where periodic)."""
 
-    def row_name(self, order: int) -> str:
-        """Name of the rows of a given body order in the table."""
-        return self.kind
-
 
 def ascending_numbers(elements: Iterable[int | str]) -> tuple[int, ...]:
     """Atomic numbers of some elements, given by symbol or number, each once.
@@ -174,12 +170,14 @@ def ascending_numbers(elements: Iterable[int | str]) -> tuple[int, ...]:
     return tuple(sorted({atomic_number(element) for element in elements}))
 
 
+AnyTerm = TypeVar("AnyTerm", bound=Term)
+
 #: Classes of terms by kind; a new term registers itself with the decorator and joins the
 #: conformance suite.
 TERMS: dict[str, type[Term]] = {}
 
 
-def register(cls: type[Term]) -> type[Term]:
+def register(cls: type[AnyTerm]) -> type[AnyTerm]:
     """Class decorator: make a term known to `load` and to the conformance suite."""
     if cls.kind in TERMS:
         raise ValueError(f"two terms are called {cls.kind!r}")

@@ -57,7 +57,7 @@ class D3(GlobalTerm):
 
     def forward(self, batch: Batch) -> Float[Tensor, " atoms"]:
         try:
-            from tad_dftd3 import dftd3
+            from tad_dftd3 import dftd3  # pyright: ignore[reportPrivateImportUsage]
         except ImportError as error:
             raise MissingPhysicsError("dispersion", "tad-dftd3") from error
         parameters = {

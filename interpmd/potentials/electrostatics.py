@@ -56,7 +56,9 @@ class EEQ(GlobalTerm):
         found = per_atom(
             batch,
             "electrostatics",
-            lambda numbers, positions, charges: get_eeq(numbers, positions, charges[:, None]),
+            lambda numbers, positions, charges: get_eeq(
+                numbers, positions, charges[:, None], return_energy=False
+            ),
         )
         return found / HARTREE
 

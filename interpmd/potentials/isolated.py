@@ -29,13 +29,17 @@ class Isolated(LocalTerm):
     body_order = 1
     cutoff = 0.0
 
-    def __init__(self, energies: Mapping[int | str, float]) -> None:
+    table: Float[Tensor, " numbers"]
+
+    def __init__(
+        self, energies: Mapping[int, float] | Mapping[str, float] | Mapping[int | str, float]
+    ) -> None:
         super().__init__()
         if not energies:
             raise ArgumentError("give the energy of at least one element")
         by_number = {atomic_number(key): float(value) for key, value in energies.items()}
         self.elements = tuple(sorted(by_number))
-        table = torch.zeros(max(self.elements) + 1, dtype=torch.float64)
+        table = torch.zeros(max(by_number) + 1, dtype=torch.float64)
         for number, energy in by_number.items():
             table[number] = energy
         self.register_buffer("table", table)
@@ -46,7 +50,7 @@ class Isolated(LocalTerm):
         return cls({"H": -13.6, "C": -1029.0, "N": -1485.0, "O": -2041.0})
 
     def config(self) -> dict[str, Any]:
-        return {"energies": {str(z): float(self.table[z]) for z in self.elements}}
+        return {"energies": {str(z): float(self.table[z]) for z in self.elements or ()}}
 
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
         return self.table[env.centre_numbers]

@@ -44,6 +44,8 @@ class ZBL(LocalTerm):
     kind = "repulsion"
     body_order = 2
 
+    radii: Float[Tensor, " numbers"]
+
     def __init__(self, elements: Sequence[int | str] | None = None, scale: float = 0.7) -> None:
         super().__init__()
         if scale <= 0:

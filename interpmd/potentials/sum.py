@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import torch
 from ase import Atoms
@@ -106,6 +106,8 @@ class TermSum(nn.Module):
         ValueError: no terms, or two of one name.
     """
 
+    terms: Mapping[str, LocalTerm | GlobalTerm]
+
     def __init__(
         self,
         terms: Mapping[str, Term] | Iterable[Term],
@@ -113,17 +115,10 @@ class TermSum(nn.Module):
         card: Card | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(terms, Mapping):
-            named: dict[str, Term] = {}
-            for term in terms:
-                if term.kind in named:
-                    raise ArgumentError(f"two terms are called {term.kind!r}; name them in a dict")
-                named[term.kind] = term
-            terms = named
-        if not terms:
-            raise ArgumentError("a potential needs at least one term")
-        self.terms = nn.ModuleDict(dict(terms))
-        self.elements = _common_elements(terms.values()) if elements is None else tuple(elements)
+        named = _by_name(terms)
+        # a ModuleDict does not say which modules it holds
+        self.terms = cast("Mapping[str, LocalTerm | GlobalTerm]", nn.ModuleDict(named))
+        self.elements = _common_elements(named.values()) if elements is None else tuple(elements)
         self.card = card or Card()
 
     def __add__(self, other: TermSum) -> Self:
@@ -173,8 +168,8 @@ class TermSum(nn.Module):
     @property
     def body_order(self) -> int | None:
         """Largest number of atoms in a row, or None if some term is of no finite order."""
-        orders = [t.body_order for t in self.terms.values()]
-        return None if None in orders else max(orders)
+        orders = [t.body_order for t in self.terms.values() if t.body_order is not None]
+        return max(orders) if len(orders) == len(self.terms) else None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -211,16 +206,12 @@ class TermSum(nn.Module):
         self, batch: Batch, pairs: Neighbours | None = None
     ) -> dict[str, Float[Tensor, " atoms"]]:
         """Site energies of every term in eV."""
-        if pairs is None and self.local_terms:
-            pairs = self.neighbours(batch)
-        env = environments(batch, pairs) if self.local_terms else None
-        energies = {}
-        for name, term in self.terms.items():
-            if isinstance(term, LocalTerm):
+        energies = {name: term(batch) for name, term in self.global_terms.items()}
+        if self.local_terms:
+            env = environments(batch, self.neighbours(batch) if pairs is None else pairs)
+            for name, term in self.local_terms.items():
                 energies[name] = term(within(env, term.cutoff, self.cutoff))
-            else:
-                energies[name] = term(batch)
-        return energies
+        return {name: energies[name] for name in self.terms}
 
     def site_energies(
         self, batch: Batch, pairs: Neighbours | None = None
@@ -355,6 +346,21 @@ def _gradients(sites: Tensor, inputs: list[Tensor]) -> list[Tensor]:
         torch.zeros_like(tensor) if gradient is None else gradient
         for tensor, gradient in zip(inputs, found, strict=True)
     ]
+
+
+def _by_name(terms: Mapping[str, Term] | Iterable[Term]) -> dict[str, Term]:
+    """The terms by name; those that have none go by their kind."""
+    named: dict[str, Term] = {}
+    if isinstance(terms, Mapping):
+        named.update(terms)
+    else:
+        for term in terms:
+            if term.kind in named:
+                raise ArgumentError(f"two terms are called {term.kind!r}; name them in a dict")
+            named[term.kind] = term
+    if not named:
+        raise ArgumentError("a potential needs at least one term")
+    return named
 
 
 def _common_elements(terms: Iterable[Term]) -> tuple[int, ...] | None:

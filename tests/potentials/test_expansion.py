@@ -11,14 +11,9 @@ from ase.build import molecule
 from scipy.special import sph_harm_y
 
 from interpmd.potentials import ClusterExpansion, Potential
-from interpmd.potentials.expansion.angular import (
-    coupling,
-    couplings,
-    harmonics,
-    harmonics_of,
-    monomial_coefficients,
-)
+from interpmd.potentials.expansion.angular import harmonics, harmonics_of, monomial_coefficients
 from interpmd.potentials.expansion.gradients import features_and_gradients
+from interpmd.potentials.expansion.rotations import coupling, couplings
 from interpmd.structures.systems import environments, neighbours
 
 

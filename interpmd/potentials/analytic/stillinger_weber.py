@@ -38,6 +38,17 @@ class StillingerWeber(AnalyticTerm):
     kind = "stillinger_weber"
     body_order = 3
 
+    epsilon: float
+    sigma: float
+    a: float
+    lam: float
+    gamma: float
+    cos_theta: float
+    big_a: float
+    big_b: float
+    p: float
+    q: float
+
     def __init__(
         self,
         epsilon: float = 2.1683,

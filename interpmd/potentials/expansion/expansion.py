@@ -74,6 +74,11 @@ class ClusterExpansion(LearnedTerm):
     #: the products of more sites leave the processor's caches (1024 take 1.6 times as long)
     sites_at_once = 64
 
+    radial: RadialNetwork
+    mixing: Float[Tensor, "degrees inputs channels"]
+    monomials: Float[Tensor, "powers components"]
+    degrees: Sequence[Invariants]
+
     def __init__(
         self,
         elements: Sequence[int | str],

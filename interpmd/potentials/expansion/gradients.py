@@ -55,7 +55,8 @@ def _edge_projections(
     """What each edge adds to A, its harmonics, and the derivative of the former in 1/A."""
     distances = env.vectors.pow(2).sum(1).sqrt()
     unit = env.vectors / distances[:, None]
-    radial, radial_slope = jvp(term.radial, (distances,), (torch.ones_like(distances),))
+    radial = term.radial(distances)
+    radial_slope = jvp(term.radial, (distances,), (torch.ones_like(distances),))[1]
     angular = harmonics_of(unit, term.monomials)
     angular_slope = torch.stack(
         [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from interpmd.potentials.expansion.angular import block, couplings
+from interpmd.potentials.expansion.angular import block
+from interpmd.potentials.expansion.rotations import couplings
 
 
 class Invariants(nn.Module):
@@ -21,6 +22,10 @@ class Invariants(nn.Module):
         lmax: largest degree l of A that is used.
         degree: of the products.
     """
+
+    left: Int[Tensor, " terms"]
+    right: Int[Tensor, " terms"]
+    share: Float[Tensor, "invariants terms"]
 
     def __init__(self, lmax: int, degree: int) -> None:
         super().__init__()
