@@ -162,3 +162,50 @@ def test_importing_a_module_gives_the_module():
             if own in exported:
                 hidden.append(name)
     assert hidden == []
+
+
+#: What jaxtyping calls arrays, and Annotated: only the first thing in their brackets is a type.
+SHAPED = {"Annotated", "Bool", "Complex", "Float", "Inexact", "Int", "Num", "Shaped", "UInt"}
+
+
+def quoted_names(source: str) -> list[str]:
+    """Strings in annotations that are neither shapes of jaxtyping nor literals.
+
+    All files import annotations from __future__, so that nothing else needs quotes there; and a
+    quoted name that does not exist goes unnoticed where shapes keep the linter from reading it.
+    """
+    quoted = []
+    for node in ast.walk(ast.parse(source)):
+        for hint in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if isinstance(hint, ast.expr):
+                quoted += _strings(hint)
+    return quoted
+
+
+def _strings(hint: ast.expr) -> list[str]:
+    if isinstance(hint, ast.Subscript) and isinstance(hint.value, ast.Name):
+        if hint.value.id == "Literal":
+            return []
+        if hint.value.id in SHAPED and isinstance(hint.slice, ast.Tuple):
+            return _strings(hint.slice.elts[0])
+    if isinstance(hint, ast.Constant):
+        return [hint.value] if isinstance(hint.value, str) else []
+    parts = [part for part in ast.iter_child_nodes(hint) if isinstance(part, ast.expr)]
+    return [string for part in parts for string in _strings(part)]
+
+
+def test_strings_in_annotations_are_shapes():
+    quoted = {name: quoted_names(path.read_text()) for name, path in modules().items()}
+    assert {name: strings for name, strings in quoted.items() if strings} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ('def f(x: Float[Tensor, "atoms 3"], kind: Literal["a"]) -> None: ...', []),
+        ('def f(x: "Tensr") -> list["Explanaton"]: ...', ["Explanaton", "Tensr"]),
+        ('x: dict[str, Float["Tensr", "atoms 3"]] = {}', ["Tensr"]),
+    ],
+)
+def test_the_lock_sees_quoted_names(source, seen):
+    assert sorted(quoted_names(source)) == seen
