@@ -57,15 +57,15 @@ def decompose(
     )
     sites = sites_of_terms(potential, batch)
     order = affordable_order(potential, sites, order)
-    found: list[tuple[str, Rows]] = []
+    rows: list[tuple[str, Rows]] = []
     for name, term in potential.terms.items():
         if isinstance(term, LocalTerm):
             of_term = min(order, term.body_order)
             parts = local_rows(in_float64(term), sites[name], of_term, forces)
         else:
             parts = global_rows(in_float64(term), batch, order)
-        found += [(row_term(name, term, part.order), part) for part in parts]
-    return _assemble(structure, found, order)
+        rows += [(row_term(name, term, part.order), part) for part in parts]
+    return _assemble(structure, rows, order)
 
 
 def in_float64(term: AnyTerm) -> AnyTerm:
@@ -86,8 +86,8 @@ def row_term(name: str, term: Term, order: int) -> str:
     return own if name == term.kind else f"{name} {own}"
 
 
-def _assemble(structure: Atoms, found: Iterable[tuple[str, Rows]], order: int) -> Decomposition:
-    kept = [(name, _without_zeros(part)) for name, part in found]
+def _assemble(structure: Atoms, rows: Iterable[tuple[str, Rows]], order: int) -> Decomposition:
+    kept = [(name, _without_zeros(part)) for name, part in rows]
     kept = [(name, part) for name, part in kept if len(part.energies)]
     names = tuple(dict.fromkeys(name for name, _ in kept))
     parts = [part for _, part in kept]

@@ -58,12 +58,12 @@ def few_atom_rows(
     pairs = _values(potential, pair_numbers, pair_positions)
     pairs -= atoms[np.searchsorted(elements, pair_numbers)].sum(1)
     place = place.reshape(3, -1)
-    found = pairs[place[0]]
+    rows = pairs[place[0]]
     if trimers.any():
         whole = _values(potential, numbers[trimers], trimer_positions(sides[trimers]))
         whole -= atoms[np.searchsorted(elements, numbers[trimers])].sum(1)
-        found[trimers] = whole - pairs[place[:, trimers]].sum(0)
-    return found[:, 0], found[:, 1:]
+        rows[trimers] = whole - pairs[place[:, trimers]].sum(0)
+    return rows[:, 0], rows[:, 1:]
 
 
 def _values(
@@ -71,7 +71,7 @@ def _values(
 ) -> Float[np.ndarray, "structures one_and_samples"]:
     """Total energies in eV, then deviations under the posterior, of structures of one size."""
     count, size = numbers.shape
-    found = []
+    totals = []
     centre, neighbour = np.nonzero(~np.eye(size, dtype=bool))
     with torch.no_grad():
         for start in range(0, count, AT_ONCE):
@@ -94,8 +94,8 @@ def _values(
                 degree=size - 1,
             )
             sites = sites_and_samples(potential, batch, pairs)
-            found.append(sites.unflatten(0, (n, size)).sum(1).cpu().numpy())
-    return np.concatenate(found)
+            totals.append(sites.unflatten(0, (n, size)).sum(1).cpu().numpy())
+    return np.concatenate(totals)
 
 
 def sites_and_samples(potential: Potential, batch: Batch, pairs: Neighbours) -> torch.Tensor:

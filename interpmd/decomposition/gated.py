@@ -134,10 +134,10 @@ class GatedPotential:
             part = given[start : start + at_once]
             kind = {"edge_gates" if edge_gates is not None else "atom_gates": part}
             parts.append(self._values(energy, forces, kind))
-        found = torch.cat(parts)
+        values = torch.cat(parts)
         if atom_gates is not None and self.potential.global_terms:
-            found = found + self._of_rows(energy, forces, atom_gates)
-        return found
+            values = values + self._of_rows(energy, forces, atom_gates)
+        return values
 
     @cached_property
     def _global_rows(self) -> Decomposition:
@@ -156,12 +156,12 @@ class GatedPotential:
             total = self.sites(**kind, positions=positions).sum(1)
             slope = torch.zeros_like(positions)
             if total.requires_grad:
-                (found,) = torch.autograd.grad(
+                (gradient,) = torch.autograd.grad(
                     total.sum(), positions, create_graph=gates.requires_grad, allow_unused=True
                 )
-                slope = slope if found is None else found
-        found = total[:, None] * energy - torch.einsum("bax,cax->bc", slope, forces)
-        return found if gates.requires_grad else found.detach()
+                slope = slope if gradient is None else gradient
+        values = total[:, None] * energy - torch.einsum("bax,cax->bc", slope, forces)
+        return values if gates.requires_grad else values.detach()
 
     def _of_rows(self, energy: Tensor, forces: Tensor, gates: Tensor) -> Tensor:
         """The multilinear extension of the terms that depend on the whole structure."""

@@ -91,7 +91,7 @@ def energies_by_torch(term: LocalTerm, env: Environments, forces: bool = True) -
         if energies.requires_grad and len(vectors):
             (slopes,) = torch.autograd.grad(energies.sum(), vectors, allow_unused=True)
             gradients = gradients if slopes is None else slopes
-    return Values(_array(energies), _array(gradients), _array(samples))
+    return Values(as_array(energies), as_array(gradients), as_array(samples))
 
 
 def force_samples_of(
@@ -99,7 +99,7 @@ def force_samples_of(
 ) -> Values:
     """Posterior samples of the forces along some directions; energies and gradients are zero."""
     samples = torch.cat([_slopes(term, env, move) for move in moves], dim=1)
-    return Values(np.zeros(env.n_sites), np.zeros(env.vectors.shape), _array(samples))
+    return Values(np.zeros(env.n_sites), np.zeros(env.vectors.shape), as_array(samples))
 
 
 def _slopes(
@@ -169,5 +169,6 @@ def in_group(values: Values, groups: list[Group], index: int, size: int) -> Valu
     return values.part(start + np.arange(group.count(size)).reshape(shape))
 
 
-def _array(values: Tensor) -> np.ndarray:
+def as_array(values: Tensor) -> np.ndarray:
+    """The values in float64, without their history."""
     return values.detach().cpu().double().numpy()

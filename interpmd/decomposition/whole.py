@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.decomposition.moebius import Rows
+from interpmd.decomposition.stars import as_array
 from interpmd.decomposition.subsets import Members, ranks, subsets
 from interpmd.potentials.base import GlobalTerm
 from interpmd.structures.systems import Batch
@@ -60,10 +61,10 @@ def global_rows(term: GlobalTerm, batch: Batch, order: int) -> list[Rows]:
     n_atoms = batch.n_atoms
     reach = 0 if batch.periodic else feasible_order(n_atoms, order)
     clusters = [_evaluate(term, batch, subsets(n_atoms, size)) for size in range(1, reach + 1)]
-    found = [_transform(clusters, n_atoms, size) for size in range(1, reach + 1)]
+    rows = [_transform(clusters, n_atoms, size) for size in range(1, reach + 1)]
     if reach < n_atoms:
-        found.append(_remainder(term, batch, found))
-    return found
+        rows.append(_remainder(term, batch, rows))
+    return rows
 
 
 def _evaluate(
@@ -88,8 +89,9 @@ def _evaluate(
         )
         with torch.enable_grad():
             sites = term(part)
-        energies[start : start + n] = _array(sites).reshape(n, size).sum(1)
-        gradients[start : start + n] = _array(_gradient(sites.sum(), positions)).reshape(n, size, 3)
+            slopes = _gradient(sites.sum(), positions)
+        energies[start : start + n] = as_array(sites).reshape(n, size).sum(1)
+        gradients[start : start + n] = as_array(slopes).reshape(n, size, 3)
     return energies, gradients
 
 
@@ -112,8 +114,8 @@ def _remainder(term: GlobalTerm, batch: Batch, rows: list[Rows]) -> Rows:
     positions = batch.positions.detach().requires_grad_(True)
     with torch.enable_grad():
         sites = term(batch.with_positions(positions))
-        forces = -_array(torch.stack([_gradient(s, positions) for s in sites]))
-    energies = _array(sites).copy()
+        forces = -as_array(torch.stack([_gradient(s, positions) for s in sites]))
+    energies = as_array(sites).copy()
     for part in rows:
         size = part.members.atoms.shape[1]
         for place in range(size):
@@ -135,9 +137,5 @@ def _remainder(term: GlobalTerm, batch: Batch, rows: list[Rows]) -> Rows:
 def _gradient(energy: Tensor, positions: Tensor) -> Tensor:
     if not energy.requires_grad:
         return torch.zeros_like(positions)
-    (found,) = torch.autograd.grad(energy, positions, retain_graph=True, allow_unused=True)
-    return torch.zeros_like(positions) if found is None else found
-
-
-def _array(values: Tensor) -> np.ndarray:
-    return values.detach().cpu().double().numpy()
+    (gradient,) = torch.autograd.grad(energy, positions, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(positions) if gradient is None else gradient

@@ -53,23 +53,23 @@ def design_by_torch(
 ) -> Design:
     """As `design`, on any device, in any type."""
     env = environments(batch, pairs)
-    found = features_and_gradients(term, env)
+    features = features_and_gradients(term, env)
     n_species, n_features = len(term.elements), term.n_features
     species = term.species[batch.numbers]
-    new = found.values.new_zeros
+    new = features.values.new_zeros
     energy = new(batch.n_structures, n_species, n_features)
-    energy.index_put_((batch.structure, species), found.values, accumulate=True)
+    energy.index_put_((batch.structure, species), features.values, accumulate=True)
     forces = new(batch.n_atoms, n_species, 3, n_features)
     owner = species[pairs.centre]
     for s in range(n_species):
-        mine = torch.nonzero(owner == s)[:, 0]
-        gradients = found.gradients[mine]
-        forces[:, s].index_add_(0, pairs.centre[mine], gradients)
-        forces[:, s].index_add_(0, pairs.neighbour[mine], gradients, alpha=-1)
+        edges = torch.nonzero(owner == s)[:, 0]
+        gradients = features.gradients[edges]
+        forces[:, s].index_add_(0, pairs.centre[edges], gradients)
+        forces[:, s].index_add_(0, pairs.neighbour[edges], gradients, alpha=-1)
     rows = None
     if virial:
         rows = new(batch.n_structures, n_species, 3, 3, n_features)
-        products = -env.vectors[:, :, None, None] * found.gradients[:, None]
+        products = -env.vectors[:, :, None, None] * features.gradients[:, None]
         rows.index_put_((batch.structure[pairs.centre], owner), products, accumulate=True)
         rows = rows.permute(0, 2, 3, 1, 4).flatten(3)
     return Design(energy.flatten(1), forces.transpose(1, 2).flatten(2), rows)

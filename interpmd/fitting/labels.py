@@ -93,11 +93,11 @@ def isolated_energies(
     Least squares takes the differences between compositions for them: then the energies of the
     table's one-atom rows are a convention, and a LabelWarning says so.
     """
-    found = {int(a.numbers[0]): energy_of(a) for a in frames if is_isolated(a)}
+    known = {int(a.numbers[0]): energy_of(a) for a in frames if is_isolated(a)}
     for key, value in (given or {}).items():
-        found[atomic_number(key)] = float(value)
+        known[atomic_number(key)] = float(value)
     elements = sorted({int(z) for a in frames for z in a.numbers})
-    missing = [z for z in elements if z not in found]
+    missing = [z for z in elements if z not in known]
     if missing:
         warnings.warn(
             "no isolated-atom energies for "
@@ -108,11 +108,11 @@ def isolated_energies(
             stacklevel=4,  # the caller of `fit`, whose decorator is one level
         )
         counts = np.array([[(a.numbers == z).sum() for z in elements] for a in frames], float)
-        known = counts @ np.array([found.get(z, 0.0) for z in elements])
+        of_known = counts @ np.array([known.get(z, 0.0) for z in elements])
         columns = [elements.index(z) for z in missing]
-        solution = np.linalg.lstsq(counts[:, columns], energies(frames) - known, rcond=None)[0]
-        found |= dict(zip(missing, solution.tolist(), strict=True))
-    return {z: found[z] for z in elements}
+        solution = np.linalg.lstsq(counts[:, columns], energies(frames) - of_known, rcond=None)[0]
+        known |= dict(zip(missing, solution.tolist(), strict=True))
+    return {z: known[z] for z in elements}
 
 
 def check_elements_of(frames: Sequence[Atoms], elements: Iterable[int], name: str) -> None:

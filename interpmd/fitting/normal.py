@@ -185,16 +185,16 @@ def weighted_rows(
     term: ClusterExpansion, atoms: Atoms, target: Targets, scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of one frame and their targets, weighted, columns scaled."""
-    found = rows_of(term, atoms, virial=target.stress is not None)
-    dtype = found.energy.numpy().dtype.type
+    frame = rows_of(term, atoms, virial=target.stress is not None)
+    dtype = frame.energy.numpy().dtype.type
     scale = scale.astype(dtype)
-    rows = [found.energy.numpy() / scale * dtype(target.energy_weight)]
+    rows = [frame.energy.numpy() / scale * dtype(target.energy_weight)]
     values = [np.array([target.energy * target.energy_weight])]
     if len(atoms) > 1 or atoms.pbc.any():
-        rows.append(found.forces.flatten(0, 1).numpy() / scale * dtype(target.force_weight))
+        rows.append(frame.forces.flatten(0, 1).numpy() / scale * dtype(target.force_weight))
         values.append(target.forces.ravel() * target.force_weight)
-    if target.stress is not None and found.virial is not None:
-        rows.append(found.virial.flatten(0, 2).numpy() / scale * dtype(target.virial_weight))
+    if target.stress is not None and frame.virial is not None:
+        rows.append(frame.virial.flatten(0, 2).numpy() / scale * dtype(target.virial_weight))
         values.append(-target.stress.ravel() * atoms.get_volume() * target.virial_weight)
     return np.concatenate(rows), np.concatenate(values)
 

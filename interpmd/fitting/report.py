@@ -73,8 +73,8 @@ class Evaluation:
         """Force errors of each element."""
         rows = {}
         for z in sorted(set(self.numbers.tolist())):
-            found = _errors(self.energy[:0], self.forces[self.numbers == z])
-            rows[chemical_symbols[z]] = {k: v for k, v in found.items() if k.startswith("force")}
+            errors = _errors(self.energy[:0], self.forces[self.numbers == z])
+            rows[chemical_symbols[z]] = {k: v for k, v in errors.items() if k.startswith("force")}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("element")
 
     def plot(self, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
@@ -226,13 +226,13 @@ def evaluate(
 def _errors(
     energy: np.ndarray, forces: np.ndarray, stress: np.ndarray | None = None
 ) -> dict[str, float]:
-    found = {}
+    errors = {}
     quantities = [("energy", "meV", energy), ("force", "meV/A", forces)]
     if stress is not None:
         quantities.append(("stress", "meV/A^3", stress))
     for name, unit, values in quantities:
         if values.size:
             misfit = 1e3 * (values[..., 1] - values[..., 0])
-            found[f"{name}_rmse_{unit}"] = float(np.sqrt((misfit**2).mean()))
-            found[f"{name}_mae_{unit}"] = float(np.abs(misfit).mean())
-    return found
+            errors[f"{name}_rmse_{unit}"] = float(np.sqrt((misfit**2).mean()))
+            errors[f"{name}_mae_{unit}"] = float(np.abs(misfit).mean())
+    return errors

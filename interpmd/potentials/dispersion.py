@@ -75,10 +75,10 @@ def _of_functional(functional: str) -> dict[str, float]:
     except ImportError as error:
         raise MissingPhysicsError("dispersion", "tad-dftd3") from error
     try:
-        found = get_functional_params(functional, dtype=torch.float64)
+        damping = get_functional_params(functional, dtype=torch.float64)
     except (KeyError, ValueError) as error:
         raise ArgumentError(f"D3 has no damping parameters for {functional!r}") from error
-    return {name: float(value) for name, value in found.items() if name in _NAMES}
+    return {name: float(value) for name, value in damping.items() if name in _NAMES}
 
 
 _NAMES = {"s6", "s8", "a1", "a2", "s9"}

@@ -53,14 +53,15 @@ class EEQ(GlobalTerm):
     def charges(self, batch: Batch) -> Float[Tensor, " atoms"]:
         """The charge of each atom in e."""
         get_eeq = _library()
-        found = per_atom(
+        # `per_atom` takes what it is given for energies in Hartree
+        converted = per_atom(
             batch,
             "electrostatics",
             lambda numbers, positions, charges: get_eeq(
                 numbers, positions, charges[:, None], return_energy=False
             ),
         )
-        return found / HARTREE
+        return converted / HARTREE
 
 
 def _library():

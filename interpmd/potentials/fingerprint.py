@@ -24,7 +24,7 @@ def fingerprint(terms: Mapping[str, Term]) -> str:
 
 def digest(*arrays: np.ndarray, words: str = "") -> str:
     """Sixteen hexadecimal digits that tell numbers and words from others."""
-    found = hashlib.sha256(words.encode())
+    hashed = hashlib.sha256(words.encode())
     for array in arrays:
-        found.update(np.ascontiguousarray(array + 0.0).tobytes())  # -0.0 is 0.0
-    return found.hexdigest()[:16]
+        hashed.update(np.ascontiguousarray(array + 0.0).tobytes())  # -0.0 is 0.0
+    return hashed.hexdigest()[:16]

@@ -341,10 +341,10 @@ def site_groups(env: Environments) -> Iterator[Environments]:
 def _gradients(sites: Tensor, inputs: list[Tensor]) -> list[Tensor]:
     if not sites.requires_grad:
         return [torch.zeros_like(tensor) for tensor in inputs]
-    found = torch.autograd.grad(sites.sum(), inputs, allow_unused=True)
+    gradients = torch.autograd.grad(sites.sum(), inputs, allow_unused=True)
     return [
         torch.zeros_like(tensor) if gradient is None else gradient
-        for tensor, gradient in zip(inputs, found, strict=True)
+        for tensor, gradient in zip(inputs, gradients, strict=True)
     ]
 
 
@@ -352,7 +352,7 @@ def _by_name(terms: Mapping[str, Term] | Iterable[Term]) -> dict[str, Term]:
     """The terms by name; those that have none go by their kind."""
     named: dict[str, Term] = {}
     if isinstance(terms, Mapping):
-        named.update(terms)
+        named = {str(name): term for name, term in terms.items()}
     else:
         for term in terms:
             if term.kind in named:

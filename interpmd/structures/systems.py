@@ -91,11 +91,11 @@ class Batch:
         """The structures as `ase.Atoms`, in order."""
         frames = []
         for index in range(self.n_structures):
-            mine = (self.structure == index).cpu().numpy()
+            members = (self.structure == index).cpu().numpy()
             frames.append(
                 Atoms(
-                    numbers=self.numbers.cpu().numpy()[mine],
-                    positions=self.positions.detach().cpu().double().numpy()[mine],
+                    numbers=self.numbers.cpu().numpy()[members],
+                    positions=self.positions.detach().cpu().double().numpy()[members],
                     cell=self.cells[index].detach().cpu().double().numpy(),
                     pbc=self.pbc[index].cpu().numpy(),
                 )
@@ -313,7 +313,7 @@ def _search(batch: Batch, cutoff: float) -> Neighbours:
 
     search = NeighborList(cutoff=cutoff, full_list=True, sorted=True)
     counts = torch.bincount(batch.structure, minlength=batch.n_structures).tolist()
-    found, first = [], 0
+    parts, first = [], 0
     for index, count in enumerate(counts):
         positions = batch.positions[first : first + count].detach().cpu().double().numpy()
         pbc = batch.pbc[index].cpu().numpy()
@@ -322,9 +322,9 @@ def _search(batch: Batch, cutoff: float) -> Neighbours:
             cell = complete_cell(cell * pbc[:, None])
             _check_thickness(cell, pbc, cutoff)
         i, j, shifts = search.compute(positions, cell, periodic=pbc, quantities="ijS")
-        found.append((i.astype(np.int64) + first, j.astype(np.int64) + first, shifts))
+        parts.append((i.astype(np.int64) + first, j.astype(np.int64) + first, shifts))
         first += count
-    centre, neighbour, shifts = (np.concatenate(part) for part in zip(*found, strict=True))
+    centre, neighbour, shifts = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(centre, kind="stable")
     tensors = (
         torch.as_tensor(part[order].astype(np.int64), device=batch.positions.device)

@@ -77,9 +77,9 @@ def _edge_projections(
     values = radial.new_zeros(len(distances), mixing.shape[-1], term.lmax + 1)
     slopes = torch.zeros_like(values)
     for s in range(len(term.elements)):
-        mine = torch.nonzero(species == s)[:, 0]
-        values[mine] = torch.einsum("en,lnk->ekl", radial[mine], mixing[:, s])
-        slopes[mine] = torch.einsum("en,lnk->ekl", radial_slope[mine], mixing[:, s])
+        edges = torch.nonzero(species == s)[:, 0]
+        values[edges] = torch.einsum("en,lnk->ekl", radial[edges], mixing[:, s])
+        slopes[edges] = torch.einsum("en,lnk->ekl", radial_slope[edges], mixing[:, s])
     values, slopes = values[..., degree_of], slopes[..., degree_of]
     along = (slopes * angular[:, None])[..., None] * unit[:, None, None]
     across = values[..., None] * angular_slope[:, None]
