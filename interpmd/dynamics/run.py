@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -37,7 +38,7 @@ def simulate(
     out: str | Path | None = None,
     stop_when: Callable[[Atoms], bool] | None = None,
     compile: bool = False,
-    precision: Literal[float64, float32] = "float64",
+    precision: Literal["float64", "float32"] = "float64",
     progress: bool = True,
 ) -> Trajectory:
     """Run molecular dynamics: velocity Verlet (nve) or Langevin (nvt) of ASE.
