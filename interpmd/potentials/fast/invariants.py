@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from interpmd.potentials.expansion.angular import couplings
+from interpmd.potentials.expansion.rotations import couplings
 from interpmd.potentials.fast.emit import Code
 
 
