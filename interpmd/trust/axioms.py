@@ -81,7 +81,8 @@ class _Asked:
         self, atoms: Atoms, target: Target, potential: Potential | None = None
     ) -> Explanation:
         chosen = self.potential if potential is None else potential
-        return explain(chosen, atoms, target, self.method, self.order, **self.options)
+        order = self.order if METHODS[self.method].has_players else "auto"
+        return explain(chosen, atoms, target, self.method, order, **self.options)
 
 
 def _errors(

@@ -59,7 +59,10 @@ def of_both(potential, drawn, *question, **options):
     "target", [im.Energy(), im.Force(3), im.Force(3, along=1), im.Torque((3, 0, 1, 2))], ids=str
 )
 def test_every_sample_is_the_explanation_of_its_draw(potential, drawn, ethenol, method, target):
-    mean, other = of_both(potential, drawn, ethenol, target, method=method, order=2)
+    if not METHODS[method].has_players and isinstance(target, im.Energy):
+        pytest.skip("explains forces and work")
+    options = {"order": 2} if METHODS[method].has_players else {}
+    mean, other = of_both(potential, drawn, ethenol, target, method=method, **options)
     assert mean.samples.shape == (*mean.values.shape, 32)
     assert mean.clusters.identities() == other.clusters.identities()
     np.testing.assert_allclose(other.values - mean.values, mean.samples[..., DRAW], atol=1e-9)

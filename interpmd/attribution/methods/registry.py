@@ -89,6 +89,11 @@ class Method:
     whole_table: bool = False
     rounding: float = TOLERANCE
 
+    @property
+    def has_players(self) -> bool:
+        """Whether its rows are of players, which orders count and which can be taken away."""
+        return bool(set(self.gauges) & set(PLAYERS))
+
 
 #: All methods by name; `@method(...)` adds to it.
 METHODS: dict[str, Method] = {}

@@ -55,7 +55,7 @@ def tensions(request: Request, error_bars: bool = True, draws: int = 32) -> Expl
     functional = request.target.functional(request.atoms)
     if functional.energy.any():
         raise MethodError(
-            "coordinates have tensions, no energies of their own: an absolute energy is explained "
+            "tensions explain forces and work, not the energy of a single structure: that is explained "
             'with gauge="groups" or "molecules", a change of energy along a path by the work of '
             'each coordinate (im.ledger(..., gauge="internal"))'
         )
