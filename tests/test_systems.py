@@ -255,13 +255,13 @@ def test_a_cell_that_is_singular_where_it_is_not_periodic_is_fine():
     ids=["dense", "across the boundary", "batch"],
 )
 def test_overlapping_atoms_are_named(atoms):
-    with pytest.raises(StructureError, match=r"atoms O0 and H1 are 0\.1 A apart"):
+    with pytest.raises(StructureError, match=r"atoms O0 and H1 are 0\.1 Å apart"):
         neighbours(Batch.from_ase(atoms), 3.0)
 
 
 def test_too_thin_a_cell_names_the_direction():
     thin = Batch.from_ase(Atoms("H", cell=[9.0, 0.3, 9.0], pbc=True))
-    with pytest.raises(StructureError, match=r"0\.3 A thick along vector 1.*cutoff of 5"):
+    with pytest.raises(StructureError, match=r"0\.3 Å thick along vector 1.*cutoff of 5"):
         neighbours(thin, 5.0)
     flat = Atoms("H", cell=[[9, 0, 0], [9, 0.3, 0], [0, 0, 9]], pbc=True)
     with pytest.raises(StructureError, match="A thick along vector 0"):

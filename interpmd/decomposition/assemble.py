@@ -25,21 +25,21 @@ def decompose(
 ) -> Decomposition:
     """The energy and forces of one structure as a table of rows.
 
-    Alternating sums lose digits, so that everything is evaluated in float64 whatever the type of
-    the potential.
+    Everything is evaluated in float64, whatever the type of the potential, since alternating sums
+    lose digits.
 
     Args:
         potential: the sum of terms.
         atoms: one structure.
-        order: largest body order to enumerate; what lies above stands as remainders, one per
-            site. The full body order if None, or the highest within `STAR_BUDGET`, with a
-            warning.
-        forces: whether to compute the forces of the rows of local terms; they stand as zeros if
-            not, in about half the time.
+        order: largest body order to enumerate; what lies above is kept as remainders, one per
+            site. If None the full body order, or, with a warning, the highest that
+            `STAR_BUDGET` allows.
+        forces: whether to compute the forces of the rows of local terms. Without them, as zeros,
+            the table takes about half the time.
 
     Raises:
-        ValueError: order below 1, more than one structure, or so high an order that more than
-            `STAR_LIMIT` subsets of neighbours would have to be enumerated.
+        ArgumentError: an order below 1, more than one structure, or an order so high that more
+            than `STAR_LIMIT` subsets of neighbours would have to be enumerated.
         StructureError, UnknownElementError: see `Potential.batch`.
     """
     if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
@@ -69,7 +69,7 @@ def decompose(
 
 
 def in_float64(term: AnyTerm) -> AnyTerm:
-    """The term itself if it is in float64 wholly, or a copy that is."""
+    """The term itself if it is entirely in float64, otherwise a copy that is."""
     named = (*term.named_parameters(), *term.named_buffers())
     # samples are brought to the type of the features where they are used
     tensors = [t for name, t in named if t.is_floating_point() and name != "samples"]
@@ -79,7 +79,7 @@ def in_float64(term: AnyTerm) -> AnyTerm:
 
 
 def row_term(name: str, term: Term, order: int) -> str:
-    """The term's own name for its rows, told apart where two terms share it."""
+    """The term's own name for its rows, made unique where two terms share it."""
     own = term.row_name(order) if order else term.kind
     if own == term.kind or order == 0:
         return name

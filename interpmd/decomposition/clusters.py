@@ -11,14 +11,14 @@ from jaxtyping import Bool, Int
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """Clusters of atoms, stored flat: members of cluster c stand at first[c] : first[c + 1].
+    """Clusters of atoms, stored flat: the members of cluster c are at first[c] : first[c + 1].
 
     Attributes:
-        terms: names of the interactions, or of what else the values are.
+        terms: names of the interactions, or of other things that values belong to.
         term: index into `terms` of each cluster, shape (clusters,).
         order: number of atoms (or fragments); 0 for a remainder, shape (clusters,).
-        first: where the members of each start, and the end, shape (clusters + 1,).
-        member_atoms: atom of every member, shape (members,); of a remainder first its site.
+        first: where the members of each start, and where the last ones end, shape (clusters + 1,).
+        member_atoms: atom of every member, shape (members,); a remainder begins with its site.
         member_shifts: periodic image of every member in cell vectors, shape (members, 3).
 
     Example:
@@ -102,7 +102,7 @@ class Clusters:
         ]
 
     def identities(self) -> list[tuple]:
-        """What tells clusters apart: term, order, members and their images."""
+        """A key for each cluster: term, order, members and their images."""
         atoms, shifts = self.member_atoms.tolist(), self.member_shifts.tolist()
         return [
             (
@@ -126,7 +126,7 @@ class Clusters:
         return cls(terms, term, made.order, made.first, made.member_atoms, made.member_shifts)
 
     def members_of(self, chosen: np.ndarray) -> Int[np.ndarray, " members"]:
-        """Where the members of some clusters stand, cluster by cluster."""
+        """Places of the members of some clusters, cluster by cluster."""
         chosen = np.arange(len(self))[chosen]
         sizes = self.sizes[chosen]
         start = np.repeat(self.first[chosen] - np.cumsum(sizes) + sizes, sizes)

@@ -35,10 +35,10 @@ class PairCurve:
 
     Attributes:
         elements: "O-H".
-        distances: A, shape (points,).
+        distances: Å, shape (points,).
         terms: energy of each term's row in eV, shape (points,), by the name of the term.
         std: posterior standard deviation of their sum in eV, shape (points,).
-        count: how many pairs of the training data lie within 0.05 A, shape (points,); None where
+        count: how many pairs of the training data lie within 0.05 Å, shape (points,); None where
             the data are not known.
     """
 
@@ -90,19 +90,19 @@ def pair_curve(
     distances: Sequence[float] | None = None,
     frames: str | Path | Iterable[Atoms] | SeenDistances | None = None,
 ) -> PairCurve:
-    """The pair rows of two elements, as `Potential.decompose` gives them for dimers.
+    """The pair rows of two elements, as `interpmd.decompose` gives them for dimers.
 
     Args:
         potential: any.
         first, second: symbols.
-        distances: A, ascending; 120 from 0.7 times the sum of the covalent radii to the cutoff
+        distances: Å, ascending; 120 from 0.7 times the sum of the covalent radii to the cutoff
             if None.
-        frames: training data, for how often each distance occurs in them; those of a shipped
-            potential are found in a clone of the repository.
+        frames: training data, to count how often each distance occurs; those of a shipped
+            potential are read from a clone of the repository.
 
     Raises:
         UnknownElementError: an element that the potential does not know.
-        ValueError: distances that do not ascend, or that are not above zero.
+        ArgumentError: distances that do not ascend, or that are not above zero.
     """
     a, b = element(potential, first), element(potential, second)
     if distances is None:
@@ -111,7 +111,7 @@ def pair_curve(
         distances = np.linspace(start, max(last, start + 1), POINTS)
     r = np.asarray(distances, dtype=float)
     if r.ndim != 1 or not len(r) or r[0] <= 0 or (np.diff(r) <= 0).any():
-        raise ArgumentError("distances ascend and are above 0 A")
+        raise ArgumentError("distances must be above 0 Å and ascend")
     numbers = np.tile([a, b, 0], (len(r), 1))
     sides = np.column_stack([r, np.full((len(r), 2), np.nan)])
     terms, deviations = {}, []

@@ -1,7 +1,7 @@
 """The table: one row for each interaction of each cluster of atoms.
 
-Everything that a user looks at is a view of this one table. Rows are stored flat: members of
-row r stand at `first[r] : first[r + 1]` of the member arrays.
+Everything that a user looks at is a view of this one table. Rows are stored flat: the members of
+row r are at `first[r] : first[r + 1]` of the member arrays.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GROUPINGS = {
     "atom": "each row's energy shared equally by its atoms; a remainder goes to its site",
 }
 
-#: Said wherever a table is shown.
+#: Shown with every table.
 CONVENTION = (
     "The rows sum to the model's energy and forces exactly. How a total splits among rows is not "
     "an observable: it depends on the convention (pure rows, zero when any atom leaves to "
@@ -48,9 +48,9 @@ class Row(NamedTuple):
         atoms: indices; of a remainder, its site and then every atom that its forces act on.
         shifts: periodic image of each atom in cell vectors; None for molecules.
         energy_eV: energy in eV.
-        energy_std_eV: standard deviation under the potential's posterior; 0 if it has none.
-        forces: eV/A on each of `atoms`, shape (len(atoms), 3).
-        remainder: whether the row is what finite rows leave over.
+        energy_std_eV: standard deviation under the posterior; 0 if nothing was learned.
+        forces: eV/Å on each of `atoms`, shape (len(atoms), 3).
+        remainder: whether the row is what the other rows of its site leave over.
     """
 
     term: str
@@ -67,17 +67,18 @@ class Row(NamedTuple):
 class Decomposition:
     """Energy and forces of a structure as a sum of rows, one per interaction and cluster.
 
-    The rows vanish when one of their atoms leaves; each is a function of its own atoms that no
+    A row vanishes when one of its atoms is taken away. It is a function of its own atoms that no
     translation or rotation changes, so its forces sum to zero and exert no torque. Sums over rows
-    are the potential's energy and forces (float64, better than 1e-8).
+    are the potential's energy and forces (in float64, to better than 1e-8).
 
     Attributes:
         structure: the atoms that were decomposed.
         clusters: term, order and members of each row; a remainder has the order 0.
         energies: eV, shape (rows,).
         samples: deviations from `energies` under joint samples of the posterior, in eV, shape
-            (rows, samples); sums over rows keep their covariance. No columns without posterior.
-        member_forces: eV/A on every member, shape (members, 3).
+            (rows, samples); sums over rows keep their covariance. No columns if nothing was
+            learned.
+        member_forces: eV/Å on every member, shape (members, 3).
         requested_order: largest body order that was enumerated.
 
     Example:
@@ -158,7 +159,7 @@ class Decomposition:
 
     @property
     def first(self) -> Int[np.ndarray, " rows_and_end"]:
-        """Where the members of each row start, and the end."""
+        """Where the members of each row start, and where the last ones end."""
         return self.clusters.first
 
     @property
@@ -193,7 +194,7 @@ class Decomposition:
 
     @property
     def energy_stds(self) -> Float[np.ndarray, " rows"]:
-        """Standard deviation of each row's energy in eV; 0 without posterior."""
+        """Standard deviation of each row's energy in eV; 0 if nothing was learned."""
         return standard_deviation(self.samples)
 
     @property
@@ -203,7 +204,7 @@ class Decomposition:
 
     @property
     def forces(self) -> Float[np.ndarray, "atoms 3"]:
-        """Sum of the forces of all rows in eV/A."""
+        """Sum of the forces of all rows in eV/Å."""
         total = np.zeros((len(self.structure), 3))
         np.add.at(total, self.member_atoms, self.member_forces)
         return total
@@ -216,11 +217,11 @@ class Decomposition:
 
         Returns:
             A frame indexed by group (terms by body order) with energy_eV, energy_std_eV
-            (covariances included), force_eV_A (root of the sum over atoms of the squared net force
+            (covariances included), force_eV/A (root of the sum over atoms of the squared net force
             of the group) and the number of rows.
 
         Raises:
-            ValueError: unknown grouping.
+            ArgumentError: an unknown grouping.
         """
         import pandas as pd
 
@@ -241,7 +242,7 @@ class Decomposition:
             {
                 "energy_eV": energies,
                 "energy_std_eV": standard_deviation(samples),
-                "force_eV_A": np.sqrt((forces**2).sum((1, 2))),
+                "force_eV/A": np.sqrt((forces**2).sum((1, 2))),
                 "rows": np.bincount(index, minlength=len(labels)),
             },
             index=pd.Index(labels, name=what, tupleize_cols=False),
@@ -296,7 +297,7 @@ class Decomposition:
             {
                 "energy_eV": sites,
                 "energy_std_eV": standard_deviation(samples),
-                "force_eV_A": np.linalg.norm(self.forces, axis=1),
+                "force_eV/A": np.linalg.norm(self.forces, axis=1),
                 "rows": np.bincount(self.member_atoms, minlength=len(sites)),
             },
             index=pd.Index(range(len(sites)), name="atom"),

@@ -1,9 +1,9 @@
 """Rows of two and three atoms by themselves, many geometries at once.
 
-They are those of `decompose`; here differences of energies,
+They are the rows of `decompose`, here computed as differences of energies,
 
-    pair row     E(AB) - E(A) - E(B)
-    triplet row  E(ABC) - E(AB) - E(AC) - E(BC) + E(A) + E(B) + E(C)
+    pair row     E(AB) − E(A) − E(B)
+    triplet row  E(ABC) − E(AB) − E(AC) − E(BC) + E(A) + E(B) + E(C)
 
 so that every dimer and every atom that several geometries share is evaluated once.
 """
@@ -32,10 +32,10 @@ def few_atom_rows(
     Args:
         potential: in float64, since alternating sums lose digits.
         numbers: atomic numbers, 0 in the third place of dimers.
-        sides: distances in A between atoms 0-1, 0-2 and 1-2, not a number where an atom lacks.
+        sides: distances in Å between atoms 0-1, 0-2 and 1-2, NaN where there is no third atom.
     """
     trimers = numbers[:, 2] != 0
-    # trimers share many of their sides with each other and with the dimers: each is done once
+    # trimers share many of their sides with each other and with the dimers: each is evaluated once
     corners = [(0, 1), (0, 2), (1, 2)]
     of_sides = np.concatenate(
         [
@@ -115,7 +115,7 @@ def sites_and_samples(potential: Potential, batch: Batch, pairs: Neighbours) -> 
 def trimer_positions(
     sides: Float[np.ndarray, "geometries 3"],
 ) -> Float[np.ndarray, "geometries 3 3"]:
-    """Positions in A of three atoms with the distances 0-1, 0-2 and 1-2."""
+    """Positions in Å of three atoms with the distances 0-1, 0-2 and 1-2."""
     ab, ac, bc = sides.T
     along = (ab**2 + ac**2 - bc**2) / (2 * ab)
     across = np.sqrt(np.clip(ac**2 - along**2, 0, None))

@@ -32,7 +32,7 @@ class GatedPotential:
 
     Edge gates: one per pair of neighbours (and image); it scales what each of the two contributes
     to the environment of the other. Atom gates: one per atom; it scales what the atom contributes
-    to all environments, and its own site energy, so that an atom at 0 is gone.
+    to all environments, and its own site energy, so that an atom with gate 0 is absent.
 
     Terms that depend on the whole structure have no edges. With atom gates they follow the
     multilinear extension of their own rows (Owen, Manag. Sci. 18, 64 (1972)): every row times the
@@ -118,11 +118,11 @@ class GatedPotential:
         """energy * E + forces . F for each set of gates, differentiable in the gates.
 
         Args:
-            energy, forces: coefficients of the energy (eV) and of the forces (eV/A).
+            energy, forces: coefficients of the energy (eV) and of the forces (eV/Å).
             edge_gates, atom_gates: one of them.
 
         Raises:
-            ValueError: both or neither; edge gates where a term has no edges.
+            ArgumentError: both or neither; edge gates although a term has no edges.
         """
         given = _one_of(edge_gates, atom_gates)
         if edge_gates is not None and self.potential.global_terms:

@@ -37,14 +37,14 @@ class TripletMap:
 
     Attributes:
         elements: "H-O-H", the atom at the angle in the middle.
-        first: distances in A from the middle atom to the first, shape (columns,).
-        second: distances in A to the last atom, or angles in degrees, shape (rows,).
-        fixed: what does not vary, in words: "angle 104 degrees" or "H-O 0.96 A".
+        first: distances in Å from the middle atom to the first, shape (columns,).
+        second: distances in Å to the last atom, or angles in degrees, shape (rows,).
+        fixed: what does not vary, in words: "angle 104°" or "H–O 0.96 Å".
         by_angle: whether `second` are angles.
         energy: eV, shape (rows, columns); not a number where atoms would overlap.
         std: posterior standard deviation in eV, of the same shape.
         count: how often the rarest side occurs in the training data, of the same shape; None
-            where they are not known.
+            if they are not known.
     """
 
     elements: str
@@ -78,7 +78,7 @@ class TripletMap:
         return frame.dropna()
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Colours and labelled contours; hatched where the data lack a side."""
+        """Colours and labelled contours; hatched where a side does not occur in the data."""
         a, b, c = self.elements.split("-")
         second = "angle (degrees)" if self.by_angle else f"{b}–{c} distance (Å)"
         return energy_map(
@@ -104,25 +104,26 @@ def triplet_map(
     points: int = POINTS,
     frames: str | Path | Iterable[Atoms] | SeenDistances | None = None,
 ) -> TripletMap:
-    """Triplet rows, as `Potential.decompose` gives them for trimers.
+    """Triplet rows, as `interpmd.decompose` gives them for trimers.
 
     Args:
         potential: any.
         elements: three symbols, the atom at the angle in the middle: ("H", "O", "H").
         angle: in degrees; the map is over both distances.
-        distance: in A, from the middle atom to the last; the map is over the other distance and
+        distance: in Å, from the middle atom to the last; the map is over the other distance and
             the angle. Give one of the two.
         points: of each axis.
-        frames: training data; those of a shipped potential are found in a clone.
+        frames: training data; those of a shipped potential are read from a clone of the
+            repository.
 
     Raises:
         UnknownElementError: an element that the potential does not know.
-        ValueError: both or none of angle and distance, or values that make no sense.
+        ArgumentError: both or neither of angle and distance, or values that make no sense.
     """
     if (angle is None) == (distance is None):
-        raise ArgumentError("give the angle in degrees, or the distance to the last atom in A")
+        raise ArgumentError("give the angle in degrees, or the distance to the last atom in Å")
     if (angle is not None and not 0 < angle <= 180) or (distance is not None and distance <= 0):
-        raise ArgumentError("angles lie above 0 and up to 180 degrees, distances above 0 A")
+        raise ArgumentError("angles lie above 0 and up to 180 degrees, distances above 0 Å")
     a, b, c = (element(potential, symbol) for symbol in elements)
     last = potential.cutoff if potential.local_terms else 6.0
     first = np.linspace(CLOSEST * (covalent_radii[a] + covalent_radii[b]), 0.98 * last, points)

@@ -3,7 +3,7 @@
 The energy of a site i is a function of its neighbours, E_i(N). The pure contribution of the
 cluster {i} + S, for a subset S of the neighbours, is the Moebius transform
 
-    row_i(S) = sum over T in S of (-1)^(|S| - |T|) E_i(T)
+    row_i(S) = sum over T in S of (−1)^(|S| − |T|) E_i(T)
 
 (Rota, Z. Wahrscheinlichkeitstheorie 2, 340 (1964); in cooperative games the dividends of
 Harsanyi, Int. Econ. Rev. 4, 194 (1963)). It vanishes when any member leaves, and the rows of all
@@ -45,7 +45,7 @@ class Rows:
         order: body order; 0 for remainders.
         members: atoms and images, shapes (rows, size) and (rows, size, 3).
         energies: eV, shape (rows,).
-        forces: eV/A on each member, shape (rows, size, 3).
+        forces: eV/Å on each member, shape (rows, size, 3).
         samples: deviations of posterior samples from the mean in eV, shape (rows, samples).
     """
 
@@ -68,7 +68,7 @@ def local_rows(term: LocalTerm, sites: Sites, order: int, forces: bool = True) -
         term: evaluated on every subset of at most `order` − 1 neighbours of every site.
         sites: the structure within the cutoff of the term.
         order: largest body order, 1 to `term.body_order`.
-        forces: whether to differentiate; forces are zero if not.
+        forces: whether to differentiate; otherwise the forces are zero.
 
     Returns:
         One `Rows` per body order; with `order` < `term.body_order` also `Rows` of order 0, with
@@ -137,15 +137,15 @@ def _transform(group: Group, stars: list[Values], size: int) -> Values:
 
 
 def _merge(sites: Sites, groups: list[Group], parts: list[Values], size: int) -> Rows:
-    """Rows of the same cluster from its different centres added up."""
+    """Rows of the same cluster, added up over its different centres."""
     atoms, shifts, forces = [], [], []
     for group, part in zip(groups, parts, strict=True):
         edges = group.edges(size)
         centre = np.broadcast_to(group.sites[:, None, None], (*edges.shape[:2], 1))
         atoms.append(np.concatenate([centre, sites.neighbour[edges]], 2).reshape(-1, size + 1))
         image = sites.shifts[edges]
-        home = np.zeros((*edges.shape[:2], 1, 3), dtype=image.dtype)
-        shifts.append(np.concatenate([home, image], 2).reshape(-1, size + 1, 3))
+        of_site = np.zeros((*edges.shape[:2], 1, 3), dtype=image.dtype)
+        shifts.append(np.concatenate([of_site, image], 2).reshape(-1, size + 1, 3))
         on_centre = part.gradients.sum(2, keepdims=True)
         force = np.concatenate([on_centre, -part.gradients], 2)
         forces.append(force.reshape(-1, size + 1, 3))
@@ -153,7 +153,7 @@ def _merge(sites: Sites, groups: list[Group], parts: list[Values], size: int) ->
     forces = np.take_along_axis(np.concatenate(forces), order[:, :, None], axis=1)
     first, label = distinct(members)
     energies = np.concatenate([p.energies.reshape(-1) for p in parts])
-    # shapes in full: a group without subsets of this size has samples of none of them
+    # shapes in full: -1 is ambiguous for a group that has no subsets of this size
     samples = np.concatenate(
         [p.samples.reshape(math.prod(p.samples.shape[:-1]), p.samples.shape[-1]) for p in parts]
     )
@@ -167,7 +167,7 @@ def _merge(sites: Sites, groups: list[Group], parts: list[Values], size: int) ->
 
 
 def _remainder(sites: Sites, group: Group, whole: Values, parts: list[Values]) -> Rows:
-    """What is left of the sites of a group when their rows are taken away."""
+    """What is left of the energies of a group's sites when their rows are subtracted."""
     edges = group.first[:, None] + np.arange(group.degree)
     energies, samples = whole.energies[group.sites], whole.samples[group.sites]
     gradients = whole.gradients[edges]

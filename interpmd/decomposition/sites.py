@@ -23,7 +23,7 @@ STAR_BUDGET = 300_000
 #: Most subsets of neighbours that are enumerated at all.
 STAR_LIMIT = 20_000_000
 
-#: Order to which terms that depend on the whole structure are expanded if no other term says.
+#: Order to which terms that depend on the whole structure are expanded if there is no other.
 GLOBAL_ORDER = 3
 
 
@@ -107,7 +107,7 @@ def affordable_order(potential: Potential, sites: dict[str, Sites], order: int |
     if affordable < full and costs[affordable] < costs[full]:
         warnings.warn(
             f"rows are enumerated to order {affordable}, not {full}, which would need "
-            f"{costs[full]:.3g} subsets of neighbours; what lies above stands as remainders. "
+            f"{costs[full]:.3g} subsets of neighbours; what lies above is kept as remainders. "
             f"Pass order={full} to enumerate all",
             stacklevel=3,
         )

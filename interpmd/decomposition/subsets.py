@@ -71,7 +71,7 @@ def ranks(chosen: Int[np.ndarray, "subsets size"]) -> Int[np.ndarray, " subsets"
 
 
 def count_stars(degrees: Int[np.ndarray, " sites"], order: int) -> int:
-    """Number of subsets of neighbours with at most `order` - 1 elements, over all sites."""
+    """Number of subsets of neighbours with at most `order` − 1 elements, over all sites."""
     values, counts = np.unique(degrees, return_counts=True)
     return sum(
         int(c) * sum(math.comb(int(n), k) for k in range(order))
@@ -83,7 +83,7 @@ def canonical(members: Members) -> tuple[Members, Int[np.ndarray, "clusters size
     """The same clusters, each with one name, and the permutation that leads there.
 
     Members are sorted by (atom, image), then the cluster is moved by whole cells so that its
-    first member lies in the home cell. Lexicographic order does not change under translation,
+    first member lies in the original cell. Translation does not change the lexicographic order,
     so that all translated and permuted copies of a cluster get the same name.
     """
     order = np.argsort(_keys(members), axis=1, kind="stable")

@@ -1,4 +1,4 @@
-"""Where the training data of a potential were: given frames, or those that its card names."""
+"""Training data of a potential: given frames, or those that its card names."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from interpmd.structures.seen import SeenDistances
 
 
 def training_frames(potential: Potential) -> list[Atoms] | None:
-    """The frames that a shipped potential was fitted to, where a clone of the repository has
-    them; None if they are not to be found."""
+    """The frames that a shipped potential was fitted to, read from a clone of the repository;
+    None if they are not there."""
     named = potential.card.provenance.get("train")
     if not isinstance(named, str):
         return None
@@ -32,7 +32,7 @@ def training_frames(potential: Potential) -> list[Atoms] | None:
 def seen_distances(
     potential: Potential, frames: str | Path | Iterable[Atoms] | SeenDistances | None
 ) -> SeenDistances | None:
-    """Distances in the frames, or in the potential's own training data where they are there."""
+    """Distances in the frames, or in the potential's own training data if they are available."""
     if isinstance(frames, SeenDistances):
         return frames
     known = training_frames(potential) if frames is None else read_frames(frames)

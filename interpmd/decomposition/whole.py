@@ -4,11 +4,11 @@ A term whose site energies depend on the whole structure (charges that equilibra
 numbers) has no finite body order. For a molecule of few atoms its many-body expansion is taken
 literally: the term is evaluated on every sub-cluster up to some size, alone in vacuum, and
 
-    row(S) = sum over T in S of (-1)^(|S| - |T|) E(T)
+    row(S) = sum over T in S of (−1)^(|S| − |T|) E(T)
 
 (Xantheas, J. Chem. Phys. 100, 7523 (1994), equations 2-6). Convention: a sub-cluster is neutral
-unless it is the whole structure, which keeps its charge. What the rows do not reach, and
-everything in periodic or large structures, stands as one remainder per site.
+unless it is the whole structure, which keeps its charge. What the rows do not cover, and
+everything in periodic or large structures, is kept as one remainder per site.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ def global_rows(term: GlobalTerm, batch: Batch, order: int) -> list[Rows]:
     Args:
         term: evaluated on sub-clusters of molecules, and on the whole.
         batch: one structure in float64.
-        order: largest body order; less is reached where there are too many sub-clusters, nothing
-            where the structure is periodic.
+        order: largest body order; lower if there are too many sub-clusters, and no rows at all if
+            the structure is periodic.
 
     Returns:
-        One `Rows` per body order, and one of order 0 with a row per site: its energy less an
-        equal share of every row that it is a member of; not where the rows are all there is.
+        One `Rows` per body order and, unless these are complete, one of order 0 with a row per
+        site: its energy less an equal share of every row that it is a member of.
     """
     n_atoms = batch.n_atoms
     reach = 0 if batch.periodic else feasible_order(n_atoms, order)
@@ -70,7 +70,7 @@ def global_rows(term: GlobalTerm, batch: Batch, order: int) -> list[Rows]:
 def _evaluate(
     term: GlobalTerm, batch: Batch, chosen: np.ndarray
 ) -> tuple[Float[np.ndarray, " clusters"], Float[np.ndarray, "clusters size 3"]]:
-    """Energy (eV) and gradient by position (eV/A) of sub-clusters of one size."""
+    """Energy (eV) and gradient by position (eV/Å) of sub-clusters of one size."""
     count, size = chosen.shape
     at_once = max(ATOMS_AT_ONCE // size, 1)
     energies, gradients = np.zeros(count), np.zeros((count, size, 3))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-#: Seconds between two checkpoints of a fit that is not interrupted, in case it is killed.
+#: Seconds between two checkpoints of a fit, which would be lost if it were killed.
 EVERY = 120.0
 
 
@@ -23,7 +23,7 @@ class Checkpoint:
     Args:
         folder: output folder of the fit.
         stage: name of the file.
-        key: tells data and settings; arrays of another fit are not taken.
+        key: hash of data and settings; arrays stored under another key are ignored.
     """
 
     def __init__(self, folder: str | Path, stage: str, key: str) -> None:
@@ -32,11 +32,11 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        """Whether the last one is long ago."""
+        """Whether it is time for the next one."""
         return time.monotonic() - self.written > EVERY
 
     def write(self, **arrays: np.ndarray | float) -> None:
-        """Store arrays; a disk that is full costs the checkpoint, not the fit."""
+        """Store arrays; if the disk is full the checkpoint is lost, not the fit."""
         fresh = self.path.with_suffix(".new.npz")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,19 +49,19 @@ class Checkpoint:
         self.written = time.monotonic()
 
     def read(self) -> dict[str, np.ndarray] | None:
-        """The arrays, or None if there are none of this fit."""
+        """The arrays, or None if there are none for this fit."""
         try:
             with np.load(self.path, allow_pickle=False) as stored:
                 return dict(stored) if str(stored["key"]) == self.key else None
         except FileNotFoundError:
             return None
         except Exception as error:  # whatever a damaged archive raises
-            warnings.warn(f"{self.path} is damaged ({error}); the fit begins anew", stacklevel=2)
+            warnings.warn(f"{self.path} is damaged ({error}); the fit starts again", stacklevel=2)
             return None
 
 
 def partial(folder: str | Path) -> Path:
-    """Where the checkpoints of a fit stand."""
+    """Folder of the checkpoints of a fit."""
     return Path(f"{folder}.partial")
 
 
@@ -72,7 +72,7 @@ def remove_checkpoints(folder: str | Path) -> None:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C off until the end of the block, so that it is done wholly or not at all."""
+    """Postpone Ctrl-C until the end of the block, so that the block is never half done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -38,7 +38,7 @@ from interpmd.structures.files import prepare_output, read_frames
 #: Numbers of Bessel functions that are tried.
 BASES = (5, 8, 12)
 
-#: Subsets of neighbours that are enumerated for the report: some seconds.
+#: Subsets of neighbours that are enumerated for the report, which takes some seconds.
 SPLIT = 30_000
 
 
@@ -87,21 +87,21 @@ def fit(
         memory: limit in GiB for the normal equations.
         level: level of theory, for the card; read from info "level" if None.
         out: folder for the potential and its report. A fit that is interrupted or killed leaves
-            a checkpoint beside it, ``<out>.partial``, and the same call goes on from it.
+            a checkpoint beside it, ``<out>.partial``, from which the same call continues.
         seed: of the random radial network, the split and the samples.
         progress: whether to show progress bars.
         watch: called with a `FitProgress` at every step, as `FitMonitor` is. A watched fit is
-            solved five times more often, for what its first frames have taught; it ends at the
-            same potential.
+            also solved after a sixteenth, an eighth, a quarter and a half of its frames; it ends
+            with the same potential.
 
     Raises:
         LabelError: labels missing, not finite, inconsistent, or a file that cannot be read.
         StructureError: structures that cannot be used.
         UnknownElementError: `valid` or `test` hold elements that `train` does not have.
         MemoryLimitError: the problem does not fit into `memory`.
-        OutputError, PotentialFileError: `out` cannot be written, or holds something else; found
-            before anything is computed. If the disk fills up meanwhile, the error's `report`
-            holds the fit, and its text says where it was saved instead.
+        OutputError, PotentialFileError: `out` cannot be written, or holds something else; this is
+            checked before anything is computed. If the disk fills up meanwhile, the error's
+            `report` holds the fit, and its text says where it was saved instead.
     """
     started = time.perf_counter()
     if out is not None:
@@ -163,7 +163,7 @@ def fit(
 def _others(
     source: str | Path | Iterable[Atoms], elements: Iterable[int], name: str
 ) -> list[Atoms]:
-    """Labelled frames beside the training data, of elements that those have."""
+    """Labelled frames that are not training data, with elements that the training data have."""
     frames = read_frames(source)
     labels.check_labels(frames, name)
     labels.check_elements_of(frames, elements, name)
@@ -171,7 +171,7 @@ def _others(
 
 
 def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:
-    """What the card tells of versions, settings and choices."""
+    """Versions, settings and choices, for the card."""
     spec = problem.spec
     return {
         "interpmd": package_version(),
@@ -186,7 +186,7 @@ def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:
 
 
 def _save(report: FitReport, out: Path) -> None:
-    """Save the report; somewhere else if its place cannot be written any more."""
+    """Save the report, in a temporary folder if its own can no longer be written."""
     try:
         report.save(out)
     except OSError as error:

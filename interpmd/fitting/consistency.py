@@ -1,4 +1,4 @@
-"""Whether forces are minus the gradients of the energies, and in which units."""
+"""Check that forces are minus the gradients of the energies, in the right units."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from interpmd.potentials.expansion import ClusterExpansion
 WRONG_UNITS = {
     -1.0: "the forces seem to have the wrong sign (gradients); multiply them by -1",
     Hartree / Bohr: f"the forces seem to be in Hartree/bohr; multiply them by {Hartree / Bohr:.4f}",
-    Hartree: f"the forces seem to be in Hartree/A; multiply them by {Hartree:.4f}",
+    Hartree: f"the forces seem to be in Hartree/Å; multiply them by {Hartree:.4f}",
     1 / Hartree: f"the energies seem to be in Hartree; multiply them by {Hartree:.4f}",
-    kcal / mol: "the forces seem to be in kcal/mol/A; multiply them by 0.043364",
+    kcal / mol: "the forces seem to be in kcal/mol/Å; multiply them by 0.043364",
     mol / kcal: "the energies seem to be in kcal/mol; multiply them by 0.043364",
     1 / Bohr: "the forces seem to be in eV/bohr; multiply them by 1.8897",
 }
 
 
 def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -> float | None:
-    """Check that forces are minus the gradients of the energies, in eV and A.
+    """Check that forces are minus the gradients of the energies, in eV and Å.
 
     A small potential is fitted to the forces alone and asked for the energy differences between
-    frames of one composition and one cell (forces do not tell what a change of the cell costs);
-    the slope of the true differences against those tells wrong signs and units.
+    frames of one composition and one cell (forces do not determine what a change of the cell
+    costs). The slope of the true differences against these reveals wrong signs and units.
 
     Returns:
         The slope (1 where all is well), or None if the data do not determine it.
@@ -70,7 +70,7 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
     if _distance(slope, 1.0) > 0.7:
         warnings.warn(
             f"true energy differences are {slope:.3g} times those that the forces imply; check "
-            "the units (eV and eV/A)",
+            "the units (eV and eV/Å)",
             LabelWarning,
             stacklevel=4,  # the caller of `fit`, whose decorator is one level
         )
@@ -78,7 +78,7 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
 
 
 def _comparable(atoms: Atoms) -> tuple:
-    """The same for frames between which forces tell the difference of the energies."""
+    """A key that is the same for frames whose difference in energy the forces determine."""
     cell = np.round(np.asarray(atoms.cell)[atoms.pbc], 2) + 0.0
     return tuple(sorted(atoms.numbers)), tuple(atoms.pbc), tuple(cell.ravel())
 

@@ -1,4 +1,4 @@
-"""Rows of the linear problem: what every weight of the read-out adds to energies and forces."""
+"""Rows of the linear problem: how energies and forces depend on the weights of the read-out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Design:
 
     Attributes:
         energy: shape (structures, weights).
-        forces: shape (atoms, 3, weights), in 1/A.
+        forces: shape (atoms, 3, weights), in 1/Å.
         virial: sum over edges of -r (x) dE/dr, shape (structures, 3, 3, weights), or None.
     """
 

@@ -1,4 +1,4 @@
-"""Frames that are held out and judge what a fit has learned so far."""
+"""Held-out frames, which judge what a fit has learned so far."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from interpmd.potentials.expansion import ClusterExpansion
 
 
 class Judges:
-    """Frames that are held out, and their rows: how good a read-out is on them.
+    """Held-out frames and their rows, to measure how good a read-out is.
 
     Args:
         term: whose features make the rows; they are kept in single precision.
         scale: of the columns, shape (weights,).
-        frames: labelled; none is allowed.
+        frames: labelled; there may be none.
         targets: what is left of their labels for the term.
     """
 

@@ -19,11 +19,11 @@ ISOLATED = {"isolatedatom", "isolated_atom", "isolated"}
 
 
 def check_labels(frames: Sequence[Atoms], name: str = "training data") -> None:
-    """Raise if a frame is no structure or lacks a finite energy or finite forces.
+    """Raise if a frame is not a valid structure or has no finite energy or forces.
 
     Raises:
         StructureError: see `interpmd.structures.systems.check_structure`.
-        LabelError: names the first frame without energy or forces, or with values not finite.
+        LabelError: energy or forces of a frame are missing or not finite.
     """
     if not frames:
         raise LabelError(f"the {name} are empty")
@@ -88,10 +88,10 @@ def is_isolated(atoms: Atoms) -> bool:
 def isolated_energies(
     frames: Sequence[Atoms], given: Mapping[int | str, float] | None = None
 ) -> dict[int, float]:
-    """Energies of the isolated atoms in eV: given, from single atoms, else least squares.
+    """Energies of the isolated atoms in eV: given, of single atoms, or by least squares.
 
-    Least squares takes the differences between compositions for them: then the energies of the
-    table's one-atom rows are a convention, and a LabelWarning says so.
+    Least squares fit them to the differences between compositions; the energies of the table's
+    one-atom rows are then a convention, and a LabelWarning says so.
     """
     known = {int(a.numbers[0]): energy_of(a) for a in frames if is_isolated(a)}
     for key, value in (given or {}).items():
@@ -116,7 +116,7 @@ def isolated_energies(
 
 
 def check_elements_of(frames: Sequence[Atoms], elements: Iterable[int], name: str) -> None:
-    """Raise UnknownElementError if frames hold elements that the training data lack."""
+    """Raise UnknownElementError if frames hold elements that the training data do not."""
     known = set(elements)
     for index, atoms in enumerate(frames):
         if strange := sorted(set(atoms.numbers.tolist()) - known):

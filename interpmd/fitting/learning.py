@@ -27,12 +27,12 @@ def learning_curve(
     Args:
         train, test: as in `fit`.
         sizes: numbers of frames; an eighth, a quarter, half and all of them if None. Isolated
-            atoms are always there and not counted.
+            atoms are always included and not counted.
         seed: of the order in which frames are taken.
         arguments: passed on to `fit`.
 
     Returns:
-        One line per size: errors in meV and meV/A.
+        One line per size: errors in meV and meV/Å.
     """
     frames, judges = read_frames(train), read_frames(test)
     isolated = [a for a in frames if labels.is_isolated(a)]

@@ -33,9 +33,9 @@ class Targets:
     """What the expansion has to reproduce of one frame (baseline terms already subtracted).
 
     Attributes:
-        energy: eV. forces: eV/A, shape (atoms, 3). stress: eV/A^3, shape (3, 3), or None.
+        energy: eV. forces: eV/Å, shape (atoms, 3). stress: eV/Å³, shape (3, 3), or None.
         energy_weight, force_weight, virial_weight: 1/standard deviation of the labels, in units
-            of 1/eV, A/eV and 1/eV.
+            of 1/eV, Å/eV and 1/eV.
     """
 
     energy: float
@@ -50,7 +50,7 @@ class NormalEquations:
     """X^T X and X^T y, to which blocks of frames are added.
 
     Args:
-        term: the expansion whose read-out is sought.
+        term: the expansion whose read-out is to be fitted.
         scale: divisor of each column, shape (weights,).
         memory: limit in GiB for the matrix, its factor and one block.
 
@@ -66,7 +66,7 @@ class NormalEquations:
         if block < 2**27:
             raise MemoryLimitError(
                 f"{size} weights need {2 * 8 * size**2 / GIB + 0.125:.2f} GiB, more than the limit "
-                f"of {memory} GiB; raise memory= or take fewer channels"
+                f"of {memory} GiB; raise memory= or use fewer channels"
             )
         self.block_rows = int(min(4000, max(1, block / 4 / (8 * size))))
         self.matrix = np.zeros((size, size), order="F")
@@ -80,7 +80,7 @@ class NormalEquations:
         targets: Sequence[Targets],
         progress: Callable[[int], None] = lambda done: None,
     ) -> None:
-        """Add frames, a block of rows at a time; an interrupt leaves whole blocks behind."""
+        """Add frames, a block of rows at a time; an interrupt comes between blocks."""
         pending: list[tuple[np.ndarray, np.ndarray]] = []
         count = done = 0
         for atoms, target in zip(frames, targets, strict=True):
@@ -98,7 +98,7 @@ class NormalEquations:
                 progress(done)
 
     def add_rows(self, rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Add rows that are there already, as `weighted_rows` gives them."""
+        """Add rows that `weighted_rows` has already made."""
         step = max(1, self.block_rows // max(1, max(len(y) for _, y in rows)))
         for first in range(0, len(rows), step):
             self._flush(list(rows[first : first + step]))
@@ -202,10 +202,10 @@ def weighted_rows(
 def column_scales(
     term: ClusterExpansion, frames: Sequence[Atoms], seed: int, most: int = 30
 ) -> np.ndarray:
-    """Root mean square force of each feature over some frames, in 1/A.
+    """Root mean square force of each feature over some frames, in 1/Å.
 
-    Columns divided by it all push equally hard on the atoms, so that one ridge strength for all
-    weights is a smoothness prior: features that vary fast must earn their weight.
+    Columns divided by it have forces of the same size, so that one ridge strength for all weights
+    is a smoothness prior: it costs features that vary fast more.
     """
     term = quick(term)
     many = [a for a in frames if len(a) > 1] or list(frames)

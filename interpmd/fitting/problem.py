@@ -31,7 +31,7 @@ from interpmd.potentials.potential import Potential
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6)
 
-#: Ridge strength of what a watched fit shows before it has chosen one.
+#: Ridge strength that a watched fit uses before it has chosen one.
 FIRST_RIDGE = 1e-7
 
 #: A stronger ridge is preferred as long as its validation error is within this factor.
@@ -65,7 +65,7 @@ class Problem:
     """The linear problem of one fit.
 
     Attributes:
-        term: the expansion whose read-out is sought.
+        term: the expansion whose read-out is to be fitted.
         base: what is not learned; its energies and forces are taken from the labels.
         spec: the prior and the number of posterior samples.
         settings: how much each label counts, memory and seed.
@@ -77,7 +77,7 @@ class Problem:
     settings: FitSettings
 
     def targets(self, frames: Sequence[Atoms]) -> list[Targets]:
-        """What is left for the expansion, frame by frame."""
+        """What the expansion has to reproduce, frame by frame."""
         return [self._target(atoms) for atoms in frames]
 
     def _target(self, atoms: Atoms) -> Targets:
@@ -119,7 +119,7 @@ class Problem:
             fraction: of `frames`, held out for that where `valid` is None; they join the
                 solution once it is chosen.
             ridge: the strength, where it is not to be chosen.
-            out: output folder of the fit, beside which checkpoints stand.
+            out: output folder of the fit, beside which checkpoints are written.
             progress: whether to show a progress bar.
             watch: called at every step.
         """
@@ -183,7 +183,7 @@ class Problem:
                 raise
 
     def _seen(self, equations: NormalEquations, judges: Judges) -> dict[str, Any]:
-        """What the frames so far have taught."""
+        """How good the fit to the frames so far is."""
         if not judges:
             return {}
         try:
@@ -242,13 +242,13 @@ class Problem:
         potential = Potential(
             {**self.base.terms, "expansion": self.term}, elements=self.base.elements
         )
-        # frames of little weight are known badly: they vouch for no others
+        # frames of low weight are fitted badly: their uncertainty is no measure for others
         whole = [atoms for atoms in frames if self.settings.factor(atoms) >= 1.0]
         self.term.grade_scale.copy_(grade_scales(potential, self.term, whole or frames))
         return potential
 
     def key(self, frames: Sequence[Atoms]) -> str:
-        """What tells this fit to these frames from any other."""
+        """A hash of this fit and its frames, for checkpoints."""
         settings = self.settings
         digest = hashlib.sha256(repr((self.spec, settings.seed, settings.energy_weight)).encode())
         weights = (settings.virial_weight, sorted(settings.subset_weights.items()))

@@ -1,4 +1,4 @@
-"""What a fit tells while it runs: where it stands, and how good it is by now."""
+"""What a fit reports while it runs: how far it is, and how good it is so far."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ PARTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 
 @dataclass(frozen=True)
 class FitProgress:
-    """Where a fit stands.
+    """How far a fit is, and how good it is so far.
 
     Attributes:
         stage: "smoothness" (trial fits choose the number of Bessel functions), "refinement" (of
-            the radial network), "frames" (of which the fit has learned), "ridge" (strengths of
+            the radial network), "frames" (from which the fit has learned), "ridge" (strengths of
             the prior that are tried) or "test" (the fit is done).
         done, total: of the stage: trials, rounds, frames, strengths or sets.
         value: what was tried: a number of Bessel functions, or a ridge strength.
-        error: of the trial or round, on held-out frames: that which the fit makes small.
-        evaluation: predictions for held-out frames (in stage "test" for the test set) by what
-            was learned so far; None where nothing new was learned or no frames are held out.
+        error: of the trial or round on held-out frames; it is what the fit minimises.
+        evaluation: predictions for held-out frames (in stage "test" for the test set) from what
+            was learned so far; None if nothing new was learned or no frames are held out.
     """
 
     stage: str
@@ -34,5 +34,5 @@ class FitProgress:
     evaluation: Evaluation | None = None
 
 
-#: Called with every step of a fit; what it raises ends the fit.
+#: Called at every step of a fit; an exception in it ends the fit.
 Watch = Callable[[FitProgress], None]

@@ -35,7 +35,7 @@ def refine_radial(
     watch: Watch | None = None,
     out: str | Path | None = None,
 ) -> list[float]:
-    """Change the radial network of the problem's term so that held-out forces improve.
+    """Change the radial network of the problem's term to improve held-out forces.
 
     Args:
         problem: the linear problem; its term is changed in place.
@@ -46,7 +46,7 @@ def refine_radial(
         out: output folder of the fit, beside which every round leaves a checkpoint.
 
     Returns:
-        Root mean square error on held-out forces before and after each round in eV/A; the best
+        Root mean square error on held-out forces before and after each round in eV/Å; the best
         network is kept.
     """
     seed = problem.settings.seed

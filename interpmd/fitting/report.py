@@ -1,4 +1,4 @@
-"""What came out of a fit: errors by subset and element, parity, shares of the body orders."""
+"""The results of a fit: errors by subset and element, parity, shares of the body orders."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Evaluation:
 
     Attributes:
         energy: eV, columns true and predicted, shape (frames, 2).
-        forces: eV/A, shape (atoms, 3, 2).
+        forces: eV/Å, shape (atoms, 3, 2).
         n_atoms: per frame, shape (frames,).
         numbers: atomic number of each atom, shape (atoms,).
         subsets: name of the subset of each frame.
-        stress: eV/A^3, of the periodic frames that are labelled with it, all nine components,
+        stress: eV/Å³, of the periodic frames that are labelled with it, all nine components,
             shape (labelled frames, 3, 3, 2).
         has_stress: of each frame, shape (frames,).
     """
@@ -50,7 +50,7 @@ class Evaluation:
     has_stress: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def summary(self) -> dict[str, float]:
-        """Root mean square and mean absolute errors: meV, meV/A, and meV/A^3 for stresses."""
+        """Root mean square and mean absolute errors: meV, meV/Å, and meV/Å³ for stresses."""
         return _errors(self.energy, self.forces, self.stress)
 
     def by_subset(self) -> pd.DataFrame:
@@ -94,9 +94,9 @@ class FitReport:
         scan: ridge strengths tried, with their validation errors.
         evaluations: "train" (a sample), "valid", "test" where given.
         seconds: time that the fit took, without the evaluations.
-        sample: frames that `shares` looks at.
-        body_orders: share of each body order in the variance of energies and forces, of so many
-            frames of `sample` and so high an order as can be had in seconds.
+        sample: frames that `shares` evaluates.
+        body_orders: share of each body order in the variance of energies and forces, for as many
+            frames of `sample` and as high an order as take some seconds.
 
     Example:
         >>> import numpy as np
@@ -122,24 +122,24 @@ class FitReport:
     body_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def errors(self) -> pd.DataFrame:
-        """Errors on every set: meV and meV/A."""
+        """Errors on every set: meV and meV/Å."""
         rows = {name: e.summary() for name, e in self.evaluations.items()}
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def shares(self, most: int = 100, progress: bool = True) -> pd.DataFrame:
         """Share of each body order in the variance of energies and forces.
 
-        The same as `body_orders`, of all orders and of more frames; it can take long for
-        large structures. Columns: see `interpmd.fitting.shares.body_order_shares`.
+        The same as `body_orders`, for all orders and more frames; it can take long for large
+        structures. Columns: see `interpmd.fitting.shares.body_order_shares`.
 
         Args:
-            most: frames of the test (or training) set that are looked at.
+            most: frames of the test (or training) set to evaluate.
             progress: whether to show a progress bar.
         """
         return body_order_shares(self.potential, self.sample[:most], progress=progress)
 
     def plot(self) -> Sequence[Axes]:
-        """Parity on the test set, or on the best set that is there."""
+        """Parity on the test set; on the validation or training set if there is none."""
         name = next(n for n in ("test", "valid", "train") if n in self.evaluations)
         axes = self.evaluations[name].plot()
         axes[0].figure.suptitle(f"{name} set")

@@ -15,7 +15,7 @@ from interpmd.potentials.base import BODY_NAMES
 from interpmd.potentials.potential import Potential
 from interpmd.structures.threads import one_thread
 
-#: Frames that a report splits at least, if it has to choose between frames and orders.
+#: A report lowers the order rather than split fewer frames than this.
 ENOUGH = 5
 
 
@@ -25,14 +25,14 @@ def body_order_shares(
     budget: float | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """What the pure rows of each body order make of energies and forces.
+    """What the rows of each body order contribute to energies and forces.
 
     Args:
-        potential: all its terms count.
-        frames: structures; energies are compared within the commonest composition.
-        budget: most subsets of neighbours to enumerate, all frames together; fewer frames, and
-            then lower orders, are split if it does not suffice, at least the pairs of one frame.
-            All if None.
+        potential: all its terms are included.
+        frames: structures; energies are compared among those of the most common composition.
+        budget: most subsets of neighbours to enumerate, all frames together; if it does not
+            suffice, fewer frames and then lower orders are split, at least the pairs of one frame.
+            No limit if None.
         progress: whether to show a progress bar.
 
     Returns:

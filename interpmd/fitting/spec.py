@@ -14,19 +14,19 @@ class Spec:
     """What kind of potential to fit, and with which prior.
 
     Attributes:
-        cutoff: angstrom.
+        cutoff: Å.
         lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
         channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
             `weights` weights.
         weights: most weights of the read-out, over all elements.
-        basis: number of Bessel functions of the radial network, the smoothness prior: few of
-            them vary slowly. If None, one of `BASES` is chosen by the validation error of small
-            trial fits.
+        basis: number of Bessel functions of the radial network, the smoothness prior: few
+            functions vary slowly. If None, small trial fits choose one of `BASES` by their
+            validation error.
         functions, gain: of the radial network.
         terms: physics terms beside the expansion, by kind, with their arguments.
-        parsimony: factor on the ridge per body order above two: among fits of equal quality,
-            that of lower body order.
-        samples: of the posterior that are kept.
+        parsimony: factor on the ridge per body order above two: among fits of equal quality it
+            prefers the one of lower body order.
+        samples: number of posterior samples that are kept.
 
     Example:
         >>> import interpmd as im

@@ -19,7 +19,7 @@ def plot_shares(groups: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Bars of the energy (eV) and net force (eV/A) of groups of rows.
 
     Args:
-        groups: frames with the columns energy_eV, energy_std_eV and force_eV_A, indexed by group
+        groups: frames with the columns energy_eV, energy_std_eV and force_eV/A, indexed by group
             (0 is the remainder), by what they are groups of.
         title: above all.
 
@@ -36,7 +36,7 @@ def plot_shares(groups: Mapping[str, pd.DataFrame], title: str) -> Figure:
         places = np.arange(len(names))
         for axis, (column, label) in zip(
             axes[row],
-            (("energy_eV", "energy (eV)"), ("force_eV_A", "net force, root of sum (eV/Å)")),
+            (("energy_eV", "energy (eV)"), ("force_eV/A", "net force, root of sum (eV/Å)")),
             strict=True,
         ):
             values = table[column].to_numpy()

@@ -1,7 +1,7 @@
 """What a term of a potential is.
 
 A potential is a sum of named terms (`interpmd.potentials.potential.Potential`). A term returns
-contributions, one per site; sums are the caller's. Two kinds exist:
+contributions, one per site; the caller sums them. There are two kinds:
 
 * `LocalTerm`: the energy of a site is a function of the vectors to its neighbours. Everything
   else (forces, stress, the table of rows) follows from that one function. A `LearnedTerm` is one
@@ -56,9 +56,9 @@ class LocalTerm(Term):
     """A term whose site energy depends on the vectors from the site to its neighbours.
 
     Attributes:
-        cutoff: angstrom; contributions of neighbours vanish smoothly at and beyond it.
+        cutoff: Å; contributions of neighbours vanish smoothly at and beyond it.
         sites_at_once: number of small sites (subsets of neighbours) that are best evaluated
-            together; few where the intermediate values of many would leave the caches.
+            together; few if the intermediate values of many would not fit into the caches.
     """
 
     cutoff: float
@@ -69,10 +69,10 @@ class LocalTerm(Term):
     def forward(self, env: Environments) -> Float[Tensor, " sites"]:
         """Energy of each site in eV.
 
-        Every neighbour contributes times its gate (`env.gated`), so that gates of 0 and 1 are
-        the same as its absence and presence. A site without neighbours is legal and common: the
-        table of rows evaluates every site on subsets of its neighbours. Sites are independent of
-        each other.
+        The contribution of every neighbour is multiplied by its gate (`env.gated`), so that gates
+        of 0 and 1 mean that it is absent and present. A site without neighbours is valid and
+        common: the table of rows evaluates every site on subsets of its neighbours. Sites are
+        independent of each other.
         """
 
     @property
@@ -94,7 +94,7 @@ class LearnedTerm(LocalTerm):
     E_i = sum over features p: w_{Z_i,p} B_i,p
 
     A subclass registers `species`, calls `register_readout`, and writes `features`. It may write
-    `forward` as well, where the energy can be had without all features.
+    `forward` as well, if the energy can be computed without all features.
 
     Attributes:
         elements: atomic numbers, ascending.
@@ -172,8 +172,7 @@ def ascending_numbers(elements: Iterable[int | str]) -> tuple[int, ...]:
 
 AnyTerm = TypeVar("AnyTerm", bound=Term)
 
-#: Classes of terms by kind; a new term registers itself with the decorator and joins the
-#: conformance suite.
+#: Classes of terms by kind; the decorator `register` adds a new term, to the conformance suite too.
 TERMS: dict[str, type[Term]] = {}
 
 

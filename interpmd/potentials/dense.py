@@ -1,4 +1,4 @@
-"""Batches as padded arrays, the form in which the libraries of physics terms take them."""
+"""Batches as padded arrays, which the libraries of physics terms expect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from interpmd.errors import StructureError
 from interpmd.structures.systems import Batch, check_elements
 
-#: Bohr radius in A and Hartree in eV (CODATA 2018, as in ASE).
+#: Bohr radius in Å and Hartree in eV (CODATA 2018, as in ASE).
 BOHR, HARTREE = 0.529177210903, 27.211386245988
 
 #: The last element that the libraries have parameters for: lawrencium.
@@ -23,14 +23,14 @@ def per_atom(
 ) -> Float[Tensor, " atoms"]:
     """Site energies in eV from a function of padded numbers, positions (bohr) and charges.
 
-    Evaluated in float64 whatever the type of the batch: charges solve a linear system whose
-    forces have an error of 3e-4 eV/A in float32.
+    Evaluated in float64 whatever the type of the batch: charges solve a linear system, and in
+    float32 the forces would have errors of 3e-4 eV/Å.
 
     Args:
         batch: molecules.
         term: name for the error message.
         energy: takes (structures, places), (structures, places, 3) and (structures,), returns
-            Hartree of shape (structures, places); places that are empty have number 0.
+            Hartree of shape (structures, places); empty places have atomic number 0.
 
     Raises:
         StructureError: the batch is periodic.

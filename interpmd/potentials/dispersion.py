@@ -19,18 +19,18 @@ class D3(GlobalTerm):
     """D3(BJ) dispersion, two-body and Axilrod-Teller, computed by tad-dftd3.
 
     The coefficients depend on coordination numbers, so the energy is of no finite body order.
-    For molecules; the library has no periodic sums. A lone atom has the energy 0, but two far
-    apart feel each other as 1/r^6 up to the library's cutoff of 50 bohr.
+    For molecules only; the library has no periodic sums. An isolated atom has an energy of 0, but
+    two distant atoms attract each other as 1/r^6 up to the library's cutoff of 50 bohr.
 
     Sources: Grimme, Ehrlich, Goerigk, J. Comput. Chem. 32, 1456 (2011), equations 5 and 6;
     the program tad-dftd3.
 
     Args:
-        functional: name of a density functional whose damping parameters are taken, or None.
+        functional: name of the density functional whose damping parameters are used, or None.
         parameters: s6, s8, a1, a2 (bohr), s9; they override those of the functional.
 
     Raises:
-        ValueError: neither functional nor parameters, or a functional without parameters.
+        ArgumentError: neither functional nor parameters, or a functional without parameters.
         StructureError: (when called) a periodic structure.
         UnknownElementError: (when called) an element beyond lawrencium.
         MissingPhysicsError: (when called) tad-dftd3 is not installed.

@@ -20,7 +20,7 @@ class EEQ(GlobalTerm):
     The charges minimise the energy under the total charge of the structure, so each depends on
     all atoms: the term is many-body through its charges and has no finite body order. Charge
     flows over any distance, so that the energy of two distant molecules is not quite the sum of
-    theirs. For molecules.
+    their own energies. For molecules only.
 
     Source: Caldeweyher et al., J. Chem. Phys. 150, 154122 (2019), equations 8 to 13.
 
@@ -53,7 +53,7 @@ class EEQ(GlobalTerm):
     def charges(self, batch: Batch) -> Float[Tensor, " atoms"]:
         """The charge of each atom in e."""
         get_eeq = _library()
-        # `per_atom` takes what it is given for energies in Hartree
+        # `per_atom` converts Hartree to eV
         converted = per_atom(
             batch,
             "electrostatics",

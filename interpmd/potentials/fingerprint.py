@@ -1,4 +1,4 @@
-"""What tells one potential from another, so that nothing goes on with a wrong one."""
+"""Short names of potentials and arrays, so that a calculation is not resumed with others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from interpmd.potentials.base import Term
 
 
 def fingerprint(terms: Mapping[str, Term]) -> str:
-    """Sixteen hexadecimal digits of the names, settings and tensors of some terms."""
+    """Sixteen hexadecimal digits of the hash of names, settings and tensors of some terms."""
     settings = {name: [term.kind, term.config()] for name, term in terms.items()}
     tensors = [
         tensor.detach().cpu().double().numpy()
@@ -23,7 +23,7 @@ def fingerprint(terms: Mapping[str, Term]) -> str:
 
 
 def digest(*arrays: np.ndarray, words: str = "") -> str:
-    """Sixteen hexadecimal digits that tell numbers and words from others."""
+    """Sixteen hexadecimal digits of the hash of some arrays and words."""
     hashed = hashlib.sha256(words.encode())
     for array in arrays:
         hashed.update(np.ascontiguousarray(array + 0.0).tobytes())  # -0.0 is 0.0

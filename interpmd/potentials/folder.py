@@ -3,7 +3,7 @@
     potential.json        format, terms and their arguments, elements, units, level, provenance
     weights.safetensors   parameters, buffers and posterior samples
 
-A folder is written beside its place and then moved there, so that it is never half there.
+A folder is first written under another name and then moved, so that it is never incomplete.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ UNITS = {"energy": "eV", "length": "A", "force": "eV/A", "charge": "e"}
 
 
 def write_folder(potential: TermSum, folder: str | Path) -> None:
-    """Write a potential to a folder; one that holds an older potential is replaced.
+    """Write a potential to a folder, replacing a potential that it already holds.
 
     Args:
         potential: the potential.
-        folder: where to; made if it does not exist.
+        folder: where to write; created if it does not exist.
 
     Raises:
         PotentialFileError: the folder holds something else.
-        OSError: the disk is full or not writable; what was there stays as it was.
+        OSError: the disk is full or not writable; the previous contents stay as they were.
     """
     folder = Path(folder)
     check_place(folder)
@@ -73,23 +73,23 @@ def write_folder(potential: TermSum, folder: str | Path) -> None:
 
 
 def check_place(folder: Path) -> None:
-    """Raise PotentialFileError if something else than a potential stands in the folder."""
+    """Raise PotentialFileError if the folder holds something other than a potential."""
     if folder.exists() and (not folder.is_dir() or _is_foreign(folder)):
-        raise PotentialFileError(f"{folder} exists and is no potential; choose another folder")
+        raise PotentialFileError(f"{folder} exists and is not a potential; choose another folder")
 
 
 def read_folder(folder: Path) -> tuple[dict[str, Term], dict[str, Any], dict[str, Tensor]]:
-    """What stands in a folder: terms by name, the description, and the tensors that fill them.
+    """The contents of a folder: terms by name, the description, and the tensors that fill them.
 
     Raises:
-        PotentialFileError: a folder that is none, damaged files, or a format newer than this
-            version of interpmd.
+        PotentialFileError: the folder holds no potential, its files are damaged, or their format
+            is newer than this version of interpmd.
     """
     description = read_card(folder)
     try:
         tensors = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
-        raise PotentialFileError(f"{folder} lacks {WEIGHTS}; copy the whole folder") from error
+        raise PotentialFileError(f"{folder} has no {WEIGHTS}; copy the whole folder") from error
     except (SafetensorError, OSError) as error:
         raise PotentialFileError(f"{folder / WEIGHTS} is damaged or truncated: {error}") from error
     try:
@@ -105,17 +105,17 @@ def read_card(folder: Path) -> dict[str, Any]:
     """The description of a potential.
 
     Raises:
-        PotentialFileError: there is none, it is damaged, or of a newer format.
+        PotentialFileError: it is missing, damaged, or of a newer format.
     """
     path = folder / CARD
     try:
         description = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise PotentialFileError(f"{folder} is no potential: it has no {CARD}") from error
+        raise PotentialFileError(f"{folder} is not a potential: it has no {CARD}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise PotentialFileError(f"{path} is damaged or truncated: {error}") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise PotentialFileError(f"{path} does not describe a potential of interpmd")
+        raise PotentialFileError(f"{path} does not describe an interpmd potential")
     if not isinstance(description.get("version"), int) or description["version"] > VERSION:
         raise PotentialFileError(
             f"{path} has format version {description.get('version')}, and this interpmd reads up "
@@ -134,10 +134,10 @@ def _term(entry: dict[str, Any], folder: Path):
 
 
 def fill(potential: TermSum, tensors: dict[str, torch.Tensor], folder: Path) -> None:
-    """Put stored tensors in the place of those of a potential.
+    """Copy stored tensors into a potential.
 
     Raises:
-        PotentialFileError: a tensor too many or too few, of another shape, or not finite.
+        PotentialFileError: a tensor is missing, unexpected, of another shape, or not finite.
     """
     state = potential.state_dict()
     if set(state) != set(tensors):

@@ -1,4 +1,4 @@
-"""Energies of isolated atoms: from the reference method, never fitted."""
+"""Energies of isolated atoms: they come from the reference method and are never fitted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Isolated(LocalTerm):
         energies: energy of each isolated atom in eV, by atomic number or symbol.
 
     Raises:
-        ValueError: no energies.
+        ArgumentError: no energies.
+        UnknownElementError: no element has this symbol or number.
     """
 
     kind = "isolated"

@@ -21,12 +21,12 @@ class Potential(TermSum):
     E(atoms) = sum over terms, sum over sites: E_term,site
 
     Args:
-        terms: the terms by name, or terms that then go by their own kind.
-        elements: atomic numbers that the potential knows; those common to its terms if None.
+        terms: the terms by name, or just the terms, which are then named after their kind.
+        elements: atomic numbers that the potential knows; those that all its terms know if None.
         card: provenance.
 
     Raises:
-        ArgumentError: no terms, or two of one name.
+        ArgumentError: no terms, or two with the same name.
 
     Example:
         >>> from ase import Atoms

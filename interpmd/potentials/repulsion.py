@@ -15,7 +15,7 @@ from interpmd.potentials.base import LocalTerm, ascending_numbers, register
 from interpmd.potentials.dense import BOHR, HARTREE
 from interpmd.structures.systems import Environments
 
-#: e^2 / (4 pi epsilon_0) in eV A.
+#: e^2 / (4 pi epsilon_0) in eV Å.
 COULOMB = HARTREE * BOHR
 
 
@@ -25,20 +25,20 @@ class ZBL(LocalTerm):
 
     E_i = 1/2 sum_j (e^2 Z_i Z_j / r) phi(r / a) f(r),  a = 0.8854 a_0 / (Z_i^0.23 + Z_j^0.23)
 
-    phi(x) = 0.18175 exp(-3.19980 x) + 0.50986 exp(-0.94229 x)
-           + 0.28022 exp(-0.40290 x) + 0.02817 exp(-0.20162 x)
+    phi(x) = 0.18175 exp(−3.19980 x) + 0.50986 exp(−0.94229 x)
+           + 0.28022 exp(−0.40290 x) + 0.02817 exp(−0.20162 x)
 
-    f falls from 1 to 0 at `scale` times the sum of the covalent radii, with two derivatives: a
-    choice of this package, so that bonds are left to the terms that are learned.
+    f falls from 1 to 0 at `scale` times the sum of the covalent radii, and its first two
+    derivatives vanish there: a choice of this package, which leaves bonds to the learned terms.
 
     Source: Ziegler, Biersack, Littmark, The Stopping and Range of Ions in Solids (1985).
 
     Args:
-        elements: atomic numbers or symbols; all if None.
+        elements: atomic numbers or symbols; all elements if None.
         scale: outer end of the switch in units of the sum of the covalent radii.
 
     Raises:
-        ValueError: a scale that is not positive.
+        ArgumentError: a scale that is not positive.
     """
 
     kind = "repulsion"
@@ -77,7 +77,7 @@ class ZBL(LocalTerm):
 def zbl_energy(
     distances: Float[Tensor, " pairs"], z_i: Tensor, z_j: Tensor
 ) -> Float[Tensor, " pairs"]:
-    """Universal ZBL energy of pairs in eV, without the switch; distances in A."""
+    """Universal ZBL energy of pairs in eV, without the switch; distances in Å."""
     first, second = z_i.to(distances.dtype), z_j.to(distances.dtype)
     x = distances * (first**0.23 + second**0.23) / (0.8854 * BOHR)
     screening = (

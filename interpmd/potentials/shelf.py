@@ -21,8 +21,8 @@ def load_potential(name_or_folder: str | Path) -> Potential:
         name_or_folder: see `shipped` for the names.
 
     Raises:
-        PotentialFileError: no such potential, a folder that is none, damaged files, or a format
-            newer than this version of interpmd.
+        PotentialFileError: there is no such potential, the folder holds something else, its files
+            are damaged, or their format is newer than this version of interpmd.
     """
     folder = _find(name_or_folder)
     terms, description, tensors = read_folder(folder)

@@ -25,7 +25,7 @@ from interpmd.structures.systems import (
     sum_by_structure,
 )
 
-#: Sites that local terms are evaluated on together.
+#: Number of sites on which local terms are evaluated together.
 SITES_AT_ONCE = 128
 
 
@@ -35,10 +35,10 @@ class Prediction:
 
     Attributes:
         energy: eV, shape (structures,).
-        forces: eV/A, shape (atoms, 3).
-        site_energies: eV, shape (atoms,); how a total is split over atoms is convention.
-        stress: eV/A^3, shape (structures, 3, 3), positive under tension as in ASE; None unless
-            asked for.
+        forces: eV/Å, shape (atoms, 3).
+        site_energies: eV, shape (atoms,); how a total is split among atoms is a convention.
+        stress: eV/Å³, shape (structures, 3, 3), positive under tension as in ASE; None unless
+            it was asked for.
     """
 
     energy: Float[Tensor, " structures"]
@@ -83,7 +83,7 @@ class Card:
         level: level of theory of the training data, for instance "wb97x-d3bj/def2-svp".
         provenance: versions, seeds, data sets, and how the fit was made.
         errors: test errors by subset.
-        certificate: checks that were made of it once and for all; see `interpmd.certify`.
+        certificate: checks that it passed or failed when it was made; see `interpmd.certify`.
     """
 
     level: str | None = None
@@ -98,12 +98,12 @@ class TermSum(nn.Module):
     E(atoms) = sum over terms, sum over sites: E_term,site
 
     Args:
-        terms: the terms by name, or terms that then go by their own kind.
-        elements: atomic numbers that the potential knows; those common to its terms if None.
+        terms: the terms by name, or just the terms, which are then named after their kind.
+        elements: atomic numbers that the potential knows; those that all its terms know if None.
         card: provenance.
 
     Raises:
-        ValueError: no terms, or two of one name.
+        ArgumentError: no terms, or two with the same name.
     """
 
     terms: Mapping[str, LocalTerm | GlobalTerm]
@@ -162,7 +162,7 @@ class TermSum(nn.Module):
 
     @property
     def cutoff(self) -> float:
-        """Largest cutoff of the local terms in angstrom (0 if there are none)."""
+        """Largest cutoff of the local terms in Å (0 if there are none)."""
         return max((t.cutoff for t in self.local_terms.values()), default=0.0)
 
     @property
@@ -235,7 +235,7 @@ class TermSum(nn.Module):
 
         Args:
             structures: one or several structures, or a batch.
-            pairs: neighbours, if they are known already.
+            pairs: neighbours, if they are already known.
             stress: whether to compute the stress (needs a cell in three periodic directions).
         """
         batch = self.batch(structures)
@@ -263,8 +263,8 @@ class TermSum(nn.Module):
     def edge_slopes(self, batch: Batch, pairs: Neighbours) -> EdgeSlopes:
         """Site energies of the local terms and their derivatives by edge vector.
 
-        Sites do not see each other, so that few at a time, whose products stay in the processor's
-        caches, give the same at a cost that grows linearly.
+        Sites are independent, so that they can be evaluated a few at a time: their products then
+        stay in the processor's caches, and the cost grows linearly.
         """
         whole = environments(batch.with_positions(batch.positions.detach()), pairs)
         energies, slopes = [], []
@@ -349,7 +349,7 @@ def _gradients(sites: Tensor, inputs: list[Tensor]) -> list[Tensor]:
 
 
 def _by_name(terms: Mapping[str, Term] | Iterable[Term]) -> dict[str, Term]:
-    """The terms by name; those that have none go by their kind."""
+    """The terms by name; those without a name are named after their kind."""
     named: dict[str, Term] = {}
     if isinstance(terms, Mapping):
         named = {str(name): term for name, term in terms.items()}

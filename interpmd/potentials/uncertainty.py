@@ -20,10 +20,10 @@ class Uncertainty:
 
     Attributes:
         energy_std: eV, shape (structures,).
-        forces_std: eV/A, shape (atoms, 3).
-        extrapolation: standard deviation of the force on each atom over the largest that the
-            training data have for its element, shape (atoms,); above 1 the data do not vouch for
-            it. Zero for potentials that have nothing learned in them.
+        forces_std: eV/Å, shape (atoms, 3).
+        extrapolation: standard deviation of the force on each atom, divided by the largest in the
+            training data for its element, shape (atoms,); above 1 the atom is unlike the training
+            data. Zero for potentials in which nothing is learned.
     """
 
     energy_std: Float[Tensor, " structures"]
@@ -110,11 +110,11 @@ def uncertainty(
     """Error bars of energies and forces, and the extrapolation grade of each atom.
 
     Args:
-        potential: its learned terms carry samples of the posterior of their weights.
+        potential: whose learned terms hold samples of the posterior of their weights.
         batch: structures.
-        pairs: neighbours within the cutoff, where they are known already.
-        draws: how many of the samples to use; all of them by default. The time is proportional
-            to it, and n draws know a standard deviation to one part in sqrt(2 n).
+        pairs: neighbours within the cutoff, if they are already known.
+        draws: how many of the samples to use; all by default. The time is proportional to it, and
+            the relative error of a standard deviation is 1/sqrt(2 draws).
 
     On a CPU and in float64 by generated code, with the numbers of `posterior_by_torch`.
     """

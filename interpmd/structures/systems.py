@@ -1,6 +1,6 @@
 """Structures as immutable batches of tensors, and who is near whom.
 
-Units: positions and cells in angstrom. A batch holds molecules and periodic cells of any shape
+Units: positions and cells in Å. A batch holds molecules and periodic cells of any shape
 side by side; every field states its shape. The verbs (`neighbours`, `edge_vectors`) are free
 functions, so that a potential reads like its equation.
 """
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from interpmd.errors import StructureError, UnknownElementError
 
-#: Two nuclei closer than this (angstrom) are taken for a mistake in the input.
+#: Two nuclei closer than this (Å) are treated as a mistake in the input.
 CLOSEST_APPROACH = 0.25
 
 #: Most periodic images per direction that a neighbour search may need.
@@ -33,8 +33,8 @@ class Batch:
 
     Attributes:
         numbers: atomic numbers, shape (atoms,).
-        positions: angstrom, shape (atoms, 3).
-        cells: row vectors in angstrom, shape (structures, 3, 3); zero for molecules.
+        positions: Å, shape (atoms, 3).
+        cells: row vectors in Å, shape (structures, 3, 3); zero for molecules.
         pbc: periodic directions, shape (structures, 3).
         structure: index of the structure that each atom belongs to, ascending, shape (atoms,).
         charges: total charge of each structure in e, shape (structures,).
@@ -67,7 +67,7 @@ class Batch:
 
         Raises:
             StructureError: empty structure, NaN or infinite positions, singular periodic cell,
-                an atomic number that no element has, a charge that is no number.
+                an atomic number that no element has, a charge that is not a number.
         """
         frames = [structures] if isinstance(structures, Atoms) else list(structures)
         if not frames:
@@ -118,7 +118,7 @@ class Batch:
         return Batch(**moved)
 
     def with_positions(self, positions: Float[Tensor, "atoms 3"]) -> Batch:
-        """The same structures with other positions (angstrom)."""
+        """The same structures with other positions (Å)."""
         return replace(self, positions=positions)
 
     @property
@@ -143,9 +143,9 @@ class Neighbours:
         centre: atom at which an edge starts, ascending, shape (edges,).
         neighbour: atom at which it ends, shape (edges,).
         shifts: periodic image of the neighbour in units of the cell vectors, shape (edges, 3).
-        cutoff: angstrom.
-        degree: number of neighbours where all atoms have the same number (the dense path for
-            one small molecule: no search, all pairs), else None.
+        cutoff: Å.
+        degree: number of neighbours if all atoms have the same number (as in the list of all
+            pairs of one small molecule), otherwise None.
     """
 
     centre: Int[Tensor, " edges"]
@@ -160,13 +160,13 @@ class Environments:
     """What a local term sees: sites, and the vectors from each site to its neighbours.
 
     Attributes:
-        vectors: from centre to neighbour in angstrom, shape (edges, 3).
+        vectors: from centre to neighbour in Å, shape (edges, 3).
         centre: site that an edge belongs to, ascending, shape (edges,).
         centre_numbers: atomic number of each site, shape (sites,).
         neighbour_numbers: atomic number of each neighbour, shape (edges,).
-        degree: number of edges of every site where that is the same for all, else None.
+        degree: number of edges of every site if it is the same for all, otherwise None.
         gates: how far each neighbour is present, from 0 (absent) to 1, shape (edges,); all are
-            if None.
+            present if None.
     """
 
     vectors: Float[Tensor, "edges 3"]
@@ -188,7 +188,7 @@ class Environments:
 
 
 def check_structure(atoms: Atoms, name: str = "structure") -> None:
-    """Raise StructureError, naming the culprit, if `atoms` cannot be used for anything."""
+    """Raise a StructureError that names the problem if `atoms` cannot be used for anything."""
     if len(atoms) == 0:
         raise StructureError(f"{name} is empty: it has no atoms")
     last = len(chemical_symbols) - 1
@@ -247,11 +247,11 @@ def check_elements(numbers: Int[Tensor, " atoms"], elements: Sequence[int], name
 
 
 def neighbours(batch: Batch, cutoff: float) -> Neighbours:
-    """All ordered pairs of atoms within `cutoff` angstrom, periodic images included.
+    """All ordered pairs of atoms within `cutoff` Å, periodic images included.
 
-    One molecule gets the dense list of all its pairs (whatever their distance), which does not
-    depend on the positions; terms vanish beyond their own cutoff. Batches and periodic structures
-    are searched by vesin (cell lists, linear in the number of atoms).
+    For one small molecule this is the list of all its pairs, whatever their distance, which does
+    not depend on the positions; terms vanish beyond their own cutoff. Batches and periodic
+    structures are searched by vesin (cell lists, linear in the number of atoms).
 
     Raises:
         StructureError: two atoms closer than `CLOSEST_APPROACH`, or a periodic cell so thin that
@@ -266,7 +266,7 @@ def neighbours(batch: Batch, cutoff: float) -> Neighbours:
 
 
 def edge_vectors(batch: Batch, pairs: Neighbours) -> Float[Tensor, "edges 3"]:
-    """Vectors from centre to neighbour in angstrom; differentiable in positions and cells."""
+    """Vectors from centre to neighbour in Å; differentiable in positions and cells."""
     vectors = batch.positions[pairs.neighbour] - batch.positions[pairs.centre]
     if batch.periodic:
         cells = batch.cells[batch.structure[pairs.centre]]
@@ -338,8 +338,8 @@ def _check_thickness(cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> None:
     for axis in np.flatnonzero(pbc):
         if cutoff / widths[axis] > MOST_IMAGES:
             raise StructureError(
-                f"the cell is only {widths[axis]:.3g} A thick along vector {axis}, too small for "
-                f"a cutoff of {cutoff} A; are the cell vectors in angstrom?"
+                f"the cell is only {widths[axis]:.3g} Å thick along vector {axis}, too small for "
+                f"a cutoff of {cutoff} Å; are the cell vectors in Å?"
             )
 
 
@@ -352,6 +352,6 @@ def _check_distances(batch: Batch, pairs: Neighbours) -> None:
         i, j = int(pairs.centre[closest]), int(pairs.neighbour[closest])
         names = [f"{chemical_symbols[int(batch.numbers[a])]}{a}" for a in (i, j)]
         raise StructureError(
-            f"atoms {names[0]} and {names[1]} are {float(distances[closest]):.3g} A apart, closer "
-            "than nuclei ever come; remove the duplicate or check the units (angstrom)"
+            f"atoms {names[0]} and {names[1]} are {float(distances[closest]):.3g} Å apart, closer "
+            "than nuclei ever come; remove the duplicate or check the units (Å)"
         )

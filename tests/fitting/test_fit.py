@@ -170,7 +170,7 @@ def test_isolated_atoms_from_frames_from_arguments_or_with_a_warning():
 
 @pytest.mark.parametrize(
     ("factor", "words"),
-    [(-1.0, "wrong sign"), (1 / 51.422, "Hartree/bohr"), (23.06, "kcal/mol/A")],
+    [(-1.0, "wrong sign"), (1 / 51.422, "Hartree/bohr"), (23.06, "kcal/mol/Å")],
 )
 def test_inconsistent_forces_are_named(factor, words):
     with pytest.raises(im.LabelError, match=words):
@@ -306,7 +306,7 @@ def test_shares_of_the_body_orders(report):
         order = table.by("order")
         pairs.append(order.energy_eV[2])
         energies.append(table.energy)
-        pushes.append([order.force_eV_A[2] ** 2 / len(atoms) / 3])
+        pushes.append([order["force_eV/A"][2] ** 2 / len(atoms) / 3])
     slope = np.polyfit(energies, pairs, 1)[0]  # covariance over variance
     assert true.loc["pair", "energy_share"] == pytest.approx(slope)
     assert true.loc["pair", "energy_std_eV"] == pytest.approx(np.std(pairs))

@@ -137,7 +137,7 @@ def test_places_that_cannot_be_written_are_found_before_the_fit(tmp_path, monkey
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(im.OutputError, match="cannot be written"):
         im.fit(frames(8) + ISOLATED, spec=SMALL, out=tmp_path / "file" / "potential")
-    with pytest.raises(im.PotentialFileError, match="is no potential"):
+    with pytest.raises(im.PotentialFileError, match="is not a potential"):
         im.fit(frames(8) + ISOLATED, spec=SMALL, out=tmp_path / "file")
 
 

@@ -51,7 +51,9 @@ def test_no_such_potential(tmp_path):
 
 
 def test_a_folder_that_is_no_potential(tmp_path):
-    with pytest.raises(im.PotentialFileError, match=r"is no potential: it has no potential\.json"):
+    with pytest.raises(
+        im.PotentialFileError, match=r"is not a potential: it has no potential\.json"
+    ):
         im.load(tmp_path)
     (tmp_path / "potential.json").write_text('{"format": "something else"}')
     with pytest.raises(im.PotentialFileError, match="does not describe a potential"):
@@ -71,7 +73,7 @@ def test_truncated_files(folder):
     with pytest.raises(im.PotentialFileError, match="damaged or truncated"):
         im.load(folder)
     weights.unlink()
-    with pytest.raises(im.PotentialFileError, match=r"lacks weights\.safetensors"):
+    with pytest.raises(im.PotentialFileError, match=r"has no weights\.safetensors"):
         im.load(folder)
     card = (folder / "potential.json").read_text()
     (folder / "potential.json").write_text(card[:-40])
@@ -94,7 +96,7 @@ def test_unknown_terms_and_wrong_shapes(folder):
 def test_foreign_folders_are_not_overwritten(tmp_path, folder):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("x")
-    with pytest.raises(im.PotentialFileError, match="is no potential; choose another"):
+    with pytest.raises(im.PotentialFileError, match="is not a potential; choose another"):
         im.load(folder).save(tmp_path / "thesis")
     assert [f.name for f in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
 

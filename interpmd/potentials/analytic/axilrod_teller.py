@@ -20,18 +20,18 @@ from interpmd.structures.systems import Environments
 class AxilrodTeller(AnalyticTerm):
     """The row of a triplet is C9 (1 + 3 cos a cos b cos c) / (r_ab r_bc r_ca)^3 s s s.
 
-    s(r) = (1 - (r/cutoff)^2)^3 for each of the three sides, so that a triplet counts where all
+    s(r) = (1 − (r/cutoff)^2)^3 for each of the three sides, so that a triplet counts where all
     its sides are below the cutoff; each corner carries a third of the energy.
 
     Source: Axilrod and Teller, J. Chem. Phys. 11, 299 (1943), equation 1.
 
     Args:
-        c9: coefficient in eV A^9.
-        cutoff: angstrom.
-        elements: atomic numbers or symbols that the term accepts; any if None.
+        c9: coefficient in eV Å⁹.
+        cutoff: Å.
+        elements: atomic numbers or symbols that the term accepts; any element if None.
 
     Raises:
-        ValueError: a cutoff that is not positive.
+        ArgumentError: a cutoff that is not positive.
     """
 
     kind = "axilrod_teller"

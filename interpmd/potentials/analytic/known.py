@@ -1,7 +1,7 @@
 """Terms whose rows are known in closed form, and the rows themselves.
 
-The table of rows is obtained from site energies by inclusion and exclusion; `known_rows` takes
-the other way, from the formula of each pair and triplet, so that the two can be compared.
+The table of rows is obtained from site energies by inclusion and exclusion; `known_rows` evaluates
+the formula of each pair and triplet instead, so that the two can be compared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from interpmd.potentials.base import LocalTerm, ascending_numbers
 from interpmd.structures.systems import check_structure
 
 #: Name of a cluster: its atoms, and the periodic image of each (None for molecules). Members
-#: ascend by (atom, image); the first one is in the home cell.
+#: ascend by (atom, image); the first one is in the original cell, image (0, 0, 0).
 Cluster = tuple[tuple[int, ...], tuple[tuple[int, int, int], ...] | None]
 
 
@@ -30,7 +30,7 @@ class AnalyticTerm(LocalTerm):
 
     Args:
         elements: atomic numbers or symbols that the term accepts, all with the same parameters;
-            any if None.
+            any element if None.
     """
 
     def __init__(self, elements: Sequence[int | str] | None = None) -> None:
@@ -42,7 +42,7 @@ class AnalyticTerm(LocalTerm):
         return {"elements": None if self.elements is None else list(self.elements)}
 
     def pair_energy(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-        """The row of each pair in eV, from its distance in A."""
+        """The row of each pair in eV, from its distance in Å."""
         return torch.zeros_like(distances)
 
     def triplet_energy(self, sides: Float[Tensor, "3 triplets"]) -> Float[Tensor, " triplets"]:
@@ -53,7 +53,7 @@ class AnalyticTerm(LocalTerm):
         """Energy in eV of every pair and triplet that is not exactly zero.
 
         Periodic clusters are counted once for each cell. The keys are those of the rows of
-        `Potential.decompose`: ``(row.atoms, row.shifts)``.
+        `interpmd.decompose`: ``(row.atoms, row.shifts)``.
 
         Raises:
             StructureError: see `interpmd.structures.systems.check_structure`.
@@ -84,14 +84,14 @@ class AnalyticTerm(LocalTerm):
 def _clusters(atoms: Atoms, cutoff: float, size: int) -> Int[np.ndarray, "clusters size 4"]:
     """Pairs within the cutoff, or triplets with two sides within: atom and image of each member."""
     centre, neighbour, shifts = neighbor_list("ijS", atoms, cutoff)
-    home = np.column_stack([centre, np.zeros_like(shifts)])
+    sites = np.column_stack([centre, np.zeros_like(shifts)])
     ends = np.column_stack([neighbour, shifts])
     if size == 2:
-        members = np.stack([home, ends], axis=1)
+        members = np.stack([sites, ends], axis=1)
     else:
         first, second = np.nonzero(centre[:, None] == centre[None, :])
         first, second = first[first < second], second[first < second]
-        members = np.stack([home[first], ends[first], ends[second]], axis=1)
+        members = np.stack([sites[first], ends[first], ends[second]], axis=1)
     order = np.lexsort(np.moveaxis(members, 2, 0)[::-1], axis=1)
     members = np.take_along_axis(members, order[:, :, None], axis=1)
     members[:, :, 1:] -= members[:, :1, 1:].copy()

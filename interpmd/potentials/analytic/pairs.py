@@ -22,12 +22,12 @@ class PairPotential(AnalyticTerm):
     s is a polynomial that falls from 1 at `onset` to 0 at `cutoff` with two derivatives.
 
     Args:
-        cutoff: angstrom.
-        onset: where the switch begins, in angstrom; 0.8 cutoff if None.
-        elements: atomic numbers or symbols that the term accepts; any if None.
+        cutoff: Å.
+        onset: where the switch begins, in Å; 0.8 cutoff if None.
+        elements: atomic numbers or symbols that the term accepts; any element if None.
 
     Raises:
-        ValueError: an onset that is not between 0 and the cutoff.
+        ArgumentError: an onset that is not between 0 and the cutoff.
     """
 
     body_order = 2
@@ -49,7 +49,7 @@ class PairPotential(AnalyticTerm):
 
     @abstractmethod
     def bare(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-        """u(r) in eV, r in angstrom."""
+        """u(r) in eV, r in Å."""
 
     def pair_energy(self, distances: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
         """The row of each pair in eV."""
@@ -63,12 +63,12 @@ class PairPotential(AnalyticTerm):
 
 @register
 class LennardJones(PairPotential):
-    """u(r) = 4 epsilon ((sigma/r)^12 - (sigma/r)^6).
+    """u(r) = 4 epsilon ((sigma/r)^12 − (sigma/r)^6).
 
     Source: Lennard-Jones, Proc. Phys. Soc. 43, 461 (1931).
 
     Args:
-        epsilon: depth in eV. sigma: zero of the potential in A. cutoff, onset: A. elements: see
+        epsilon: depth in eV. sigma: zero of the potential in Å. cutoff, onset: Å. elements: see
             `PairPotential`.
     """
 
@@ -87,7 +87,7 @@ class LennardJones(PairPotential):
 
     @classmethod
     def example(cls) -> LennardJones:
-        """Bonds of about 1.5 A, so that molecules are inside the cutoff."""
+        """Bonds of about 1.5 Å, so that molecules fit within the cutoff."""
         return cls(epsilon=0.05, sigma=1.4, cutoff=4.0)
 
     def config(self) -> dict[str, Any]:
@@ -104,12 +104,12 @@ class LennardJones(PairPotential):
 
 @register
 class Morse(PairPotential):
-    """u(r) = D ((1 - exp(-a (r - r0)))^2 - 1).
+    """u(r) = D ((1 − exp(−a (r − r0)))^2 − 1).
 
     Source: Morse, Phys. Rev. 34, 57 (1929), equation 4.
 
     Args:
-        depth: D in eV. width: a in 1/A. distance: r0 in A. cutoff, onset: A. elements: see
+        depth: D in eV. width: a in 1/Å. distance: r0 in Å. cutoff, onset: Å. elements: see
             `PairPotential`.
     """
 
@@ -129,7 +129,7 @@ class Morse(PairPotential):
 
     @classmethod
     def example(cls) -> Morse:
-        """A soft bond of 1.4 A."""
+        """A soft bond of 1.4 Å."""
         return cls(depth=0.5, width=1.5, distance=1.4, cutoff=4.0)
 
     def config(self) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from interpmd.structures.systems import Environments
 class StillingerWeber(AnalyticTerm):
     """Two- and three-body terms that hold a tetrahedral network together.
 
-    pair:    epsilon A (B (sigma/r)^p - (sigma/r)^q) exp(sigma / (r - a sigma))
+    pair:    epsilon A (B (sigma/r)^p − (sigma/r)^q) exp(sigma / (r − a sigma))
     triplet: sum over its corners of
-             epsilon lambda (cos theta - cos theta0)^2
-             exp(gamma sigma / (r - a sigma)) exp(gamma sigma / (r' - a sigma))
+             epsilon lambda (cos theta − cos theta0)^2
+             exp(gamma sigma / (r − a sigma)) exp(gamma sigma / (r' − a sigma))
 
     The defaults are silicon. All derivatives vanish at the cutoff a sigma. Pairs and corners are
     at the centre: a site carries half of its pairs and the whole of the triplets at its corner.
@@ -31,8 +31,8 @@ class StillingerWeber(AnalyticTerm):
     Source: Stillinger and Weber, Phys. Rev. B 31, 5262 (1985), equations 2.3 to 2.7.
 
     Args:
-        epsilon: eV. sigma: A. The other numbers have no unit.
-        elements: atomic numbers or symbols that the term accepts; any if None.
+        epsilon: eV. sigma: Å. The other numbers have no unit.
+        elements: atomic numbers or symbols that the term accepts; any element if None.
     """
 
     kind = "stillinger_weber"
@@ -139,10 +139,10 @@ class MW(StillingerWeber):
     """Monatomic water: a water molecule as one bead that prefers tetrahedral neighbours.
 
     Source: Molinero and Moore, J. Phys. Chem. B 113, 4008 (2009), equation 1 and table 1:
-    epsilon 6.189 kcal/mol, sigma 2.3925 A, lambda 23.15.
+    epsilon 6.189 kcal/mol, sigma 2.3925 Å, lambda 23.15.
 
     Args:
-        elements: which atoms stand for beads; oxygen unless given, any if None.
+        elements: which atoms represent beads; oxygen by default, any element if None.
     """
 
     kind = "mw"

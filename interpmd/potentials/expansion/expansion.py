@@ -7,9 +7,9 @@ For a site i with neighbours j (species s_j, distance r, direction u):
     B_i,k,p    = invariants of degree 1..4 of A_i,k              invariants.py
     E_i        = sum_{k,p} w_{Z_i,k,p} B_i,k,p                   w: the read-out, in closed form
 
-A product of degree nu contains nu neighbours, so the body order is nu + 1 and finite. The same
-neighbour can stand in it more than once: degree nu also reaches into the lower body orders. The
-table of rows (`Potential.decompose`) takes that apart by inclusion-exclusion.
+A product of degree nu contains nu neighbours, so the body order is nu + 1 and finite. It can
+contain the same neighbour more than once: degree nu also contributes to the lower body orders. The
+table of rows (`interpmd.decompose`) separates them by inclusion and exclusion.
 
 Sources: the atomic cluster expansion, Drautz, Phys. Rev. B 99, 014104 (2019), equations 17-26;
 products channel by channel, Darby et al., Phys. Rev. Lett. 131, 028001 (2023), equation 5.
@@ -43,7 +43,7 @@ class Features:
 
     Attributes:
         values: shape (sites, features).
-        gradients: with respect to the edge vectors in 1/A, shape (edges, 3, features).
+        gradients: with respect to the edge vectors in 1/Å, shape (edges, 3, features).
     """
 
     values: Float[Tensor, "sites features"]
@@ -56,10 +56,10 @@ class ClusterExpansion(LearnedTerm):
 
     Args:
         elements: atomic numbers or symbols.
-        cutoff: angstrom.
+        cutoff: Å.
         lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
-        channels: number of channels for the body orders 2, 3, ... (so their number sets the
-            body order).
+        channels: number of channels for the body orders 2, 3, ...; how many there are sets the
+            body order.
         basis: number of Bessel functions.
         functions: number of radial functions of the network.
         gain: how fast the random radial functions vary; see `RadialNetwork`.
@@ -71,7 +71,7 @@ class ClusterExpansion(LearnedTerm):
     """
 
     kind = "expansion"
-    #: the products of more sites leave the processor's caches (1024 take 1.6 times as long)
+    #: the products of more sites do not fit into the caches (1024 take 1.6 times as long)
     sites_at_once = 64
 
     radial: RadialNetwork
@@ -95,7 +95,7 @@ class ClusterExpansion(LearnedTerm):
             raise ArgumentError(f"channels are 1 to {MAX_DEGREE} positive numbers, not {channels}")
         each = [lmax] * len(channels) if isinstance(lmax, int) else list(lmax)
         if len(each) != len(channels):
-            raise ArgumentError(f"lmax is one number or as many as channels, not {lmax}")
+            raise ArgumentError(f"lmax is one number, or one for each of the channels, not {lmax}")
         if cutoff <= 0 or min(each) < 0 or not elements:
             raise ArgumentError("the cutoff must be positive, lmax 0 or more, and elements given")
         self.elements = ascending_numbers(elements)

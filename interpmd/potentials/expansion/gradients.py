@@ -26,7 +26,7 @@ def features_and_gradients(term: ClusterExpansion, env: Environments) -> Feature
         env: sites; edges sorted by site.
 
     Returns:
-        Values of shape (sites, features) and gradients of shape (edges, 3, features) in 1/A.
+        Values of shape (sites, features) and gradients of shape (edges, 3, features) in 1/Å.
     """
     site, slot, width = _padding(env)
     projected, angular, slopes = _edge_projections(term, env)
@@ -52,7 +52,7 @@ def _edge_projections(
     Float[Tensor, "edges components"],
     Float[Tensor, "edges channels components 3"],
 ]:
-    """What each edge adds to A, its harmonics, and the derivative of the former in 1/A."""
+    """What each edge adds to A, its harmonics, and the derivative of what it adds in 1/Å."""
     distances = env.vectors.pow(2).sum(1).sqrt()
     unit = env.vectors / distances[:, None]
     radial = term.radial(distances)

@@ -15,8 +15,8 @@ class Invariants(nn.Module):
     """Invariants of degree 2, 3 or 4 of the density A: inner products of blocks of V = (A, T).
 
     T holds products of two A coupled to a degree l; only those that this degree needs. They are
-    found in groups with the same smaller l, as matrix products: the couplings of one group are
-    dense where those of all together are almost empty.
+    computed in groups with the same smaller l, as matrix products: the couplings of one group are
+    dense, while those of all together are almost empty.
 
     Args:
         lmax: largest degree l of A that is used.

@@ -33,11 +33,11 @@ def bessel(
 class RadialNetwork(nn.Module):
     """Smooth functions of a distance: two hidden layers on a Bessel basis, times the envelope.
 
-    The network is a random one unless it is refined: what has to be learned from the labels is
-    linear in its outputs (random features, Rahimi and Recht 2007).
+    The network stays random unless it is refined: what is learned from the labels is linear in
+    its outputs (random features, Rahimi and Recht 2007).
 
     Args:
-        cutoff: angstrom; all functions vanish there, with two derivatives.
+        cutoff: Å; all functions vanish there, with two derivatives.
         basis: number of Bessel functions.
         functions: number of functions.
         gain: factor on the random weights; larger means functions that vary faster.
@@ -56,7 +56,7 @@ class RadialNetwork(nn.Module):
         self.second_bias = _random((functions,), gain / math.sqrt(3 * functions), generator)
 
     def forward(self, distances: Float[Tensor, " edges"]) -> Float[Tensor, "edges functions"]:
-        """Values of all functions at distances in angstrom."""
+        """Values of all functions at distances in Å."""
         hidden = bessel(distances, self.cutoff, self.basis) @ self.first + self.first_bias
         hidden = nn.functional.silu(hidden) @ self.second + self.second_bias
         return nn.functional.silu(hidden) * envelope(distances, self.cutoff)[:, None]

@@ -1,7 +1,7 @@
 """Rotations: the couplings that turn products of spherical harmonics into invariants.
 
-Couplings are found numerically, as the one tensor that all rotations leave alone, so that no
-table of Clebsch-Gordan coefficients (and none of its phase conventions) enters.
+Couplings are computed numerically, as the one tensor that no rotation changes, without a table of
+Clebsch-Gordan coefficients and its phase conventions.
 """
 
 from __future__ import annotations
