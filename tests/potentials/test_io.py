@@ -51,9 +51,7 @@ def test_no_such_potential(tmp_path):
 
 
 def test_a_folder_that_is_no_potential(tmp_path):
-    with pytest.raises(
-        im.PotentialFileError, match=r"not a potential: it has no potential\.json"
-    ):
+    with pytest.raises(im.PotentialFileError, match=r"not a potential: it has no potential\.json"):
         im.load(tmp_path)
     (tmp_path / "potential.json").write_text('{"format": "something else"}')
     with pytest.raises(im.PotentialFileError, match="does not describe a potential"):
