@@ -1,7 +1,7 @@
 """Generated code of the invariants: value and gradient of a site's energy in one go.
 
 Every invariant is a polynomial in the density A of one channel with fixed, sparse coefficients
-(`interpmd.potentials.expansion.angular.couplings`):
+(`interpmd.potentials.expansion.rotations.couplings`):
 
     T_r = sum_ij c_rij A_i A_j        V = (A, T)        B_p = sum_t s_t V_left(t) V_right(t)
 
