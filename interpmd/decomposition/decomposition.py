@@ -8,28 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from ase import Atoms
 from jaxtyping import Bool, Float, Int
 
 from interpmd.decomposition.clusters import Clusters
+from interpmd.decomposition.groups import GROUPINGS, groups_of, shares_of_atoms
 from interpmd.errors import ArgumentError
 from interpmd.plots.terms import plot_shares
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-#: What `Decomposition.by` can sum over, with what each means.
-GROUPINGS = {
-    "term": "rows of one name: pair, triplet, dispersion, ...",
-    "order": "rows of one body order; 0 holds the remainders",
-    "elements": "rows between the same elements, for instance H-H-O",
-    "atoms": "rows on the same atoms, whatever their term",
-    "atom": "each row's energy shared equally by its atoms; a remainder goes to its site",
-}
 
 #: Shown with every table.
 CONVENTION = (
@@ -229,10 +221,7 @@ class Decomposition:
             raise ArgumentError(f"cannot sum by {what!r}; choose one of {', '.join(GROUPINGS)}")
         if what == "atom":
             return self._by_atom()
-        names = self._labels(what)
-        labels, index = np.unique(np.array(names, dtype=object), return_inverse=True)
-        if what == "term":
-            labels, index = self._by_body_order(labels, index)
+        labels, index = groups_of(self.clusters, self.structure.get_chemical_symbols(), what)
         energies = np.bincount(index, self.energies, len(labels))
         samples = np.zeros((len(labels), self.samples.shape[1]))
         np.add.at(samples, index, self.samples)
@@ -259,38 +248,12 @@ class Decomposition:
         groups = {what: together.by(what) for what in ("term", "order")}
         return tuple(plot_shares(groups, title).axes)
 
-    def _labels(self, what: str) -> list[Any] | np.ndarray:
-        if what == "term":
-            return [self.terms[t] for t in self.term]
-        if what == "order":
-            return self.order.tolist()
-        atoms, first = self.member_atoms, self.first
-        slices = [atoms[a:b] for a, b in zip(first[:-1], first[1:], strict=True)]
-        if what == "atoms":
-            return _objects([tuple(s.tolist()) for s in slices])
-        symbols = np.array(self.structure.get_chemical_symbols())
-        return [
-            f"{symbols[s[0]]} (remainder)" if order == 0 else "-".join(sorted(symbols[s]))
-            for s, order in zip(slices, self.order, strict=True)
-        ]
-
-    def _by_body_order(
-        self, labels: np.ndarray, index: Int[np.ndarray, " rows"]
-    ) -> tuple[np.ndarray, Int[np.ndarray, " rows"]]:
-        """Groups and the group of each row, those of the fewest atoms first, remainders last."""
-        orders = np.where(self.remainder, np.inf, self.order)
-        first = [orders[index == group].min() for group in range(len(labels))]
-        ranking = np.argsort(first, kind="stable")
-        return labels[ranking], np.argsort(ranking)[index]
-
     def _by_atom(self) -> pd.DataFrame:
         import pandas as pd
 
         sites = np.zeros(len(self.structure))
         samples = np.zeros((len(sites), self.samples.shape[1]))
-        share = np.where(self.remainder, 0.0, 1 / self.sizes)[self.owner]
-        place = np.arange(len(self.owner)) - self.first[self.owner]
-        share = np.where(self.remainder[self.owner] & (place == 0), 1.0, share)
+        share = shares_of_atoms(self.clusters)
         np.add.at(sites, self.member_atoms, share * self.energies[self.owner])
         np.add.at(samples, self.member_atoms, share[:, None] * self.samples[self.owner])
         return pd.DataFrame(
@@ -331,9 +294,3 @@ def standard_deviation(samples: Float[np.ndarray, "... samples"]) -> Float[np.nd
     if samples.shape[-1] == 0:
         return np.zeros(samples.shape[:-1])
     return np.sqrt((samples**2).mean(-1))
-
-
-def _objects(values: list[Any]) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array

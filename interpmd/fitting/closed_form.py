@@ -30,9 +30,9 @@ from interpmd.fitting.spec import Spec
 from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
 from interpmd.potentials.base import TERMS, Term
+from interpmd.potentials.card import Card
 from interpmd.potentials.folder import check_place
 from interpmd.potentials.potential import Potential
-from interpmd.potentials.sum import Card
 from interpmd.structures.files import prepare_output, read_frames
 
 #: Numbers of Bessel functions that are tried.

@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from interpmd.errors import ArgumentError
 from interpmd.structures.systems import Batch, Environments, atomic_number
 
 #: Field names of the body orders, used for rows of terms that span several of them.
@@ -179,6 +180,6 @@ TERMS: dict[str, type[Term]] = {}
 def register(cls: type[AnyTerm]) -> type[AnyTerm]:
     """Class decorator: make a term known to `load` and to the conformance suite."""
     if cls.kind in TERMS:
-        raise ValueError(f"two terms are called {cls.kind!r}")
+        raise ArgumentError(f"two terms are called {cls.kind!r}")
     TERMS[cls.kind] = cls
     return cls

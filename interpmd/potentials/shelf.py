@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from interpmd.errors import PotentialFileError
+from interpmd.potentials.card import Card
 from interpmd.potentials.folder import CARD, fill, read_card, read_folder
 from interpmd.potentials.potential import Potential
-from interpmd.potentials.sum import Card
 
 
 def load_potential(name_or_folder: str | Path) -> Potential:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, NamedTuple, Self, cast
+from typing import NamedTuple, Self, cast
 
 import torch
 from ase import Atoms
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import GlobalTerm, LearnedTerm, LocalTerm, Term
+from interpmd.potentials.card import Card
 from interpmd.structures.systems import (
     Batch,
     Environments,
@@ -73,23 +74,6 @@ class GlobalForces(NamedTuple):
     site_energies: Float[Tensor, " atoms"]
     forces: Float[Tensor, "atoms 3"]
     virial: Float[Tensor, "structures 3 3"]
-
-
-@dataclass(frozen=True)
-class Card:
-    """Where a potential comes from; written beside the weights as JSON.
-
-    Attributes:
-        level: level of theory of the training data, for instance "wb97x-d3bj/def2-svp".
-        provenance: versions, seeds, data sets, and how the fit was made.
-        errors: test errors by subset.
-        certificate: checks that it passed or failed when it was made; see `interpmd.certify`.
-    """
-
-    level: str | None = None
-    provenance: dict[str, Any] = field(default_factory=dict)
-    errors: dict[str, Any] = field(default_factory=dict)
-    certificate: list[dict[str, Any]] = field(default_factory=list)
 
 
 class TermSum(nn.Module):

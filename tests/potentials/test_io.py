@@ -10,7 +10,7 @@ from ase.build import molecule
 
 import interpmd as im
 from interpmd.potentials import ClusterExpansion, Isolated, Potential
-from interpmd.potentials.sum import Card
+from interpmd.potentials.card import Card
 
 WATER = molecule("H2O")
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from interpmd.errors import ArgumentError
 from interpmd.potentials.expansion.angular import block, harmonics, random_directions
 
 
@@ -50,10 +51,10 @@ def coupling(a: int, b: int, c: int) -> np.ndarray:
     convention; for odd a + b + c it is antisymmetric and changes sign under inversion.
 
     Raises:
-        ValueError: the three degrees do not satisfy the triangle inequality.
+        ArgumentError: the three degrees do not satisfy the triangle inequality.
     """
     if not abs(a - b) <= c <= a + b:
-        raise ValueError(f"degrees {a}, {b}, {c} cannot be coupled")
+        raise ArgumentError(f"degrees {a}, {b}, {c} cannot be coupled")
     size = (2 * a + 1) * (2 * b + 1) * (2 * c + 1)
     moment = np.zeros((size, size))
     for rotation in _random_rotations(3):
