@@ -42,9 +42,12 @@ def design(term: ClusterExpansion, batch: Batch, pairs: Neighbours, virial: bool
     """
     maker = fast.feature_maker(term)
     if maker is not None and batch.positions.dtype == torch.float64:
-        rows = maker.design(batch, pairs, virial)
-        tensors = [None if part is None else torch.from_numpy(part) for part in rows]
-        return Design(*tensors)
+        energy, forces, virials = maker.design(batch, pairs, virial)
+        return Design(
+            torch.from_numpy(energy),
+            torch.from_numpy(forces),
+            None if virials is None else torch.from_numpy(virials),
+        )
     return design_by_torch(term, batch, pairs, virial)
 
 

@@ -23,16 +23,16 @@ EXTRA = ("energy_std", "forces_std", "extrapolation")
 class InterpmdCalculator(Calculator):
     """Energy, forces, stress, site energies, error bars and extrapolation grade.
 
-    Properties: energy, free_energy (eV), forces (eV/A), stress (eV/A^3, Voigt; three periodic
+    Properties: energy, free_energy (eV), forces (eV/Å), stress (eV/Å³, Voigt; three periodic
     directions), energies (site energies in eV), and on request energy_std (eV), forces_std
-    (eV/A, shape (atoms, 3)), extrapolation (per atom; above 1 the training data do not vouch
-    for it).
+    (eV/Å, shape (atoms, 3)), extrapolation (per atom; above 1 the atom is unlike the training
+    data).
 
     Args:
         potential: the potential.
         compile: no longer has an effect; potentials are compiled by themselves.
         precision: "float64", or "float32" for dynamics on CPUs: twice as fast, forces good to
-            1e-5 eV/A; total energies lose digits with the number of atoms.
+            1e-5 eV/Å; total energies lose digits with the number of atoms.
 
     Raises:
         ArgumentError: another precision.
@@ -72,31 +72,35 @@ class InterpmdCalculator(Calculator):
         """See `ase.calculators.calculator.Calculator.calculate`.
 
         Raises:
+            ArgumentError: no structure.
             StructureError, UnknownElementError: the structure cannot be evaluated.
             PropertyNotImplementedError: stress of a structure that is not periodic in three
                 directions.
         """
         super().calculate(atoms, properties, system_changes)
+        structure = self.atoms
+        if structure is None:
+            raise ArgumentError("the calculator has no structure; attach it to one, or pass atoms=")
         stress = "stress" in properties
-        if stress and not self.atoms.pbc.all():
+        if stress and not structure.pbc.all():
             raise PropertyNotImplementedError("stress needs three periodic directions")
         if "energy" not in self.results or (stress and "stress" not in self.results):
-            self._add_energy(stress)
+            self._add_energy(structure, stress)
         if set(properties) & set(EXTRA):
-            self._add_uncertainty()
+            self._add_uncertainty(structure)
 
-    def _add_energy(self, stress: bool) -> None:
+    def _add_energy(self, structure: Atoms, stress: bool) -> None:
         if (ready := fast.ready(self.potential, self.precision)) is not None:
-            sites, forces, virial = ready.on_atoms(self.atoms)
-            if self.atoms.pbc.all():
-                volume = self.atoms.get_volume()
+            sites, forces, virial = ready.on_atoms(structure)
+            if structure.pbc.all():
+                volume = structure.get_volume()
                 self.results["stress"] = _voigt((virial + virial.T) / (2 * volume))
         else:
-            found = self.potential.predict(self.atoms, stress=stress)
-            arrays = (found.site_energies, found.forces)
+            predicted = self.potential.predict(structure, stress=stress)
+            arrays = (predicted.site_energies, predicted.forces)
             sites, forces = (a.detach().cpu().double().numpy() for a in arrays)
-            if stress:
-                self.results["stress"] = _voigt(found.stress[0].cpu().double().numpy())
+            if predicted.stress is not None:
+                self.results["stress"] = _voigt(predicted.stress[0].cpu().double().numpy())
         energy = float(sites.sum())
         self.results |= {
             "energy": energy,
@@ -105,16 +109,16 @@ class InterpmdCalculator(Calculator):
             "forces": forces,
         }
 
-    def _add_uncertainty(self) -> None:
-        found = uncertainty(self.potential, self.potential.batch(self.atoms))
-        self.results["energy_std"] = float(found.energy_std[0])
-        self.results["forces_std"] = found.forces_std.cpu().double().numpy()
-        self.results["extrapolation"] = grade = found.extrapolation.cpu().double().numpy()
+    def _add_uncertainty(self, structure: Atoms) -> None:
+        bars = uncertainty(self.potential, self.potential.batch(structure))
+        self.results["energy_std"] = float(bars.energy_std[0])
+        self.results["forces_std"] = bars.forces_std.cpu().double().numpy()
+        self.results["extrapolation"] = grade = bars.extrapolation.cpu().double().numpy()
         if grade.max() > 1.5 and not self._warned:
             self._warned = True
             atom = int(grade.argmax())
             warnings.warn(
-                f"atom {atom} ({self.atoms.symbols[atom]}) is unlike the training data "
+                f"atom {atom} ({structure.symbols[atom]}) is unlike the training data "
                 f"(extrapolation grade {grade[atom]:.1f}); do not trust this structure",
                 ExtrapolationWarning,
                 stacklevel=4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from numba.core import event
 
@@ -14,7 +15,8 @@ class Announcer(event.Listener):
         self.said = False
 
     def on_start(self, event: event.Event) -> None:
-        function = getattr(event.data["dispatcher"], "py_func", None)
+        data: dict[str, Any] = event.data or {}  # numba does not say what it holds
+        function = getattr(data.get("dispatcher"), "py_func", None)
         ours = getattr(function, "__module__", "").startswith("interpmd.potentials.fast")
         if ours and not self.said:
             self.said = True

@@ -128,7 +128,8 @@ class FastPotential:
         if self.rest is not None:
             other = self.rest.predict(batch, pairs, stress)
             sites, forces = sites + other.site_energies, forces + other.forces
-            tension = tension + other.stress if stress else None
+            if tension is not None and other.stress is not None:
+                tension = tension + other.stress
         return Prediction(sum_by_structure(sites, batch), forces, sites, tension)
 
     def predict_one(self, atoms: Atoms, stress: bool = False) -> Prediction:

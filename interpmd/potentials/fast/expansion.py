@@ -48,8 +48,9 @@ class Tables:
         """Tables of the radial functions, the mixing, and the mixing with its axes exchanged."""
         r = self.recipe
         mixing = r.mixing.reshape(r.lmax + 1, r.n_elements * r.functions, r.channels)
-        arrays = (r.table.values, mixing, mixing.transpose(0, 2, 1))
-        return tuple(aligned(array, self.dtype) for array in arrays)
+        exchanged = mixing.transpose(0, 2, 1)
+        values = aligned(r.table.values, self.dtype)
+        return values, aligned(mixing, self.dtype), aligned(exchanged, self.dtype)
 
     @cached_property
     def few_code(self) -> tuple[np.ndarray, Machine]:

@@ -89,12 +89,12 @@ def assemble(text: str, names: tuple[str, ...]) -> Machine:
     """
     target = _target()
     entry = cache_folder() / f"{_key(text)}.o"
-    engine = _load(target, _read(entry))
-    compiled = engine is None
-    if engine is None:
+    binary = _read(entry)
+    compiled = binary is None
+    if binary is None:
         binary = _compile(target, text)
         _write(entry, binary)
-        engine = _load(target, binary)
+    engine = _load(target, binary)
     return Machine({n: engine.get_function_address(n) for n in names}, engine, compiled)
 
 
@@ -126,9 +126,7 @@ def _compile(target: llvm.TargetMachine, text: str) -> bytes:
     return target.emit_object(module)
 
 
-def _load(target: llvm.TargetMachine, binary: bytes | None):
-    if binary is None:
-        return None
+def _load(target: llvm.TargetMachine, binary: bytes) -> llvm.ExecutionEngine:
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
     engine.add_object_file(llvm.ObjectFileRef.from_data(binary))
     engine.finalize_object()

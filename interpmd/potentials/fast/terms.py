@@ -46,10 +46,10 @@ def on_environments(
         ANALYTIC[type(term)](term, sites, energies, slopes)
         return energies, slopes, samples
     expansion_of(term, DOUBLE).add(sites, energies[None], slopes[None])
-    if term.samples.shape[-1]:
-        features = feature_maker(term).features(sites)
+    if term.n_samples and (maker := feature_maker(term)) is not None:
+        features = maker.features(sites)
         species = term.species.numpy()[sites.centre]
-        samples = np.empty((env.n_sites, term.samples.shape[-1]))
+        samples = np.empty((env.n_sites, term.n_samples))
         for s in np.unique(species):
             samples[species == s] = features[species == s] @ term.samples[s].double().numpy()
     return energies, slopes, samples
