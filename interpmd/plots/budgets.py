@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-#: Atoms up to which every cell of a heat map says its number.
+#: Atoms up to which the cells of a heat map have their numbers in them.
 WRITTEN_CELLS = 12
 
-#: Names that fit beside a heat map in small letters; of more atoms every second (third, ...) has
-#: its name there.
+#: Names that fit beside a heat map in small letters; of more atoms every second (third, ...) is
+#: named.
 NAMED_ATOMS = 26
 
-#: What the whiskers are, said wherever there are some: curves have bands of two.
+#: What whiskers are, said wherever there are some, since bands of curves are two std wide.
 WHISKERS = "whiskers: ± 1 std"
 
 
@@ -49,8 +49,8 @@ def budget(
     Args:
         values: contribution by name, in `unit`.
         spread: standard deviations, drawn as whiskers of one to either side.
-        most: largest contributions that get a bar of their own; the rest share one, which counts
-            those that are not zero.
+        most: largest contributions that get a bar of their own; the rest share one, named by the
+            number of those that are not zero.
         unit: of the values.
         title: above the picture.
         ax: where to draw.
@@ -94,8 +94,8 @@ def shares(
     """Shares of body orders as upright bars, one group an order, one bar in it a column.
 
     Args:
-        table: shares in percent; the index are orders (0: higher ones, or remainders) or names,
-            each column a source.
+        table: shares in percent, a column for each source; the index holds orders (0: higher
+            ones, or remainders) or names.
         label: of the axis.
         title: above the picture.
         ax: where to draw.
@@ -133,7 +133,7 @@ def heat_map(
     """Atoms by atoms, signed: what lies on each pair, and on the diagonal on each atom alone.
 
     Positive values are blue, negative ones orange with hatching; up to `WRITTEN_CELLS` atoms
-    every cell says its number, too.
+    cells have their numbers in them.
 
     Args:
         matrix: lower triangle with the diagonal, NaN above it, so that the cells sum to the
@@ -241,7 +241,7 @@ def order_shares(sums: Mapping[str, float], name: str) -> pd.DataFrame:
     """Shares of the orders above one in percent of their sum, remainders (0) last.
 
     Single players are left out, because isolated atoms would outweigh all that they do together.
-    Without limits where orders of opposite sign nearly cancel.
+    Where orders of opposite sign nearly cancel, shares grow without limits.
 
     Args:
         sums: by order.

@@ -27,10 +27,10 @@ def parity(
     """Predictions against references, with the line on which they agree.
 
     Args:
-        groups: references and predictions, both of one shape, by name; told apart by colour and
+        groups: references and predictions, of the same shape, by name; told apart by colour and
             marker, and named where there are several.
         label: quantity with its unit, as "force (eV/Å)".
-        reference, predicted: who says so.
+        reference, predicted: where the two come from.
         title: above the picture.
         ax: where to draw.
     """
@@ -120,7 +120,7 @@ def many_body(
 
 
 def _enlarged(ax: Axes, groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """The groups once more at the lower right, with the scale that their references need."""
+    """The groups once more at the lower right, on a scale that fits them."""
     if not groups:
         return
     values = np.concatenate([np.concatenate(pair) for pair in groups.values()])

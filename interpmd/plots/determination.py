@@ -1,4 +1,4 @@
-"""How well rows are determined: every pair's curve and error band, every triplet's error."""
+"""How well rows are determined: the curve and error band of every pair, errors of triplets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_BARS = 12
 
 
 def plot_determination(table: pd.DataFrame, summary: pd.DataFrame, threshold: float) -> Figure:
-    """One panel for each pair of elements, and bars of the worst triplets.
+    """A panel for each pair of elements, and bars of the worst triplets.
 
     Args:
         table: a line for each dimer and trimer, with the columns elements, order, r1_A, energy_eV,

@@ -30,7 +30,7 @@ def time_lines(
 
     Args:
         times: fs; whole numbers are frames.
-        series: values by name, each of the length of `times`; "sum" is drawn thick.
+        series: values by name, each of the length of `times`; one called "sum" is drawn thick.
         unit: of the values.
         event: time to mark, with `event_label`.
         ax: where to draw.
@@ -61,8 +61,8 @@ def explained_lines(dataset: xr.Dataset, most: int = 5, ax: Axes | None = None) 
     """The largest contributions of `im.explain_trajectory` against time, and their sum.
 
     Args:
-        dataset: of a number, not of a vector; take `.isel(component=0)` of vectors.
-        most: lines of their own; the rest share one.
+        dataset: of a number; of a vector take `.isel(component=0)`.
+        most: number of lines; the other contributions share one more.
         ax: where to draw.
 
     Raises:
@@ -82,11 +82,11 @@ def explained_lines(dataset: xr.Dataset, most: int = 5, ax: Axes | None = None) 
 def work_ledger(dataset: xr.Dataset, most: int = 6, ax: Axes | None = None) -> Axes:
     """Work of the largest interactions since the first frame, their sum, and the kinetic energy.
 
-    The sum and the circles of the kinetic energy lie upon each other where the ledger closes.
+    Where the ledger closes, the circles of the kinetic energy lie on the line of the sum.
 
     Args:
         dataset: from `im.ledger`.
-        most: interactions with a line of their own; the rest share one.
+        most: number of interactions with a line; the others share one more.
         ax: where to draw.
     """
     ax = new_axes(ax, (8.5, 4))
@@ -145,7 +145,7 @@ def rankings(
     x: str = "",
     y: str = "",
 ) -> Figure:
-    """Curves of several rankings in panels side by side, told apart by colour and line style.
+    """Curves of several rankings, in panels side by side, told apart by colour and line style.
 
     Args:
         fractions: where the curves are known, from 0 to 1.
@@ -164,13 +164,13 @@ def rankings(
             ax.plot(fractions, values, color=colour, ls=line, label=name)
         ax.set(xlabel=x, title=title)
         bare(ax)
-    axes[0, 0].set(ylabel=y)
+    axes[0, 0].set_ylabel(y, fontsize=8)
     axes[0, 0].legend(frameon=False)
     return figure
 
 
 def _strongest(values: xr.DataArray, size: xr.DataArray, most: int) -> dict[str, np.ndarray]:
-    """Lines of the largest rows, and one of all others together."""
+    """Lines of the largest rows, and one for all others together."""
     ranked = np.argsort(-size.values, kind="stable")
     names = values.interaction.values
     series = {str(names[row]): values.values[:, row] for row in ranked[:most]}

@@ -1,4 +1,4 @@
-"""A molecule on paper: atoms, bonds, a force, and the interactions that make it."""
+"""A molecule on paper: atoms, bonds, forces, and the interactions behind a force."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-#: Length in A of an arrow per force in eV/A; all are shorter where one would exceed `LONGEST`.
+#: Length in Å of an arrow per force in eV/Å; all are shorter where one would exceed `LONGEST`.
 ARROW, LONGEST = 0.35, 1.5
 
 #: Colour of the bonds.
 BOND = "#888888"
 
-#: Height of a line of words, as a part of the picture's.
+#: Height of a line of words, relative to the picture.
 LINE = 0.065
 
 
@@ -43,12 +43,12 @@ def draw_molecule(
         atoms: the molecule.
         interactions: atoms of each interaction, its contribution and its name; drawn as bands,
             solid where it is positive and dashed where negative, and listed underneath.
-        force: atom and force vector in eV/A, drawn as an arrow (`ARROW` says how long).
+        force: atom and force vector in eV/Å, drawn as an arrow (`ARROW` says how long).
         title: above the picture.
         ax: where to draw.
-        forces: on all atoms in eV/A, drawn as thinner arrows.
-        plane: directions to the right, upwards and to the reader, shape (3, 3), from `plane_of`,
-            for pictures of a molecule that moves; its own if None.
+        forces: on all atoms in eV/Å, drawn as thinner arrows.
+        plane: directions to the right, upwards and to the reader, shape (3, 3), from `plane_of`;
+            give it for pictures of a molecule that moves, else it is that of these positions.
     """
     from matplotlib.patches import Circle
     from matplotlib.patheffects import withStroke

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def plot_shares(groups: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """Bars of the energy (eV) and net force (eV/A) of groups of rows.
+    """Bars of the energy (eV) and net force (eV/Å) of groups of rows.
 
     Args:
         groups: frames with the columns energy_eV, energy_std_eV and force_eV/A, indexed by group

@@ -19,7 +19,7 @@ from interpmd.views.panels import Panel, Picture, side_by_side, table_html
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: What the stages of a fit do, for the line of words.
+#: What a fit does in each stage, in words.
 STAGES = {
     "smoothness": "choosing how smooth the potential is",
     "refinement": "refining the radial functions",
@@ -31,12 +31,13 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Milestone:
-    """What a fit knew at some moment.
+    """How good a fit was at some moment.
 
     Attributes:
-        stage: of the fit. step: what it stood at, in words.
-        frames: it had learned from by then.
-        evaluation: predictions beside labels, on held-out frames or, at the end, the test set.
+        stage: of the fit.
+        step: within the stage, in words.
+        frames: number of frames that it had learned from.
+        evaluation: predictions beside labels, on held-out frames or, at the end, on the test set.
     """
 
     stage: str
@@ -55,11 +56,11 @@ class FitMonitor(Panel):
         report = im.fit(train, test=test, watch=monitor)
 
     Left: error on frames that the fit does not learn from, by the number of frames learned from;
-    right: their energies and forces, predicted against true, by what is known so far. The same
-    numbers stand in the table below. A monitor that is given to another fit begins anew.
+    right: their energies and forces, predicted against true, by the potential so far. The table
+    below has the same numbers. A monitor that is given to another fit starts afresh.
 
     Attributes:
-        milestones: what the fit knew, one line of the table each.
+        milestones: one for each line of the table.
     """
 
     def __init__(self) -> None:
@@ -78,7 +79,7 @@ class FitMonitor(Panel):
         )
 
     def __call__(self, now: FitProgress) -> None:
-        """Take note of a step of the fit; `im.fit` calls this."""
+        """Show a step of the fit; `im.fit` calls this."""
         if self._ended:
             self.milestones, self.frames = [], 0
         self._ended = now.stage == "test"
@@ -98,7 +99,7 @@ class FitMonitor(Panel):
             self._draw()
 
     def to_frame(self) -> pd.DataFrame:
-        """Errors at every milestone: meV and meV/A."""
+        """Errors at every milestone, in meV and meV/Å."""
         rows = [
             {"stage": m.stage, "step": m.step, "frames": m.frames, **m.evaluation.summary()}
             for m in self.milestones
@@ -109,10 +110,13 @@ class FitMonitor(Panel):
         """Errors by number of frames, and the parity of energies and of forces.
 
         Raises:
-            NoFitError: nothing was learned yet, or no frames are held out.
+            NoFitError: there is no fit yet, or no frames are held out.
         """
         if not self.milestones:
-            raise NoFitError("there is nothing to show yet: no frames held out, or no fit so far")
+            raise NoFitError(
+                "there is nothing to show yet: pass the monitor to a fit, im.fit(..., "
+                "watch=monitor), that holds frames out (validation above 0)"
+            )
         axes = axes_in_a_row((12.6, 3.8), 1.15, 1, 1)
         self._draw_errors(axes[0])
         self._draw_parity(axes[1:])
@@ -134,7 +138,7 @@ class FitMonitor(Panel):
         self._table.value = table_html(table, digits=2, index=False)
 
     def _draw_errors(self, ax: Axes) -> None:
-        """Both errors by the number of frames; the last of each number counts."""
+        """Both errors by the number of frames, as they were last for each number."""
         table = self.to_frame()
         learned = table[table.stage != "test"].drop_duplicates("frames", keep="last")
         errors = {
@@ -158,5 +162,5 @@ class FitMonitor(Panel):
         return (
             f"FitMonitor: {last.stage}, {self.frames} frames, "
             f"energy {errors.get('energy_rmse_meV', float('nan')):.2f} meV, "
-            f"force {errors['force_rmse_meV/A']:.2f} meV/A (RMSE)"
+            f"force {errors['force_rmse_meV/A']:.2f} meV/Å (RMSE)"
         )

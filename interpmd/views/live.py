@@ -1,4 +1,4 @@
-"""Molecular dynamics that runs while one watches: start, pause, stop, and turn the heat."""
+"""Molecular dynamics that runs while one watches: start, pause, stop, change the temperature."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from interpmd.attribution import Force, explain
 from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError
+from interpmd.keywords import renamed
 from interpmd.plots.lines import energy_and_temperature
 from interpmd.plots.molecule import draw_molecule, plane_of
-from interpmd.plots.style import axes_in_a_row, unshown_axes
+from interpmd.plots.style import axes_in_a_row, number_sign, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.structures.motion import advance, integrator, with_velocities
@@ -35,51 +36,61 @@ class LiveMD(Panel):
     """Langevin dynamics in the background of a notebook, with an explanation that follows.
 
     The dynamics is a task of the kernel's event loop: buttons and slider work while it runs, and
-    other cells run between two pictures.
+    other cells can be run between two pictures.
 
     Args:
         potential: an interpmd potential.
         atoms: the first structure; left as it is.
         temperature: K, of the first velocities and the thermostat.
         atom: whose force is explained.
-        steps: steps of the dynamics between two pictures.
-        time_step: fs. friction: 1/fs.
+        interval: steps of the dynamics between two pictures.
+        timestep: fs.
+        friction: 1/fs.
         order: largest body order of the explanation.
         seed: of velocities and thermostat.
 
     Attributes:
-        frames: copies of the structure, one a picture, with velocities.
-        times: fs. energies: potential energy in eV. temperatures: K; one a picture.
+        frames: copies of the structure with velocities, one for each picture.
+        times: of the frames in fs.
+        energies: their potential energies in eV.
+        temperatures: their instantaneous temperatures in K.
 
     Raises:
         StructureError, UnknownElementError: the structure cannot be evaluated.
     """
 
+    @renamed(steps="interval", time_step="timestep")
     def __init__(
         self,
         potential: Potential,
         atoms: Atoms,
         temperature: float = 300.0,
         atom: int = 0,
-        steps: int = 10,
-        time_step: float = 0.5,
+        interval: int = 10,
+        timestep: float = 0.5,
         friction: float = 0.01,
         order: int = 3,
         seed: int = 0,
     ) -> None:
         check_structure(atoms)
         potential.batch(atoms)
-        self.potential, self.order, self.steps, self.time_step = potential, order, steps, time_step
+        self.potential, self.order = potential, order
+        self.interval, self.timestep = interval, timestep
         self._first, self._seed, self._friction = atoms.copy(), seed, friction
         self._plane = plane_of(atoms)
         self._task: asyncio.Task | None = None
         self.start_button = widgets.Button(description="start", icon="play", tooltip="start")
         self.pause_button = widgets.Button(description="pause", icon="pause", tooltip="pause")
         self.stop_button = widgets.Button(
-            description="stop", icon="stop", tooltip="stop and begin anew next time"
+            description="stop", icon="stop", tooltip="stop, and start afresh next time"
         )
-        self.heat = widgets.IntSlider(
-            value=round(temperature), min=10, max=2000, step=10, description="heat (K)"
+        self.temperature = widgets.IntSlider(
+            value=round(temperature),
+            min=10,
+            max=2000,
+            step=10,
+            description="temperature (K)",
+            style={"description_width": "initial"},
         )
         symbols = atoms.get_chemical_symbols()
         self.atom = widgets.Dropdown(
@@ -94,7 +105,7 @@ class LiveMD(Panel):
                         self.start_button,
                         self.pause_button,
                         self.stop_button,
-                        self.heat,
+                        self.temperature,
                         self.atom,
                     ],
                     layout={"flex_flow": "wrap"},
@@ -106,26 +117,26 @@ class LiveMD(Panel):
         self.start_button.on_click(lambda _: self.start())
         self.pause_button.on_click(lambda _: self.pause())
         self.stop_button.on_click(lambda _: self.stop())
-        self.heat.observe(lambda _: self._set_heat(), "value")
+        self.temperature.observe(lambda _: self._set_temperature(), "value")
         self.atom.observe(lambda _: self._draw(), "value")
         self._begin()
 
     @property
     def running(self) -> bool:
-        """Whether the dynamics goes on."""
+        """Whether the dynamics is running."""
         return self._task is not None and not self._task.done()
 
     @property
     def trajectory(self) -> Trajectory:
         """What was recorded, for `explain_trajectory` and the explorer."""
-        about = {"ensemble": "nvt", "time_step_fs": self.time_step, "seed": self._seed}
+        about = {"ensemble": "nvt", "time_step_fs": self.timestep, "seed": self._seed}
         return Trajectory(list(self.frames), np.array(self.times), about)
 
     def start(self) -> None:
-        """Run on in the background; needs a running event loop, as notebooks have.
+        """Run in the background, on the event loop that notebooks have.
 
         Raises:
-            RuntimeError: there is none; use `interpmd.simulate` in scripts.
+            RuntimeError: there is no event loop, as in scripts; use `interpmd.simulate` there.
         """
         if self.running:
             return
@@ -135,14 +146,13 @@ class LiveMD(Panel):
         self._task = loop.create_task(self._run())
 
     def pause(self) -> None:
-        """Stand still; `start` goes on from here."""
+        """Pause; `start` goes on from here."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
     def stop(self) -> None:
-        """Stand still, and begin anew with the next `start`; what was recorded is kept until
-        then."""
+        """Stop; the next `start` begins afresh, and the record is kept until then."""
         self.pause()
         self._ended = True
 
@@ -155,10 +165,10 @@ class LiveMD(Panel):
 
     def _begin(self) -> None:
         self._ended = False
-        self._atoms = with_velocities(self._first, float(self.heat.value), self._seed)
+        self._atoms = with_velocities(self._first, float(self.temperature.value), self._seed)
         self._atoms.calc = self.potential.calculator()
         self._dynamics = integrator(
-            self._atoms, "nvt", float(self.heat.value), self.time_step, self._friction
+            self._atoms, "nvt", float(self.temperature.value), self.timestep, self._friction
         )
         self._dynamics.rng = np.random.default_rng([self._seed, 0])
         self.frames: list[Atoms] = []
@@ -167,14 +177,14 @@ class LiveMD(Panel):
         self.temperatures: list[float] = []
         self._record()
 
-    def _set_heat(self) -> None:
-        self._dynamics.set_temperature(temperature_K=float(self.heat.value))
+    def _set_temperature(self) -> None:
+        self._dynamics.set_temperature(temperature_K=float(self.temperature.value))
 
     async def _run(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             while True:
                 try:
-                    advance(self._dynamics, self.steps, float(self.heat.value))
+                    advance(self._dynamics, self.interval, float(self.temperature.value))
                     self._record()
                 except InterpmdError as error:
                     self._words.value = f"<b>stopped</b>: {html.escape(str(error))}"
@@ -190,7 +200,7 @@ class LiveMD(Panel):
             forces=self._atoms.get_forces(),
         )
         self.frames.append(frame)
-        self.times.append(self._dynamics.nsteps * self.time_step)
+        self.times.append(self._dynamics.nsteps * self.timestep)
         self.energies.append(float(self._atoms.get_potential_energy()))
         self.temperatures.append(float(frame.get_temperature()))
         self._draw()
@@ -204,11 +214,11 @@ class LiveMD(Panel):
             axes = unshown_axes(shape)
             draw(axes)
             picture.show(axes, words, dpi=80)
-        found = uncertainty(self.potential, self.potential.batch(self.frames[-1]))
-        said = trust(float(found.extrapolation.max()))
+        doubt = uncertainty(self.potential, self.potential.batch(self.frames[-1]))
         self._words.value = (
             f"{self.times[-1]:.0f} fs, {self.temperatures[-1]:.0f} K, "
-            f"potential energy {self.energies[-1]:.3f} eV; {len(self.frames)} frames; {said}"
+            f"potential energy {number_sign(self.energies[-1], '.3f')} eV; "
+            f"{len(self.frames)} frames; {trust(float(doubt.extrapolation.max()))}"
         )
 
     def _draw_molecule(self, ax: Axes) -> None:
@@ -226,7 +236,7 @@ class LiveMD(Panel):
             np.array(self.times),
             np.array(self.energies),
             np.array(self.temperatures),
-            float(self.heat.value),
+            float(self.temperature.value),
             ax,
         )
 

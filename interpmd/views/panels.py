@@ -1,4 +1,4 @@
-"""What the panels of pictures and controls share."""
+"""What panels with controls and pictures share."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from interpmd.plots.style import number_sign, png_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Width in pixels below which pictures go into the next line.
+#: Width in pixels below which pictures go to the next line.
 NARROW = 290
 
 
 class Picture(widgets.HTML):
-    """A picture with words for screen readers, for which `ipywidgets.Image` has no place."""
+    """A picture with words for screen readers, which `ipywidgets.Image` cannot hold."""
 
     def show(self, ax: Axes, words: str, dpi: int = 100) -> None:
         """Show the figure of an Axes, and close it."""
@@ -41,18 +41,18 @@ def side_by_side(pictures: Sequence[Picture], width: int = 420) -> widgets.HBox:
 
 
 class Panel(widgets.VBox):
-    """A widget that shows, in saved notebooks and converted pages, a picture and a line of text.
+    """A widget that leaves a picture and a line of text in saved notebooks and converted pages.
 
-    Subclasses have `plot`, which returns the Axes of one figure.
+    Subclasses have a method `plot`, which returns the Axes of one figure.
     """
 
     def plot(self) -> Sequence[Axes]:
-        """What the panel shows, drawn by matplotlib."""
+        """What the panel shows, as one figure."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        found = super()._repr_mimebundle_(**kwargs)
-        data, metadata = found if isinstance(found, tuple) else (found, {})
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         with contextlib.suppress(InterpmdError):  # no picture: the text says what it is
             data["image/png"] = base64.b64encode(png_of(self.plot()[0], dpi=80)).decode()
         data["text/plain"] = repr(self)
@@ -68,7 +68,7 @@ def trust(grade: float) -> str:
 
 def table_html(table: pd.DataFrame, digits: int = 3, index: bool = True) -> str:
     """A table for an HTML widget, which has no style of its own for tables."""
-    made = table.to_html(
+    text = table.to_html(
         border=0, index=index, float_format=lambda value: number_sign(value, f".{digits}f")
     )
-    return made.replace("<table ", '<table style="border-spacing:14px 2px;text-align:right" ')
+    return text.replace("<table ", '<table style="border-spacing:14px 2px;text-align:right" ')

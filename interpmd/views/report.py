@@ -47,26 +47,26 @@ class Report:
         self.parts.append(f"<h2>{html.escape(text)}</h2>")
 
     def text(self, text: str, note: bool = False) -> None:
-        """A paragraph; `note` sets it apart."""
+        """Add a paragraph; `note` sets it apart."""
         kind = ' class="note"' if note else ""
         self.parts.append(f"<p{kind}>{html.escape(text)}</p>")
 
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
-        """A table."""
+        """Add a table."""
         table = frame.round(digits).to_html(border=0)
         self.parts.append(f'<div class="wide">{table}</div>')
 
     def figure(self, figure: Figure, description: str) -> None:
-        """A picture, stored in the file, with words for those who cannot see it; closes it."""
+        """Add a picture, with words for those who cannot see it; the figure is closed."""
         data = base64.b64encode(image_of(figure, dpi=130)).decode()
         words = html.escape(description, quote=True)
         self.parts.append(f'<img alt="{words}" src="data:image/png;base64,{data}">')
 
     def write(self, path: str | Path) -> Path:
-        """Write the file at once: either the whole report is there or none.
+        """Write the file, either as a whole or not at all.
 
         Raises:
-            OSError: the disk is full or the folder not writable.
+            OSError: the disk is full, or the folder cannot be written to.
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)

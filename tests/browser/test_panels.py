@@ -76,7 +76,7 @@ def test_a_bond_is_stretched_by_keyboard_and_a_vibration_dragged(address):
         check_console(made)
 
 
-def test_dynamics_starts_follows_the_heat_pauses_and_stops(address):
+def test_dynamics_starts_follows_the_thermostat_pauses_and_stops(address):
     def frames() -> int:
         return int(re.search(r"(\d+) frames", made.inner_text(".jp-OutputArea"))[1])
 
@@ -104,7 +104,7 @@ def test_dynamics_starts_follows_the_heat_pauses_and_stops(address):
         made.click("button:has-text('start')")
         wait_for_more(3)
         wait_for_another(made, 0, before)
-        handle = slider(made, "heat (K)")
+        handle = slider(made, "temperature (K)")
         handle.focus()
         made.keyboard.press("PageUp")
         assert float(handle.get_attribute("aria-valuenow")) > 300

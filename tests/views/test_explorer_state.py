@@ -254,7 +254,7 @@ def test_choices_are_checked(explorer, potential, frames):
         explorer.grouping = "colour"
     with pytest.raises(traitlets.TraitError, match="frames are 0 to 2"):
         explorer.frame = 3
-    with pytest.raises(TypeError, match="knows no colour"):
+    with pytest.raises(TypeError, match="has no option colour"):
         im.ForceExplorer(potential, frames, colour=1)
     with pytest.raises(TargetError):
         im.ForceExplorer(potential, frames, atom=44)

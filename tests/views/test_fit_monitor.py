@@ -121,5 +121,5 @@ def test_with_nothing_held_out_there_is_nothing_to_show():
     im.fit(frames(12), spec=SMALL, validation=0.0, progress=False, watch=monitor)
     assert not monitor.milestones
     assert "no fit yet" in repr(monitor)
-    with pytest.raises(im.InterpmdError, match="no frames held out"):
+    with pytest.raises(im.InterpmdError, match="holds frames out"):
         monitor.plot()

@@ -1,4 +1,4 @@
-"""Dynamics in the event loop: it starts, pauses, goes on, stops, and follows the heat."""
+"""Dynamics in the event loop: it starts, pauses, goes on, stops, and follows the thermostat."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def potential():
 
 
 def live(potential, **options):
-    return im.LiveMD(potential, MALONALDEHYDE, steps=4, atom=8, order=2, **options)
+    return im.LiveMD(potential, MALONALDEHYDE, interval=4, atom=8, order=2, **options)
 
 
 async def until(panel, count):
@@ -55,10 +55,10 @@ def test_buttons_work_while_it_runs(potential):
     assert panel.energies[-1] == pytest.approx(expected, abs=1e-6)
 
 
-def test_heat_is_felt(potential):
-    async def run(heat):
+def test_the_slider_sets_the_temperature(potential):
+    async def run(temperature):
         panel = live(potential, friction=0.2)
-        panel.heat.value = heat
+        panel.temperature.value = temperature
         panel.start()
         await until(panel, 12)
         panel.stop()
@@ -94,6 +94,12 @@ def test_dynamics_that_breaks_says_so_and_can_begin_anew(potential):
         assert len(panel.frames) < 8 and "stopped" not in panel._words.value
 
     asyncio.run(use())
+
+
+def test_former_keywords_warn(potential):
+    with pytest.warns(FutureWarning, match="interval=..."):
+        panel = im.LiveMD(potential, MALONALDEHYDE, steps=7, order=2)
+    assert panel.interval == 7
 
 
 def test_it_says_when_the_data_end(potential):

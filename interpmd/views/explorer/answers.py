@@ -1,4 +1,4 @@
-"""Answers to the questions: bars that add up to the target, and the lines that show them in 3D."""
+"""Answers to questions: bars that add up to the target, and lines that show them in 3D."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interpmd.views.explorer.lines import Line, lines_of
 from interpmd.views.explorer.pairs import PairMap, pair_map
 from interpmd.views.explorer.questions import Question
 
-#: Contributions in eV or eV/A that are only rounding, and get no bar.
+#: Contributions up to this, in eV or eV/Å, are rounding and get no bar.
 NOTHING = 1e-12
 
 
@@ -29,22 +29,22 @@ class Answer:
         frame: its index.
         key: of the question.
         title: what is explained.
-        unit: "eV" or "eV/A".
+        unit: "eV" or "eV/A", as in tables.
         bars: the largest first; their values sum to `total`.
         lines: the largest first.
         pairs: the same contributions as a heat map.
         total: sum of the bars.
         total_std: its standard deviation under the posterior where it is known.
-        predicted: what the bars should sum to, by the model itself.
+        predicted: what the bars should sum to, as the model predicts it.
         residual: completeness error of the whole explanation.
-        apart: energies of isolated atoms in eV, which get no bars.
+        apart: sum of the energies of isolated atoms in eV, which get no bars.
         direction: unit vector along which forces count, or None.
         target_atoms: those on which the explained force acts.
         split: energy of the frame in eV without isolated atoms, by "term" and "order".
         energy: total energy in eV.
         badge: of the certificate, and `checks` its lines.
         statement: what is fact and what is convention.
-        forces: on all atoms in eV/A, flat.
+        forces: on all atoms in eV/Å, flat.
     """
 
     frame: int

@@ -26,10 +26,10 @@ class Bar:
     Attributes:
         key: the same in every frame; begins with "rest " where it is a remainder.
         label: for people.
-        value: eV or eV/A, along the direction of the answer.
+        value: eV or eV/Å, along the direction of the answer.
         std: standard deviation under the posterior where it is known.
         atoms: those that take part.
-        vector: of forces in eV/A, shape (3,).
+        vector: of forces in eV/Å, shape (3,).
     """
 
     key: str

@@ -17,6 +17,7 @@ from ipywidgets import Widget, widget_serialization
 from interpmd.attribution.explanation import Explanation
 from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError, ViewerError
+from interpmd.plots.style import number_sign, unit_sign
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.export import Exports
@@ -24,16 +25,16 @@ from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Questio
 from interpmd.views.explorer.state import State
 from interpmd.views.nglview_adapter import empty_stage
 
-#: Seconds that the view rests before error bars of forces are made.
+#: Seconds without a change after which error bars of forces are computed.
 AT_REST = 0.3
 
 
 class ForceExplorer(Exports, anywidget.AnyWidget):
     """See which interactions make a force, an energy or a torque, frame by frame.
 
-    Click an atom (or press n and p) to ask what pushes it; bars add up to the force, and each is
-    a line in the molecule. Every number comes from `interpmd.explain`, is computed when it is
-    first looked at, and is kept.
+    Click an atom (or press n and p) to ask what pushes it. Bars add up to the force, and each is
+    drawn as a line in the molecule. Every number comes from `interpmd.explain`; it is computed when
+    it is first looked at, and kept.
 
     Args:
         potential: what `explain` takes: a Potential, an ASE calculator, or a `TorchModel`.
@@ -55,8 +56,8 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
     Raises:
         FramesError: no frames, or frames with different atoms.
         ModelError: the model gives no energies and forces.
-        QuestionError, TargetError: a choice that does not exist.
-        traitlets.TraitError: the same, for target, grouping, unit and frame.
+        QuestionError, TargetError: there is no such choice.
+        traitlets.TraitError: the same for target, grouping, unit and frame.
 
     Example:
         >>> from ase import Atoms
@@ -65,7 +66,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         >>> argon = im.Potential([LennardJones(epsilon=0.0104, sigma=3.40, cutoff=8.5)])
         >>> dimer = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.4]])
         >>> explorer = im.ForceExplorer(argon, dimer, atom=1)  # in a notebook: show it
-        >>> round(explorer.answer.total, 4)  # eV/A
+        >>> round(explorer.answer.total, 4)  # eV/Å
         0.0734
     """
 
@@ -94,7 +95,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         self.state = State(potential, trajectory)
         unknown = set(choices) - set(Question.__dataclass_fields__) - {"frame", "unit", "shown"}
         if unknown:
-            raise TypeError(f"ForceExplorer knows no {', '.join(sorted(unknown))}")
+            raise TypeError(f"ForceExplorer has no option {', '.join(sorted(unknown))}")
         self._task: asyncio.Task | None = None
         self._doubt: asyncio.Task | None = None
         self._doubted: tuple[Question, int] | None = None
@@ -124,7 +125,7 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
 
     @property
     def question(self) -> Question:
-        """What is asked now."""
+        """The question that the controls show."""
         return Question(
             target=self.target,
             atom=self.atom,
@@ -137,12 +138,12 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
 
     @property
     def answer(self) -> Answer:
-        """The bars and lines shown now; computed if they are not there yet."""
+        """The bars and lines that are shown; computed if they are not there yet."""
         return self.state.answer(self.question, self.frame)
 
     @property
     def explanation(self) -> Explanation:
-        """What `interpmd.explain` says about the frame shown now."""
+        """What `interpmd.explain` says about the frame that is shown."""
         return self.state.explanation(self.question, self.frame, error_bars=True)
 
     # --- talking to the browser ----------------------------------------------------------
@@ -178,9 +179,9 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
             await asyncio.sleep(0.005)
 
     def _doubt_later(self, _: Any = None) -> None:
-        """Error bars that take time follow when the view has rested for a while.
+        """Error bars that take time follow when nobody has changed anything for a while.
 
-        Those of the frame and question that are shown; the browser asks ahead for others.
+        Only those of the frame and question that are shown, since the browser also asks ahead.
         """
         try:
             shown = (self.state.settled(self.question, self.frame), self.frame)
@@ -203,9 +204,9 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
     def _send_answer(
         self, question: Question, frame: int, key: str | None, error_bars: bool = False
     ) -> None:
-        found = self.state.answer(question, frame, error_bars).to_json()
+        content = self.state.answer(question, frame, error_bars).to_json()
         question = question if key else self.state.settled(question, frame)
-        self.send({"answer": "frame", "key": key, "question": vars(question), "content": found})
+        self.send({"answer": "frame", "key": key, "question": vars(question), "content": content})
 
     def _send_error(self, content: dict[str, Any], words: str) -> None:
         self.send(
@@ -221,14 +222,14 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         try:
-            found = self.answer
+            answer = self.answer
         except InterpmdError as error:
             return f"ForceExplorer: {error}"
         return (
             f"ForceExplorer of {self.state.frames[0].get_chemical_formula()}, "
-            f"{len(self.state)} frames. Frame {self.frame}: {found.title}, "
-            f"{len(found.bars)} contributions, sum {found.total:+.4f} {found.unit}, "
-            f"{found.badge}"
+            f"{len(self.state)} frames. Frame {self.frame}: {answer.title}, "
+            f"{len(answer.bars)} contributions, sum {number_sign(answer.total, '+.4f')} "
+            f"{unit_sign(answer.unit)}, {answer.badge}"
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
@@ -242,8 +243,8 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
     def save(self, path: str | Path) -> Path:
         """Write the explorer's present view; the suffix says how.
 
-        .png and .svg: the picture; .csv: all contributions at all frames that were looked at;
-        .gif: the picture of every frame; .html: see `export_html`.
+        .png and .svg hold the picture, .gif the picture of every frame, .csv all contributions at
+        the frames that were looked at, .html a page (see `export_html`).
 
         Raises:
             ValueError: another suffix.

@@ -44,7 +44,7 @@ open({data});
 
 
 class Exports:
-    """What `ForceExplorer` writes; its own attributes are used."""
+    """How `ForceExplorer` is written to files."""
 
     state: State
     question: Question
@@ -77,9 +77,9 @@ class Exports:
         answers = {}
         for grouping in groupings:
             question = Question(**{**vars(self.question), "grouping": grouping})
-            found = self.state.answers(question, frames)
             answers[grouping] = [
-                {**one.to_json(), "frame": index} for index, one in enumerate(found)
+                {**answer.to_json(), "frame": index}
+                for index, answer in enumerate(self.state.answers(question, frames))
             ]
         first = next(iter(answers.values()))[0]
         atoms = [self.state.frames[f] for f in frames]
@@ -127,16 +127,16 @@ class Exports:
         frames = sorted({*self.state.known(question), self.frame})
         lines = []
         for frame in frames:
-            found = self.state.answer(question, frame)
+            answer = self.state.answer(question, frame)
             time = {"time_fs": self.state.times[frame]} if self.state.timed else {}
-            for bar in found.bars:
+            for bar in answer.bars:
                 lines.append(
                     {
                         "frame": frame,
                         **time,
                         "contribution": bar.label,
                         "atoms": " ".join(map(str, bar.atoms)),
-                        f"value_{found.unit}": bar.value,
+                        f"value_{answer.unit}": bar.value,
                     }
                 )
         return pd.DataFrame(lines)

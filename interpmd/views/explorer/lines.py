@@ -25,9 +25,9 @@ class Line:
 
     Attributes:
         bar: index of its bar.
-        value: eV or eV/A.
+        value: eV or eV/Å.
         atoms: along the path.
-        offsets: of periodic images in A, flat; empty without.
+        offsets: of periodic images in Å, flat; empty without.
     """
 
     bar: int
@@ -49,7 +49,7 @@ def lines_of(
 
     Args:
         atoms: the structure.
-        clusters, values: the interactions, in eV or eV/A; remainders have no line.
+        clusters, values: the interactions, in eV or eV/Å; remainders have no line.
         groups: of every cluster, from `groups_of`.
         bars: index of the bar of each group, from `bars_of`.
         pairwise: whether groups are pairs, each with a line of its own.

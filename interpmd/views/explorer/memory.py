@@ -1,4 +1,4 @@
-"""A model that remembers: one evaluation and one table per frame, however many questions."""
+"""A model that remembers: one evaluation and one table a frame, whatever is asked about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREDICTIONS = 10_000
 
 
 class Remembering(Model):
-    """A model for `explain` whose evaluations are kept, as its tables are anyway.
+    """A model for `explain` that keeps its evaluations, as every model keeps its tables.
 
     Args:
         model: what `explain` takes.

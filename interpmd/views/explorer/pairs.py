@@ -25,7 +25,7 @@ class PairMap:
 
     Attributes:
         atoms: of the rows, in order; the last is `OTHERS` where not all have one.
-        cells: row, column (not above the row) and value in eV or eV/A; single atoms and
+        cells: row, column (not above the row) and value in eV or eV/Å; single atoms and
             remainders lie on the diagonal. Cells without a contribution are left out.
     """
 
@@ -40,7 +40,7 @@ def pair_map(
 
     Args:
         clusters: of atoms, without isolated atoms.
-        values: of the clusters in eV or eV/A.
+        values: of the clusters in eV or eV/Å.
         count: number of atoms of the structure.
         rows: atoms with a row of their own at most.
     """

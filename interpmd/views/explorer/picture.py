@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Interactions drawn in the molecule; more cannot be told apart without turning it.
 DRAWN = 4
 
-#: Groupings whose bars say which atoms they are of.
+#: Groupings whose labels name the atoms.
 NAMED = ("interaction", "pair")
 
 #: Title of the map.
@@ -46,10 +46,9 @@ def draw_answer(
     unit: str = "eV",
     shown: int = DRAWN,
 ) -> Figure:
-    """Molecule with arrows and bars that add up; below, pairs and the time line.
+    """The molecule with its arrows beside bars that add up; below, pairs and the time line.
 
-    Of a single frame, or before others were looked at, the energy by body order stands in place
-    of the time line.
+    Where only one frame was looked at, the energy by body order takes the place of the time line.
 
     Args:
         state: with the frames.
@@ -57,78 +56,78 @@ def draw_answer(
         unit: display unit of energies.
         shown: interactions drawn in the molecule, four at most.
     """
-    found, factor = state.answer(question, frame, error_bars=True), UNITS[unit]
-    name = unit if found.unit == "eV" else f"{unit}/A"
+    answer, factor = state.answer(question, frame, error_bars=True), UNITS[unit]
+    name = unit if answer.unit == "eV" else f"{unit}/A"
     axes = grid_of_axes((11, 8), 2, (1, 1.25))
-    _molecule(state, question, found, factor, min(shown, DRAWN), axes[0, 0])
-    title = f"{found.title} [{found.badge}]"
-    values, spread = _by_label(found, factor), _spread(found, factor)
+    _molecule(state, question, answer, factor, min(shown, DRAWN), axes[0, 0])
+    title = f"{answer.title} [{answer.badge}]"
+    values, spread = _by_label(answer, factor), _spread(answer, factor)
     budget(values, spread, most=9, unit=name, title=title, ax=axes[0, 1])
-    heat_map(_matrix(state, found, factor), name, MAP, axes[1, 0]).set_aspect("auto")
+    heat_map(_matrix(state, answer, factor), name, MAP, axes[1, 0]).set_aspect("auto")
     known = sorted({*state.known(question), frame})
     if len(known) > 1:
-        _time_line(state, [state.answer(question, f) for f in known], found, factor, name, axes)
+        _time_line(state, [state.answer(question, f) for f in known], answer, factor, name, axes)
     else:
-        split = {name: value * factor for name, value in found.split["order"].items()}
+        split = {name: value * factor for name, value in answer.split["order"].items()}
         bars(split, unit=unit, title="the energy of this frame, by body order", ax=axes[1, 1])
     return axes[0, 0].figure
 
 
 def _molecule(
-    state: State, question: Question, found: Answer, factor: float, shown: int, ax: Axes
+    state: State, question: Question, answer: Answer, factor: float, shown: int, ax: Axes
 ) -> None:
-    atoms, drawn = state.frames[found.frame], []
-    for line in found.lines[:shown]:
-        name = found.bars[line.bar].label
+    atoms, drawn = state.frames[answer.frame], []
+    for line in answer.lines[:shown]:
+        name = answer.bars[line.bar].label
         if question.grouping not in NAMED:
             name = f"{path_name(atoms, line.atoms)} {name}"
         drawn.append((line.atoms, line.value * factor, name))
     arrow = None
-    if len(found.target_atoms) == 1:
-        forces = np.reshape(found.forces, (-1, 3))
-        arrow = (found.target_atoms[0], forces[found.target_atoms[0]])
-    when = f"{state.times[found.frame]:.1f} fs" if state.timed else f"frame {found.frame}"
+    if len(answer.target_atoms) == 1:
+        forces = np.reshape(answer.forces, (-1, 3))
+        arrow = (answer.target_atoms[0], forces[answer.target_atoms[0]])
+    when = f"{state.times[answer.frame]:.1f} fs" if state.timed else f"frame {answer.frame}"
     draw_molecule(atoms, drawn, arrow, when, ax, plane=state.plane)
 
 
-def _by_label(found: Answer, factor: float) -> dict[str, float]:
-    """Bars of one name, of which there can be several, make one."""
+def _by_label(answer: Answer, factor: float) -> dict[str, float]:
+    """Values by label; bars that share a label are added up."""
     values: dict[str, float] = {}
-    for bar in found.bars:
+    for bar in answer.bars:
         values[bar.label] = values.get(bar.label, 0.0) + bar.value * factor
     return values
 
 
-def _spread(found: Answer, factor: float) -> dict[str, float]:
-    """Error bars of the bars whose label is theirs alone."""
-    labels = [bar.label for bar in found.bars]
+def _spread(answer: Answer, factor: float) -> dict[str, float]:
+    """Error bars by label, of bars that share it with no other."""
+    labels = [bar.label for bar in answer.bars]
     return {
         bar.label: bar.std * factor
-        for bar in found.bars
+        for bar in answer.bars
         if bar.std is not None and labels.count(bar.label) == 1
     }
 
 
-def _matrix(state: State, found: Answer, factor: float) -> pd.DataFrame:
-    symbols = state.frames[found.frame].get_chemical_symbols()
-    names = ["others" if a == OTHERS else f"{symbols[a]}{a}" for a in found.pairs.atoms]
+def _matrix(state: State, answer: Answer, factor: float) -> pd.DataFrame:
+    symbols = state.frames[answer.frame].get_chemical_symbols()
+    names = ["others" if a == OTHERS else f"{symbols[a]}{a}" for a in answer.pairs.atoms]
     values = np.full((len(names), len(names)), np.nan)
     values[np.tril_indices(len(names))] = 0.0
-    for row, column, value in found.pairs.cells:
+    for row, column, value in answer.pairs.cells:
         values[row, column] = value * factor
     return pd.DataFrame(values, names, names)
 
 
 def _time_line(
-    state: State, known: list[Answer], found: Answer, factor: float, unit: str, axes: np.ndarray
+    state: State, known: list[Answer], answer: Answer, factor: float, unit: str, axes: np.ndarray
 ) -> None:
     values = pd.DataFrame([_by_label(one, factor) for one in known]).fillna(0.0)
     times = state.times if state.timed else np.arange(len(state))
     frames = [one.frame for one in known]
-    strongest = list(_by_label(found, factor))[:FOLLOWED]
+    strongest = list(_by_label(answer, factor))[:FOLLOWED]
     series = {label: values[label].to_numpy() for label in strongest}
     series["sum"] = values.sum(axis=1).to_numpy()
-    now = float(times[found.frame])
+    now = float(times[answer.frame])
     ax = time_lines(times[frames], series, unit, now, axes[1, 1], "now")
     ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     ax.set_title(f"the largest contributions ({len(known)} frames looked at)")

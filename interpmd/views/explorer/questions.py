@@ -1,4 +1,4 @@
-"""What a user of the explorer asks: about which target, how grouped, by which method."""
+"""What a user of the explorer asks: about which target, in which groups, by which method."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GROUPINGS = {
     "term": "terms of the potential",
 }
 
-#: Display units: name, and factors from eV (or eV/A).
+#: Display units: name, and factors from eV (or eV/Å).
 UNITS = {"eV": 1.0, "meV": 1000.0, "kcal/mol": 23.060547830619, "kJ/mol": 96.48533212331}
 
 
@@ -43,8 +43,9 @@ class Question:
     Attributes:
         target: one of `TARGETS`.
         atom: the chosen atom.
-        other: of "along": the atom towards which the force counts as positive; the nearest if None.
-        dihedral: of "torque": four atoms; the first dihedral with the atom in it if None.
+        other: for "along", the atom towards which the force counts as positive; the nearest if
+            None.
+        dihedral: for "torque", four atoms; the first dihedral with the atom in it if None.
         grouping: one of `GROUPINGS`.
         method: one of `interpmd.methods()`.
         order: largest body order; None for all.
@@ -67,7 +68,7 @@ class Question:
 
     @property
     def key(self) -> str:
-        """The same text for the same answer; choices that do not matter are left out."""
+        """The choices that matter, as text: the same for questions with the same answer."""
         used = asdict(self)
         if self.target == "energy":
             used["atom"] = 0
@@ -106,11 +107,11 @@ class Question:
             distances[self.atom] = np.inf
             return replace(self, other=int(distances.argmin()))
         if self.target == "torque" and self.dihedral is None:
-            found = dihedrals(atoms)
-            if not found:
+            choices = dihedrals(atoms)
+            if not choices:
                 raise TargetError(f"{atoms.symbols} has no bond about which a side could turn")
-            mine = [d for d in found if self.atom in d]
-            return replace(self, dihedral=(mine or found)[0])
+            with_atom = [dihedral for dihedral in choices if self.atom in dihedral]
+            return replace(self, dihedral=(with_atom or choices)[0])
         return self
 
     def ask(self, atoms: Atoms) -> Target:
@@ -154,7 +155,7 @@ def dihedrals(atoms: Atoms) -> list[tuple[int, int, int, int]]:
     for i, j in inside:
         neighbours[i].append(j)
         neighbours[j].append(i)
-    found = []
+    chains = []
     for second, third in inside:
         firsts = [a for a in neighbours[second] if a != third]
         lasts = [a for a in neighbours[third] if a != second]
@@ -162,8 +163,8 @@ def dihedrals(atoms: Atoms) -> list[tuple[int, int, int, int]]:
             # heavy atoms at the ends make the more familiar angle
             first = max(firsts, key=lambda a: (atoms.numbers[a], -a))
             last = max(lasts, key=lambda a: (atoms.numbers[a], -a))
-            found.append((first, second, third, last))
-    return found
+            chains.append((first, second, third, last))
+    return chains
 
 
 def _in_ring(second: int, third: int, neighbours: dict[int, list[int]]) -> bool:

@@ -1,4 +1,4 @@
-"""What the explorer knows, without any widget: frames, questions, answers."""
+"""The explorer without its widget: frames, questions and answers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from interpmd.views.explorer.answers import Answer, answer, energy_split
 from interpmd.views.explorer.memory import Remembering
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question, dihedrals
 
-#: Largest difference in eV/A between stored forces and the model's for the stored to be its own.
+#: Stored forces are the model's own if they differ from its forces by no more than this in eV/Å.
 SAME_FORCE = 1e-4
 #: Answers that are kept.
 ANSWERS = 4000
 
 
 class State:
-    """Frames, and the answers to questions about them; every answer is made when first needed.
+    """Frames, and the answers to questions about them, each computed when it is first needed.
 
     Args:
         model: what `explain` takes: a Potential, an ASE calculator, a TorchModel.
@@ -67,7 +67,7 @@ class State:
         return question.settled(self.frames[frame])
 
     def explanation(self, question: Question, frame: int, error_bars: bool = False) -> Explanation:
-        """What `explain` says; grouping does not matter."""
+        """What `explain` says, whatever the grouping."""
         atoms = self.frames[frame]
         question = question.settled(atoms)
         target, options = question.ask(atoms), {}
@@ -88,8 +88,8 @@ class State:
 
         Args:
             question, frame: what is asked.
-            error_bars: whether to wait for those that take time, of forces; without, they are
-                there if they were asked for before.
+            error_bars: whether to wait for error bars of forces, which take time; if not, the
+                answer has them only where they were asked for before.
 
         Raises:
             TargetError, MethodError: the question has no answer; the message says why.
@@ -118,7 +118,7 @@ class State:
         return self._answers[key]
 
     def doubtful(self, question: Question) -> bool:
-        """Whether error bars exist that no quick answer has."""
+        """Whether there are error bars that only a slow answer has."""
         potential = self.model.potential
         return (
             question.target != "energy"
@@ -159,7 +159,7 @@ class State:
         return answers
 
     def stored_forces(self) -> Float[np.ndarray, "frames atoms 3"]:
-        """Forces in eV/A that the frames carry, where they are the model's own; else NaN."""
+        """Forces in eV/Å that are stored with the frames, if they are the model's own; else NaN."""
         forces = np.full((len(self), len(self.frames[0]), 3), np.nan)
         for index, atoms in enumerate(self.frames):
             if atoms.calc is None or "forces" not in getattr(atoms.calc, "results", {}):
@@ -176,7 +176,7 @@ class State:
         return forces
 
     def scene(self) -> dict[str, Any]:
-        """What never changes: atoms, colours, radii, choices; for the browser."""
+        """What the browser is told once: atoms, colours, radii, bonds, choices."""
         first = self.frames[0]
         potential = self.model.potential is not None
         centre, radius, axes = self._view()
@@ -206,7 +206,7 @@ class State:
         """The bonds of every frame, for the browser, which has no rule for them.
 
         ``bonds``: the different sets, each of ``pairs`` (i, j, i, j, ...) and ``across``, for each
-        pair the way in A from where j stands to the image that i is bonded to, empty where no bond
+        pair the way in Å from where j stands to the image that i is bonded to, empty where no bond
         crosses a periodic boundary. ``bondsOf``: which of the sets belongs to each frame.
         """
         sets: dict[tuple[bytes, bytes], int] = {}
@@ -228,7 +228,7 @@ class State:
         return self._view()[2]
 
     def _view(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Middle, half width and height, and axes of the view in which the molecule lies flat."""
+        """Middle, half width and height, and axes of the view in which the molecule is flat."""
         first = self.frames[0].positions
         centre = first.mean(0)
         _, _, axes = np.linalg.svd(first - centre)
@@ -238,7 +238,7 @@ class State:
         return centre, np.abs(turned[:, :2]).max(0) + 0.7, axes
 
     def _arrow_scale(self) -> float:
-        """Length in A of an arrow for 1 eV/A: a strong force makes about 1 A."""
+        """Length in Å of an arrow for 1 eV/Å, such that a strong force is about 1 Å long."""
         forces = self.stored_forces()
         if not np.isfinite(forces).any():
             forces = np.array(self.model.evaluate([self.frames[0]])[1])

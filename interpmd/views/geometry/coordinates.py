@@ -13,12 +13,12 @@ from interpmd.structures.chemistry import bonds
 
 @dataclass(frozen=True)
 class Coordinate:
-    """A bond (two atoms, A), an angle (three) or a dihedral (four atoms, degrees).
+    """A distance (two atoms, in Å), an angle (three) or a dihedral (four, in degrees).
 
     Args:
         atoms: indices in order along the coordinate.
         moved: indices of the atoms that move when it is set.
-        ring: whether it closes a ring, so that the last atom moves alone and strains the ring.
+        ring: whether it is part of a ring, so that the last atom moves alone and strains the ring.
     """
 
     atoms: tuple[int, ...]
@@ -49,12 +49,12 @@ class Coordinate:
         return min(low, now), max(high, now)
 
     def value(self, atoms: Atoms) -> float:
-        """Present value in A or degrees."""
+        """Present value in Å or degrees."""
         get = (atoms.get_distance, atoms.get_angle, atoms.get_dihedral)[len(self.atoms) - 2]
         return float(get(*self.atoms))
 
     def at(self, atoms: Atoms, value: float) -> Atoms:
-        """A copy of `atoms` with the coordinate set to `value` (A or degrees)."""
+        """A copy of `atoms` with the coordinate set to `value` (Å or degrees)."""
         copy, moved = atoms.copy(), list(self.moved)
         if len(self.atoms) == 2:
             copy.set_distance(*self.atoms, value, fix=0, indices=moved)
@@ -99,8 +99,8 @@ def proposals(atoms: Atoms) -> dict[str, Coordinate]:
         if before and after and before[0] != after[0]:
             chains.append((before[0], i, j, after[0]))
     symbols = atoms.get_chemical_symbols()
-    found = {"–".join(f"{symbols[i]}{i}" for i in c): coordinate(atoms, *c) for c in chains}
-    return {name: c for name, c in found.items() if not c.ring}
+    named = {"–".join(f"{symbols[i]}{i}" for i in c): coordinate(atoms, *c) for c in chains}
+    return {name: c for name, c in named.items() if not c.ring}
 
 
 def _graph(atoms: Atoms) -> nx.Graph:

@@ -1,5 +1,5 @@
 """A panel with a slider for a bond, an angle, a dihedral or a vibration, and what the potential
-says to it."""
+says about each geometry."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class GeometryLab(Panel):
         order: largest body order of the split; "higher" is what lies above it.
 
     Raises:
-        StructureError: a molecule without bonds, and no indices given; periodic structures.
+        StructureError: the molecule has no bonds and no indices were given, or it is periodic.
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class GeometryLab(Panel):
 
     @property
     def atoms(self) -> Atoms:
-        """The molecule as it stands now."""
+        """The molecule as it is now."""
         return self.coordinate.at(self.start, self.slider.value)
 
     @property
     def table(self) -> Decomposition:
-        """The table of the molecule as it stands now."""
+        """The table of the molecule as it is now."""
         return decompose(self.potential, self.atoms, order=self.order)
 
     def plot(self) -> tuple[Axes, ...]:
@@ -144,7 +144,7 @@ class GeometryLab(Panel):
         chosen = self.coordinate
         self.scan = scan(self.potential, self.start, chosen)
         low, high = chosen.limits(self.start)
-        # a slider of its own: what the browser still had to say about the last one is not for it
+        # a new slider, so that late messages about the last coordinate do not move this one
         self.slider = widgets.FloatSlider(
             value=chosen.value(self.start),
             min=low,
@@ -160,7 +160,7 @@ class GeometryLab(Panel):
         self._draw()
 
     def _draw(self) -> None:
-        """What is quick comes first: the molecule, then its place in the scan, then the rest."""
+        """What is quick is drawn first: the molecule, its place in the scan, then the split."""
         prediction = self.potential.predict(self.atoms)
         molecule, energies, split = self._pictures
         axes = unshown_axes(SMALL)

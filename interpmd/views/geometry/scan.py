@@ -1,4 +1,4 @@
-"""The energy along a coordinate, with its error bar, before anyone has moved the slider."""
+"""The energy along a coordinate, with its error bar."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Scan:
 
     @property
     def lowest(self) -> float:
-        """Lowest energy in eV, from which the others are counted."""
+        """Lowest energy in eV."""
         return float(self.energies.min())
 
 
@@ -55,5 +55,6 @@ def scan(potential: Potential, atoms: Atoms, along: Movable, points: int = 41) -
     batch = potential.batch([along.at(atoms, value) for value in values])
     with torch.no_grad():
         sites = sites_and_samples(potential, batch, potential.neighbours(batch))
-    found = sites.double().cpu().numpy().reshape(points, len(atoms), -1).sum(1)
-    return Scan(values, found[:, 0], standard_deviation(found[:, 1:]))
+    # the energy first, then its deviations under samples of the posterior
+    totals = sites.double().cpu().numpy().reshape(points, len(atoms), -1).sum(1)
+    return Scan(values, totals[:, 0], standard_deviation(totals[:, 1:]))

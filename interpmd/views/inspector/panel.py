@@ -29,17 +29,17 @@ PICTURE = (5.2, 3.9)
 class PotentialInspector(Panel):
     """What has the network learned? Pair curves with error bands, and triplet energies as maps.
 
-    Both are rows of the table of dimers and trimers; hatched where the training data have no such
-    distances. Choose elements, angle and distance; the table below holds the same numbers.
+    Both are rows of the table of dimers and trimers, hatched where the training data have no such
+    distances. Choose elements, angle and distance; the table below has the same numbers.
 
     Args:
         potential: any.
-        frames: training data; those of a shipped potential are found in a clone of the
+        frames: training data; those of a shipped potential are taken from a clone of the
             repository. Nothing is hatched where they are not known.
         elements: symbols to choose among, those of the potential if None.
 
     Raises:
-        UnknownElementError: a potential that knows all elements, and none given.
+        UnknownElementError: the potential takes all elements, and none were given.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class PotentialInspector(Panel):
         symbols = list(elements or known)
         if not symbols:
             raise UnknownElementError(
-                "the potential takes all elements; say which to look at: elements=['Si']"
+                "the potential takes all elements; say which to look at, as in elements=['Si']"
             )
         self.seen = seen_distances(potential, frames)
         pairs = ["-".join(p) for p in itertools.combinations_with_replacement(symbols, 2)]
@@ -115,12 +115,12 @@ class PotentialInspector(Panel):
 
     @property
     def curve(self) -> PairCurve:
-        """The curve that is shown."""
+        """The curve in the left picture."""
         return pair_curve(self.potential, *self.pair.value.split("-"), frames=self.seen)
 
     @property
     def map(self) -> TripletMap:
-        """The map that is shown."""
+        """The map in the right picture."""
         chosen: dict[str, Any] = {self.over.value: getattr(self, self.over.value).value}
         return triplet_map(
             self.potential, self.triplet.value.split("-"), frames=self.seen, **chosen
@@ -152,7 +152,7 @@ class PotentialInspector(Panel):
         )
 
     def _new_triplet(self) -> None:
-        """Another triplet: its bond length for the distance."""
+        """Show another triplet, at the usual length of its bond."""
         _, b, c = (chemical_symbols.index(s) for s in self.triplet.value.split("-"))
         self.distance.value = round(float(covalent_radii[b] + covalent_radii[c]), 2)
         self._draw_map()

@@ -18,6 +18,8 @@ SHARED = (
     "panels.js",
     "controls.js",
     "player.js",
+    "asking.js",
+    "drawing.js",
     "explorer.js",
 )
 

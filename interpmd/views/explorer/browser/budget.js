@@ -20,7 +20,7 @@ class Budget {
       '<span class="im-swatch im-along"></span> solid blue: adds (+) '
       + '<span class="im-swatch im-against"></span> dashed orange: takes away (−). '
       + "Each bar starts where the last one ended; the black one is their sum. "
-      + "±: one standard deviation of what the data leave open.";
+      + "±: one standard deviation, for what the data leave open.";
     this.rest = make("p", { class: "im-legend", hidden: true });
     this.node = make("section", { class: "im-budget", "aria-label": "budget" },
       make("div", { class: "im-head" }, this.headline, this.badge), this.summary, this.unit, this.list,
@@ -42,7 +42,7 @@ class Budget {
     const bars = answer.bars.slice(0, BARS);
     const rest = answer.bars.slice(BARS);
     if (rest.length)
-      bars.push({ key: "", label: `${rest.length} others`,
+      bars.push({ key: "", label: `${rest.length} other${rest.length === 1 ? "" : "s"}`,
         value: rest.reduce((sum, bar) => sum + bar.value, 0) });
     bars.push({ key: "=", label: "sum = " + sumName(answer), value: answer.total, std: answer.total_std });
     const [low, high] = extent(bars);
@@ -89,15 +89,15 @@ class Budget {
 
   highlight(marks) {
     let active = "";
-    // what has no bar of its own stands in the bar of the others
+    // contributions without a bar of their own are in the bar of the others
     const others = [...marks.keys].some((key) => !this.keys.includes(key));
     this.rows.forEach((row, n) => {
-      const mine = this.keys[n] === "" ? others : marks.keys.has(this.keys[n]);
-      if (mine) active ||= row.node.id;
-      if (mine === row.marked) return;
-      row.marked = mine;
-      row.node.setAttribute("aria-selected", mine);
-      row.node.classList.toggle("im-hovered", mine);
+      const marked = this.keys[n] === "" ? others : marks.keys.has(this.keys[n]);
+      if (marked) active ||= row.node.id;
+      if (marked === row.marked) return;
+      row.marked = marked;
+      row.node.setAttribute("aria-selected", marked);
+      row.node.classList.toggle("im-hovered", marked);
     });
     this.list.setAttribute("aria-activedescendant", active);
   }
@@ -128,7 +128,7 @@ function summary(answer, factor, unit) {
   return `${bars} add up to ${size}, counted ${way}.`;
 }
 
-// what has no finite body order, or a higher one than asked for
+// what has no finite body order, or a higher one than was asked for
 function isRest(bar) {
   return bar.key.startsWith("rest ");
 }
@@ -136,7 +136,7 @@ function isRest(bar) {
 function restWords({ order }) {
   const what = { 2: "three atoms and more", 3: "four atoms and more", 4: "five atoms and more" }[order]
     || "all atoms at once";
-  return `“rest at”: what ${what} do together around an atom. A larger “up to” splits it.`;
+  return `“rest at”: what ${what} do together around an atom. A larger “up to” splits it up.`;
 }
 
 function sumName(answer) {

@@ -1,4 +1,4 @@
-// Choices.
+// The choices above the molecule.
 
 class Controls {
   constructor(explorer) {
@@ -33,7 +33,7 @@ class Controls {
   }
 
   changed() {
-    this.shown = null; // what is not possible is taken back
+    this.shown = null; // so that a choice that is not possible is taken back
     const read = (name) => this.fields[name].box.value;
     const number = (name) => (read(name) === "" ? null : Number(read(name)));
     this.explorer.change({

@@ -1,7 +1,7 @@
 // From a frame and its answer to spheres, cylinders and arrows; the viewers only draw them.
 
-// corners of many-body lines are drawn in towards their middle, so that lines on the same atoms
-// do not hide each other
+// corners of many-body lines are drawn in towards their middle, so that lines between the same
+// atoms do not hide each other
 const INWARDS = { 2: 0, 3: 0.2, 4: 0.3, 5: 0.38 };
 // with many lines each dash is one short cylinder: pieces cost time
 const DASHES = 3, MANY = 60;
@@ -40,8 +40,8 @@ class Geometry {
     const count = pairs.length / 2;
     let halves = 0;
     for (let b = 0; b < count; b++) if (cut(b)) halves++;
-    const made = new Cylinders(count + halves);
-    const stick = (a, q, c, end) => made.add(p, a, q, c, 0, end, BOND, 0.07, -1);
+    const sticks = new Cylinders(count + halves);
+    const stick = (a, q, c, end) => sticks.add(p, a, q, c, 0, end, BOND, 0.07, -1);
     for (let b = 0; b < count; b++) {
       const i = 3 * pairs[2 * b], j = 3 * pairs[2 * b + 1];
       if (cut(b)) {
@@ -49,10 +49,10 @@ class Geometry {
         stick(j, [0, 1, 2].map((d) => p[i + d] - across[3 * b + d]), 0, 0.5);
       } else stick(i, p, j, 1);
     }
-    return made;
+    return sticks;
   }
 
-  // one cylinder for each leg of each interaction: solid pushes along, dashed against
+  // cylinders from atom to atom of each interaction: solid ones push along, dashed ones against
   lines(frame, state, answer, marks) {
     const chosen = answer ? answer.lines.slice(0, state.shown) : [];
     const largest = chosen.length ? Math.abs(chosen[0].value) : 1;
@@ -62,7 +62,7 @@ class Geometry {
     const all = marks.any ? withMarked(chosen, answer.lines, marks, state.shown) : chosen;
     let pieces = 0;
     for (const line of all) pieces += (line.atoms.length - 1) * (line.value < 0 ? dashes : 1);
-    const made = new Cylinders(pieces);
+    const lines = new Cylinders(pieces);
     const p = this.points(frame);
     for (const line of all) {
       const corners = this.corners(p, line);
@@ -72,14 +72,14 @@ class Geometry {
       const colour = mark ? MARK : shade(line.value, largest);
       for (let leg = 0; leg < line.atoms.length - 1; leg++) {
         const a = 3 * leg, b = 3 * leg + 3;
-        if (line.value >= 0) made.add(corners, a, corners, b, 0, 1, colour, radius, line.bar);
+        if (line.value >= 0) lines.add(corners, a, corners, b, 0, 1, colour, radius, line.bar);
         else
           for (let d = 0; d < dashes; d++)
-            made.add(corners, a, corners, b, (d + 0.22) / dashes, (d + 0.78) / dashes, colour,
+            lines.add(corners, a, corners, b, (d + 0.22) / dashes, (d + 0.78) / dashes, colour,
               radius, line.bar);
       }
     }
-    return made;
+    return lines;
   }
 
   corners(p, line) {
@@ -96,7 +96,7 @@ class Geometry {
     return corners;
   }
 
-  // forces, from the surface of each atom outwards; `own`: of the atom asked about, or the others
+  // forces, from the surface of each atom outwards: of the atom asked about (`own`), or of the others
   arrows(frame, state, forces, scale, radius, own) {
     const p = this.points(frame);
     const asked = state.target === "force" || state.target === "along" ? state.atom : -1;
@@ -106,7 +106,7 @@ class Geometry {
     atoms.forEach((i, n) => {
       const at = 3 * Math.max(i, 0);
       const size = Math.hypot(forces[at], forces[at + 1], forces[at + 2]);
-      // not yet known forces are NaN
+      // forces that are not known yet are NaN
       const drawn = size > 1e-9 && i >= 0 && own === (i === asked);
       for (let d = 0; d < 3; d++) {
         from[3 * n + d] = p[at + d] + (drawn ? (0.9 * radius[i] * forces[at + d]) / size : 0);
@@ -116,7 +116,7 @@ class Geometry {
     return { from, to, count: atoms.length };
   }
 
-  // the part of the force that the bar under the pointer makes
+  // the part of the force that belongs to the bar under the pointer
   share(frame, state, answer, scale, radius) {
     const bar = answer && state.hovered && answer.bars.find((b) => b.key === state.hovered);
     if (!bar || answer.target_atoms.length !== 1) return null;

@@ -1,6 +1,6 @@
 // Names of the atoms beside the molecule, the chosen one set apart.
 
-// more names than this hide the molecule; then only the chosen atom has one
+// more names than this would hide the molecule, so that only the chosen atom is named
 const NAMED = 40;
 
 class Labels {

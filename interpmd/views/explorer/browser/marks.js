@@ -1,6 +1,6 @@
-// What is highlighted: the interaction of a bar, or all that contain a pair of atoms.
+// What is highlighted: the interactions of a bar, or all that contain a pair of atoms.
 
-// as in views/explorer/pairs.py: all atoms without a row of their own
+// all atoms without a row of their own, as in views/explorer/pairs.py
 const OTHERS = -1;
 
 class Marks {
@@ -40,7 +40,7 @@ class Marks {
     this.atoms = new Set(this.at);
     const both = (atoms) => (a === b ? atoms.length === 1 && atoms[0] === a
       : atoms.includes(a) && atoms.includes(b));
-    // bars of larger groups name all atoms that take part somewhere: only their lines tell
+    // bars of larger groups name every atom that takes part in one of them, so look at their lines
     if (grouping === "interaction" || grouping === "pair") {
       for (const bar of answer.bars) if (both(bar.atoms)) this.keys.add(bar.key);
     } else

@@ -1,7 +1,7 @@
-// The answers that came: whole ones up to a limit, so that long films do not fill the browser, and
-// of all of them what the time line needs.
+// Answers that came. Whole ones are kept up to a limit, so that long films do not fill the browser's
+// memory; what the time line needs is kept of all.
 
-// bars, lines and cells of whole answers; some 100 megabytes at most
+// bars, lines and cells of the whole answers that are kept; some 100 megabytes at most
 const ROOM = 500_000;
 // bars of each answer that the time line can show
 const BRIEF = 40;
@@ -14,7 +14,7 @@ class Answers {
     this.weight = 0;
   }
 
-  // of one question: `whole` and `brief` by frame
+  // the answers to one question by frame: `whole`, and `brief` for the time line
   book(key) {
     if (!this.books.has(key)) this.books.set(key, { whole: new Map(), brief: new Map() });
     return this.books.get(key);

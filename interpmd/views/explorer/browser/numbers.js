@@ -1,4 +1,4 @@
-// Numbers, units, colours: what every part of the explorer shares.
+// Numbers, units, colours and page elements, which every part of the explorer uses.
 
 const UNITS = { eV: 1, meV: 1000, "kcal/mol": 23.060547830619, "kJ/mol": 96.48533212331 };
 
@@ -15,7 +15,7 @@ function unitName(unit, shown) {
   return unit === "eV" ? shown : `${shown}/Å`;
 }
 
-// enough digits that bars can be added up by eye
+// with enough digits that bars can be added up by eye
 function signed(value, factor = 1) {
   const x = value * factor;
   const digits = factor > 500 ? 0 : factor > 10 ? 1 : 3;
@@ -23,7 +23,7 @@ function signed(value, factor = 1) {
   return (x < 0 && Number(text) !== 0 ? "−" : "+") + text;
 }
 
-// an error bar: one digit or two, never in powers of ten
+// an error bar with one or two digits, never as a power of ten
 function doubt(value) {
   return value >= 10 ? value.toFixed(0) : value.toFixed(Math.min(6, 1 - Math.floor(Math.log10(value))));
 }
@@ -38,7 +38,7 @@ function shade(value, largest, least = 0.35) {
   return (value < 0 ? AGAINST : ALONG).map((c) => 0.93 + strength * (c - 0.93));
 }
 
-// a text that is written again is painted again, even if it is the same
+// only new words are written: browsers paint again even where a text stays the same
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -1,4 +1,4 @@
-// In a file: all answers are there already.
+// In a file, which holds all answers.
 
 class Stored {
   constructor(answers, offered) {
@@ -27,9 +27,9 @@ function open({ scene, positions, forces, state, answers }) {
   scene.groupings = scene.groupings.filter(([name]) => groupings.includes(name));
   const explorer = new Explorer(document.getElementById("explorer"), scene, floats(positions),
     floats(forces), state, new Stored(answers, groupings.length));
-  explorer.choose = () => {}; // another atom would be another question
-  explorer.answers.room = Infinity; // nothing could be asked for again
+  explorer.choose = () => {}; // a file has no answers about other atoms
+  explorer.asking.answers.room = Infinity; // what is dropped could not be asked for again
   for (const [key, list] of Object.entries(answers))
-    for (const answer of list) explorer.answers.add(key, answer);
+    for (const answer of list) explorer.asking.answers.add(key, answer);
   explorer.start((host, geometry, on) => new CanvasViewer(host, geometry, on));
 }

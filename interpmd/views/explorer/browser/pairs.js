@@ -1,7 +1,7 @@
 // The heat map: atoms by atoms, what lies on each pair; linked with the bars and the molecule.
 
 const CELL = 30, MARGIN = 40, NUMBERED = 12;
-// numbers and signs stand in cells from these parts of the largest on
+// cells get a number, or a sign, if their value is at least this part of the largest
 const WRITTEN = 0.005, SIGNED = 0.03;
 
 class PairPanel {
@@ -20,7 +20,7 @@ class PairPanel {
     this.cells = [];
   }
 
-  // cells are made once for a set of atoms and then only coloured
+  // cells are built once for a set of atoms, and after that only coloured
   build(atoms) {
     const count = atoms.length;
     const { names } = this.explorer.scene;
@@ -62,8 +62,8 @@ class PairPanel {
 
   update(answer, state, marks) {
     const { atoms, cells } = answer.pairs;
-    if (String(atoms) !== this.made) {
-      this.made = String(atoms);
+    if (String(atoms) !== this.builtFor) {
+      this.builtFor = String(atoms);
       this.build(atoms);
     }
     this.answer = answer;
@@ -88,7 +88,7 @@ class PairPanel {
     write(this.unit, unitName(answer.unit, state.unit));
     write(this.how, how(answer, state, this.cells.length ? atoms : []));
     this.svg.setAttribute("aria-label", `pairs of ${atoms.length} atoms; arrow keys walk over the `
-      + "cells and highlight the pair, Enter keeps it, Escape lets go");
+      + "cells and highlight the pair, Enter keeps it, Escape releases it");
     this.highlight(answer, state, marks);
   }
 
@@ -96,10 +96,10 @@ class PairPanel {
     if (!this.answer) return;
     const { atoms } = this.answer.pairs;
     this.cells.forEach(({ row, column, back, text }) => {
-      const mine = marks.any && marks.pairs.has(pairName(atoms[row], atoms[column]));
-      if (mine === back.marked) return;
-      back.marked = mine;
-      back.classList.toggle("im-marked", mine);
+      const marked = marks.any && marks.pairs.has(pairName(atoms[row], atoms[column]));
+      if (marked === back.marked) return;
+      back.marked = marked;
+      back.classList.toggle("im-marked", marked);
     });
     const at = state.pair ? this.place(state.pair) : -1;
     this.frame.setAttribute("visibility", at < 0 ? "hidden" : "visible");
@@ -118,7 +118,7 @@ class PairPanel {
     const value = `${signed(this.values[at], UNITS[state.unit])} ${unitName(this.answer.unit, state.unit)}`;
     const [a, b] = [atoms[column], atoms[row]].map(this.label);
     if (row === column) return atoms[row] === OTHERS ? `among the other atoms: ${value}`
-      : `${this.answer.bars.some(isRest) ? "rest at" : "only"} ${a}: ${value}`;
+      : this.answer.bars.some(isRest) ? `rest at ${a}: ${value}` : `${a} alone: ${value}`;
     const bars = marks.keys.size;
     const many = bars && state.grouping === "interaction"
       ? `, from ${bars} interaction${bars === 1 ? "" : "s"}` : "";
@@ -148,7 +148,7 @@ class PairPanel {
     if (!this.kept) this.explorer.hoverPair(null);
   }
 
-  // a click keeps the pair while the pointer goes to the molecule; another one lets go
+  // a click keeps the pair while the pointer goes to the molecule; another one releases it
   press(event) {
     const pair = this.answer && this.under(event);
     this.kept = Boolean(pair) && !(this.kept && String(pair) === String(this.explorer.state.pair));
@@ -188,10 +188,10 @@ function short(value) {
 
 function how(answer, state, atoms) {
   const total = `${signed(answer.total, UNITS[state.unit])} ${unitName(answer.unit, state.unit)}`;
-  const larger = "A triplet counts one third for each of its three pairs, a quadruplet one sixth for "
+  const larger = "A triplet gives one third to each of its three pairs, a quadruplet one sixth to "
     + "each of its six";
   const alone = answer.bars.some(isRest) ? "on the diagonal, the rest at each atom"
     : "on the diagonal, what belongs to one atom alone";
-  const some = atoms.includes(OTHERS) ? ` The ${atoms.length - 1} atoms with the largest values are shown.` : "";
-  return `${larger}; ${alone}. So all cells add up to ${total}. Hatched: takes away (−).${some}`;
+  const some = atoms.includes(OTHERS) ? ` The ${atoms.length - 1} atoms with the largest values have rows of their own.` : "";
+  return `${larger}; ${alone}. All cells add up to ${total}. Hatched: takes away (−).${some}`;
 }

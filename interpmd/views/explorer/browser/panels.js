@@ -1,4 +1,4 @@
-// Energy split, table, checks: the same numbers in other forms.
+// The energy and its parts, all contributions as a table, and what was checked.
 
 class EnergySplit {
   constructor() {
@@ -57,7 +57,7 @@ class Table {
     const line = (label, value, kind = "") => make("tr", { class: kind },
       make("th", { scope: "row" }, label), make("td", {}, signed(value, UNITS[state.unit])));
     this.body.replaceChildren(...answer.bars.map((bar) => line(bar.label, bar.value)),
-      line("sum", answer.total, "im-sum"), line("by the model itself", answer.predicted, "im-sum"));
+      line("sum", answer.total, "im-sum"), line("the model itself", answer.predicted, "im-sum"));
   }
 }
 

@@ -1,7 +1,7 @@
-// Moves through the frames.
+// Plays the frames, or steps through them.
 
 const FRAMES_PER_SECOND = 30;
-// from here on a film is slow, and its pictures are made coarser
+// milliseconds a picture from which on a film is slow; its pictures are then coarser
 const SLOW = 42;
 
 class Player {
@@ -42,13 +42,13 @@ class Player {
     this.slow = false;
     write(this.button, "❚❚");
     this.button.setAttribute("aria-label", "pause");
-    const film = ++this.film; // a film that was stopped may have a step left
+    const film = ++this.film; // a stopped film may have one more step to come
     const interval = 1000 / FRAMES_PER_SECOND;
     let due = 0, before = 0, taken = interval;
     const step = (now) => {
       if (!this.playing || film !== this.film) return;
       if (now >= due - 4) {
-        // the rhythm is kept where the screen refreshes at another one
+        // keeps the pace on screens that refresh at another one
         due = Math.max(due + interval, now);
         if (before) taken += 0.2 * (now - before - taken);
         before = now;

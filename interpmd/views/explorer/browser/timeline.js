@@ -1,6 +1,6 @@
-// Contributions over time, with the present frame.
+// Contributions over time, and where the present frame is.
 
-// without a choice: the contributions that are largest on average
+// lines where nobody chose any: the contributions that are largest on average
 const DRAWN = 3;
 const DOTTED = 60;
 
@@ -9,7 +9,7 @@ class TimeLine {
     this.explorer = explorer;
     this.svg = make("svg", { class: "im-time", role: "img", viewBox: "0 0 600 150",
       preserveAspectRatio: "none" });
-    // a layer of its own: moving it paints nothing anew
+    // on a layer of its own, which moves without painting the lines again
     this.cursor = make("div", { class: "im-now", "aria-hidden": "true" });
     this.marks = ["top", "nought", "bottom"].map((at) => make("span", { class: `im-tick im-${at}` }));
     this.plot = make("div", { class: "im-plot", onclick: (event) => this.jump(event) }, this.svg,
@@ -18,14 +18,14 @@ class TimeLine {
     this.unit = make("span", { class: "im-unit" });
     this.status = make("span", { class: "im-status", role: "status" });
     this.all = make("button", { type: "button", class: "im-all",
-      onclick: () => explorer.explainAll() }, "explain all frames");
+      onclick: () => explorer.asking.all() }, "explain all frames");
     this.ends = make("p", { class: "im-ends" });
     this.node = make("section", { class: "im-timeline", "aria-label": "time line" },
       make("div", { class: "im-head" }, make("h4", {}, "Over time"), this.unit, this.status,
         this.all), this.plot, this.ends, this.keys);
   }
 
-  // the same lines in every frame of a film, else nothing could be followed
+  // the same lines in every frame of a film, so that the eye can follow them
   chosen(book, answer, state) {
     const known = (key) => answer.bars.some((bar) => bar.key === key);
     const pinned = state.pinned.filter(known);
@@ -103,8 +103,8 @@ class TimeLine {
     this.svg.setAttribute("aria-label",
       `${chosen.length} contributions and their sum at ${frameList.length} of ${frames} frames`);
     const waiting = frameList.length < Math.min(3, frames);
-    if (waiting || this.status.textContent.startsWith("frames"))
-      this.status.textContent = waiting ? "frames fill in as they are looked at" : "";
+    if (waiting || this.status.textContent.startsWith("the lines"))
+      this.status.textContent = waiting ? "the lines grow as frames are looked at" : "";
     this.all.hidden = frameList.length >= frames || !this.explorer.source.live;
   }
 

@@ -85,21 +85,21 @@ class CanvasViewer {
       this.spots.push({ x, y, size, atom: i });
       queue.push([z, () => this.ball(pen, x, y, size, colour.subarray(3 * i, 3 * i + 3), i)]);
     }
-    for (const [made, width] of [[parts.arrows, 2], [parts.own, 5]])
-      for (let i = 0; i < made.count; i++)
-        this.queueArrow(queue, made.from, made.to, 3 * i, "#111", width);
+    for (const [arrows, width] of [[parts.arrows, 2], [parts.own, 5]])
+      for (let i = 0; i < arrows.count; i++)
+        this.queueArrow(queue, arrows.from, arrows.to, 3 * i, "#111", width);
     if (parts.share) this.queueArrow(queue, ...parts.share, 0, css(MARK), 5);
     queue.sort((a, b) => a[0] - b[0]);
     for (const [, paint] of queue) paint(pen);
     this.on.turned();
   }
 
-  queueLines(queue, made) {
-    for (let n = 0; n < made.count; n++) {
-      const a = this.place(made.from, 3 * n), b = this.place(made.to, 3 * n);
-      const width = 2 * made.radius[n] * this.scale;
-      const colour = css(Array.from(made.colour.subarray(3 * n, 3 * n + 3)));
-      if (made.bar[n] >= 0) this.spots.push({ a, b, size: width / 2 + 2, bar: made.bar[n] });
+  queueLines(queue, cylinders) {
+    for (let n = 0; n < cylinders.count; n++) {
+      const a = this.place(cylinders.from, 3 * n), b = this.place(cylinders.to, 3 * n);
+      const width = 2 * cylinders.radius[n] * this.scale;
+      const colour = css(Array.from(cylinders.colour.subarray(3 * n, 3 * n + 3)));
+      if (cylinders.bar[n] >= 0) this.spots.push({ a, b, size: width / 2 + 2, bar: cylinders.bar[n] });
       queue.push([(a[2] + b[2]) / 2, (pen) => stroke(pen, a, b, colour, width)]);
     }
   }

@@ -1,7 +1,7 @@
 // The molecule on nglview's stage. The counterpart of views/nglview_adapter.py: no other file
 // knows nglview's or NGL's inner parts.
 
-// share of the pixels' number along each side in a slow film
+// in a slow film, pixels along each side relative to the usual number
 const COARSE = 0.7;
 
 async function nglViewer(model, host, geometry, on) {
@@ -15,7 +15,7 @@ async function nglStage(model, host) {
   const inner = await model.widget_manager.get_model(name.slice("IPY_MODEL_".length));
   const view = await model.widget_manager.create_view(inner);
   host.append(view.el);
-  // nglview makes its stage when Lumino says that it stands in the page; here it stands now
+  // nglview makes its stage when Lumino says that the view is in the page, as it is now
   view.trigger("displayed");
   for (let tries = 0; !view.stage && tries < 250; tries++)
     await new Promise((done) => setTimeout(done, 20));
@@ -48,8 +48,8 @@ class NglViewer {
     this.resize();
   }
 
-  picked(found, tell) {
-    const shape = found && (found.sphere || found.cylinder);
+  picked(hit, tell) {
+    const shape = hit && (hit.sphere || hit.cylinder);
     const name = shape && shape.name;
     if (!name) tell({});
     else if (name[0] === "a") tell({ atom: Number(name.slice(1)) });
@@ -82,7 +82,7 @@ class NglViewer {
     this.framed = true;
   }
 
-  // film: whether one is playing, and whether it is slow
+  // film: whether it is playing, and whether it is slow
   draw(parts, film) {
     this.coarse(Boolean(film.slow));
     this.sphereLayer(parts.spheres);
@@ -110,7 +110,7 @@ class NglViewer {
     this.stage.viewer.renderer.setPixelRatio((window.devicePixelRatio || 1) * (wanted ? COARSE : 1));
   }
 
-  // shapes are made once, with room to spare, and then only moved: making them anew is slow
+  // shapes are made once, with room to spare, and after that only moved: new ones are slow
   layer(name, count, add) {
     const old = this.layers[name];
     if (old && old.room >= count) return old;
@@ -131,16 +131,16 @@ class NglViewer {
     layer.buffer.setAttributes({ position, radius, color: colour });
   }
 
-  cylinderLayer(name, made, letter) {
-    const layer = this.layer(name, made.count, (shape, i) =>
+  cylinderLayer(name, cylinders, letter) {
+    const layer = this.layer(name, cylinders.count, (shape, i) =>
       shape.addCylinder([0, 0, 0], [0, 0, 1], [1, 1, 1], 0.1, `${letter}${i}`));
-    const spare = layer.room - made.count;
+    const spare = layer.room - cylinders.count;
     layer.buffer.setAttributes({
-      position1: padded(made.from, 3 * spare),
-      position2: padded(made.to, 3 * spare),
-      color: padded(made.colour, 3 * spare),
-      color2: padded(made.colour, 3 * spare),
-      radius: padded(made.radius, spare),
+      position1: padded(cylinders.from, 3 * spare),
+      position2: padded(cylinders.to, 3 * spare),
+      color: padded(cylinders.colour, 3 * spare),
+      color2: padded(cylinders.colour, 3 * spare),
+      radius: padded(cylinders.radius, spare),
     });
   }
 

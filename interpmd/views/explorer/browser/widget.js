@@ -9,7 +9,7 @@ class Kernel {
     this.live = true;
   }
 
-  // the same for questions with the same answer
+  // the same text for questions with the same answer
   key({ target, atom, other, dihedral, grouping, method, order }) {
     return JSON.stringify([target, target === "energy" || target === "torque" ? 0 : atom,
       target === "along" ? other : null, target === "torque" ? dihedral : null, grouping, method,
@@ -30,7 +30,7 @@ class Kernel {
 
   save(state) {
     let changed = false;
-    this.saving = true; // every set tells the listeners, who would see a half of the changes
+    this.saving = true; // listeners hear of every single change, and would see half of them
     for (const name of CHOICES) {
       const value = state[name] === undefined ? null : state[name];
       if (JSON.stringify(this.model.get(name)) === JSON.stringify(value)) continue;
@@ -50,13 +50,13 @@ function render({ model, el }) {
   const source = new Kernel(model);
   const explorer = new Explorer(root, model.get("scene"), floats(model.get("positions")),
     floats(model.get("forces")), read(), source);
-  // Jupyter takes arrow keys and letters for its own commands unless the very element that has the
-  // focus says no
+  // Jupyter takes arrow keys and letters for its own commands, unless the element with the focus
+  // says no
   for (const node of root.querySelectorAll("button, select, input, summary, [tabindex]"))
     node.setAttribute("data-lm-suppress-shortcuts", "true");
   const heard = (message) => {
-    if (message.answer === "frame") explorer.learn(message.key || source.key(message.question), message.content);
-    else if (message.answer === "error") explorer.failed(message.key, message.frame, message.words);
+    if (message.answer === "frame") explorer.asking.learn(message.key || source.key(message.question), message.content);
+    else if (message.answer === "error") explorer.asking.failed(message.key, message.frame, message.words);
     else if (message.answer === "progress") explorer.timeline.status.textContent = message.words;
   };
   const chosen = () => {
