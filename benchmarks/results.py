@@ -2,7 +2,7 @@
 
 python benchmarks/results.py    write the tables into both
 
-A table stands between two comments, of which the first says what belongs into it:
+A table stands between two comments, of which the first says what it holds:
 
     <!-- figures: headline -->        those of HEADLINE, without their commands
     <!-- figures: ^learned truth -->  those whose names match
