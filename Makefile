@@ -20,6 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "interpmd needs Python 3.11 or later; install it or set PYTHON="; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	$(BIN)/python -c 'from interpmd.potentials.fast import warm_up; warm_up()'
 	touch $(READY)
 
 demo: $(READY)

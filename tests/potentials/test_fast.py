@@ -172,9 +172,12 @@ def test_batches_and_known_neighbours():
 @pytest.mark.parametrize("kind", sorted(TERMS))
 def test_every_term(kind):
     potential = Potential([TERMS[kind].example()])
-    energies, forces = deviation(potential, cloud(4, 9, 1.6, [1, 6, 8]))
-    assert energies < 1e-11
-    assert forces < 1e-9
+    dense = cloud(4, 9, 1.1, [1, 6, 8])  # all terms act, between unlike elements too
+    energies, forces = deviation(potential, dense)
+    expected = potential.predict_by_torch(dense)
+    assert expected.site_energies.abs().max() > 1e-4
+    assert energies < 1e-11 * (1 + expected.site_energies.abs().max())
+    assert forces < 1e-10 * (1 + expected.forces.abs().max())
 
 
 def test_terms_of_other_kinds_are_added_in_torch():
