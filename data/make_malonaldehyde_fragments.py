@@ -34,7 +34,7 @@ def main() -> None:
     folder = DATA / "malonaldehyde"
     train = read_frames(folder / "train.extxyz.gz")
     diagnosis = im.doctor("malonaldehyde", train, seed=SEED)
-    proposal = [a for a in diagnosis.proposal(MOST) if len(a) > 1]
+    proposal = [a for a in diagnosis.proposal(MOST, "radicals") if len(a) > 1]
     raw = SCRATCH / "malonaldehyde.fragments.raw.extxyz"
     frames = label_proposal(proposal, LEVEL, out=raw, workers=chosen.workers)
     frames = [a for a in frames if abs(a.get_forces()).max() < LARGEST_FORCE]

@@ -237,9 +237,12 @@ def doctor(
         Path | None, typer.Option(help="Frames it was fitted to: what occurs in them comes first.")
     ] = None,
     propose: Annotated[
-        Path | None, typer.Option(help="File for dimers and trimers to label (.extxyz).")
+        Path | None, typer.Option(help="File for structures to label (.extxyz).")
     ] = None,
     most: Annotated[int, typer.Option(help="Most structures to propose.")] = 200,
+    parts: Annotated[
+        str, typer.Option(help="closed: parts that are molecules; radicals: pairs of atoms; all.")
+    ] = "closed",
     threshold: Annotated[float, typer.Option(help="Determined below this, in eV.")] = 0.05,
     plot: Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf).")] = None,
 ) -> None:
@@ -254,7 +257,7 @@ def doctor(
     if propose is not None:
         from ase.io import write
 
-        frames = diagnosis.proposal(most)
+        frames = diagnosis.proposal(most, parts)
         write(propose, frames, format="extxyz")
         typer.echo(f"{len(frames)} structures to label in {propose}")
     if plot is not None:

@@ -20,6 +20,7 @@ from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "data"
+SCRATCH = HERE.parents[1] / "scratch"
 
 #: What differs from the defaults of `interpmd.fit`.
 RECIPES = {
@@ -48,6 +49,7 @@ RECIPES = {
         },
         "energy_weight": 40.0,
     },
+    # parts closed with hydrogen are molecules like any other: they have full weight
     "alanine_dipeptide": {
         "spec": {
             "channels": (128, 128, 96, 48),
@@ -60,19 +62,33 @@ RECIPES = {
     },
 }
 
-#: Training data beside `train.extxyz.gz`.
-MORE = {"malonaldehyde": ("fragments.extxyz.gz",), "water": ("fragments.extxyz.gz",)}
+#: Training data beside `train.extxyz.gz`: dimers and trimers (fragments), and groups closed with
+#: hydrogen, which are the parts of gauge "groups".
+MORE = {
+    "malonaldehyde": ("fragments.extxyz.gz", "groups.extxyz.gz"),
+    "water": ("fragments.extxyz.gz",),
+    "alanine_dipeptide": ("groups.extxyz.gz",),
+}
 
 #: What makes the form of an expansion, whatever the elements and the cutoff.
 EXPANSION = ("channels", "lmax", "basis", "functions", "parsimony")
 
 
 def make(name: str) -> None:
-    """Fit one potential and write it beside this file."""
+    """Fit one potential and write it beside this file.
+
+    The fit is kept in scratch/, so that one that was stopped goes on from there.
+    """
     folder = DATA / name
     parts = ("train.extxyz.gz", *MORE.get(name, ()))
     train = [atoms for part in parts for atoms in read_frames(folder / part)]
-    report = fit(train, test=folder / "test.extxyz.gz", progress=False, **RECIPES[name])
+    report = fit(
+        train,
+        test=folder / "test.extxyz.gz",
+        out=SCRATCH / name,
+        progress=False,
+        **RECIPES[name],
+    )
     card = report.potential.card
     card.provenance["train"] = ", ".join(f"data/{name}/{part}" for part in parts)
     card.provenance["made_by"] = f"python -m interpmd.shipped.make {name}"
@@ -91,7 +107,8 @@ def certificate_of(name: str, potential: Potential) -> Certificate:
     frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
     # the same form, with dimers and trimers in the data where the potential has them
     form = {k: v for k, v in RECIPES[name]["spec"].items() if k in EXPANSION}
-    truths = [*learned_checks(learned_truth(dimers=name in MORE, options=form))]
+    dimers = "fragments.extxyz.gz" in MORE.get(name, ())
+    truths = [*learned_checks(learned_truth(dimers=dimers, options=form))]
     if name == "water":
         tetramers = [atoms for atoms in frames if len(atoms) == 12][:40]
         truths += quantum_truth(potential, tetramers, order=4).checks()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,8 @@ class Diagnosis:
             shape (geometries, samples).
         threshold: a row is determined where its standard deviation is below this, in eV.
         level: level of theory of the potential.
+        parts: closed-shell parts of the training molecules; see `interpmd.trust.closed_parts`.
+        grades: largest extrapolation grade of an atom of each, shape (parts,).
     """
 
     table: pd.DataFrame
@@ -43,6 +46,8 @@ class Diagnosis:
     samples: Float[np.ndarray, "geometries samples"]
     threshold: float
     level: str | None = None
+    parts: Sequence[Atoms] = ()
+    grades: Float[np.ndarray, " parts"] = field(default_factory=lambda: np.zeros(0))
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the table.
@@ -87,9 +92,23 @@ class Diagnosis:
         worst_first = frame.sort_values(["order", "mean_std_eV"], ascending=[True, False])
         return worst_first[["order", *frame.columns.drop("order")]]
 
-    def proposal(self, most: int = 200) -> list[Atoms]:
-        """Single atoms, dimers and trimers to label; see `interpmd.trust.proposal.propose`."""
-        return propose(self, most)
+    def closed_parts(self) -> pd.DataFrame:
+        """Closed-shell parts by composition: how many were looked at, and their grades.
+
+        Columns: parts, median_grade, largest_grade; above 1 the data do not vouch for a part.
+        """
+        names = [part.get_chemical_formula() for part in self.parts]
+        grades = pd.Series(self.grades, dtype=float).groupby(pd.Index(names, name="part"))
+        table = grades.agg(["size", "median", "max"])
+        table.columns = ["parts", "median_grade", "largest_grade"]
+        return table.sort_values("largest_grade", ascending=False)
+
+    def proposal(self, most: int = 200, parts: str = "closed") -> list[Atoms]:
+        """What to label: closed-shell parts, or single atoms, dimers and trimers ("radicals").
+
+        See `interpmd.trust.proposal.propose`.
+        """
+        return propose(self, most, parts)
 
     def plot(self) -> tuple[Axes, ...]:
         """Curve and error band of every pair, mean error bar of every triplet."""
@@ -115,7 +134,10 @@ class Diagnosis:
             for name, order in (("pair", 2), ("triplet", 3))
             if len(part := physical[physical.order == order])
         ]
-        return f"determined to {self.threshold:g} eV: {', '.join(parts)}"
+        text = f"determined to {self.threshold:g} eV: {', '.join(parts)}"
+        if len(self.parts):
+            text += f"; on the data: {(self.grades <= 1).sum()} of {len(self.parts)} closed parts"
+        return text
 
 
 def ranges(pairs: pd.DataFrame) -> str:

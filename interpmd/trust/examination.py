@@ -27,6 +27,7 @@ from ase.data import chemical_symbols, covalent_radii
 from ase.neighborlist import neighbor_list as neighbour_list
 from jaxtyping import Float, Int
 
+from interpmd.attribution.models import as_model
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
 from interpmd.errors import ArgumentError, InterpmdError
@@ -36,6 +37,7 @@ from interpmd.potentials.shelf import load_potential
 from interpmd.structures.files import read_frames
 from interpmd.structures.seen import SeenDistances
 from interpmd.structures.systems import CLOSEST_APPROACH, check_elements
+from interpmd.trust.closed_parts import closed_parts
 from interpmd.trust.diagnosis import PHYSICAL, Diagnosis
 
 #: Where the default grids begin, in units of the sum of the covalent radii.
@@ -68,7 +70,7 @@ def doctor(
     Args:
         potential: fitted, with posterior samples; or the name or folder of one.
         train: training frames, to count how often each distance occurs in them, and to look also
-            at trimers as they stand in them.
+            at trimers as they stand in them and at closed-shell parts of their molecules.
         distances: of the dimers in Å; the trimers take `TRIMER_DISTANCES` of them. If None, from
             `CLOSEST` times the sum of the covalent radii to the cutoff.
         angles: of the trimers in degrees, `ANGLES` if None; an empty list for pairs only.
@@ -120,7 +122,20 @@ def doctor(
     if frames is not None:
         table["in_data"] = SeenDistances.of(frames, potential.cutoff).rarest(numbers, sides)
         table["drawn"] = np.arange(len(table)) >= on_grid
-    return Diagnosis(table, numbers, sides, samples, float(threshold), potential.card.level)
+    parts, grades = _graded(potential, frames or [], seed)
+    return Diagnosis(
+        table, numbers, sides, samples, float(threshold), potential.card.level, parts, grades
+    )
+
+
+def _graded(
+    potential: Potential, frames: Sequence[Atoms], seed: int
+) -> tuple[list[Atoms], Float[np.ndarray, " parts"]]:
+    """Closed-shell parts of the frames that the potential can evaluate, and their grades."""
+    known = set(potential.elements)
+    parts = [part for part in closed_parts(frames, seed) if known.issuperset(part.numbers.tolist())]
+    drawn = as_model(potential).posterior(parts) if parts else None
+    return parts, np.zeros(len(parts)) if drawn is None else drawn.grades
 
 
 def _checked(values: Sequence[float], name: str, low: float, high: float) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Which dimers and trimers to label, so that pairs and triplets are determined."""
+"""What to label: closed-shell parts of the molecules, or dimers and trimers of atoms."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,9 +18,15 @@ from interpmd.errors import ArgumentError
 REACH = 0.3
 
 
+#: What may be proposed.
+PARTS = ("closed", "radicals", "all")
+
+
 class Geometries(Protocol):
     """Dimers and trimers with the posterior of their rows; see `interpmd.trust.diagnosis`."""
 
+    parts: Sequence[Atoms]
+    grades: np.ndarray
     table: pd.DataFrame
     numbers: np.ndarray
     sides: np.ndarray
@@ -27,7 +34,61 @@ class Geometries(Protocol):
     threshold: float
 
 
-def propose(diagnosis: Geometries, most: int = 200) -> list[Atoms]:
+def propose(diagnosis: Geometries, most: int = 200, parts: str = "closed") -> list[Atoms]:
+    """Structures whose labels would say most, those that cost the fit least first.
+
+    Closed-shell parts (`propose_closed`) lie close to the training data and serve the rows of
+    gauges "groups" and "molecules". Dimers and trimers of atoms (`propose_radicals`) serve rows of
+    atoms; they are radicals, electronvolts away, and every weight that they take is missing
+    elsewhere.
+
+    Args:
+        diagnosis: what `interpmd.doctor` looked at, and how certain it is.
+        most: structures in all.
+        parts: "closed"; "radicals"; or "all", closed-shell parts first. Where the diagnosis has no
+            closed-shell parts (solids, clusters of atoms, `interpmd.doctor` without training
+            frames) "closed" gives radicals, too.
+
+    Raises:
+        ArgumentError: no such parts, or `most` too small.
+    """
+    if parts not in PARTS:
+        raise ArgumentError(f"parts are {', '.join(map(repr, PARTS))}, not {parts!r}")
+    if parts == "radicals" or not len(diagnosis.parts):
+        return propose_radicals(diagnosis, most)
+    closed = propose_closed(diagnosis, most)
+    elements = len(set(diagnosis.numbers[:, :2].flat))
+    if parts == "closed" or most - len(closed) <= elements:
+        return closed
+    return closed + propose_radicals(diagnosis, most - len(closed))
+
+
+def propose_closed(diagnosis: Geometries, most: int = 200) -> list[Atoms]:
+    """Closed-shell parts that are not on the data: extrapolation grade of an atom above 1.
+
+    One of each composition in turn, the largest grade first, so that no composition is forgotten
+    and none is labelled twice before all are labelled once.
+
+    Returns:
+        Molecules without labels, with info "subset" ("part"), "multiplicity" and "charge".
+
+    Raises:
+        ArgumentError: `most` is below 1.
+    """
+    if most < 1:
+        raise ArgumentError(f"most is a number of structures from 1 on, not {most}")
+    compositions: dict[tuple, list[int]] = {}
+    for place in np.argsort(-diagnosis.grades, kind="stable").tolist():
+        if diagnosis.grades[place] > 1:
+            part = diagnosis.parts[place]
+            key = (tuple(sorted(part.numbers.tolist())), part.info.get("charge", 0))
+            compositions.setdefault(key, []).append(place)
+    rounds = itertools.zip_longest(*compositions.values())
+    chosen = [place for turn in rounds for place in turn if place is not None]
+    return [diagnosis.parts[place].copy() for place in chosen[:most]]
+
+
+def propose_radicals(diagnosis: Geometries, most: int = 200) -> list[Atoms]:
     """Single atoms, dimers and trimers whose labels would say most.
 
     Greedy: the geometry of the largest standard deviation is taken and the posterior conditioned

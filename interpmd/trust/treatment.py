@@ -1,4 +1,4 @@
-"""Label what a potential does not know about its pairs and triplets, and fit again."""
+"""Label what a potential does not know about the parts of its structures, and fit again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from interpmd.errors import LabelError
+from interpmd.errors import InterpmdError, LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import FitReport
@@ -24,16 +24,18 @@ from interpmd.reference.levels import resolve
 from interpmd.reference.store import HASH_KEY, content_hash
 from interpmd.structures.files import read_frames
 from interpmd.structures.systems import check_elements
+from interpmd.trust.closed_parts import PART
 from interpmd.trust.diagnosis import Diagnosis
 from interpmd.trust.examination import doctor
 from interpmd.trust.proposal import multiplicities
 
 #: Subsets of the labelled proposals: training data may hold dimers of molecules.
-PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer"}
+PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer", PART: "proposed part"}
 
-#: Factors of the dimers and trimers in the refit. Their energies are those of radicals, tens of
-#: electronvolts from the molecules': at full weight they drown the training data.
-WEIGHTS = {"dimer": 0.1, "trimer": 0.01}
+#: Factors of the proposals in the refit. Energies of dimers and trimers are those of radicals, tens
+#: of electronvolts from the molecules': at full weight they drown the training data. Closed-shell
+#: parts are molecules like any other.
+WEIGHTS = {"dimer": 0.1, "trimer": 0.01, PART: 1.0}
 
 
 @renamed(method="level", weights="subset_weights")
@@ -46,13 +48,16 @@ def cure(
     out: str | Path | None = None,
     workers: int = 1,
     subset_weights: Mapping[str, float] | None = None,
+    parts: str = "closed",
     progress: bool = True,
     **options: Any,
 ) -> FitReport:
     """Label the geometries that the doctor proposes and fit again with them.
 
-    What it costs shows in the report: a potential of few weights pays for pairs that are right
-    with larger errors of the forces. Compare `FitReport.errors` before and after, and choose
+    Closed-shell parts of the training molecules by default: groups closed with hydrogen, single
+    molecules, pairs of molecules; with ``parts="radicals"`` dimers and trimers of atoms. What those
+    cost shows in the report: a potential of few weights pays for pairs that are right with larger
+    errors of the forces. Compare `FitReport.errors` before and after, and choose
     `subset_weights`.
 
     Each dimer and trimer is labelled in every spin state that its atoms can couple to, and the
@@ -68,8 +73,9 @@ def cure(
         out: folder for the new potential. The labels go to ``<out>-labels.extxyz`` beside it, so
             that an interrupted run goes on.
         workers: processes that label.
-        subset_weights: factors of the proposed "dimer" and "trimer" in the fit, `WEIGHTS` unless
+        subset_weights: factors of the proposed "part", "dimer" and "trimer" in the fit, `WEIGHTS` unless
             given; further keys name subsets of `train`, as in `interpmd.fit`.
+        parts: "closed", "radicals" or "all"; see `Diagnosis.proposal`.
         progress: whether to show progress bars.
         options: of `interpmd.fit`, for instance ``test=``. The spec, the seed and the weight of
             the energies are those of the first fit unless given.
@@ -78,7 +84,8 @@ def cure(
         LabelError: no level given and none known, another level of theory than the
             potential's, or a potential that does not say how it was fitted.
         UnknownElementError: `train` holds elements that the potential does not know.
-        InterpmdError: the potential has no posterior, or labels failed for single atoms.
+        InterpmdError: the potential has no posterior, labels failed for single atoms, or nothing is
+            left to label.
     """
     potential = fitted.potential if isinstance(fitted, FitReport) else fitted
     level = _level(potential, level)
@@ -92,9 +99,14 @@ def cure(
     known = {int(a.numbers[0]) for a in frames if labels.is_isolated(a)}
     proposed = [
         atoms
-        for atoms in (diagnosis or doctor(potential, frames)).proposal(most)
+        for atoms in (diagnosis or doctor(potential, frames)).proposal(most, parts)
         if not (len(atoms) == 1 and int(atoms.numbers[0]) in known)
     ]
+    if not proposed:
+        raise InterpmdError(
+            "nothing to label: the data vouch for every closed-shell part (extrapolation grade "
+            "below 1); parts='radicals' looks at pairs and triplets of atoms"
+        )
     labelled = label_proposal(proposed, level, _labels_path(out), workers, progress)
     given = {**WEIGHTS, **(subset_weights or {})}
     factors = {PROPOSED.get(name, name): factor for name, factor in given.items()}
@@ -139,11 +151,12 @@ def label_proposal(
         return [_calculated(atoms, level) for atoms in proposed]
     name, states, owner = resolve(level).name, [], {}
     for index, atoms in enumerate(proposed):
-        for multiplicity in multiplicities(atoms):
+        charge = int(atoms.info.get("charge", 0))
+        for multiplicity in _states(atoms):
             state = atoms.copy()
             state.info["multiplicity"] = multiplicity
             states.append(state)
-            owner[content_hash(state, name, 0, multiplicity)] = index
+            owner[content_hash(state, name, charge, multiplicity)] = index
     by_structure: list[list[Atoms]] = [[] for _ in proposed]
     for atoms in label(
         states, level, out=out, workers=workers, progress=progress, retry_failed=False
@@ -153,8 +166,13 @@ def label_proposal(
         min(many, key=lambda atoms: atoms.calc.results["energy"])
         for atoms, many in zip(proposed, by_structure, strict=True)
         # where a state did not converge, there is no knowing which is the lowest
-        if len(many) == len(multiplicities(atoms))
+        if len(many) == len(_states(atoms))
     ]
+
+
+def _states(atoms: Atoms) -> list[int]:
+    """Multiplicities in which a proposal is labelled: parts that are molecules are singlets."""
+    return [1] if atoms.info.get("subset") == PART else multiplicities(atoms)
 
 
 def _calculated(atoms: Atoms, calculator: Calculator) -> Atoms:

@@ -42,6 +42,7 @@ def cured(report, diagnosis):
         TRUTH.calculator(),
         diagnosis=diagnosis,
         subset_weights={"dimer": 1.0, "trimer": 1.0},
+        parts="radicals",
         test=frames(20, 1),
         progress=False,
     )
@@ -129,7 +130,7 @@ def test_counts_of_the_data(diagnosis):
 
 
 def test_proposals_are_physical_spread_out_and_worst_first(diagnosis):
-    many = diagnosis.proposal(120)
+    many = diagnosis.proposal(120, "radicals")
     assert len(many) <= 120
     singles = [a for a in many if a.info["subset"] == "isolated"]
     assert [str(a.symbols) for a in singles] == ["H", "C", "O"]
@@ -153,7 +154,7 @@ def test_proposals_are_physical_spread_out_and_worst_first(diagnosis):
 def test_conditioning_spares_what_one_label_already_tells(diagnosis):
     """The second dimer is not the neighbour of the first on the grid, though it is as uncertain."""
     pairs = pairs_of(diagnosis)
-    names = [str(a.symbols) for a in diagnosis.proposal(60)[3:]]
+    names = [str(a.symbols) for a in diagnosis.proposal(60, "radicals")[3:]]
     dimers = {name: names.count(name) for name in ("C2", "O2")}
     for name, element in (("C2", "C-C"), ("O2", "O-O")):
         part = pairs[pairs.elements == element]
@@ -195,7 +196,13 @@ def test_only_the_proposals_take_their_weights():
     try:
         curing.fit = lambda many, **options: taken.update(options, many=many)
         im.cure(
-            fitted, many, TRUTH.calculator(), most=20, subset_weights={"dimer": 0.5}, progress=False
+            fitted,
+            many,
+            TRUTH.calculator(),
+            most=20,
+            subset_weights={"dimer": 0.5},
+            parts="radicals",
+            progress=False,
         )
     finally:
         curing.fit = original
@@ -268,7 +275,7 @@ def test_bad_input_is_named(report, diagnosis):
         with pytest.raises(ValueError, match=next(iter(arguments))):
             im.doctor(report.potential, **arguments)
     with pytest.raises(ValueError, match="most is above 3"):
-        diagnosis.proposal(3)
+        diagnosis.proposal(3, "radicals")
     with pytest.raises(im.LabelError, match="level of theory is unknown"):
         im.cure(report, TRAIN, progress=False)
     with pytest.raises(im.LabelError, match=r"fitted to wb97x-d3bj/def2-svp; labels at gfn2-xtb"):
@@ -294,7 +301,8 @@ def test_command_line(report, tmp_path):
     write(tmp_path / "train.extxyz", TRAIN)
     command = [
         "doctor", tmp_path / "potential", "--train", tmp_path / "train.extxyz", "--most", 30,
-        "--propose", tmp_path / "more.extxyz", "--plot", tmp_path / "picture.png",
+        "--propose", tmp_path / "more.extxyz", "--parts", "radicals",
+        "--plot", tmp_path / "picture.png",
     ]  # fmt: skip
     found = CliRunner().invoke(app, [str(part) for part in command], catch_exceptions=False)
     assert found.exit_code == 0
