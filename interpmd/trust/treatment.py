@@ -73,8 +73,8 @@ def cure(
         out: folder for the new potential. The labels go to ``<out>-labels.extxyz`` beside it, so
             that an interrupted run goes on.
         workers: processes that label.
-        subset_weights: factors of the proposed "part", "dimer" and "trimer" in the fit, `WEIGHTS` unless
-            given; further keys name subsets of `train`, as in `interpmd.fit`.
+        subset_weights: factors of the proposed "part", "dimer" and "trimer" in the fit, `WEIGHTS`
+            unless given; further keys name subsets of `train`, as in `interpmd.fit`.
         parts: "closed", "radicals" or "all"; see `Diagnosis.proposal`.
         progress: whether to show progress bars.
         options: of `interpmd.fit`, for instance ``test=``. The spec, the seed and the weight of

@@ -55,9 +55,9 @@ def tensions(request: Request, error_bars: bool = True, draws: int = 32) -> Expl
     functional = request.target.functional(request.atoms)
     if functional.energy.any():
         raise MethodError(
-            "tensions explain forces and work, not the energy of a single structure: that is explained "
-            'with gauge="groups" or "molecules", a change of energy along a path by the work of '
-            'each coordinate (im.ledger(..., gauge="internal"))'
+            "tensions explain forces and work, not the energy of a single structure: that is "
+            'explained with gauge="groups" or "molecules", a change of energy along a path by the '
+            'work of each coordinate (im.ledger(..., gauge="internal"))'
         )
     assert isinstance(request.gauge, InternalGauge)
     atoms, coordinates = request.atoms, request.gauge.coordinates
