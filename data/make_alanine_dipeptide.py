@@ -20,7 +20,8 @@ from common import distinct, ship, tagged, thinned
 
 from interpmd.reference.bias import BiasedCalculator, DihedralRestraint
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.labelling import closest_overlap, isolated_atoms, label
+from interpmd.reference.checks import closest_overlap
+from interpmd.reference.labelling import isolated_atoms, label
 from interpmd.reference.levels import one_openmp_thread
 from interpmd.reference.trajectories import langevin, normal_modes
 

@@ -19,7 +19,8 @@ from common import SCRATCH, ship, shuffled, tagged
 
 from interpmd.reference.bias import BiasedCalculator, DistanceRestraint, TransferRestraint
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.labelling import check_structure, isolated_atoms, label
+from interpmd.reference.checks import check_structure
+from interpmd.reference.labelling import isolated_atoms, label
 from interpmd.reference.trajectories import langevin, normal_modes
 
 LEVEL = "wb97x-d3bj/def2-svp"

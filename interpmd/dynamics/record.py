@@ -9,7 +9,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io.trajectory import Trajectory as TrajectoryFile
+from ase.io.trajectory import TrajectoryReader, TrajectoryWriter
 
 from interpmd.errors import SimulationError
 from interpmd.potentials.fingerprint import fingerprint
@@ -38,7 +38,7 @@ class Record:
         else:
             prepare_output(path)
             side.write_text(json.dumps(settings, indent=1) + "\n")
-        self.file = TrajectoryFile(path, "a" if self.frames else "w")
+        self.file = TrajectoryWriter(path, "a" if self.frames else "w")
 
     def add(self, atoms: Atoms) -> None:
         """Store a copy with energy and forces."""
@@ -61,8 +61,8 @@ def _stored(path: Path) -> list[Atoms]:
     if path.stat().st_size == 0:
         return []
     try:
-        with TrajectoryFile(path) as old:
-            return list(old)
+        with TrajectoryReader(path) as old:
+            return [atoms for atoms in old if isinstance(atoms, Atoms)]
     except Exception as error:
         raise SimulationError(
             f"{path} cannot be read ({type(error).__name__}: {error}); it is no trajectory, or "

@@ -9,7 +9,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from interpmd.reference.labelling import check_structure, isolated_atoms, label
+from interpmd.reference.checks import check_structure
+from interpmd.reference.labelling import isolated_atoms, label
 from interpmd.reference.levels import available_levels
 from interpmd.reference.sampling import sample
 

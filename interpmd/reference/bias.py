@@ -112,7 +112,7 @@ class BiasedCalculator(Calculator):
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         """Fill ``results``, as ASE asks of a calculator."""
         super().calculate(atoms, properties, system_changes)
-        energy = self.calculator.get_potential_energy(atoms)
+        energy = float(self.calculator.get_potential_energy(atoms))
         forces = np.array(self.calculator.get_forces(atoms))
         for restraint in self.restraints:
             more_energy, more_forces = restraint.energy_and_forces(atoms)

@@ -13,16 +13,14 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.data import chemical_symbols, covalent_radii, ground_state_magnetic_moments
+from ase.data import chemical_symbols, ground_state_magnetic_moments
 
 from interpmd.errors import ArgumentError, InterpmdError, MissingPackageError, StructureError
 from interpmd.keywords import renamed
-from interpmd.reference.levels import Level, Result, check_electrons, one_openmp_thread, resolve
+from interpmd.reference.checks import check_electrons, check_structure
+from interpmd.reference.levels import Level, Result, one_openmp_thread, resolve
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
 from interpmd.structures.files import prepare_output, read_frames
-from interpmd.structures.systems import check_structure as check_geometry
-
-OVERLAP = 0.4  # times the sum of the covalent radii
 
 
 @dataclass(frozen=True)
@@ -150,42 +148,6 @@ def isolated_atoms(
     return labelled
 
 
-def check_structure(atoms: Atoms) -> None:
-    """Raise StructureError for a structure that should not be labelled.
-
-    That is what `interpmd.structures.systems.check_structure` refuses, and two atoms (images
-    included) closer than 0.4 times the sum of their covalent radii.
-    """
-    check_geometry(atoms)
-    overlap = closest_overlap(atoms)
-    if overlap is not None:
-        i, j, distance = overlap
-        raise StructureError(
-            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) overlap: "
-            f"they are {distance:.3f} Å apart"
-        )
-
-
-def closest_overlap(atoms: Atoms, factor: float = OVERLAP) -> tuple[int, int, float] | None:
-    """The two atoms that overlap most, with their distance in Å, or None.
-
-    Overlap: closer than ``factor`` times the sum of the covalent radii. Periodic images count.
-    """
-    radii = factor * covalent_radii[atoms.numbers]
-    if atoms.pbc.any():
-        from ase.neighborlist import neighbor_list
-
-        first, second, distances = neighbor_list("ijd", atoms, list(radii))
-    else:
-        first, second = np.triu_indices(len(atoms), k=1)
-        distances = np.linalg.norm(atoms.positions[first] - atoms.positions[second], axis=1)
-    ratio = distances / (radii[first] + radii[second])
-    if len(ratio) == 0 or ratio.min() >= 1.0:
-        return None
-    worst = int(ratio.argmin())
-    return int(first[worst]), int(second[worst]), float(distances[worst])
-
-
 def _job(index: int, atoms: Atoms, level: Level, charge: int, multiplicity: int) -> _Job:
     charge = int(atoms.info.get("charge", charge))
     spin = atoms.info.get("spin", multiplicity)
@@ -251,6 +213,7 @@ def _labelled(job: _Job, result: Result, level: Level) -> Atoms:
 
 def _with_info(labelled: Atoms, asked: Atoms) -> Atoms:
     frame = labelled.copy()
+    assert labelled.calc is not None, "labelled frames carry their results"
     results = labelled.calc.results
     frame.calc = SinglePointCalculator(frame, **{k: np.copy(v)[()] for k, v in results.items()})
     frame.info = dict(labelled.info) | {

@@ -23,7 +23,6 @@ from ase import Atoms, units
 from interpmd.errors import (
     CalculationError,
     MissingPackageError,
-    StructureError,
     UnknownLevelError,
 )
 
@@ -56,13 +55,16 @@ class Level(Protocol):
     @property
     def name(self) -> str:
         """In lower case, as written into labelled frames."""
+        ...
 
     @property
     def code(self) -> str:
         """The program and its version, such as ``tblite 0.8.0``."""
+        ...
 
     def evaluate(self, atoms: Atoms, charge: int = 0, multiplicity: int = 1) -> Result:
         """Energy (eV) and forces (eV/Å) of one structure; raises CalculationError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -206,24 +208,6 @@ def available_levels() -> pandas.DataFrame:
     for row in rows:
         row["installed"] = _version(row["program"]) != "missing"
     return pandas.DataFrame(rows)
-
-
-def electron_count(numbers: np.ndarray, charge: int) -> int:
-    """Number of electrons of atoms of these atomic numbers with that total charge."""
-    return int(np.sum(numbers)) - charge
-
-
-def check_electrons(atoms: Atoms, charge: int, multiplicity: int) -> None:
-    """Raise StructureError where charge and multiplicity do not fit the number of electrons."""
-    electrons = electron_count(atoms.numbers, charge)
-    if multiplicity < 1 or electrons < multiplicity - 1 or (electrons - multiplicity) % 2 == 0:
-        kind = "even" if electrons % 2 == 0 else "odd"
-        wanted = "an odd" if electrons % 2 == 0 else "an even"
-        raise StructureError(
-            f"{atoms.get_chemical_formula()} with charge {charge} has {electrons} electrons "
-            f"({kind}), which cannot have multiplicity {multiplicity}; it needs {wanted} "
-            "multiplicity: give multiplicity=... or atoms.info['multiplicity']"
-        )
 
 
 def _checked(result: Result, name: str) -> Result:

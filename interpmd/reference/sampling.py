@@ -10,8 +10,8 @@ from ase.calculators.calculator import Calculator
 
 from interpmd.errors import UnknownSamplingError
 from interpmd.keywords import renamed
+from interpmd.reference.checks import check_structure
 from interpmd.reference.clusters import fragments, random_clusters
-from interpmd.reference.labelling import check_structure
 from interpmd.reference.trajectories import langevin, normal_modes
 
 

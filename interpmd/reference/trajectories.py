@@ -11,7 +11,7 @@ from ase.calculators.calculator import Calculator
 from interpmd.keywords import renamed
 from interpmd.reference.bias import BiasedCalculator, Restraint
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.labelling import closest_overlap
+from interpmd.reference.checks import closest_overlap
 from interpmd.structures.modes import hessian, modes_of
 from interpmd.structures.motion import advance, integrator, set_thermal_momenta
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ase import Atoms
-from ase.io import read
+from ase.io import iread
 
 from interpmd.errors import LabelError, OutputError
 
@@ -31,11 +31,10 @@ def read_frames(source: str | Path | Atoms | Iterable[Atoms]) -> list[Atoms]:
         if path.name.endswith((".xyz.gz", ".extxyz.gz")):
             # ASE seeks in the file, which is slow in a compressed one
             with gzip.open(path, "rt") as file:
-                frames = read(io.StringIO(file.read()), ":", format="extxyz")
+                frames = list(iread(io.StringIO(file.read()), ":", format="extxyz"))
         else:
-            frames = read(
-                path, ":", format="extxyz" if path.suffix in {".xyz", ".extxyz"} else None
-            )
+            text = path.suffix in {".xyz", ".extxyz"}
+            frames = list(iread(path, ":", format="extxyz" if text else None))
     except Exception as error:
         raise LabelError(
             f"{path} cannot be read ({type(error).__name__}: {error}); is it truncated, or not a "

@@ -136,7 +136,7 @@ def _far_away(asked: _Asked, atoms: Atoms, target: Target) -> float:
     )
     if abs(together - here - alone) > 1e-10 * (1 + abs(together)):
         return 0.0  # it interacts all the same
-    value = _by_atom(asked(more, target)).get(last, 0.0)
+    value = float(_by_atom(asked(more, target)).get(last, 0.0))
     return abs(value - alone) if isinstance(target, Energy) else abs(value)
 
 
@@ -150,7 +150,9 @@ def _mirrored(asked: _Asked, atoms: Atoms) -> float:
 
 
 def _by_atom(explanation: Explanation) -> pd.Series:
-    return explanation.by("atom")
+    values = explanation.by("atom")
+    assert isinstance(values, pd.Series), "energies and components are numbers"
+    return values
 
 
 def _apart(first: pd.Series, second: pd.Series) -> float:

@@ -11,11 +11,9 @@ from ase import Atoms
 from scipy.stats import spearmanr
 
 from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
-from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.assemble import decompose
-from interpmd.keywords import renamed
 from interpmd.potentials.analytic import AnalyticTerm
 from interpmd.potentials.base import TERMS
 from interpmd.potentials.potential import Potential
@@ -89,38 +87,6 @@ def analytic_error(seed: int = 0) -> float:
     return worst
 
 
-@renamed(found="explanation")
-def assert_explanation_close(
-    explanation: Explanation, expected: Explanation, atol: float = 1e-6, rtol: float = 1e-6
-) -> None:
-    """Raise if two explanations differ; for regression tests and notebooks.
-
-    Args:
-        explanation, expected: of the same target, by the same method.
-        atol, rtol: absolute tolerance in the unit of the target, and relative.
-
-    Raises:
-        AssertionError: naming the cluster that differs most and both its values.
-    """
-    about = [(e.method, e.context, e.unit, str(e.target)) for e in (explanation, expected)]
-    if about[0] != about[1]:
-        raise AssertionError(f"explanations of different questions: {about[0]} and {about[1]}")
-    difference = explanation - expected
-    sizes = np.abs(difference.values).reshape(len(difference), -1).max(1)
-    expected_values = dict(zip(expected.clusters.identities(), expected.values, strict=True))
-    zero = np.zeros(expected.values.shape[1:])
-    reference = [expected_values.get(key, zero) for key in difference.clusters.identities()]
-    limits = atol + rtol * np.abs(reference).reshape(len(difference), -1).max(1, initial=0.0)
-    if len(sizes) and (sizes > limits).any():
-        row = int(np.argmax(sizes - limits))
-        raise AssertionError(
-            f"{(sizes > limits).sum()} of {len(sizes)} values differ; most of all "
-            f"{difference.labels[row]} ({difference.clusters.terms[difference.clusters.term[row]]})"
-            f": {reference[row] + difference.values[row]} instead of {reference[row]} "
-            f"{explanation.unit}"
-        )
-
-
 def _axioms(
     potential: Potential, atoms: Atoms, rng: np.random.Generator
 ) -> Iterator[tuple[str, float]]:
@@ -166,7 +132,7 @@ def _jump(potential: Potential, atoms: Atoms) -> float:
             continue
         values = []
         for distance in (term.cutoff - 1e-6, term.cutoff + 1e-6):
-            pair = Atoms(atoms.symbols[:2] if len(atoms) > 1 else atoms.symbols[:1] * 2)
+            pair = Atoms([*atoms.symbols[:2], *atoms.symbols[:1]][:2])
             pair.positions[1, 0] = distance
             rows = decompose(Potential([copy.deepcopy(term).double()]), pair, order=2)
             values.append(rows.energies[rows.order == 2].sum())

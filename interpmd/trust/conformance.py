@@ -94,7 +94,9 @@ def _derivatives(potential: Potential, atoms: Atoms, rng: np.random.Generator) -
     _close(-(forces * direction).sum(), slope, "forces against numerical derivative", 1e-5)
     if not atoms.pbc.all():
         return
-    stress = potential.predict(atoms, stress=True).stress[0].double().numpy()
+    stresses = potential.predict(atoms, stress=True).stress
+    assert stresses is not None, "stress was asked for"
+    stress = stresses[0].double().numpy()
     strain = rng.normal(size=(3, 3))
     strain = (strain + strain.T) / 2
 

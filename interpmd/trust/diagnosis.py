@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -69,9 +69,9 @@ class Diagnosis:
         were given, in_data_std_eV: the mean over the geometries that occur in them.
         """
         rows = {}
-        for (order, elements), part in self.table[self.table.physical].groupby(
-            ["order", "elements"], sort=False
-        ):
+        physical = self.table[self.table.physical]
+        for key, part in physical.groupby(["order", "elements"], sort=False):
+            order, elements = cast(tuple[int, str], key)
             worst = part.loc[part.std_eV.idxmax()]
             place = f"{worst.r1_A:.2f} Å"
             if order == 3:
@@ -90,7 +90,7 @@ class Diagnosis:
         frame.index = pd.MultiIndex.from_tuples(rows, names=["elements", "order"])
         frame = frame.reset_index("order")
         worst_first = frame.sort_values(["order", "mean_std_eV"], ascending=[True, False])
-        return worst_first[["order", *frame.columns.drop("order")]]
+        return worst_first.reindex(columns=["order", *frame.columns.drop("order")])
 
     def closed_parts(self) -> pd.DataFrame:
         """Closed-shell parts by composition: how many were looked at, and their grades.
@@ -125,7 +125,7 @@ class Diagnosis:
     def _shown(self, most: int = 12) -> pd.DataFrame:
         """All pairs and the worst triplets of the summary, rounded."""
         table = self.summary().round(3)
-        return table[(table.order == 2) | ((table.order == 3).cumsum() <= most)]
+        return table.loc[(table.order == 2) | ((table.order == 3).cumsum() <= most)]
 
     def _headline(self) -> str:
         physical = self.table[self.table.physical]

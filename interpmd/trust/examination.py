@@ -15,7 +15,6 @@ poorly determined and fits again.
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -23,9 +22,8 @@ import numpy as np
 import pandas as pd
 import torch
 from ase import Atoms
-from ase.data import chemical_symbols, covalent_radii
-from ase.neighborlist import neighbor_list as neighbour_list
-from jaxtyping import Float, Int
+from ase.data import chemical_symbols
+from jaxtyping import Int
 
 from interpmd.attribution.models import as_model
 from interpmd.decomposition.decomposition import standard_deviation
@@ -39,16 +37,7 @@ from interpmd.structures.seen import SeenDistances
 from interpmd.structures.systems import CLOSEST_APPROACH, check_elements
 from interpmd.trust.closed_parts import closed_parts
 from interpmd.trust.diagnosis import PHYSICAL, Diagnosis
-
-#: Where the default grids begin, in units of the sum of the covalent radii.
-CLOSEST = 0.6
-
-#: Distances of dimers; distances of each side of trimers, and angles between the sides in degrees.
-DIMER_DISTANCES, TRIMER_DISTANCES = 36, 6
-ANGLES = (40.0, 60.0, 90.0, 120.0, 150.0, 180.0)
-
-#: Trimers of each combination of elements that are drawn from data, out of how many frames.
-DRAWN, DRAWN_FROM = 60, 60
+from interpmd.trust.geometries import ANGLES, angles_of, closeness, on_a_grid, with_drawn
 
 
 @renamed(data="train")
@@ -71,9 +60,9 @@ def doctor(
         potential: fitted, with posterior samples; or the name or folder of one.
         train: training frames, to count how often each distance occurs in them, and to look also
             at trimers as they stand in them and at closed-shell parts of their molecules.
-        distances: of the dimers in Å; the trimers take `TRIMER_DISTANCES` of them. If None, from
-            `CLOSEST` times the sum of the covalent radii to the cutoff.
-        angles: of the trimers in degrees, `ANGLES` if None; an empty list for pairs only.
+        distances: of the dimers in Å; the trimers take some of them. If None, from 0.6 times the
+            sum of the covalent radii to the cutoff (see `interpmd.trust.geometries`).
+        angles: of the trimers in degrees; from 40 to 180 if None; an empty list for pairs only.
         threshold: eV; a row is determined where its standard deviation is below.
         seed: of the trimers that are drawn from `train`.
 
@@ -94,15 +83,16 @@ def doctor(
     frames = None if train is None else read_frames(train)
     for atoms in frames or ():
         check_elements(torch.as_tensor(atoms.numbers), potential.elements, "the potential")
-    angles = _checked(ANGLES if angles is None else angles, "angles", 0.0, 180.0)
+    corners = _checked(ANGLES if angles is None else angles, "angles", 0.0, 180.0)
+    given = None
     if distances is not None:
-        distances = _checked(distances, "distances", CLOSEST_APPROACH, np.inf)
-        if not len(distances):
+        given = _checked(distances, "distances", CLOSEST_APPROACH, np.inf)
+        if not len(given):
             raise ArgumentError("give at least one distance, or None for the default grid")
-    numbers, sides = _geometries(potential, distances, angles)
+    numbers, sides = on_a_grid(potential.elements or (), potential.cutoff, given, corners)
     on_grid = len(numbers)
-    if frames is not None and len(angles):
-        numbers, sides = _with_drawn(numbers, sides, frames, potential.cutoff, seed)
+    if frames is not None and len(corners):
+        numbers, sides = with_drawn(numbers, sides, frames, potential.cutoff, seed)
     # alternating sums of energies lose digits; the samples are stored in single precision
     energies, samples = few_atom_rows(copy.deepcopy(potential).double(), numbers, sides)
     spread = standard_deviation(samples)
@@ -112,11 +102,11 @@ def doctor(
             "order": np.where(numbers[:, 2] == 0, 2, 3),
             "r1_A": sides[:, 0],
             "r2_A": sides[:, 1],
-            "angle_deg": _angles(sides),
+            "angle_deg": angles_of(sides),
             "energy_eV": energies,
             "std_eV": spread,
             "determined": spread < threshold,
-            "physical": (_closeness(numbers, sides) >= PHYSICAL),
+            "physical": closeness(numbers, sides) >= PHYSICAL,
         }
     )
     if frames is not None:
@@ -150,87 +140,3 @@ def _name(numbers: Int[np.ndarray, " 3"]) -> str:
     """Symbols with the first atom, the one at the angle, in the middle of a triplet."""
     apex, first, second = (chemical_symbols[z] for z in numbers)
     return f"{first}-{apex}-{second}" if numbers[2] else f"{apex}-{first}"
-
-
-def _geometries(
-    potential: Potential, distances: np.ndarray | None, angles: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Atomic numbers and sides of all dimers and trimers of the grid."""
-    numbers, sides = [], []
-    for a, b in itertools.combinations_with_replacement(potential.elements, 2):
-        for r in _grid(a, b, potential.cutoff, DIMER_DISTANCES, distances):
-            numbers.append((a, b, 0))
-            sides.append((r, np.nan, np.nan))
-    for apex in potential.elements:
-        for b, c in itertools.combinations_with_replacement(potential.elements, 2):
-            grids = [_grid(apex, z, potential.cutoff, TRIMER_DISTANCES, distances) for z in (b, c)]
-            for first, second, angle in itertools.product(*grids, angles):
-                if b == c and first > second:
-                    continue
-                cosine = np.cos(np.deg2rad(angle))
-                third = np.sqrt(first**2 + second**2 - 2 * first * second * cosine)
-                if third < CLOSEST * (covalent_radii[b] + covalent_radii[c]):
-                    continue
-                numbers.append((apex, b, c))
-                sides.append((first, second, third))
-    return np.array(numbers), np.array(sides)
-
-
-def _with_drawn(
-    numbers: np.ndarray, sides: np.ndarray, frames: Sequence[Atoms], cutoff: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The grid and trimers of neighbours as they stand in some of the frames."""
-    rng = np.random.default_rng(seed)
-    drawn: dict[tuple[int, ...], list[tuple[float, ...]]] = {}
-    for index in rng.permutation(len(frames))[:DRAWN_FROM]:
-        atoms = frames[index]
-        centre, vectors = neighbour_list("iD", atoms, 0.9 * cutoff)
-        ends = atoms.numbers[neighbour_list("j", atoms, 0.9 * cutoff)]
-        corners = [
-            pair
-            for site in range(len(atoms))
-            for pair in itertools.combinations(np.flatnonzero(centre == site), 2)
-        ]
-        for corner in rng.permutation(np.array(corners).reshape(-1, 2)):
-            a, b = sorted(corner, key=lambda edge: ends[edge])
-            first, second = np.linalg.norm(vectors[[a, b]], axis=1)
-            third = np.linalg.norm(vectors[a] - vectors[b])
-            if third < max(first, second):
-                continue  # seen from the corner between its two shortest sides
-            key = (int(atoms.numbers[centre[a]]), int(ends[a]), int(ends[b]))
-            trimers = drawn.setdefault(key, [])
-            if len(trimers) < DRAWN:
-                trimers.append((first, second, third))
-    if not drawn:
-        return numbers, sides
-    return (
-        np.concatenate([numbers, [key for key in drawn for _ in drawn[key]]]),
-        np.concatenate([sides, [trimer for many in drawn.values() for trimer in many]]),
-    )
-
-
-def _angles(sides: np.ndarray) -> Float[np.ndarray, " geometries"]:
-    """Angle in degrees between the first two sides; NaN for dimers."""
-    first, second, third = sides.T
-    cosine = (first**2 + second**2 - third**2) / (2 * first * second)
-    return np.rad2deg(np.arccos(np.clip(cosine, -1, 1))).round(4)
-
-
-def _grid(a: int, b: int, cutoff: float, count: int, given: np.ndarray | None) -> np.ndarray:
-    """Distances, closer together where energies vary faster."""
-    if given is not None:
-        if count >= len(given) or count == DIMER_DISTANCES:
-            return given
-        return given[np.unique(np.linspace(0, len(given) - 1, count).round().astype(int))]
-    closest = CLOSEST if count == DIMER_DISTANCES else PHYSICAL + 0.05
-    contact = closest * (covalent_radii[a] + covalent_radii[b])
-    # a triplet with a side at the cutoff is zero by construction and says nothing
-    last = cutoff if count == DIMER_DISTANCES else 0.9 * cutoff
-    return contact + (last - contact) * np.linspace(0, 1, count) ** 1.4
-
-
-def _closeness(numbers: np.ndarray, sides: np.ndarray) -> Float[np.ndarray, " geometries"]:
-    """Smallest distance of each geometry in units of the sum of the covalent radii."""
-    radii = covalent_radii[numbers]
-    sums = np.stack([radii[:, a] + radii[:, b] for a, b in ((0, 1), (0, 2), (1, 2))], 1)
-    return np.nanmin(sides / sums, axis=1)

@@ -163,7 +163,7 @@ def label_proposal(
     ):
         by_structure[owner[atoms.info[HASH_KEY]]].append(atoms)
     return [
-        min(many, key=lambda atoms: atoms.calc.results["energy"])
+        min(many, key=lambda atoms: atoms.get_potential_energy())
         for atoms, many in zip(proposed, by_structure, strict=True)
         # where a state did not converge, there is no knowing which is the lowest
         if len(many) == len(_states(atoms))

@@ -17,8 +17,8 @@ from interpmd.cli import app
 from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.few_atoms import trimer_positions
 from interpmd.structures.seen import WIDTH
-from interpmd.trust import examination as doctoring
 from interpmd.trust.diagnosis import ranges
+from interpmd.trust.geometries import ANGLES
 from interpmd.trust.treatment import label_proposal, multiplicities
 
 TRAIN = frames(80) + ISOLATED
@@ -91,7 +91,7 @@ def test_every_pair_and_every_corner_of_the_elements_is_there(diagnosis):
     assert set(table[table.order == 2].elements) == {"H-H", "H-C", "H-O", "C-C", "C-O", "O-O"}
     assert table[table.order == 3].elements.nunique() == 3 * 6
     water = table[(table.elements == "H-O-H") & ~table.drawn]
-    assert set(water.angle_deg.round(6)) <= set(doctoring.ANGLES)
+    assert set(water.angle_deg.round(6)) <= set(ANGLES)
     assert water.r1_A.max() <= 0.9 * SMALL["cutoff"] + 1e-9
     assert (table.determined == (table.std_eV < 0.05)).all()
 

@@ -13,8 +13,8 @@ import pytest
 from ase.io import read
 
 from interpmd.reference import isolated_atoms, label
+from interpmd.reference.checks import check_structure
 from interpmd.reference.clusters import molecules_of
-from interpmd.reference.labelling import check_structure
 
 DATA = Path(__file__).parents[2] / "data"
 SETS = ("alanine_dipeptide", "malonaldehyde", "water")

@@ -75,7 +75,7 @@ def boxes(term: StillingerWeber, symbol: str, beads: int, count: int, seed: int)
 
     frames = _dynamics(term, start, count, rng)
     for atoms in frames:
-        atoms.set_cell(atoms.cell * rng.uniform(0.96, 1.04), scale_atoms=True)
+        atoms.set_cell(atoms.cell.array * rng.uniform(0.96, 1.04), scale_atoms=True)
     return labelled(frames, Potential([term]), "box")
 
 
