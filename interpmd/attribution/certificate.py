@@ -172,13 +172,13 @@ class Certificate:
                 says which and why.
         """
         for wanted in groups or ("axioms",):
-            found = [c for c in self.checks if wanted in (c.group, c.name)]
-            if not found:
+            made = [c for c in self.checks if wanted in (c.group, c.name)]
+            if not made:
                 raise CertificateError(
                     f"{wanted!r} was not checked; made: "
                     + (", ".join(sorted({c.group for c in self.checks})) or "nothing")
                 )
-            failed = [str(c) for c in found if _fails(c)]
+            failed = [str(c) for c in made if _fails(c)]
             if failed:
                 raise CertificateError("; ".join(failed))
         return self
@@ -242,7 +242,7 @@ class Certificate:
 
 
 def own_checks(
-    residual: float, complete: bool, method: str, unit: str, found: Mapping[str, float]
+    residual: float, complete: bool, method: str, unit: str, measured: Mapping[str, float]
 ) -> list[Check]:
     """What an explanation knows of itself without its model.
 
@@ -251,23 +251,23 @@ def own_checks(
         complete: whether the method claims that its values add up.
         method: its name.
         unit: of the values.
-        found: by the method, by name: "momentum" (eV/A), "torque" (eV), errors of estimates.
+        measured: by the method, by name: "momentum" (eV/A), "torque" (eV), errors of estimates.
     """
     words = "" if complete else f"{method} does not claim that its values add up"
     limit = TOLERANCE if complete else None
     checks = [Check("axioms", "completeness", residual, limit, unit, words)]
     units = {"momentum": "eV/A", "torque": "eV"}
     checks += [
-        Check("axioms", name, found[name], TOLERANCE, of)
+        Check("axioms", name, measured[name], TOLERANCE, of)
         for name, of in units.items()
-        if name in found
+        if name in measured
     ]
-    if "grade" in found:
+    if "grade" in measured:
         words = "largest extrapolation grade of what was evaluated; above 1 beyond the data"
-        checks.append(Check("on the data", "grade", found["grade"], None, "", words))
+        checks.append(Check("on the data", "grade", measured["grade"], None, "", words))
     return checks + [
         Check("faithfulness", name, value)
-        for name, value in found.items()
+        for name, value in measured.items()
         if name not in (*units, "grade")
     ]
 

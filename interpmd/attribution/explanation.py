@@ -121,8 +121,8 @@ class Explanation(Shown):
         """Standard deviation of `total`, covariances of the values included."""
         if self.samples is None:
             return None
-        found = standard_deviation(self.samples.sum(axis=0))
-        return float(found) if np.ndim(found) == 0 else found
+        spread = standard_deviation(self.samples.sum(axis=0))
+        return float(spread) if np.ndim(spread) == 0 else spread
 
     @property
     def orders(self) -> np.ndarray:

@@ -100,7 +100,8 @@ class Chemistry:
         if number in self.molecules.endless:
             return number, (0, 0, 0)
         home = self.molecules.images[atom]
-        return number, tuple(int(s - m) for s, m in zip(image, home, strict=True))
+        x, y, z = (int(s - m) for s, m in zip(image, home, strict=True))
+        return number, (x, y, z)
 
 
 def chemistry(atoms: Atoms) -> Chemistry:
@@ -290,8 +291,9 @@ def _triples(pairs: np.ndarray, shifts: np.ndarray) -> list[Pair]:
     return [_triple(i, j, shift) for (i, j), shift in zip(pairs, shifts, strict=True)]
 
 
-def _triple(i, j, image) -> Pair:
-    return int(i), int(j), tuple(int(s) for s in image)
+def _triple(i: int, j: int, image: Sequence[int]) -> Pair:
+    x, y, z = (int(s) for s in image)
+    return int(i), int(j), (x, y, z)
 
 
 def _name(atoms: Atoms, atom: int) -> str:

@@ -97,7 +97,8 @@ class PotentialModel(Model):
     def __init__(self, potential: Potential) -> None:
         self._tables: OrderedDict[tuple, Decomposition] = OrderedDict()
         single = potential.dtype != torch.float64
-        self.potential = copy.deepcopy(potential).double() if single else potential
+        self._precise = copy.deepcopy(potential).double() if single else potential
+        self.potential = self._precise
         self.name = potential.card.level or ", ".join(potential.terms)
         card = potential.card
         self.provenance = {"level": card.level, **card.provenance, "certificate": card.certificate}
@@ -107,18 +108,17 @@ class PotentialModel(Model):
         for index, atoms in enumerate(frames):
             part.append(atoms)
             if index == len(frames) - 1 or sum(map(len, part)) >= ATOMS_AT_ONCE:
-                found = self.potential.predict(part)
-                energies.append(found.energy.cpu().numpy())
-                forces += np.split(found.forces.cpu().numpy(), np.cumsum([len(a) for a in part]))[
-                    :-1
-                ]
+                predicted = self._precise.predict(part)
+                energies.append(predicted.energy.cpu().numpy())
+                ends = np.cumsum([len(a) for a in part])
+                forces += np.split(predicted.forces.cpu().numpy(), ends)[:-1]
                 part = []
         return np.concatenate(energies) if energies else np.zeros(0), forces
 
     def posterior(self, frames: Sequence[Atoms]) -> ModelPosterior | None:
         energies, forces, grades = [], [], []
         for atoms in frames:
-            drawn = posterior(self.potential, self.potential.batch(atoms))
+            drawn = posterior(self._precise, self._precise.batch(atoms))
             if drawn is None:
                 return None
             spread = drawn.forces.pow(2).mean(0).sum(1).sqrt()
@@ -129,14 +129,14 @@ class PotentialModel(Model):
 
     def energy(self, atoms: Atoms) -> float:
         with torch.no_grad():
-            return float(self.potential(self.potential.batch(atoms)))
+            return float(self._precise(self._precise.batch(atoms)))
 
     def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
         keys = [(identity(atoms), order, with_forces) for with_forces in (True, False)]
         key = next((k for k in keys if k in self._tables and (k[2] or not forces)), None)
         if key is None:
             key = (identity(atoms), order, forces)
-            self._tables[key] = decompose(self.potential, atoms, order, forces)
+            self._tables[key] = decompose(self._precise, atoms, order, forces)
         self._tables.move_to_end(key)
         while len(self._tables) > 1 and sum(map(len, self._tables.values())) > ROWS_KEPT:
             self._tables.popitem(last=False)
@@ -196,17 +196,17 @@ class TorchModel(Model):
         for atoms in frames:
             positions = torch.tensor(atoms.positions, dtype=self.dtype, requires_grad=True)
             with torch.enable_grad():  # captum switches it off
-                found = self.function(torch.as_tensor(atoms.numbers), positions)
-                if not isinstance(found, Tensor):
+                output = self.function(torch.as_tensor(atoms.numbers), positions)
+                if not isinstance(output, Tensor):
                     raise ModelError(
-                        f"{self.name} returns {type(found).__name__}, not a tensor: the energy "
+                        f"{self.name} returns {type(output).__name__}, not a tensor: the energy "
                         "must be one, so that it can be differentiated for the forces"
                     )
-                energy = found.sum()
+                energy = output.sum()
             gradient = torch.zeros_like(positions)
             if energy.requires_grad:
-                (found,) = torch.autograd.grad(energy, positions, allow_unused=True)
-                gradient = gradient if found is None else found
+                (slope,) = torch.autograd.grad(energy, positions, allow_unused=True)
+                gradient = gradient if slope is None else slope
             energies.append(float(energy.detach()))
             forces.append(-gradient.double().numpy())
         return np.array(energies), forces
@@ -277,16 +277,16 @@ def relaxed(model: Model, atoms: Atoms, force: float = 0.01, steps: int = 500) -
     Raises:
         ModelError: no minimum within that number of steps.
     """
-    found = atoms.copy()
-    found.set_constraint()
-    found.calc = ModelCalculator(model)
-    if not BFGSLineSearch(found, logfile=None).run(fmax=force, steps=steps):
+    minimum = atoms.copy()
+    minimum.set_constraint()
+    minimum.calc = ModelCalculator(model)
+    if not BFGSLineSearch(minimum, logfile=None).run(fmax=force, steps=steps):
         raise ModelError(
             f"{model.name} reached no minimum of {atoms.symbols} in {steps} steps (forces below "
             f"{force} eV/Å); pass a structure as reference"
         )
-    found.calc = None
-    return found
+    minimum.calc = None
+    return minimum
 
 
 class ModelCalculator(Calculator):

@@ -60,10 +60,10 @@ class Functional:
         self, table: Decomposition, potential: Potential
     ) -> Float[np.ndarray, "rows components samples"]:
         """Deviations of what each row adds, under joint samples of the posterior."""
-        found = self.energy[:, None] * table.samples[:, None]
-        if found.size and self.forces.any():
-            found = found + force_samples(potential, table, self.forces)
-        return found
+        samples = self.energy[:, None] * table.samples[:, None]
+        if samples.size and self.forces.any():
+            samples = samples + force_samples(potential, table, self.forces)
+        return samples
 
     def shaped(self, values: Float[np.ndarray, "... components"]) -> np.ndarray:
         """Values as a user expects them: the last axis only where the target is a vector."""
@@ -143,15 +143,15 @@ class Force(Target):
         Raises:
             TargetError: no such atom, or a direction of no length.
         """
-        mine = _checked(self.indices, atoms)
+        chosen = _checked(self.indices, atoms)
         if self.along is None:
             return None
         if isinstance(self.along, int | np.integer):
             (other,) = _checked([self.along], atoms)
-            if len(mine) == 1:
-                vector = atoms.get_distance(mine[0], other, mic=True, vector=True)
+            if len(chosen) == 1:
+                vector = atoms.get_distance(chosen[0], other, mic=True, vector=True)
             else:
-                vector = atoms.positions[other] - atoms.positions[mine].mean(0)
+                vector = atoms.positions[other] - atoms.positions[chosen].mean(0)
         else:
             vector = np.asarray(self.along, dtype=float)
         length = np.linalg.norm(vector)
@@ -168,8 +168,8 @@ class Force(Target):
 
     def __str__(self) -> str:
         along = "" if self.along is None else f" along {self.along}"
-        mine = self.indices
-        where = f"atom {mine[0]}" if len(mine) == 1 else f"atoms {', '.join(map(str, mine))}"
+        chosen = self.indices
+        where = f"atom {chosen[0]}" if len(chosen) == 1 else f"atoms {', '.join(map(str, chosen))}"
         return f"force on {where}{along}"
 
 
@@ -237,14 +237,14 @@ class Power(Target):
     unit = "eV/fs"
 
     def functional(self, atoms: Atoms) -> Functional:
-        mine = self.indices(atoms)
+        chosen = self.indices(atoms)
         if not atoms.has("momenta"):
             raise TargetError(
                 "the power of a force needs velocities, and this structure has none; take a frame "
                 "of im.simulate, or set them with atoms.set_velocities(...)"
             )
         forces = np.zeros((1, len(atoms), 3))
-        forces[0, mine] = atoms.get_velocities()[mine] * units.fs
+        forces[0, chosen] = atoms.get_velocities()[chosen] * units.fs
         return Functional(np.zeros(1), forces)
 
     def indices(self, atoms: Atoms) -> list[int]:

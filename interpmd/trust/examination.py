@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from ase import Atoms
 from ase.data import chemical_symbols
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from interpmd.attribution.models import as_model
 from interpmd.decomposition.decomposition import standard_deviation

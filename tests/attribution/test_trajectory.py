@@ -27,7 +27,9 @@ def run():
 
 
 def explained(potential, trajectory, *target, **options):
-    return im.explain_trajectory(potential, trajectory, *target, progress=False, **options)
+    return im.explain_trajectory(
+        potential, trajectory, *target, progress=False, **options, gauge="atoms"
+    )
 
 
 @pytest.mark.parametrize("target", [im.Energy(), im.Force(8, along=0), im.Force(8)])

@@ -154,7 +154,9 @@ def test_shares_of_an_explanation_leave_single_atoms_out(run):
 
 
 def test_lines_of_explained_trajectories(run):
-    dataset = im.explain_trajectory(*run, im.Force(8, along=0), by="kind", progress=False)
+    dataset = im.explain_trajectory(
+        *run, im.Force(8, along=0), by="kind", progress=False, gauge="atoms"
+    )
     ax = plots.explained_lines(dataset, most=2)
     first = dataset.interaction.values[0]
     assert np.allclose(line(ax, first).get_ydata(), dataset.value.sel(interaction=first))
@@ -168,13 +170,13 @@ def test_lines_of_explained_trajectories(run):
     ax = plots.explained_lines(dataset.assign(value=none), most=2)  # the weakest does nothing
     assert f"{acting - 1} others" in [found.get_label() for found in ax.get_lines()]
     assert ax.get_xlabel() == "time (fs)" and ax.get_ylabel() == "force on atom 8 along 0 (eV/Å)"
-    vectors = im.explain_trajectory(*run, im.Force(8), by="order", progress=False)
+    vectors = im.explain_trajectory(*run, im.Force(8), by="order", progress=False, gauge="atoms")
     with pytest.raises(ValueError, match="isel"):
         plots.explained_lines(vectors)
 
 
 def test_a_work_ledger_shows_that_it_closes(run):
-    dataset = im.ledger(*run, atoms=[8], by="kind", progress=False)
+    dataset = im.ledger(*run, atoms=[8], by="kind", progress=False, gauge="atoms")
     ax = plots.work_ledger(dataset, most=3)
     gained = dataset.kinetic_energy - dataset.kinetic_energy[0]
     assert np.allclose(line(ax, "kinetic energy gained").get_ydata(), gained)

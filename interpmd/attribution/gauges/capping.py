@@ -114,12 +114,12 @@ def capped(
     """
     positions = atoms.positions if positions is None else positions
     ends, _, _ = _places(parts, positions)
-    found = []
+    molecules = []
     for index, (members, charge) in enumerate(zip(parts.members, parts.charges, strict=True)):
-        mine = slice(*np.searchsorted(parts.part, [index, index + 1]))
+        own_caps = slice(*np.searchsorted(parts.part, [index, index + 1]))
         part = Atoms(
-            np.concatenate([atoms.numbers[members], np.ones(mine.stop - mine.start, dtype=int)]),
-            positions=np.concatenate([positions[members], ends[mine]]),
+            np.concatenate([atoms.numbers[members], np.ones(count, dtype=int)]),
+            positions=np.concatenate([positions[members], ends[own_caps]]),
             cell=atoms.cell,
             pbc=atoms.pbc,
         )
@@ -128,8 +128,8 @@ def capped(
             part.set_initial_charges(
                 _initial(parts.grouping, parts.sets[index], members, len(part))
             )
-        found.append(part)
-    return found
+        molecules.append(part)
+    return molecules
 
 
 def forces_on_atoms(
@@ -145,21 +145,21 @@ def forces_on_atoms(
         forces: of each part as a molecule, caps last, in eV/Å; samples may stand in front.
     """
     shape = forces[0].shape[:-2] if len(forces) else ()
-    found = np.zeros((*shape, len(parts), len(positions), 3))
+    on_atoms = np.zeros((*shape, len(parts), len(positions), 3))
     on_caps = np.zeros((*shape, len(parts.part), 3))
     for index, (members, given) in enumerate(zip(parts.members, forces, strict=True)):
-        mine = slice(*np.searchsorted(parts.part, [index, index + 1]))
-        found[..., index, members, :] = given[..., : len(members), :]
-        on_caps[..., mine, :] = given[..., len(members) :, :]
+        own_caps = slice(*np.searchsorted(parts.part, [index, index + 1]))
+        on_atoms[..., index, members, :] = given[..., : len(members), :]
+        on_caps[..., own_caps, :] = given[..., len(members) :, :]
     _, directions, shares = _places(parts, positions)
     along = (on_caps * directions).sum(-1, keepdims=True) * directions
     passed = shares[:, None] * (on_caps - along)
     # an atom may carry several caps, so that indexed addition would lose some
-    flat = np.moveaxis(found.reshape(*shape, -1, 3), -2, 0)
+    flat = np.moveaxis(on_atoms.reshape(*shape, -1, 3), -2, 0)
     rows = parts.part * len(positions)
     np.add.at(flat, rows + parts.leaves, np.moveaxis(passed, -2, 0))
     np.add.at(flat, rows + parts.stays, np.moveaxis(on_caps - passed, -2, 0))
-    return found
+    return on_atoms
 
 
 def hydrogen_molecule() -> Atoms:

@@ -65,15 +65,15 @@ class Game:
             full = np.zeros((len(members), len(self.atoms), 3))
             for index, (inside, force) in enumerate(zip(members, forces, strict=True)):
                 full[index, inside] = force
-            found = self.functional.of(energies, full)
-            for members_of, value in zip(members, found, strict=True):
+            values = self.functional.of(energies, full)
+            for members_of, value in zip(members, values, strict=True):
                 if not np.isfinite(value).all():
                     raise ModelError(
                         f"{self.model.name} gives {value} for the part of atoms {members_of} "
                         f"({self.atoms[members_of].symbols}); explanations need a finite value of "
                         "every part: join atoms to fragments that the model can evaluate"
                     )
-            self._known.update(zip(missing, found, strict=True))
+            self._known.update(zip(missing, values, strict=True))
         nobody = np.zeros(len(self.functional.energy))
         return np.array([self._known.get(key, nobody) for key in keys])
 

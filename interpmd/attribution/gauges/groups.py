@@ -225,27 +225,27 @@ def group_rows(
     values = Values(*evaluate(asked))
     _check_values(values, asked)
     each = 1 + len(game.parts)
-    found = []
+    rows_of_frames = []
     for index, places in enumerate(positions):
-        mine = slice(index * each, (index + 1) * each)
+        of_frame = slice(index * each, (index + 1) * each)
         h2 = values.energies[-1] if hydrogen_energy is None else hydrogen_energy
         samples = values.energy_samples
         if samples is not None:
             of_h2 = samples[:, -1:] if hydrogen_energy is None else np.zeros((len(samples), 1))
-            samples = np.concatenate([samples[:, mine], of_h2], axis=1) @ game.matrix.T
+            samples = np.concatenate([samples[:, of_frame], of_h2], axis=1) @ game.matrix.T
         drawn = values.force_samples
-        found.append(
+        rows_of_frames.append(
             GroupRows(
                 game,
-                game.matrix @ np.append(np.asarray(values.energies)[mine], h2),
-                _rows_of_forces(game, places, values.forces[mine]),
-                float(values.energies[mine.start]),
-                np.asarray(values.forces[mine.start]),
+                game.matrix @ np.append(np.asarray(values.energies)[of_frame], h2),
+                _rows_of_forces(game, places, values.forces[of_frame]),
+                float(values.energies[of_frame.start]),
+                np.asarray(values.forces[of_frame.start]),
                 samples,
-                None if drawn is None else _rows_of_forces(game, places, drawn[mine]),
+                None if drawn is None else _rows_of_forces(game, places, drawn[of_frame]),
             )
         )
-    return found
+    return rows_of_frames
 
 
 def explain_groups(
@@ -256,8 +256,8 @@ def explain_groups(
     hydrogen_energy: float | None = None,
 ) -> GroupRows:
     """Rows of one structure; see `group_rows`."""
-    [found] = group_rows([atoms], group_game(grouping, order), evaluate, hydrogen_energy)
-    return found
+    [rows] = group_rows([atoms], group_game(grouping, order), evaluate, hydrogen_energy)
+    return rows
 
 
 def shares(game: GroupGame) -> csr_array:

@@ -235,10 +235,10 @@ def works(
     """
     if len(positions) != len(forces):
         raise InternalGaugeError(f"{len(positions)} frames of positions, {len(forces)} of forces")
-    cells = [None] * len(positions) if cells is None else cells
+    boxes = [None] * len(positions) if cells is None else list(cells)
     done = np.zeros((len(positions), len(coordinates)))
     before = None
-    for frame, (x, force, cell) in enumerate(zip(positions, forces, cells, strict=True)):
+    for frame, (x, force, cell) in enumerate(zip(positions, forces, boxes, strict=True)):
         at = balance(coordinates, x, stiffnesses, cell)
         g, _ = _solved(at, _checked(at, force)[None])
         if before is not None:

@@ -58,7 +58,7 @@ class MoleculesGauge(Gauge):
 def _renumbered(label: str, members: Sequence[int]) -> str:
     """A label with the numbers that the atoms have in the whole structure."""
 
-    def whole(found: re.Match[str]) -> str:
-        return f"{found.group(1)}{members[int(found.group(2))]}"
+    def whole(match: re.Match[str]) -> str:
+        return f"{match.group(1)}{members[int(match.group(2))]}"
 
     return re.sub(r"\b([A-Z][a-z]?)(\d+)\b", whole, label)

@@ -49,20 +49,20 @@ def connected_sets(count: int, links: Sequence[Link], order: int | None = None) 
         neighbours[first].add(second)
         neighbours[second].add(first)
     front = {frozenset([player]) for player in range(count)}
-    found: list[Players] = []
+    sets: list[Players] = []
     size = 1
     while front:
-        found += sorted(tuple(sorted(chosen)) for chosen in front)
+        sets += sorted(tuple(sorted(chosen)) for chosen in front)
         if order is not None and size >= order:
             break
         front = {chosen | {k} for chosen in front for m in chosen for k in neighbours[m] - chosen}
         size += 1
-        if len(found) + len(front) > MOST_SETS:
+        if len(sets) + len(front) > MOST_SETS:
             raise ArgumentError(
                 f"{count} groups have more than {MOST_SETS} connected sets of up to {size} groups; "
                 f"give an order of {size - 1} or less, or larger groups"
             )
-    return found
+    return sets
 
 
 def alternating(chosen: Players, links: Sequence[Link]) -> dict[Players, int]:

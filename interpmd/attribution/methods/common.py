@@ -104,8 +104,8 @@ def captum_attribution(
         options["baselines"] = torch.zeros_like(present)
     if algorithm == "IntegratedGradients":
         options["method"] = "gausslegendre"
-    found = []
+    by_component = []
     for component in range(components):
         with seeded(seed):
-            found.append(method.attribute(present, target=component, **options)[0])
-    return torch.stack(found, dim=1).detach().double().numpy()
+            by_component.append(method.attribute(present, target=component, **options)[0])
+    return torch.stack(by_component, dim=1).detach().double().numpy()

@@ -59,11 +59,11 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
     if isinstance(request.gauge, GroupsGauge):
         return rows_of_groups(request, request.gauge, error_bars)
     if request.model.potential is None or request.fragments is not None:
-        found = _of_game(request, error_bars)
+        explanation = _of_game(request, error_bars)
         gauge, functional = request.gauge, request.target.functional(request.atoms)
         if isinstance(gauge, MoleculesGauge) and gauge.frames and not functional.energy.any():
-            return open_molecules(request, gauge, found, error_bars)
-        return found
+            return open_molecules(request, gauge, explanation, error_bars)
+        return explanation
     table = request.model.table(request.atoms, request.order)
     values, samples = _parted(request, _rows(request, table, error_bars))
     rest = "; remainders are what lies above the chosen order." if table.remainder.any() else "."
@@ -147,11 +147,11 @@ def _index(
 ) -> Explanation:
     """An index of the full game, with what no dividend reaches as remainders."""
     values, rest = _dividends(request, None, error_bars)
-    found = index(values)
+    shared = index(values)
     note = "Shapley-like values divide interactions by a convention (equal shares)"
     if rest:
         note += "; remainders of no finite order are not divided but stand at their sites"
-    return _explanation(request, name, found, rest, note + ".")
+    return _explanation(request, name, shared, rest, note + ".")
 
 
 def _of_game(request: Request, error_bars: bool) -> Explanation:
@@ -210,12 +210,12 @@ def _in_situ_of_table(
                 values[at] = values[at] + value if at in values else value
     keys = [("in situ", len(c), *map(tuple, zip(*c, strict=True))) for c in numbers]
     flat = np.array(list(values.values()))
-    found, samples = _parted(request, flat)
+    effects, samples = _parted(request, flat)
     return Explanation(
         atoms=request.atoms,
         target=request.target,
         clusters=Clusters.of_identities(keys),
-        values=found,
+        values=effects,
         samples=samples,
         predicted=predicted(request),
         context="in_situ",
@@ -336,12 +336,12 @@ def _explanation(
     players = request.fragments or tuple((i,) for i in range(len(request.atoms)))
     members = [sorted(a for p in c for a in players[p]) for c in (*values, *rest)]
     flat = np.array([*values.values(), *rest.values()])
-    found, samples = _parted(request, flat)
+    flat_values, samples = _parted(request, flat)
     return Explanation(
         atoms=request.atoms,
         target=request.target,
         clusters=Clusters.of_tuples(members, name, [*(len(c) for c in values), *(0 for _ in rest)]),
-        values=found,
+        values=flat_values,
         samples=samples,
         predicted=predicted(request),
         context=request.context,

@@ -32,11 +32,11 @@ BERNOULLI = (1.0, -0.5, 1 / 6, 0.0, -1 / 30, 0.0, 1 / 42)
 
 def dividends(game: Mapping[Players, np.ndarray]) -> Values:
     """Moebius transform of a game given on all subsets up to some size (the empty one is 0)."""
-    found: Values = {}
+    dividends_of: Values = {}
     for players in sorted(game, key=len):
         rest = [p for size in range(1, len(players)) for p in combinations(players, size)]
-        found[players] = game[players] - sum((found[p] for p in rest), np.zeros(1))
-    return found
+        dividends_of[players] = game[players] - sum((dividends_of[p] for p in rest), np.zeros(1))
+    return dividends_of
 
 
 def shapley(values: Mapping[Players, np.ndarray]) -> Values:
@@ -55,52 +55,52 @@ def shapley(values: Mapping[Players, np.ndarray]) -> Values:
 def shapley_taylor(values: Mapping[Players, np.ndarray], order: int) -> Values:
     """Shapley-Taylor indices: dividends up to `order` - 1 as they are, larger ones shared
     equally by the clusters of `order` players inside them."""
-    found: Values = {}
+    values_of: Values = {}
     for players, value in values.items():
         if len(players) <= order:
-            _add(found, players, value)
+            _add(values_of, players, value)
         else:
             share = value / math.comb(len(players), order)
             for inside in combinations(players, order):
-                _add(found, inside, share)
-    return found
+                _add(values_of, inside, share)
+    return values_of
 
 
 def interaction_index(values: Mapping[Players, np.ndarray], order: int) -> Values:
     """Shapley interaction index of every cluster of at most `order` players."""
-    found: Values = {}
+    shares: Values = {}
     for players, value in values.items():
         for size in range(1, min(order, len(players)) + 1):
             for inside in combinations(players, size):
-                _add(found, inside, value / (len(players) - size + 1))
-    return found
+                _add(shares, inside, value / (len(players) - size + 1))
+    return shares
 
 
 def k_shapley(values: Mapping[Players, np.ndarray], order: int) -> Values:
     """k-Shapley interactions (k-SII): interaction indices, made to sum to the whole."""
     if order >= len(BERNOULLI):
         raise ArgumentError(f"interactions are known up to order {len(BERNOULLI) - 1}, not {order}")
-    found: Values = {}
+    effects: Values = {}
     for players, value in interaction_index(values, order).items():
         for size in range(1, len(players) + 1):
             factor = BERNOULLI[len(players) - size]
             for inside in combinations(players, size):
-                _add(found, inside, factor * value)
-    return found
+                _add(effects, inside, factor * value)
+    return effects
 
 
 def owen(values: Mapping[Players, np.ndarray], unions: Sequence[Sequence[int]]) -> Values:
     """Owen values: a dividend in equal parts to its unions, and there to their members."""
     union_of = {player: u for u, members in enumerate(unions) for player in members}
-    found: Values = {}
+    shares: Values = {}
     for players, value in values.items():
         together: dict[int, list[int]] = {}
         for player in players:
             together.setdefault(union_of[player], []).append(player)
         for members in together.values():
             for player in members:
-                _add(found, (player,), value / (len(together) * len(members)))
-    return found
+                _add(shares, (player,), value / (len(together) * len(members)))
+    return shares
 
 
 def in_situ(values: Mapping[Players, np.ndarray], order: int) -> Values:
@@ -109,13 +109,13 @@ def in_situ(values: Mapping[Players, np.ndarray], order: int) -> Values:
     The discrete derivative of the game by the cluster at the full set (co-Moebius transform,
     Grabisch, Marichal, Roubens, Math. Oper. Res. 25, 157 (2000), equation 8).
     """
-    found: Values = {}
+    sums: Values = {}
     for players, value in values.items():
         for size in range(1, min(order, len(players)) + 1):
             for inside in combinations(players, size):
-                _add(found, inside, value)
-    return found
+                _add(sums, inside, value)
+    return sums
 
 
-def _add(found: Values, players: Players, value: np.ndarray) -> None:
-    found[players] = found[players] + value if players in found else value
+def _add(sums: Values, players: Players, value: np.ndarray) -> None:
+    sums[players] = sums[players] + value if players in sums else value

@@ -34,7 +34,7 @@ def pair_force(request: Request) -> Explanation:
     functional = request.target.functional(request.atoms)
     if functional.energy.any():
         raise MethodError("pair forces explain forces and torques, not the energy")
-    potential, atoms = request.model.potential, request.atoms
+    potential, atoms = request.potential, request.atoms
     gated = GatedPotential(potential, atoms)
     pairs = np.zeros((len(gated.edges), 3))
     if potential.local_terms:

@@ -142,8 +142,8 @@ def shap_kernel(request: Request, samples: int = 512, seed: int = 0) -> Explanat
         return _explained(request, game, game.whole[None], ESTIMATE)
     with seeded(seed):
         explainer = shap.KernelExplainer(lambda x: game(x > 0.5), np.zeros((1, n)))
-        found = explainer.shap_values(np.ones((1, n)), nsamples=samples, silent=True, l1_reg=0)
-    return _explained(request, game, np.asarray(found)[0].reshape(n, -1), ESTIMATE)
+        values = explainer.shap_values(np.ones((1, n)), nsamples=samples, silent=True, l1_reg=0)
+    return _explained(request, game, np.asarray(values)[0].reshape(n, -1), ESTIMATE)
 
 
 @method(
@@ -227,9 +227,9 @@ def shapiq_interactions(
 
         with seeded(seed):
             made = shapiq.KernelSHAPIQ(n, max_order=order, index=index, random_state=seed)
-            found = made.approximate(samples, interacting)
+            estimate = made.approximate(samples, interacting)
         for members in values:
-            values[members][component] += found[members]
+            values[members][component] += estimate[members]
     name = f"{index} (estimate)"
     note = (
         f"An estimate of {index} from a sample of coalitions, interactions divided by a "
@@ -286,8 +286,8 @@ def _shap(game: Game, make: Callable, seed: int = 0, **options) -> np.ndarray:
         options["silent"] = True
     with seeded(seed):
         explainer = make(shap, lambda x: game(np.asarray(x) > 0.5), masker)
-        found = explainer(np.ones((1, n)), **options)
-    return np.asarray(found.values)[0].reshape(n, -1)
+        explained = explainer(np.ones((1, n)), **options)
+    return np.asarray(explained.values)[0].reshape(n, -1)
 
 
 def _explained(

@@ -15,6 +15,8 @@ from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.attribution.models import Model
 from interpmd.attribution.targets import Target
+from interpmd.errors import MethodError
+from interpmd.potentials.potential import Potential
 from interpmd.structures.fragments import Fragments
 
 #: What a method may guarantee; `certificate` checks those that it claims.
@@ -51,6 +53,17 @@ class Request:
     gauge: Gauge
     context: str = "vacuum"
     fragments: Fragments | None = None
+
+    @property
+    def potential(self) -> Potential:
+        """The interpmd potential that is explained.
+
+        Raises:
+            MethodError: the model is none, so that it has no terms, gates or rows of its own.
+        """
+        if self.model.potential is None:
+            raise MethodError(f"this needs an interpmd potential, not {self.model.name}")
+        return self.model.potential
 
 
 @dataclass(frozen=True)
@@ -139,7 +152,7 @@ def methods() -> MethodTable:
         }
         for name, m in METHODS.items()
     }
-    return MethodTable.from_dict(rows, orient="index").rename_axis("method")
+    return MethodTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("method"))
 
 
 def gauges() -> MethodTable:
@@ -153,4 +166,4 @@ def gauges() -> MethodTable:
         }
         for name, gauge in GAUGES.items()
     }
-    return MethodTable.from_dict(rows, orient="index").rename_axis("gauge")
+    return MethodTable(pd.DataFrame.from_dict(rows, orient="index").rename_axis("gauge"))

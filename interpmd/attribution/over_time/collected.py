@@ -16,6 +16,7 @@ from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.kinds import Chemistry, describe
 from interpmd.attribution.targets import Force, Power, Torque
 from interpmd.decomposition.decomposition import standard_deviation
+from interpmd.errors import TrajectoryError
 from interpmd.structures.fragments import Fragments
 
 
@@ -59,60 +60,69 @@ class Collected:
     def __len__(self) -> int:
         return len(self.values)
 
-    def add(self, found: Explanation) -> None:
+    def add(self, explanation: Explanation) -> None:
         """Take in one frame."""
         if self.first is None:
-            self.first = found
-        values, samples = self._single(found) if self.by == "interaction" else self._sums(found)
+            self.first = explanation
+        values, samples = (
+            self._single(explanation) if self.by == "interaction" else self._sums(explanation)
+        )
         self.values.append(values)
         self.samples.append(samples)
         self.stds.append({key: standard_deviation(drawn) for key, drawn in samples.items()})
-        self.totals.append(np.asarray(found.total))
-        self.predicted.append(np.asarray(found.predicted))
+        self.totals.append(np.asarray(explanation.total))
+        self.predicted.append(np.asarray(explanation.predicted))
 
-    def _single(self, found: Explanation) -> tuple[dict, dict]:
+    def _single(self, explanation: Explanation) -> tuple[dict, dict]:
         values: dict[Any, np.ndarray] = {}
         samples: dict[Any, np.ndarray] = {}
-        clusters = found.clusters
-        labels, kinds = self._names(found)
+        clusters = explanation.clusters
+        labels, kinds = self._names(explanation)
         members = clusters.tuples()
         for row, (term, order, _, shifts) in enumerate(clusters.identities()):
-            mine = members[row]
+            inside = members[row]
             # who else feels a remainder changes as neighbours come and go
-            key = (term, order, mine, shifts if order else ())
+            key = (term, order, inside, shifts if order else ())
             if key not in self.about:
-                self.about[key] = About(labels[row], kinds[row], order, term, _dashed(mine))
-            values[key] = values.get(key, 0.0) + found.values[row]
-            if found.samples is not None:
-                samples[key] = samples.get(key, 0.0) + found.samples[row]
+                self.about[key] = About(labels[row], kinds[row], order, term, _dashed(inside))
+            values[key] = values.get(key, 0.0) + explanation.values[row]
+            if explanation.samples is not None:
+                samples[key] = samples.get(key, 0.0) + explanation.samples[row]
         return values, samples
 
-    def _names(self, found: Explanation) -> tuple[list[str], list[str]]:
+    def _names(self, explanation: Explanation) -> tuple[list[str], list[str]]:
         """Labels and kinds that are the same in all frames."""
         if self.chemistry is None:
-            return found.labels, found.kinds
-        labels, kinds, _ = describe(found.atoms, found.clusters, self.chemistry)
+            return explanation.labels, explanation.kinds
+        labels, kinds, _ = describe(explanation.atoms, explanation.clusters, self.chemistry)
         return labels, kinds
 
-    def _sums(self, found: Explanation) -> tuple[dict, dict]:
-        kinds = self._names(found)[1] if self.by == "kind" else ()
-        keys = keys_of(found.clusters, self.by, kinds, self.molecules)
-        values = summed(keys, found.values)
+    def _sums(self, explanation: Explanation) -> tuple[dict, dict]:
+        kinds = self._names(explanation)[1] if self.by == "kind" else ()
+        keys = keys_of(explanation.clusters, self.by, kinds, self.molecules)
+        values = summed(keys, explanation.values)
         for key in values:
             if key not in self.about:
-                self.about[key] = _about_group(found, self.by, key, self.molecules)
-        return values, {} if found.samples is None else summed(keys, found.samples)
+                self.about[key] = _about_group(explanation, self.by, key, self.molecules)
+        return values, {} if explanation.samples is None else summed(keys, explanation.samples)
 
     def dataset(self, times: np.ndarray) -> xr.Dataset:
-        """All frames as one array; see `explain_trajectory`."""
-        target, unit = self.first.target, self.first.unit
+        """All frames as one array; see `explain_trajectory`.
+
+        Raises:
+            TrajectoryError: no frame was explained.
+        """
+        first = self.first
+        if first is None:
+            raise TrajectoryError("no frame was explained")
+        target, unit = first.target, first.unit
         keys = list(self.about)
-        tail = self.first.values.shape[1:]
+        tail = first.values.shape[1:]
         value = np.zeros((len(self), len(keys), *tail))
-        for frame, found in enumerate(self.values):
+        for frame, rows in enumerate(self.values):
             for place, key in enumerate(keys):
-                if key in found:
-                    value[frame, place] = found[key]
+                if key in rows:
+                    value[frame, place] = rows[key]
         size = np.abs(value) if not tail else np.linalg.norm(value, axis=-1)
         ranked = np.argsort(-size.mean(0), kind="stable")
         total, predicted = np.stack(self.totals), np.stack(self.predicted)
@@ -128,9 +138,9 @@ class Collected:
         }
         if any(self.stds):
             none = np.zeros(tail)
-            table = [[found.get(keys[place], none) for place in ranked] for found in self.stds]
+            table = [[stds.get(keys[place], none) for place in ranked] for stds in self.stds]
             variables["std"] = (of_values, np.array(table), units)
-        if all(self.samples) and isinstance(self.first.target, Force | Torque | Power):
+        if all(self.samples) and isinstance(first.target, Force | Torque | Power):
             size = min(drawn.shape[-1] for one in self.samples for drawn in one.values())
             none = np.zeros((*tail, size))
             table = [
@@ -153,36 +163,36 @@ class Collected:
         attributes = {
             "target": str(target),
             "unit": unit,
-            "gauge": self.first.gauge,
-            "method": self.first.method,
-            "context": self.first.context,
+            "gauge": first.gauge,
+            "method": first.method,
+            "context": first.context,
             "by": self.by,
-            "statement": self.first.statement,
+            "statement": first.statement,
             "largest_residual": float(residual.max()),
             "provenance": json.dumps(
-                {k: v for k, v in self.first.provenance.items() if k != "certificate"}, default=str
+                {k: v for k, v in first.provenance.items() if k != "certificate"}, default=str
             ),
         }
         return xr.Dataset(variables, coordinates, attributes)
 
 
-def _about_group(found: Explanation, by: str, key: Any, molecules: Fragments) -> About:
+def _about_group(explanation: Explanation, by: str, key: Any, molecules: Fragments) -> About:
     if by == "order":
         return About(f"{key}-body" if key else "remainder", order=int(key))
     if by == "term":
         return About(key, term=key)
     if by == "kind":
         return About(key, kind=key)
-    symbols = found.atoms.symbols
+    symbols = explanation.atoms.symbols
     if by == "fragment":
         names = [f"{symbols[list(m)].get_chemical_formula()}({m[0]})" for m in molecules]
         inside = [a for number in key for a in molecules[number]]
         word = "within " if len(key) == 1 else ""
         return About(word + "···".join(names[n] for n in key), atoms=_dashed(inside))
-    mine = (key,) if by == "atom" else key
-    label = "···".join(f"{symbols[a]}{a}" for a in mine)
-    alone = by == "pair" and len(mine) == 1
-    return About(f"at {label}" if alone else label, atoms=_dashed(mine))
+    atoms = (key,) if by == "atom" else key
+    label = "···".join(f"{symbols[a]}{a}" for a in atoms)
+    alone = by == "pair" and len(atoms) == 1
+    return About(f"at {label}" if alone else label, atoms=_dashed(atoms))
 
 
 def _distinct(about: Sequence[About]) -> list[str]:

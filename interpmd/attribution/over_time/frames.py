@@ -153,7 +153,7 @@ def frames_and_times(
     Raises:
         TrajectoryError: see `explain_trajectory`.
     """
-    frames = [trajectory] if isinstance(trajectory, Atoms) else list(trajectory)
+    frames: list[Atoms] = [trajectory] if isinstance(trajectory, Atoms) else [*trajectory]
     if not frames:
         raise TrajectoryError("the trajectory has no frames")
     for index, atoms in enumerate(frames):

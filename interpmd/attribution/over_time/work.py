@@ -121,8 +121,8 @@ def ledger(
     """
     frames, moments = frames_and_times(trajectory, times)
     _check(frames, moments, times is not None or hasattr(trajectory, "times"))
-    mine = [atoms] if isinstance(atoms, int | np.integer) else atoms
-    power = Power(None if mine is None else tuple(mine))
+    chosen = [atoms] if isinstance(atoms, int | np.integer) else atoms
+    power = Power(None if chosen is None else tuple(chosen))
     settings = getattr(trajectory, "settings", {})
     if rule is None:
         step = settings.get("time_step_fs")
@@ -139,8 +139,8 @@ def ledger(
         return _Powers(power, before[frame], after[frame]) if rule == "verlet" else power
 
     asked = dict(by=by, order=order, **options)
-    found = collect(potential, frames, target, progress=progress, **asked)
-    table = found.dataset(moments[: len(found)])
+    collected = collect(potential, frames, target, progress=progress, **asked)
+    table = collected.dataset(moments[: len(collected)])
     works = _works(table.value.values, table.time_fs.values, rule)
     made = _assembled(table, works, frames, power)
     interval = float(np.diff(moments).max())
@@ -212,8 +212,8 @@ def _assembled(
     return made
 
 
-def _kinetic_energy(atoms: Atoms, mine: Sequence[int]) -> float:
-    return float(0.5 * (atoms.get_momenta()[mine] * atoms.get_velocities()[mine]).sum())
+def _kinetic_energy(atoms: Atoms, chosen: Sequence[int]) -> float:
+    return float(0.5 * (atoms.get_momenta()[chosen] * atoms.get_velocities()[chosen]).sum())
 
 
 def _reason(
@@ -256,9 +256,9 @@ def _fastest(frames: Sequence[Atoms], power: Power) -> float:
     some = [a for a in frames if a.calc is not None and "forces" in getattr(a.calc, "results", {})]
     if not some:
         return 0.0
-    mine = power.indices(some[0])
-    masses = some[0].get_masses()[mine, None]
-    push = np.mean([(a.calc.results["forces"][mine] / masses) ** 2 for a in some], axis=0).sum(1)
-    speed = np.mean([a.get_velocities()[mine] ** 2 for a in some], axis=0).sum(1)
+    chosen = power.indices(some[0])
+    masses = some[0].get_masses()[chosen, None]
+    push = np.mean([(a.calc.results["forces"][chosen] / masses) ** 2 for a in some], axis=0).sum(1)
+    speed = np.mean([a.get_velocities()[chosen] ** 2 for a in some], axis=0).sum(1)
     moving = speed > 0
     return float(np.sqrt(push[moving] / speed[moving]).max() * units.fs) if moving.any() else 0.0
