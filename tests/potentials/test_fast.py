@@ -330,7 +330,7 @@ def test_errors_are_those_of_torch():
     potential = Potential([random_expansion(1)])
     close = Atoms("OH", [[0, 0, 0], [0.1, 0, 0]])
     thin = Atoms("O", cell=[0.3, 5, 5], pbc=True)
-    for wrong, words in ((close, "0.1 A apart"), (thin, "0.3 A thick"), (Atoms("Xe"), "Xe")):
+    for wrong, words in ((close, "0.1 Å apart"), (thin, "0.3 Å thick"), (Atoms("Xe"), "Xe")):
         for found in (potential.predict, potential.calculator().get_potential_energy):
             with pytest.raises(im.InterpmdError, match=words):
                 found(wrong)
