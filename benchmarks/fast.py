@@ -21,7 +21,7 @@ from interpmd.potentials import Potential
 from interpmd.potentials.fast import warm_up
 from interpmd.potentials.uncertainty import uncertainty, uncertainty_by_torch
 from interpmd.reference.calculator import as_calculator
-from interpmd.structures.systems import neighbours
+from interpmd.structures.edges import neighbours
 
 COMMAND = "python benchmarks/fast.py"
 

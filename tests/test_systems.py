@@ -14,17 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpmd.errors import StructureError, UnknownElementError
-from interpmd.structures.systems import (
-    Batch,
+from interpmd.structures.edges import (
     Environments,
     Neighbours,
-    _search,
-    check_elements,
     edge_vectors,
     environments,
     neighbours,
-    sum_by_structure,
+    search_neighbours,
 )
+from interpmd.structures.systems import Batch, atomic_number, check_elements, sum_by_structure
 
 SKEWED = Atoms(
     "NaClO",
@@ -53,7 +51,7 @@ def expected_edges(atoms: Atoms, cutoff: float) -> set[tuple]:
 
 def search(atoms: Atoms, cutoff: float) -> set[tuple]:
     batch = Batch.from_ase(atoms)
-    return edges(batch, _search(batch, cutoff))
+    return edges(batch, search_neighbours(batch, cutoff))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +99,7 @@ def test_neighbours_of_any_cell(off_diagonal, fractions, pbc, cutoff):
     if len(i) != len(neighbor_list("i", atoms, cutoff - 1e-6)):
         return  # a pair at the cutoff may fall on either side
     batch = Batch.from_ase(atoms)
-    found = _search(batch, cutoff)
+    found = search_neighbours(batch, cutoff)
     distances = np.sort(edge_vectors(batch, found).norm(dim=1).numpy())
     assert np.allclose(distances, np.sort(neighbor_list("d", atoms, cutoff)), atol=1e-9)
 
@@ -111,7 +109,7 @@ def test_dense_list_of_a_small_molecule_holds_all_pairs_whatever_the_cutoff():
     pairs = neighbours(batch, 1.0)
     assert pairs.degree == 8
     assert pairs.centre.tolist() == [i for i in range(9) for _ in range(8)]
-    assert edges(batch, pairs) == edges(batch, _search(batch, 20.0))
+    assert edges(batch, pairs) == edges(batch, search_neighbours(batch, 20.0))
 
 
 def test_large_molecules_and_batches_are_searched():
@@ -264,7 +262,7 @@ def test_too_thin_a_cell_names_the_direction():
     with pytest.raises(StructureError, match=r"0\.3 Å thick along vector 1.*cutoff of 5"):
         neighbours(thin, 5.0)
     flat = Atoms("H", cell=[[9, 0, 0], [9, 0.3, 0], [0, 0, 9]], pbc=True)
-    with pytest.raises(StructureError, match="A thick along vector 0"):
+    with pytest.raises(StructureError, match="Å thick along vector 0"):
         neighbours(Batch.from_ase(flat), 5.0)
 
 
@@ -273,3 +271,10 @@ def test_unknown_elements_are_named():
     check_elements(numbers, [1, 8, 17], "water")
     with pytest.raises(UnknownElementError, match="atom 2 is Cl, but water knows only H, O"):
         check_elements(numbers, [8, 1], "water")
+
+
+def test_elements_go_by_symbol_or_number():
+    assert [atomic_number(element) for element in ("O", 8, "8", np.int64(8))] == [8] * 4
+    for wrong in ("Qq", 0, 200, "0"):
+        with pytest.raises(UnknownElementError, match=f"{wrong!r} is not an element"):
+            atomic_number(wrong)

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Int
 
 from interpmd.potentials.potential import Potential
-from interpmd.potentials.sum import within
-from interpmd.structures.systems import Batch, Neighbours, environments
+from interpmd.structures.edges import Neighbours, environments, within
+from interpmd.structures.systems import Batch
 
 #: Structures evaluated together: their products fit into the processor's caches.
 AT_ONCE = 64

@@ -20,8 +20,7 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.decomposition import Decomposition
 from interpmd.errors import ArgumentError
 from interpmd.potentials.potential import Potential
-from interpmd.potentials.sum import within
-from interpmd.structures.systems import Environments
+from interpmd.structures.edges import Environments, within
 
 #: Sites that are evaluated together, over all sets of gates.
 SITES_AT_ONCE = 2048

@@ -15,7 +15,8 @@ from torch import Tensor
 from interpmd.decomposition.subsets import count_stars
 from interpmd.errors import ArgumentError
 from interpmd.potentials.potential import Potential
-from interpmd.structures.systems import Batch, Environments, edge_vectors
+from interpmd.structures.edges import Environments, edge_vectors
+from interpmd.structures.systems import Batch
 
 #: Most subsets of neighbours that are enumerated unless the order is given.
 STAR_BUDGET = 300_000

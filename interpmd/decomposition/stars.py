@@ -20,7 +20,7 @@ from interpmd.decomposition.sites import Sites
 from interpmd.decomposition.subsets import subsets
 from interpmd.potentials import fast
 from interpmd.potentials.base import LearnedTerm, LocalTerm
-from interpmd.structures.systems import Environments
+from interpmd.structures.edges import Environments
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from torch import Tensor
 from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.expansion.gradients import features_and_gradients
-from interpmd.structures.systems import Batch, Neighbours, environments
+from interpmd.structures.edges import Neighbours, environments
+from interpmd.structures.systems import Batch
 
 
 @dataclass(frozen=True)

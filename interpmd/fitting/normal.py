@@ -23,7 +23,8 @@ from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import Design, design
 from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
-from interpmd.structures.systems import Batch, neighbours
+from interpmd.structures.edges import neighbours
+from interpmd.structures.systems import Batch
 
 GIB = 2.0**30
 

@@ -20,7 +20,8 @@ from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.normal import Targets
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
-from interpmd.structures.systems import Batch, environments, neighbours
+from interpmd.structures.edges import environments, neighbours
+from interpmd.structures.systems import Batch
 from interpmd.structures.threads import one_thread
 
 #: Frames that the refinement works on, learning rate, and ridge strength while it lasts.

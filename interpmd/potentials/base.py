@@ -20,7 +20,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from interpmd.errors import ArgumentError
-from interpmd.structures.systems import Batch, Environments, atomic_number
+from interpmd.structures.edges import Environments
+from interpmd.structures.systems import Batch, atomic_number
 
 #: Field names of the body orders, used for rows of terms that span several of them.
 BODY_NAMES = {1: "atom", 2: "pair", 3: "triplet", 4: "quadruplet", 5: "quintuplet"}

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import LocalTerm, register
-from interpmd.structures.systems import Environments, atomic_number
+from interpmd.structures.edges import Environments
+from interpmd.structures.systems import atomic_number
 
 
 @register

@@ -12,7 +12,8 @@ from interpmd.potentials import fast
 from interpmd.potentials.calculator import InterpmdCalculator
 from interpmd.potentials.folder import write_folder
 from interpmd.potentials.sum import Prediction, TermSum
-from interpmd.structures.systems import Batch, Neighbours
+from interpmd.structures.edges import Neighbours
+from interpmd.structures.systems import Batch
 
 
 class Potential(TermSum):

@@ -13,7 +13,7 @@ from torch import Tensor
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import LocalTerm, ascending_numbers, register
 from interpmd.potentials.dense import BOHR, HARTREE
-from interpmd.structures.systems import Environments
+from interpmd.structures.edges import Environments
 
 #: e^2 / (4 pi epsilon_0) in eV Å.
 COULOMB = HARTREE * BOHR

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple, Self, cast
@@ -16,18 +16,14 @@ from torch import Tensor, nn
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import GlobalTerm, LearnedTerm, LocalTerm, Term
 from interpmd.potentials.card import Card
-from interpmd.structures.systems import (
-    Batch,
-    Environments,
+from interpmd.structures.edges import (
     Neighbours,
-    check_elements,
     environments,
     neighbours,
-    sum_by_structure,
+    site_groups,
+    within,
 )
-
-#: Number of sites on which local terms are evaluated together.
-SITES_AT_ONCE = 128
+from interpmd.structures.systems import Batch, check_elements, sum_by_structure
 
 
 @dataclass(frozen=True)
@@ -286,40 +282,6 @@ class TermSum(nn.Module):
             sites = torch.stack([term(moved) for term in self.global_terms.values()]).sum(0)
             gradients = _gradients(sites, inputs)
         return GlobalForces(sites.detach(), -gradients[0], gradients[1] if stress else strain)
-
-
-def within(env: Environments, cutoff: float, present: float) -> Environments:
-    """The environments with only the edges shorter than `cutoff` (as they are where dense)."""
-    if env.degree is not None or cutoff >= present:
-        return env
-    keep = torch.nonzero((env.vectors.detach() ** 2).sum(1) < cutoff**2)[:, 0]
-    return replace(
-        env,
-        vectors=env.vectors[keep],
-        centre=env.centre[keep],
-        neighbour_numbers=env.neighbour_numbers[keep],
-        gates=None if env.gates is None else env.gates[keep],
-    )
-
-
-def site_groups(env: Environments) -> Iterator[Environments]:
-    """The sites in groups of at most `SITES_AT_ONCE`."""
-    if env.n_sites <= SITES_AT_ONCE:
-        yield env
-        return
-    counts = torch.bincount(env.centre, minlength=env.n_sites)
-    last = torch.cumsum(counts, 0).tolist()
-    for start in range(0, env.n_sites, SITES_AT_ONCE):
-        stop = min(start + SITES_AT_ONCE, env.n_sites)
-        edges = slice(last[start - 1] if start else 0, last[stop - 1])
-        yield replace(
-            env,
-            vectors=env.vectors[edges].clone(),
-            centre=env.centre[edges] - start,
-            centre_numbers=env.centre_numbers[start:stop],
-            neighbour_numbers=env.neighbour_numbers[edges],
-            gates=None if env.gates is None else env.gates[edges],
-        )
 
 
 def _gradients(sites: Tensor, inputs: list[Tensor]) -> list[Tensor]:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from interpmd.potentials import fast
 from interpmd.potentials.base import LearnedTerm
-from interpmd.potentials.sum import TermSum, within
-from interpmd.structures.systems import Batch, Neighbours, environments
+from interpmd.potentials.sum import TermSum
+from interpmd.structures.edges import Neighbours, environments, within
+from interpmd.structures.systems import Batch
 
 
 @dataclass(frozen=True)

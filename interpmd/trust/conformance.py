@@ -14,7 +14,7 @@ from interpmd.decomposition.gated import GatedPotential
 from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
-from interpmd.structures.systems import _search
+from interpmd.structures.edges import search_neighbours
 
 
 def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
@@ -169,7 +169,7 @@ def _neighbour_lists(potential: Potential, atoms: Atoms, rng: np.random.Generato
     if atoms.pbc.any() or potential.cutoff == 0:
         return
     batch = potential.batch(atoms)
-    dense, searched = potential.neighbours(batch), _search(batch, potential.cutoff)
+    dense, searched = potential.neighbours(batch), search_neighbours(batch, potential.cutoff)
     with torch.no_grad():
         _close(
             potential.site_energies(batch, searched).double().numpy(),

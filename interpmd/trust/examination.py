@@ -32,9 +32,10 @@ from interpmd.errors import ArgumentError, InterpmdError
 from interpmd.keywords import renamed
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
+from interpmd.structures.edges import CLOSEST_APPROACH
 from interpmd.structures.files import read_frames
 from interpmd.structures.seen import SeenDistances
-from interpmd.structures.systems import CLOSEST_APPROACH, check_elements
+from interpmd.structures.systems import check_elements
 from interpmd.trust.closed_parts import closed_parts
 from interpmd.trust.diagnosis import PHYSICAL, Diagnosis
 from interpmd.trust.geometries import ANGLES, angles_of, closeness, on_a_grid, with_drawn

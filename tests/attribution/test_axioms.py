@@ -15,7 +15,7 @@ import interpmd as im
 from interpmd.attribution.methods.registry import METHODS, Method
 from interpmd.potentials import Potential
 from interpmd.potentials.base import TERMS
-from interpmd.structures.systems import CLOSEST_APPROACH
+from interpmd.structures.edges import CLOSEST_APPROACH
 from interpmd.trust.axioms import check_explainer
 
 POTENTIALS = {kind: Potential([cls.example()]) for kind, cls in TERMS.items()}

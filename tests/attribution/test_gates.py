@@ -14,8 +14,7 @@ import interpmd as im
 from interpmd.decomposition.gated import GatedPotential
 from interpmd.potentials import D3, EEQ, ClusterExpansion, LennardJones, Potential, StillingerWeber
 from interpmd.potentials.base import TERMS, GlobalTerm, LocalTerm
-from interpmd.potentials.sum import SITES_AT_ONCE, site_groups, within
-from interpmd.structures.systems import environments
+from interpmd.structures.edges import SITES_AT_ONCE, environments, site_groups, within
 
 METHANOL = methanol()
 CRYSTAL = crystal()

@@ -53,7 +53,7 @@ def test_compile_retires_with_a_word(potential):
     assert np.abs(forces - potential.predict_by_torch(MALONALDEHYDE).forces.numpy()).max() < 5e-10
     broken = MALONALDEHYDE.copy()
     broken.positions[3] = broken.positions[2]
-    with pytest.raises(im.StructureError, match="C2 and C3 are 0 A apart"):
+    with pytest.raises(im.StructureError, match="C2 and C3 are 0 Å apart"):
         new.get_property("forces", broken)
     broken.positions[3] = np.nan
     with pytest.raises(im.StructureError, match="atom 3"):

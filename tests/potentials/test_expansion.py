@@ -14,7 +14,7 @@ from interpmd.potentials import ClusterExpansion, Potential
 from interpmd.potentials.expansion.angular import harmonics, harmonics_of, monomial_coefficients
 from interpmd.potentials.expansion.gradients import features_and_gradients
 from interpmd.potentials.expansion.rotations import coupling, couplings
-from interpmd.structures.systems import environments, neighbours
+from interpmd.structures.edges import environments, neighbours
 
 
 def directions(count, seed=0):

@@ -32,7 +32,7 @@ from interpmd.potentials.fast.evaluator import FastPotential
 from interpmd.potentials.fast.expansion import Tables
 from interpmd.potentials.fast.neighbours import search
 from interpmd.potentials.uncertainty import posterior, posterior_by_torch
-from interpmd.structures.systems import environments, neighbours
+from interpmd.structures.edges import environments, neighbours
 
 DATA = Path(__file__).parents[2] / "data"
 

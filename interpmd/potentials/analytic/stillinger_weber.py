@@ -13,7 +13,7 @@ from torch import Tensor
 from interpmd.potentials.analytic.known import AnalyticTerm
 from interpmd.potentials.analytic.triplets import edge_pairs, gated_corners
 from interpmd.potentials.base import register
-from interpmd.structures.systems import Environments
+from interpmd.structures.edges import Environments
 
 
 @register

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpmd.structures.systems import Environments
+from interpmd.structures.edges import Environments
 
 
 def edge_pairs(env: Environments) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]:

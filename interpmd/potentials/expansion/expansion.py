@@ -31,7 +31,7 @@ from interpmd.potentials.base import BODY_NAMES, LearnedTerm, ascending_numbers,
 from interpmd.potentials.expansion.angular import harmonics_of, monomial_coefficients
 from interpmd.potentials.expansion.invariants import Invariants
 from interpmd.potentials.expansion.radial import RadialNetwork
-from interpmd.structures.systems import Environments
+from interpmd.structures.edges import Environments
 
 #: Largest degree of the products; the body order is one more.
 MAX_DEGREE = 4

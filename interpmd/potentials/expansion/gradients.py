@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from interpmd.potentials.expansion.angular import harmonics_of
 from interpmd.potentials.expansion.expansion import ClusterExpansion, Features
-from interpmd.structures.systems import Environments
+from interpmd.structures.edges import Environments
 
 
 def features_and_gradients(term: ClusterExpansion, env: Environments) -> Features:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from interpmd.potentials.fast.evaluator import FastPotential
     from interpmd.potentials.fast.features import FeatureMaker
     from interpmd.potentials.sum import TermSum
-    from interpmd.structures.systems import Batch, Environments, Neighbours
+    from interpmd.structures.edges import Environments, Neighbours
+    from interpmd.structures.systems import Batch
 
 
 class SlowPathWarning(UserWarning):

@@ -22,14 +22,8 @@ from interpmd.potentials.fast.known import has_fast_form
 from interpmd.potentials.fast.neighbours import Edges, Sites, closest, given_edges, search, too_thin
 from interpmd.potentials.fast.prepared import prepared, state_of
 from interpmd.potentials.sum import Prediction, TermSum
-from interpmd.structures.systems import (
-    CLOSEST_APPROACH,
-    MOST_IMAGES,
-    Batch,
-    Neighbours,
-    check_structure,
-    sum_by_structure,
-)
+from interpmd.structures.edges import CLOSEST_APPROACH, MOST_IMAGES, Neighbours
+from interpmd.structures.systems import Batch, check_structure, sum_by_structure
 
 announce()
 
@@ -146,7 +140,7 @@ class FastPotential:
         """Neighbours in all structures of a batch, those given if they are.
 
         Raises:
-            StructureError: see `interpmd.structures.systems.neighbours`.
+            StructureError: see `interpmd.structures.edges.neighbours`.
         """
         if pairs is not None:
             return given_edges(batch, pairs)

@@ -20,7 +20,8 @@ from interpmd.potentials.fast.machine import Machine
 from interpmd.potentials.fast.neighbours import Sites, given_edges
 from interpmd.potentials.fast.prepared import prepared
 from interpmd.potentials.fast.recipe import padded
-from interpmd.structures.systems import Batch, Neighbours
+from interpmd.structures.edges import Neighbours
+from interpmd.structures.systems import Batch
 
 
 class FeatureMaker:

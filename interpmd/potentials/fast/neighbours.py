@@ -18,7 +18,8 @@ from jaxtyping import Bool, Float, Int
 from numba import njit
 
 from interpmd.potentials.fast.call import OPTIONS
-from interpmd.structures.systems import Batch, Neighbours, edge_vectors
+from interpmd.structures.edges import Neighbours, edge_vectors
+from interpmd.structures.systems import Batch
 
 #: Most boxes along an axis.
 MOST_BOXES = 64

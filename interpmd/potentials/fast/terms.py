@@ -13,7 +13,7 @@ from interpmd.potentials.fast.expansion import expansion_of
 from interpmd.potentials.fast.features import feature_maker
 from interpmd.potentials.fast.known import has_fast_form
 from interpmd.potentials.fast.neighbours import Sites
-from interpmd.structures.systems import Environments
+from interpmd.structures.edges import Environments
 
 DOUBLE = np.dtype(np.float64)
 

@@ -23,13 +23,8 @@ from interpmd.fitting import labels
 from interpmd.potentials.base import GlobalTerm, register
 from interpmd.potentials.expansion.radial import bessel, envelope
 from interpmd.potentials.potential import Potential
-from interpmd.structures.systems import (
-    Batch,
-    Neighbours,
-    edge_vectors,
-    neighbours,
-    sum_by_structure,
-)
+from interpmd.structures.edges import Neighbours, edge_vectors, neighbours
+from interpmd.structures.systems import Batch, sum_by_structure
 from interpmd.structures.threads import one_thread
 
 #: Weight of the mean square force error (eV/Å) beside that of the energies per atom (eV).
