@@ -117,9 +117,15 @@ def hatch_where(
     switches = np.flatnonzero(np.diff([False, *where, False]))
     for number, (start, end) in enumerate(zip(switches[::2], switches[1::2], strict=True)):
         ax.axvspan(
-            edges[start], edges[end], facecolor="none", edgecolor=PALE, hatch="///", lw=0,
-            zorder=0, label="_" if number else label,
-        )  # fmt: skip
+            float(edges[start]),
+            float(edges[end]),
+            facecolor="none",
+            edgecolor=PALE,
+            hatch="///",
+            lw=0,
+            zorder=0,
+            label="_" if number else label,
+        )
 
 
 def _well(

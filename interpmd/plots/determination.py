@@ -46,9 +46,10 @@ def plot_determination(table: pd.DataFrame, summary: pd.DataFrame, threshold: fl
     figure = plt.figure(
         figsize=(3.0 * columns + 4.4 * bars, max(2.3 * rows, 3.6) + 0.8), layout="constrained"
     )
-    left, right = (
-        figure.subfigures(1, 2, width_ratios=(3.0 * columns, 4.4)) if bars else (figure, None)
-    )
+    left, right = figure, None
+    if bars:
+        parts = figure.subfigures(1, 2, width_ratios=(3.0 * columns, 4.4), squeeze=False)
+        left, right = parts[0]
     for place, name in enumerate(names):
         axis = left.add_subplot(rows, columns, place + 1)
         _pair(axis, pairs[pairs.elements == name], name)

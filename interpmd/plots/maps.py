@@ -51,7 +51,7 @@ def energy_map(
     beyond = (np.nanmin(energy) < low, np.nanmax(energy) > high)
     ends = {(False, False): "neither", (True, False): "min", (False, True): "max"}
     ax.figure.colorbar(mesh, ax=ax, label=quantity, extend=ends.get(beyond, "both"))
-    levels = MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high)
+    levels = np.asarray(MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high))
     levels = levels[(levels >= low) & (levels <= high)]
     lines = ax.contour(first, second, energy, levels=levels, colors="black", linewidths=0.6)
     ax.clabel(lines, fontsize=7, fmt=lambda level: number_sign(level, "g"))

@@ -117,4 +117,5 @@ def image_of(figure: Figure, kind: str = "png", dpi: int = 100) -> bytes:
 
 def png_of(ax: Axes, dpi: int = 100) -> bytes:
     """The figure of an Axes as PNG; it is closed."""
-    return image_of(ax.figure, "png", dpi)
+    # of Axes in a part of a figure the whole
+    return image_of(ax.figure.figure, "png", dpi)

@@ -168,9 +168,13 @@ class LiveMD(Panel):
         self._atoms = with_velocities(self._first, float(self.temperature.value), self._seed)
         self._atoms.calc = self.potential.calculator()
         self._dynamics = integrator(
-            self._atoms, "nvt", float(self.temperature.value), self.timestep, self._friction
+            self._atoms,
+            "nvt",
+            float(self.temperature.value),
+            self.timestep,
+            self._friction,
+            np.random.default_rng([self._seed, 0]),
         )
-        self._dynamics.rng = np.random.default_rng([self._seed, 0])
         self.frames: list[Atoms] = []
         self.times: list[float] = []
         self.energies: list[float] = []

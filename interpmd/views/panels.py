@@ -51,8 +51,8 @@ class Panel(widgets.VBox):
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        bundle: Any = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         with contextlib.suppress(InterpmdError):  # no picture: the text says what it is
             data["image/png"] = base64.b64encode(png_of(self.plot()[0], dpi=80)).decode()
         data["text/plain"] = repr(self)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import numpy as np
+import pandas as pd
 import traitlets as t
 from ase import Atoms
 from ipywidgets import Widget, widget_serialization
@@ -20,7 +22,9 @@ from interpmd.errors import InterpmdError, ViewerError
 from interpmd.plots.style import number_sign, unit_sign
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.answers import Answer
-from interpmd.views.explorer.export import Exports
+from interpmd.views.explorer.export import contributions, save
+from interpmd.views.explorer.page import write_page
+from interpmd.views.explorer.picture import View, image
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Question
 from interpmd.views.explorer.state import State
 from interpmd.views.nglview_adapter import empty_stage
@@ -29,7 +33,7 @@ from interpmd.views.nglview_adapter import empty_stage
 AT_REST = 0.3
 
 
-class ForceExplorer(Exports, anywidget.AnyWidget):
+class ForceExplorer(anywidget.AnyWidget):
     """See which interactions make a force, an energy or a torque, frame by frame.
 
     Click an atom (or press n and p) to ask what pushes it. Bars add up to the force, and each is
@@ -236,9 +240,15 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         """The widget, and for saved notebooks and converted pages a picture and a line of text."""
         data, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         with contextlib.suppress(InterpmdError):  # no answer: the text says why
-            data["image/png"] = self.picture_png(dpi=80)
+            data["image/png"] = base64.b64encode(image(self._present_view, "png", 80)).decode()
         data["text/plain"] = repr(self)
         return data, metadata
+
+    # --- files ---------------------------------------------------------------------------
+
+    @property
+    def _present_view(self) -> View:
+        return View(self.state, self.question, self.frame, self.scene, self.unit, self.shown)
 
     def save(self, path: str | Path) -> Path:
         """Write the explorer's present view; the suffix says how.
@@ -249,4 +259,33 @@ class ForceExplorer(Exports, anywidget.AnyWidget):
         Raises:
             ValueError: another suffix.
         """
-        return self._save(Path(path))
+        return save(self._present_view, path)
+
+    def export_html(
+        self,
+        path: str | Path,
+        frames: Iterable[int] | None = None,
+        groupings: Sequence[str] | None = None,
+        title: str | None = None,
+    ) -> Path:
+        """Write one file that opens in any browser, offline: frames step, bars are hovered.
+
+        Args:
+            path: of the file.
+            frames: which frames, all if None; those not yet explained are computed.
+            groupings: that can be chosen in the page; the present one and "kind" if None.
+            title: of the page.
+
+        Raises:
+            QuestionError: an unknown grouping.
+            OSError: the file cannot be written.
+        """
+        return write_page(self._present_view, path, frames, groupings, title)
+
+    def to_frame(self) -> pd.DataFrame:
+        """All contributions at all frames that were looked at, one line each.
+
+        Columns: frame, time_fs (of a trajectory with times), contribution, atoms and
+        value_eV or value_eV/A.
+        """
+        return contributions(self._present_view)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from interpmd.plots import budget, heat_map
 from interpmd.plots.budgets import bars
 from interpmd.plots.lines import time_lines
 from interpmd.plots.molecule import draw_molecule
-from interpmd.plots.style import grid_of_axes
+from interpmd.plots.style import grid_of_axes, image_of
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.pairs import OTHERS
 from interpmd.views.explorer.questions import UNITS, Question
@@ -37,6 +38,32 @@ MAP = (
 
 #: Contributions with a time line of their own.
 FOLLOWED = 4
+
+
+@dataclass(frozen=True)
+class View:
+    """What an explorer shows.
+
+    Attributes:
+        state: with the frames.
+        question, frame: what is asked.
+        scene: what the browser is told once; see `State.scene`.
+        unit: display unit of energies.
+        shown: interactions drawn in the molecule.
+    """
+
+    state: State
+    question: Question
+    frame: int
+    scene: dict[str, Any]
+    unit: str
+    shown: int
+
+
+def image(view: View, kind: str = "png", dpi: int = 150, frame: int | None = None) -> bytes:
+    """The picture of a view, or of another frame of it, as a file of this kind."""
+    frame = view.frame if frame is None else frame
+    return image_of(draw_answer(view.state, view.question, frame, view.unit, view.shown), kind, dpi)
 
 
 def draw_answer(

@@ -120,7 +120,7 @@ class Question:
         if chosen.target == "energy":
             return Energy()
         if chosen.target == "torque":
-            return Torque(chosen.dihedral)
+            return Torque(chosen.dihedral or ())
         if chosen.target == "fragment":
             return Force(fragment_around(atoms, chosen.atom))
         return Force(chosen.atom, along=chosen.other if chosen.target == "along" else None)

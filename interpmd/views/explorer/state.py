@@ -18,7 +18,7 @@ from interpmd.attribution.contributions import direction_of
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.methods.registry import METHODS
-from interpmd.attribution.targets import Energy
+from interpmd.attribution.targets import Energy, Force
 from interpmd.dynamics import Trajectory
 from interpmd.errors import FramesError
 from interpmd.structures.chemistry import bonds
@@ -133,8 +133,9 @@ class State:
         """Samples of the posterior; of vectors along the direction in which the answer counts."""
         if explanation.values.ndim == 1:
             return self.explanation(question, frame, error_bars=True).samples
-        direction = direction_of(explanation.predicted)
-        target = replace(explanation.target, along=tuple(direction.tolist()))
+        target, direction = explanation.target, direction_of(explanation.predicted)
+        if isinstance(target, Force):
+            target = replace(target, along=tuple(direction.tolist()))
         return explain(
             self.model, explanation.atoms, target, question.method, order=question.order
         ).samples

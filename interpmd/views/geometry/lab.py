@@ -9,7 +9,9 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from jaxtyping import Float
 
+from interpmd.attribution.contributions import summed
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.decomposition import standard_deviation
@@ -88,7 +90,7 @@ class GeometryLab(Panel):
     @property
     def coordinate(self) -> Movable:
         """What the slider sets."""
-        return self._choices[self.coordinate_name.value]
+        return self._choices[str(self.coordinate_name.value)]
 
     @property
     def atoms(self) -> Atoms:
@@ -115,16 +117,14 @@ class GeometryLab(Panel):
         Columns energy_eV, change_eV and change_std_eV; the sums are those of the molecule.
         """
         now, first = _by_order(self.table), _by_order(self._first)
-        change = (now - first).filter(like="sample").to_numpy()
-        rows = pd.DataFrame(
-            {
-                "energy_eV": now.energy,
-                "change_eV": now.energy - first.energy,
-                "change_std_eV": standard_deviation(change),
-            }
-        )
-        ordered = sorted(rows.index, key=lambda order: order or 99)
-        return rows.loc[ordered].rename_axis("body order")
+        orders = sorted(now, key=lambda order: order or 99)
+        change = np.array([now[order] - first.get(order, 0.0) for order in orders])
+        columns = {
+            "energy_eV": [now[order][0] for order in orders],
+            "change_eV": change[:, 0],
+            "change_std_eV": standard_deviation(change[:, 1:]),
+        }
+        return pd.DataFrame(columns, index=pd.Index(orders, name="body order"))
 
     def _offered(self, indices: tuple[int, ...] | None) -> dict[str, Movable]:
         choices: dict[str, Movable] = dict(proposals(self.start))
@@ -225,8 +225,7 @@ class GeometryLab(Panel):
         return f"GeometryLab of {self.start.symbols}: {self.coordinate_name.value}"
 
 
-def _by_order(table: Decomposition) -> pd.DataFrame:
-    """Energies and samples summed by body order."""
-    names = [f"sample {k}" for k in range(table.samples.shape[1])]
-    samples = pd.DataFrame(table.samples, columns=names)
-    return samples.assign(energy=table.energies).groupby(table.order).sum()
+def _by_order(table: Decomposition) -> dict[int, Float[np.ndarray, " energy_and_samples"]]:
+    """Energy in eV and its deviations under samples of the posterior, summed by body order."""
+    values = np.column_stack([table.energies, table.samples])
+    return summed([[int(order)] for order in table.order], values)

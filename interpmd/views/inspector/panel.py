@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 from ase import Atoms
@@ -116,15 +116,16 @@ class PotentialInspector(Panel):
     @property
     def curve(self) -> PairCurve:
         """The curve in the left picture."""
-        return pair_curve(self.potential, *self.pair.value.split("-"), frames=self.seen)
+        first, second = str(self.pair.value).split("-")
+        return pair_curve(self.potential, first, second, frames=self.seen)
 
     @property
     def map(self) -> TripletMap:
         """The map in the right picture."""
-        chosen: dict[str, Any] = {self.over.value: getattr(self, self.over.value).value}
-        return triplet_map(
-            self.potential, self.triplet.value.split("-"), frames=self.seen, **chosen
-        )
+        elements = str(self.triplet.value).split("-")
+        if self.over.value == "angle":
+            return triplet_map(self.potential, elements, self.angle.value, frames=self.seen)
+        return triplet_map(self.potential, elements, distance=self.distance.value, frames=self.seen)
 
     def plot(self) -> tuple[Axes, Axes]:
         """Both pictures side by side."""
@@ -153,7 +154,7 @@ class PotentialInspector(Panel):
 
     def _new_triplet(self) -> None:
         """Show another triplet, at the usual length of its bond."""
-        _, b, c = (chemical_symbols.index(s) for s in self.triplet.value.split("-"))
+        _, b, c = (chemical_symbols.index(s) for s in str(self.triplet.value).split("-"))
         self.distance.value = round(float(covalent_radii[b] + covalent_radii[c]), 2)
         self._draw_map()
 

@@ -35,4 +35,4 @@ def source(*more: str) -> str:
 
 def read(name: str) -> str:
     """One of the files beside this one."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
