@@ -1,4 +1,4 @@
-"""Normal modes of a molecule as coordinates that a slider can set."""
+"""Normal modes of a molecule by a potential."""
 
 from __future__ import annotations
 
@@ -11,50 +11,36 @@ from jaxtyping import Float
 from interpmd.potentials.potential import Potential
 from interpmd.structures.modes import hessian, modes_of
 
-#: Largest displacement in Å, of the atom that moves most.
-REACH = 0.5
-
 #: Wave number in 1/cm of a mode whose curvature is 1 eV/(Å² u).
 WAVE_NUMBER = 1e10 * np.sqrt(units._e / units._amu) / (2 * np.pi * units._c * 100)
 
 
 @dataclass(frozen=True, eq=False)
 class NormalMode:
-    """A normal mode; its value is the displacement in Å of the atom that moves most.
+    """A normal mode.
 
-    Args:
-        displacement: of all atoms, shape (atoms, 3), that of the largest having length one.
+    Attributes:
+        displacement: of all atoms, that of the atom that moves most having length one.
         wave_number: 1/cm, negative if the mode is unstable.
     """
 
     displacement: Float[np.ndarray, "atoms 3"]
     wave_number: float
 
-    quantity, unit, step = "displacement", "Å", 0.01
+    @property
+    def leader(self) -> int:
+        """The atom that moves most."""
+        return int(np.linalg.norm(self.displacement, axis=1).argmax())
 
-    def value(self, atoms: Atoms) -> float:
-        """Modes begin at the first structure."""
-        return 0.0
-
-    def limits(self, atoms: Atoms) -> tuple[float, float]:
-        """Where the slider ends."""
-        return -REACH, REACH
-
-    def at(self, atoms: Atoms, value: float) -> Atoms:
-        """A copy of `atoms` displaced along the mode."""
+    def displaced(self, atoms: Atoms, amplitude: float) -> Atoms:
+        """A copy of a structure, the atom that moves most displaced by `amplitude` (Å)."""
         copy = atoms.copy()
-        copy.positions += value * self.displacement
+        copy.positions += amplitude * self.displacement
         return copy
 
-    def words(self, atoms: Atoms) -> str:
-        """The name: wave number, and the atom that moves most."""
-        most = int(np.linalg.norm(self.displacement, axis=1).argmax())
-        number = f"{abs(self.wave_number):.0f}{'i' if self.wave_number < 0 else ''}"
-        return f"vibration {number} cm⁻¹, most of {atoms.symbols[most]}{most}"
 
-
-def normal_modes(potential: Potential, atoms: Atoms) -> dict[str, NormalMode]:
-    """The normal modes of a molecule by name, fastest first.
+def normal_modes(potential: Potential, atoms: Atoms) -> list[NormalMode]:
+    """The normal modes of a molecule, fastest first.
 
     Those of the structure as it is: only at a minimum or saddle point are the wave numbers those
     of vibrations. The Hessian comes from central differences of the forces.
@@ -63,11 +49,10 @@ def normal_modes(potential: Potential, atoms: Atoms) -> dict[str, NormalMode]:
         lambda displaced: potential.predict(displaced).forces.double().cpu().numpy(), atoms
     )
     displacements, curvatures = modes_of(atoms, curvature_matrix)
-    modes = {}
-    for vector, curvature in reversed(list(zip(displacements, curvatures, strict=True))):
+    modes = []
+    for vector, curvature in zip(displacements[::-1], curvatures[::-1], strict=True):
         shape = vector.reshape(-1, 3)
         shape = shape / np.linalg.norm(shape, axis=1).max()
         number = float(np.sign(curvature) * np.sqrt(abs(curvature)) * WAVE_NUMBER)
-        mode = NormalMode(shape, number)
-        modes[mode.words(atoms)] = mode
+        modes.append(NormalMode(shape, number))
     return modes

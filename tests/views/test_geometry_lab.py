@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ase import units
 from ase.build import bulk, molecule
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import StructureError
 from interpmd.plots.style import number_sign
-from interpmd.views.geometry import normal_modes, proposals
+from interpmd.views.geometry import proposals
 
 
 @pytest.fixture(scope="module")
@@ -68,25 +67,6 @@ def test_the_split_adds_up_to_the_change(lab):
     assert number_sign(split.change_eV[2], ".3f") in lab._table.value
     lab.slider.value = lab.coordinate.value(lab.start)
     assert lab.split().change_std_eV.max() < 1e-9 < split.change_std_eV.max()
-
-
-def test_normal_modes_are_orthogonal_and_as_stiff_as_their_wave_numbers_say(lab):
-    modes = list(normal_modes(lab.potential, lab.start).values())
-    assert len(modes) == 3 * 9 - 6
-    weighted = np.array([m.displacement.ravel() for m in modes])
-    weighted *= np.repeat(lab.start.get_masses(), 3) ** 0.5
-    weighted /= np.linalg.norm(weighted, axis=1)[:, None]
-    assert np.abs(weighted @ weighted.T - np.eye(len(modes))).max() < 1e-9
-    stiff = modes[0]
-    assert 3000 < stiff.wave_number < 4200
-    energy = [
-        float(lab.potential.predict(stiff.at(lab.start, value)).energy[0])
-        for value in (-0.01, 0, 0.01)
-    ]
-    curvature = (energy[0] - 2 * energy[1] + energy[2]) / 0.01**2
-    mass = (lab.start.get_masses()[:, None] * stiff.displacement**2).sum()
-    quantum = np.sqrt(curvature / mass) * units._hbar * 1e10 / np.sqrt(units._e * units._amu)
-    assert stiff.wave_number * units.invcm == pytest.approx(quantum, rel=0.01)  # both in eV
 
 
 def test_a_mode_is_dragged(lab):

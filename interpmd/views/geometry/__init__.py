@@ -1,14 +1,14 @@
 """Moving a molecule by hand: coordinates that can be set, and a panel that shows what happens."""
 
-from interpmd.dynamics.modes import NormalMode, normal_modes
 from interpmd.views.geometry.coordinates import Coordinate, coordinate, proposals
 from interpmd.views.geometry.lab import GeometryLab
+from interpmd.views.geometry.modes import Vibration, vibrations
 
 __all__ = [
     "Coordinate",
     "GeometryLab",
-    "NormalMode",
+    "Vibration",
     "coordinate",
-    "normal_modes",
     "proposals",
+    "vibrations",
 ]

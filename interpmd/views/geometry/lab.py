@@ -15,7 +15,6 @@ from interpmd.attribution.contributions import summed
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.decomposition import standard_deviation
-from interpmd.dynamics.modes import normal_modes
 from interpmd.errors import StructureError
 from interpmd.plots import budget
 from interpmd.plots.budgets import order_name
@@ -26,6 +25,7 @@ from interpmd.potentials.potential import Potential
 from interpmd.potentials.sum import Prediction
 from interpmd.potentials.uncertainty import Uncertainty, uncertainty
 from interpmd.views.geometry.coordinates import coordinate, proposals
+from interpmd.views.geometry.modes import vibrations
 from interpmd.views.geometry.scan import Movable, scan
 from interpmd.views.panels import Panel, Picture, side_by_side, table_html, trust
 
@@ -136,7 +136,7 @@ class GeometryLab(Panel):
         if not choices:
             raise StructureError("no atoms are bonded: name two to four atoms with indices=")
         if len(self.start) <= MOST_FOR_MODES:
-            choices |= normal_modes(self.potential, self.start)
+            choices |= vibrations(self.potential, self.start)
         return choices
 
     def _choose(self) -> None:

@@ -16,7 +16,7 @@ from interpmd.potentials.potential import Potential
 
 
 class Movable(Protocol):
-    """What a slider can set: a `Coordinate` or a `NormalMode`."""
+    """What a slider can set: a `Coordinate` or a `Vibration`."""
 
     @property
     def quantity(self) -> str: ...
