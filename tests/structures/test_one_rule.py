@@ -24,7 +24,8 @@ from interpmd.reference.clusters import fragments, molecules_of, nearest_molecul
 from interpmd.reference.sampling import sample
 from interpmd.structures.chemistry import bonds
 from interpmd.structures.fragments import fragments_of
-from interpmd.views.explorer.questions import dihedrals, fragment_around
+from interpmd.views.explorer.choices import dihedrals, fragment_around
+from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
 from interpmd.views.geometry.coordinates import coordinate, proposals
 
@@ -44,7 +45,7 @@ SIZES_AND_CONTACTS = {
     "plots/determination.py": "where the wall of a pair begins",
     "plots/molecule.py": "the size of the circles",
     "views/inspector/panel.py": "the distance that a slider begins with",
-    "views/explorer/state.py": "the size of the balls",
+    "views/explorer/scene.py": "the size of the balls",
 }
 
 #: Other ways to find bonds.
@@ -148,7 +149,7 @@ def test_a_shared_proton_closes_no_ring_for_what_turns(jump):
 
 def test_the_browser_is_told_the_bonds_of_every_frame(jump):
     frames = [MALONALDEHYDE, jump, MALONALDEHYDE]
-    scene = State(im.load("malonaldehyde"), frames).scene()
+    scene = scene_of(State(im.load("malonaldehyde"), frames))
     assert scene["bondsOf"] == [0, 1, 0]
     for atoms, which in zip(frames, scene["bondsOf"], strict=True):
         assert scene["bonds"][which]["pairs"] == bonds(atoms).pairs.ravel().tolist()
@@ -162,7 +163,7 @@ def test_the_browser_draws_the_bonds_it_is_told(jump):
     cut.pbc = True
     cut.wrap()
     frames = [MALONALDEHYDE, jump, cut]
-    scene = State(im.load("malonaldehyde"), frames).scene()
+    scene = scene_of(State(im.load("malonaldehyde"), frames))
     positions = np.stack([a.positions for a in frames]).ravel().tolist()
     code = (PACKAGE / "views/explorer/browser/geometry.js").read_text(encoding="utf-8")
     script = f"""{code}

@@ -21,14 +21,11 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import FramesError, QuestionError, TargetError
 from interpmd.potentials import StillingerWeber
+from interpmd.views.explorer import browser
 from interpmd.views.explorer.bars import MOST
-from interpmd.views.explorer.questions import (
-    GROUPINGS,
-    TARGETS,
-    Question,
-    dihedrals,
-    fragment_around,
-)
+from interpmd.views.explorer.choices import dihedrals, fragment_around
+from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Question
+from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
 
 
@@ -235,7 +232,13 @@ def test_wrong_questions_say_what_is_wrong(state, potential):
 def test_answers_are_json(state):
     text = json.dumps(state.answer(Question("force", 8), 0).to_json())
     assert json.loads(text)["title"] == "Force on H8"
-    json.dumps(state.scene(), allow_nan=False)
+    json.dumps(scene_of(state), allow_nan=False)
+
+
+def test_python_and_browser_convert_alike():
+    [listed] = re.findall(r"const UNITS = \{(.*)\};", browser.read("numbers.js"))
+    factors = dict(re.findall(r'"?([\w/]+)"?: ([\d.]+)', listed))
+    assert {name: float(factor) for name, factor in factors.items()} == pytest.approx(UNITS)
 
 
 # --- the widget, without a browser --------------------------------------------------------

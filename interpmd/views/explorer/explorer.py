@@ -26,6 +26,7 @@ from interpmd.views.explorer.export import contributions, save
 from interpmd.views.explorer.page import write_page
 from interpmd.views.explorer.picture import View, image
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Question
+from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
 from interpmd.views.nglview_adapter import empty_stage
 
@@ -111,7 +112,7 @@ class ForceExplorer(anywidget.AnyWidget):
         places = np.stack([atoms.positions for atoms in self.state.frames])
         super().__init__(
             view=view,
-            scene={**self.state.scene(), "trouble": trouble},
+            scene={**scene_of(self.state), "trouble": trouble},
             positions=places.astype("<f4").tobytes(),
             forces=self.state.stored_forces().astype("<f4").tobytes(),
             **choices,

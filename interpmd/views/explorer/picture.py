@@ -12,7 +12,7 @@ from interpmd.attribution.kinds import path_name
 from interpmd.plots import budget, heat_map
 from interpmd.plots.budgets import bars
 from interpmd.plots.lines import time_lines
-from interpmd.plots.molecule import draw_molecule
+from interpmd.plots.molecule import draw_molecule, plane_of
 from interpmd.plots.style import grid_of_axes, image_of
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.pairs import OTHERS
@@ -47,7 +47,7 @@ class View:
     Attributes:
         state: with the frames.
         question, frame: what is asked.
-        scene: what the browser is told once; see `State.scene`.
+        scene: what the browser is told once; see `scene_of`.
         unit: display unit of energies.
         shown: interactions drawn in the molecule.
     """
@@ -114,7 +114,7 @@ def _molecule(
         forces = np.reshape(answer.forces, (-1, 3))
         arrow = (answer.target_atoms[0], forces[answer.target_atoms[0]])
     when = f"{state.times[answer.frame]:.1f} fs" if state.timed else f"frame {answer.frame}"
-    draw_molecule(atoms, drawn, arrow, when, ax, plane=state.plane)
+    draw_molecule(atoms, drawn, arrow, when, ax, plane=plane_of(state.frames[0]))
 
 
 def _by_label(answer: Answer, factor: float) -> dict[str, float]:

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
-from ase.data import covalent_radii
-from ase.data.colors import jmol_colors
 from jaxtyping import Float
 
 from interpmd.attribution.contributions import direction_of
@@ -21,10 +19,9 @@ from interpmd.attribution.methods.registry import METHODS
 from interpmd.attribution.targets import Energy, Force
 from interpmd.dynamics import Trajectory
 from interpmd.errors import FramesError
-from interpmd.structures.chemistry import bonds
 from interpmd.views.explorer.answers import Answer, answer, energy_split
 from interpmd.views.explorer.memory import Remembering
-from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question, dihedrals
+from interpmd.views.explorer.questions import Question
 
 #: Stored forces are the model's own if they differ from its forces by no more than this in eV/Å.
 SAME_FORCE = 1e-4
@@ -175,76 +172,3 @@ class State:
                 if np.abs(own[0] - forces[index]).max() > SAME_FORCE:
                     return np.full_like(forces, np.nan)
         return forces
-
-    def scene(self) -> dict[str, Any]:
-        """What the browser is told once: atoms, colours, radii, bonds, choices."""
-        first = self.frames[0]
-        potential = self.model.potential is not None
-        centre, radius, axes = self._view()
-        return {
-            "centre": np.round(centre, 4).tolist(),
-            "radius": np.round(radius, 4).tolist(),
-            "axes": np.round(axes, 5).tolist(),
-            "arrowScale": self._arrow_scale(),
-            "targets": [list(item) for item in TARGETS.items()],
-            "groupings": [list(item) for item in GROUPINGS.items()],
-            "names": [f"{s}{i}" for i, s in enumerate(first.symbols)],
-            "colours": np.round(jmol_colors[first.numbers], 3).tolist(),
-            "radii": np.round(0.16 + 0.2 * covalent_radii[first.numbers], 3).tolist(),
-            **self.bonds(),
-            "times": np.round(self.times, 6).tolist(),
-            "timed": self.timed,
-            "dihedrals": [list(d) for d in dihedrals(first)],
-            "methods": [
-                {"name": name, "computes": m.computes, "guarantees": ", ".join(m.guarantees)}
-                for name, m in METHODS.items()
-                if potential or m.models == "any"
-            ],
-            "model": self.model.name,
-        }
-
-    def bonds(self) -> dict[str, Any]:
-        """The bonds of every frame, for the browser, which has no rule for them.
-
-        ``bonds``: the different sets, each of ``pairs`` (i, j, i, j, ...) and ``across``, for each
-        pair the way in Å from where j stands to the image that i is bonded to, empty where no bond
-        crosses a periodic boundary. ``bondsOf``: which of the sets belongs to each frame.
-        """
-        sets: dict[tuple[bytes, bytes], int] = {}
-        shown, of = [], []
-        for atoms in self.frames:
-            known = bonds(atoms)
-            across = np.round(known.shifts @ atoms.cell[:], 4)
-            key = (known.pairs.tobytes(), across.tobytes())
-            if key not in sets:
-                sets[key] = len(sets)
-                crossing = across.ravel().tolist() if known.shifts.any() else []
-                shown.append({"pairs": known.pairs.ravel().tolist(), "across": crossing})
-            of.append(sets[key])
-        return {"bonds": shown, "bondsOf": of}
-
-    @property
-    def plane(self) -> Float[np.ndarray, "3 3"]:
-        """Directions to the right, upwards and to the reader, the same for all frames."""
-        return self._view()[2]
-
-    def _view(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Middle, half width and height, and axes of the view in which the molecule is flat."""
-        first = self.frames[0].positions
-        centre = first.mean(0)
-        _, _, axes = np.linalg.svd(first - centre)
-        axes[2] = np.cross(axes[0], axes[1])
-        some = self.frames[:: max(1, len(self) // 50)]
-        turned = np.concatenate([atoms.positions - centre for atoms in some]) @ axes.T
-        return centre, np.abs(turned[:, :2]).max(0) + 0.7, axes
-
-    def _arrow_scale(self) -> float:
-        """Length in Å of an arrow for 1 eV/Å, such that a strong force is about 1 Å long."""
-        forces = self.stored_forces()
-        if not np.isfinite(forces).any():
-            forces = np.array(self.model.evaluate([self.frames[0]])[1])
-        strong = float(np.nanquantile(np.linalg.norm(forces, axis=-1), 0.9))
-        if strong < 1e-6:
-            return 1.0
-        power = 10.0 ** np.floor(np.log10(1 / strong))
-        return float(max(s * power for s in (1, 2, 5) if s * power <= 1 / strong))
