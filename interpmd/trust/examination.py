@@ -123,7 +123,7 @@ def _graded(
     potential: Potential, frames: Sequence[Atoms], seed: int
 ) -> tuple[list[Atoms], Float[np.ndarray, " parts"]]:
     """Closed-shell parts of the frames that the potential can evaluate, and their grades."""
-    known = set(potential.elements)
+    known = set(potential.elements or ())
     parts = [part for part in closed_parts(frames, seed) if known.issuperset(part.numbers.tolist())]
     drawn = as_model(potential).posterior(parts) if parts else None
     return parts, np.zeros(len(parts)) if drawn is None else drawn.grades
