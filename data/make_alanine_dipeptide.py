@@ -19,10 +19,10 @@ from ase.optimize import BFGS
 from common import distinct, ship, tagged, thinned
 
 from interpmd.reference.bias import BiasedCalculator, DihedralRestraint
+from interpmd.reference.calculation import one_openmp_thread
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.checks import closest_overlap
 from interpmd.reference.labelling import isolated_atoms, label
-from interpmd.reference.levels import one_openmp_thread
 from interpmd.reference.trajectories import langevin, normal_modes
 
 LEVEL = "gfn2-xtb"

@@ -57,7 +57,7 @@ def simulate(
         stop_when: asked at every frame; true ends the run.
         compile: no longer has an effect; see `interpmd.potentials.calculator`.
         precision: of a potential on the CPU; "float32" is up to twice as fast, with forces good
-            to 1e-5 eV/A.
+            to 1e-5 eV/Å.
         progress: whether to show a progress bar.
 
     Raises:

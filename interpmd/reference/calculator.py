@@ -5,7 +5,9 @@ from __future__ import annotations
 from ase.calculators.calculator import Calculator, CalculatorSetupError, all_changes
 
 from interpmd.keywords import renamed
-from interpmd.reference.levels import XTB, XTB_METHODS, missing, one_openmp_thread, resolve
+from interpmd.reference.calculation import missing, one_openmp_thread
+from interpmd.reference.levels import resolve
+from interpmd.reference.xtb import XTB, XTB_METHODS
 
 SAMPLING_ACCURACY = 0.1
 

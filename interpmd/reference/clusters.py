@@ -67,11 +67,11 @@ def fragments(atoms: Atoms, orders: Sequence[int] = (1, 2, 3)) -> list[Atoms]:
 
     Each has ``info["molecules"]`` (how many) and ``info["fragment"]`` (which, such as "0 2").
     """
-    found, atoms = molecules_of(atoms), made_whole(atoms)
+    molecules, atoms = molecules_of(atoms), made_whole(atoms)
     frames = []
     for order in orders:
-        for chosen in combinations(range(len(found)), order):
-            members = [i for m in chosen for i in found[m]]
+        for chosen in combinations(range(len(molecules)), order):
+            members = [i for m in chosen for i in molecules[m]]
             part = Atoms(atoms.numbers[members], atoms.positions[members])
             part.info = {"molecules": order, "fragment": " ".join(map(str, chosen))}
             frames.append(part)
@@ -83,15 +83,15 @@ def nearest_molecules(atoms: Atoms, centre: int, size: int) -> Atoms:
 
     Molecules that a periodic boundary cuts are put together; no other images are looked at.
     """
-    found, atoms = molecules_of(atoms), made_whole(atoms)
-    if size > len(found):
-        raise StructureError(f"the structure has {len(found)} molecules, not {size}")
-    middle = atoms.positions[list(found[centre])]
+    molecules, atoms = molecules_of(atoms), made_whole(atoms)
+    if size > len(molecules):
+        raise StructureError(f"the structure has {len(molecules)} molecules, not {size}")
+    middle = atoms.positions[list(molecules[centre])]
     gaps = [
         np.linalg.norm(middle[:, None] - atoms.positions[list(group)][None], axis=2).min()
-        for group in found
+        for group in molecules
     ]
-    members = [i for m in np.argsort(gaps, kind="stable")[:size] for i in found[m]]
+    members = [i for m in np.argsort(gaps, kind="stable")[:size] for i in molecules[m]]
     part = Atoms(atoms.numbers[members], atoms.positions[members])
     part.info = {"molecules": size}
     return part

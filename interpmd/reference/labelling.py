@@ -17,8 +17,9 @@ from ase.data import chemical_symbols, ground_state_magnetic_moments
 
 from interpmd.errors import ArgumentError, InterpmdError, MissingPackageError, StructureError
 from interpmd.keywords import renamed
+from interpmd.reference.calculation import Level, Result, one_openmp_thread
 from interpmd.reference.checks import check_electrons, check_structure
-from interpmd.reference.levels import Level, Result, one_openmp_thread, resolve
+from interpmd.reference.levels import resolve
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
 from interpmd.structures.files import prepare_output, read_frames
 

@@ -41,7 +41,7 @@ def closed_parts(frames: Sequence[Atoms], seed: int = 0, most: int = CUT_FROM) -
         seed: of the draw.
         most: frames to cut.
     """
-    found, caps = [], False
+    parts, caps = [], False
     many = [atoms for atoms in frames if len(atoms) > 1]
     for index in np.random.default_rng(seed).permutation(len(many))[:most]:
         atoms = many[index]
@@ -56,9 +56,9 @@ def closed_parts(frames: Sequence[Atoms], seed: int = 0, most: int = CUT_FROM) -
         caps |= bool(inside)
         if len(whole) > 1:
             inside += _molecules(grouping, positions)
-        found += [_part(grouping, atoms, positions, chosen) for chosen in inside]
-    found = [part for part in found if len(part) > 1]  # single atoms are known
-    return [*found, _free(hydrogen_molecule())] if caps else found
+        parts += [_part(grouping, atoms, positions, chosen) for chosen in inside]
+    parts = [part for part in parts if len(part) > 1]  # single atoms are known
+    return [*parts, _free(hydrogen_molecule())] if caps else parts
 
 
 def _molecules(grouping: Grouping, positions: np.ndarray) -> list[tuple[int, ...]]:

@@ -244,8 +244,8 @@ def _round_trip(potential: Potential, atoms: Atoms, rng: np.random.Generator) ->
 
 def _generated_code(potential: Potential, atoms: Atoms, rng: np.random.Generator) -> None:
     frames, stress = [atoms, atoms[:1]], bool(atoms.pbc.all())
-    found = potential.predict(frames, stress=stress)
+    actual = potential.predict(frames, stress=stress)
     expected = potential.predict_by_torch(frames, stress=stress)
     for name in ("energy", "site_energies", "forces", *["stress"] * stress):
-        one, other = (getattr(each, name).double().numpy() for each in (found, expected))
+        one, other = (getattr(each, name).double().numpy() for each in (actual, expected))
         _close(one, other, f"{name} by generated code against torch", 1e-10)

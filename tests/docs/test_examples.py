@@ -35,7 +35,7 @@ CENTRAL = (
 )
 
 #: Packages of extras that examples need.
-NEEDS = {"interpmd.trust.truth.quantum": "tblite", "interpmd.views.explorer.explorer": "nglview"}
+NEEDS = {"interpmd.trust.truth.agreement": "tblite", "interpmd.views.explorer.explorer": "nglview"}
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

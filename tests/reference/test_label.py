@@ -11,8 +11,8 @@ from ase.io import read, write
 
 from interpmd.errors import CalculationError, LevelMismatchError, StructureError
 from interpmd.reference import label
-from interpmd.reference.levels import XTB
 from interpmd.reference.store import complete_length, content_hash
+from interpmd.reference.xtb import XTB
 
 
 def waters(n: int = 5) -> list[Atoms]:

@@ -18,7 +18,7 @@ from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import GroupingError
 from interpmd.fitting.report import Evaluation
 from interpmd.plots.style import AGAINST, ALONG, number_sign
-from interpmd.trust.truth.quantum import QuantumTruth
+from interpmd.trust.truth.agreement import QuantumTruth
 
 VALUES = {"O–H stretch": 1.5, "angle": -0.75, "torsion": 0.25, "far": -0.125}
 

@@ -14,7 +14,7 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.fitting.report import Evaluation, FitReport
 from interpmd.potentials import LennardJones, Potential
-from interpmd.trust.truth.quantum import QuantumTruth
+from interpmd.trust.truth.agreement import QuantumTruth
 
 PAIRS = Potential([LennardJones.example()])
 POTENTIAL = im.load("malonaldehyde")

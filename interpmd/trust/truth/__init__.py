@@ -5,8 +5,9 @@
 """
 
 from interpmd.errors import TruthError
+from interpmd.trust.truth.agreement import QuantumTruth
 from interpmd.trust.truth.learned import RowErrors, learned_checks, learned_truth, row_errors
-from interpmd.trust.truth.quantum import QuantumTruth, quantum_truth
+from interpmd.trust.truth.quantum import quantum_truth
 
 __all__ = [
     "QuantumTruth",
