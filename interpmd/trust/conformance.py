@@ -90,7 +90,7 @@ def _derivatives(potential: Potential, atoms: Atoms, rng: np.random.Generator) -
         moved.positions += step * direction
         return _predict(potential, moved)[0]
 
-    slope = _slope(displaced, 1e-3)
+    slope = _slope(displaced, 3e-4)
     _close(-(forces * direction).sum(), slope, "forces against numerical derivative", 1e-5)
     if not atoms.pbc.all():
         return
