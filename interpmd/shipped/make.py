@@ -1,5 +1,6 @@
 """Fit the shipped potentials to the shipped data: ``python -m interpmd.shipped.make [name ...]``;
-with ``--certify`` only their certificates are made anew.
+with ``--certify`` only their certificates are made anew, with ``--keep-truth`` their learned truth,
+which depends on the form of the expansion and not on the data, is taken from those that are there.
 
 Run from a clone of the repository, where ``data/`` lies beside the package.
 """
@@ -74,7 +75,7 @@ MORE = {
 EXPANSION = ("channels", "lmax", "basis", "functions", "parsimony")
 
 
-def make(name: str) -> None:
+def make(name: str, keep_truth: bool = False) -> None:
     """Fit one potential and write it beside this file.
 
     The fit is kept in scratch/, so that one that was stopped goes on from there.
@@ -95,36 +96,41 @@ def make(name: str) -> None:
     card.errors["test_by_subset"] = json.loads(
         report.evaluations["test"].by_subset().to_json(orient="index")
     )
-    card.certificate[:] = certificate_of(name, report.potential).to_json()
+    card.certificate[:] = certificate_of(name, report.potential, keep_truth).to_json()
     report.potential.save(HERE / name)
     print(report)
     print(report.evaluations["test"].by_subset().round(2).to_string())
 
 
-def certificate_of(name: str, potential: Potential) -> Certificate:
+def certificate_of(name: str, potential: Potential, keep_truth: bool = False) -> Certificate:
     """Checks on test frames; rows of the same expansion where the true ones are known; for water
     also the many-body expansion by GFN2-xTB."""
     frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
-    # the same form, with dimers and trimers in the data where the potential has them
-    form = {k: v for k, v in RECIPES[name]["spec"].items() if k in EXPANSION}
-    dimers = "fragments.extxyz.gz" in MORE.get(name, ())
-    truths = [*learned_checks(learned_truth(dimers=dimers, options=form))]
+    if keep_truth:
+        stored = Certificate.from_json(load_potential(HERE / name).card.certificate)
+        truths = [check for check in stored.checks if check.group == "learned truth"]
+    else:
+        # the same form, with dimers and trimers in the data where the potential has them
+        form = {k: v for k, v in RECIPES[name]["spec"].items() if k in EXPANSION}
+        dimers = "fragments.extxyz.gz" in MORE.get(name, ())
+        truths = [*learned_checks(learned_truth(dimers=dimers, options=form))]
     if name == "water":
         tetramers = [atoms for atoms in frames if len(atoms) == 12][:40]
         truths += quantum_truth(potential, tetramers, order=4).checks()
     return certify(potential, frames[-3:], truths)
 
 
-def recertify(name: str) -> None:
+def recertify(name: str, keep_truth: bool = False) -> None:
     """Certify a potential that is there already, and write it again."""
     potential = load_potential(HERE / name)
-    certificate = certificate_of(name, potential)
+    certificate = certificate_of(name, potential, keep_truth)
     potential.card.certificate[:] = certificate.to_json()
     potential.save(HERE / name)
     print(name, certificate)
 
 
 if __name__ == "__main__":
-    again = "--certify" in sys.argv
-    for wanted in [a for a in sys.argv[1:] if a != "--certify"] or RECIPES:
-        (recertify if again else make)(wanted)
+    options = {option for option in sys.argv[1:] if option.startswith("--")}
+    for wanted in [a for a in sys.argv[1:] if a not in options] or RECIPES:
+        work = recertify if "--certify" in options else make
+        work(wanted, keep_truth="--keep-truth" in options)
