@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ase import Atoms
 from ase.build import molecule
 
 from interpmd.potentials import ClusterExpansion, Isolated, Potential
+from interpmd.structures.files import read_frames
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def methanol() -> Atoms:
@@ -33,3 +38,9 @@ def small_expansion() -> Potential:
     """A cluster expansion with random weights, on energies of atoms as large as real ones."""
     atoms = Isolated({"H": -13.6, "C": -1029.0, "O": -2041.0})
     return Potential({"isolated": atoms, "expansion": ClusterExpansion.example()})
+
+
+def water_hexamer() -> Atoms:
+    """The first six waters of the test set of the shipped potential of water."""
+    frames = read_frames(DATA / "water" / "test.extxyz.gz")
+    return next(atoms for atoms in frames if len(atoms) == 18)

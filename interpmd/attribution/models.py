@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import Calculator, CalculatorError, all_changes
 from ase.optimize import BFGSLineSearch
 from jaxtyping import Float
 from torch import Tensor
@@ -163,9 +163,16 @@ class CalculatorModel(Model):
             if hasattr(self.calculator, "reset"):
                 self.calculator.reset()
             alone.calc = self.calculator
-            with torch.enable_grad():  # networks need it, and captum switches it off
-                forces.append(np.array(alone.get_forces()))
-            energies.append(float(alone.get_potential_energy()))
+            try:
+                with torch.enable_grad():  # networks need it, and captum switches it off
+                    forces.append(np.array(alone.get_forces()))
+                energies.append(float(alone.get_potential_energy()))
+            except CalculatorError as error:
+                raise ModelError(
+                    f"{self.name} fails for {alone.symbols}: {error}. Parts of a molecule that are "
+                    'radicals often have no converged state; take gauge="groups", whose parts are '
+                    'closed with hydrogen, or "internal", which needs the whole alone'
+                ) from error
         return np.array(energies), forces
 
 

@@ -21,9 +21,11 @@ class AtomsGauge(Gauge):
 
     Attributes:
         fragments: the user's players; single atoms if None.
+        because: why no other gauge was taken where the system calls for one; in words.
     """
 
     fragments: Fragments | None = None
+    because: str = ""
 
     name: ClassVar[str] = "atoms"
     absent: ClassVar[str] = "the atom is far away"

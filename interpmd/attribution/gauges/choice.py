@@ -28,6 +28,9 @@ GAUGES: dict[str, type[Gauge]] = {
 #: Elements of which covalent molecules are made: H, B, C, N, O, F, Si, P, S, Cl, Se, Br, I.
 ORGANIC = (1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 34, 35, 53)
 
+#: Elements whose atoms by themselves make networks, not molecules: B, C, Si.
+NETWORKS = frozenset((5, 6, 14))
+
 
 def as_gauge(
     given: str | Gauge | Grouping | Coordinates,
@@ -67,8 +70,8 @@ def suitable_gauge(frames: Sequence[Atoms], target: Target) -> Gauge:
     - clusters and liquids of molecules: "molecules"
     - crystals, metals, clusters of atoms without molecules: "atoms"
 
-    Where the groups of a molecule are not known (radicals, unusual bonding) its energy is
-    explained by atoms.
+    Where the groups or coordinates of a molecule are not known (radicals, unusual bonding) it is
+    explained by atoms, and the gauge says why (`AtomsGauge.because`).
 
     Args:
         frames: of one system; the first says what it is made of.
@@ -85,17 +88,22 @@ def suitable_gauge(frames: Sequence[Atoms], target: Target) -> Gauge:
         return AtomsGauge()
     if count > 1:
         return MoleculesGauge.of(frames)
-    if not target.functional(atoms).energy.any():
-        return InternalGauge.of(frames)
+    better = GroupsGauge if target.functional(atoms).energy.any() else InternalGauge
     try:
-        return GroupsGauge.of(frames)
-    except InterpmdError:
-        return AtomsGauge()
+        return better.of(frames)
+    except InterpmdError as error:
+        return AtomsGauge(because=f'the gauge "{better.name}" does not suit it: {error}')
 
 
 def _network(atoms: Atoms) -> bool:
-    """A piece of a crystal: atoms of one element, most of them with three neighbours or more."""
-    if len(set(atoms.numbers.tolist())) > 1 or len(atoms) < 5:
+    """A piece of a crystal: atoms of one element that makes no molecules by itself, or most of
+    which have three neighbours or more."""
+    elements = set(atoms.numbers.tolist())
+    if len(elements) > 1:
+        return False
+    if elements <= NETWORKS:
+        return True
+    if len(atoms) < 5:
         return False
     degrees = np.bincount(bonds(atoms).pairs.ravel(), minlength=len(atoms))
     return bool(np.mean(degrees >= 3) > 0.5)

@@ -119,7 +119,13 @@ def explain(
         )
         answer = chosen.run(request, **options)
         answers.append(
-            replace(answer, method=chosen.name, gauge=chosen_gauge.name, exact=chosen.exact)
+            replace(
+                answer,
+                method=chosen.name,
+                gauge=chosen_gauge.name,
+                exact=chosen.exact,
+                statement=_with_reason(answer.statement, chosen_gauge),
+            )
         )
     answer = answers[0] if reference is None else answers[0] - answers[1]
     # the games of some methods count the parts that they evaluate, the model all of them
@@ -169,6 +175,12 @@ def _suitable(name: str, gauge: Gauge, context: str) -> Method:
             f"{', '.join(chosen.contexts) if gauge.name != 'groups' else 'vacuum'}"
         )
     return chosen
+
+
+def _with_reason(statement: str, gauge: Gauge) -> str:
+    """A statement with the reason why the gauge is not the one that the system calls for."""
+    because = gauge.because if isinstance(gauge, AtomsGauge) else ""
+    return f"{statement} Atoms are the players: {because}." if because else statement
 
 
 def reference_structure(model: Model, atoms: Atoms, reference: Atoms | str) -> Atoms:

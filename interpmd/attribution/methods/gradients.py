@@ -27,6 +27,7 @@ from interpmd.errors import MethodError
     cost="`steps` evaluations with gradients",
     exact=False,
     models="potential",
+    gauges=("molecules", "atoms"),
     needs="captum",
 )
 def integrated_gradients(request: Request, players: str = "edges", steps: int = 16) -> Explanation:
@@ -57,6 +58,7 @@ def integrated_gradients(request: Request, players: str = "edges", steps: int = 
     cost="one evaluation with gradients",
     exact=False,
     models="potential",
+    gauges=("molecules", "atoms"),
     needs="captum",
 )
 def input_x_gradient(request: Request, players: str = "edges") -> Explanation:

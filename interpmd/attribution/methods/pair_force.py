@@ -18,6 +18,7 @@ from interpmd.errors import MethodError
     guarantees=("complete", "linear"),
     cost="one evaluation with gradients",
     models="potential",
+    gauges=("atoms",),
 )
 def pair_force(request: Request) -> Explanation:
     """Fan et al., Phys. Rev. B 92, 094301 (2015): F_ij = dU_i/dr_ij - dU_j/dr_ji, from site
