@@ -117,6 +117,7 @@ def capped(
     molecules = []
     for index, (members, charge) in enumerate(zip(parts.members, parts.charges, strict=True)):
         own_caps = slice(*np.searchsorted(parts.part, [index, index + 1]))
+        count = own_caps.stop - own_caps.start
         part = Atoms(
             np.concatenate([atoms.numbers[members], np.ones(count, dtype=int)]),
             positions=np.concatenate([positions[members], ends[own_caps]]),
