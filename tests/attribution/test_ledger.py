@@ -36,7 +36,7 @@ def vibration(timestep, interval=1, femtoseconds=24.0):
 def quiet(*arguments, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LedgerWarning)
-        return im.ledger(*arguments, progress=False, **options, gauge="atoms")
+        return im.ledger(*arguments, progress=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +50,19 @@ def proton():
 
 @pytest.fixture(scope="module")
 def book(proton):
-    return im.ledger(*proton, atoms=[8], progress=False, gauge="atoms")
+    return im.ledger(*proton, atoms=[8], gauge="atoms", progress=False)
 
 
 def test_a_pair_does_the_work_that_its_formula_says():
     trajectory = vibration(timestep=0.05)
-    found = im.ledger(PAIR, trajectory, progress=False, gauge="atoms")
+    found = im.ledger(PAIR, trajectory, progress=False)
     assert found.sizes["interaction"] == 1 and found.atoms.values.tolist() == ["0-1"]
     distances = np.array([a.get_distance(0, 1) for a in trajectory])
     lost = energy_of_pair(distances[0]) - energy_of_pair(distances)
     assert lost.max() > 0.09
     assert np.abs(found.work.values[:, 0] - lost).max() < 1e-4
     assert np.allclose(found.kinetic_energy, [a.get_kinetic_energy() for a in trajectory])
-    half = im.ledger(PAIR, trajectory, atoms=[1], progress=False, gauge="atoms")
+    half = im.ledger(PAIR, trajectory, atoms=[1], progress=False)
     assert np.abs(2 * half.work.values - found.work.values).max() < 1e-9
 
 
@@ -115,15 +115,15 @@ def test_power_is_that_of_the_rows_of_the_table(proton, book):
 
 def test_on_all_of_its_atoms_a_row_does_the_work_that_its_energy_loses(proton):
     potential, trajectory = proton[0], proton[1][:21]
-    works = quiet(potential, trajectory, rule="simpson").work
-    energies = im.explain_trajectory(potential, trajectory, progress=False, gauge="atoms").value
+    works = quiet(potential, trajectory, rule="simpson", gauge="atoms").work
+    energies = im.explain_trajectory(potential, trajectory, gauge="atoms", progress=False).value
     lost = (energies[0] - energies).sel(interaction=works.interaction)
     assert float(np.abs(lost).max()) > 0.2
     assert float(np.abs(works - lost).max()) < 4e-3
 
 
 def test_sums_over_kinds_are_those_of_the_interactions(proton, book):
-    kinds = im.ledger(*proton, atoms=[8], by="order", progress=False, gauge="atoms")
+    kinds = im.ledger(*proton, atoms=[8], by="order", gauge="atoms", progress=False)
     single = book.work[-1].to_series().groupby(book.order.to_series()).sum()
     grouped = dict(zip(kinds.order.values, kinds.work.values[-1], strict=True))
     assert single.abs().max() > 0.1
@@ -152,10 +152,10 @@ def test_thermostats_and_other_potentials_are_named():
         progress=False,
     )  # fmt: skip
     with pytest.warns(LedgerWarning, match="thermostat"):
-        im.ledger(PAIR, hot, progress=False, gauge="atoms")
+        im.ledger(PAIR, hot, progress=False)
     softer = Potential({"morse": Morse(depth=0.5, width=1.5, distance=1.5, cutoff=8.0)})
     with pytest.warns(LedgerWarning, match="not those of this potential"):
-        im.ledger(softer, vibration(0.1), progress=False, gauge="atoms")
+        im.ledger(softer, vibration(0.1), progress=False)
 
 
 def test_a_black_box_has_a_ledger_of_fragments():
@@ -186,7 +186,9 @@ def test_power_is_a_target_like_any_other(proton):
 @pytest.mark.parametrize(
     ("frames", "options", "words"),
     [
-        ([MALONALDEHYDE, MALONALDEHYDE], {}, "frame 0 has no velocities"),
+        ([MALONALDEHYDE, MALONALDEHYDE], {}, "have no velocities"),
+        ([MALONALDEHYDE, MALONALDEHYDE], {"atoms": [8]}, "chosen atoms"),
+        ("some", {"times": [0.0, 1.0]}, "frame 1 has no velocities"),
         ("one", {}, "only one frame"),
         ("plain", {}, "plain frames have no times"),
         ("plain", {"times": [1.0, 1.0, 2.0]}, "must ascend"),
@@ -195,16 +197,17 @@ def test_power_is_a_target_like_any_other(proton):
 )
 def test_what_cannot_be_reckoned_is_said(frames, options, words):
     trajectory = vibration(0.5, femtoseconds=1.0)
-    given = {"one": trajectory[:1], "plain": list(trajectory), "all": trajectory}
+    some = [trajectory[0], Atoms("C2", positions=trajectory[1].positions)]
+    given = {"one": trajectory[:1], "plain": list(trajectory), "all": trajectory, "some": some}
     given = given[frames] if isinstance(frames, str) else frames
     with pytest.raises(LedgerError, match=words):
-        im.ledger(PAIR, given, progress=False, **options, gauge="atoms")
+        im.ledger(PAIR, given, progress=False, gauge="atoms", **options)
 
 
 def test_lennard_jones_of_plain_frames_with_times():
     potential = Potential({"lj": LennardJones(epsilon=0.01, sigma=3.4, cutoff=9.0)})
     atoms = Atoms("Ar2", positions=[[0, 0, 0], [4.2, 0, 0]], velocities=[[0.01, 0, 0], [0, 0, 0]])
     run = im.simulate(potential, atoms, timestep=1.0, steps=20, interval=1, progress=False)
-    found = im.ledger(potential, list(run), times=run.times, progress=False, gauge="atoms")
+    found = im.ledger(potential, list(run), times=run.times, progress=False)
     assert found.attrs["rule"] == "simpson"
     assert found.attrs["largest_closure_error_eV"] < 1e-7
