@@ -93,6 +93,7 @@ def explain_trajectory(
         Others: see `explain`.
     """
     frames, moments = frames_and_times(trajectory, times)
+    compared = _reference(model, frames, reference)
     collected = collect(
         model,
         frames,
@@ -104,9 +105,10 @@ def explain_trajectory(
         method,
         order,
         context,
-        _reference(model, frames, reference),
+        compared,
         **options,
     )
+    moments = np.concatenate([moments, np.full(len(compared), np.nan)])
     dataset = collected.dataset(moments[: len(collected)])
     if reference == "mean":
         return _less(dataset, dataset.mean("frame"), "the mean of all frames")
@@ -130,13 +132,19 @@ def _reference(
 
 
 def _less(dataset: xr.Dataset, other: xr.Dataset, words: str) -> xr.Dataset:
-    """Differences from a reference; the error bars of both are not added up."""
+    """Differences from a reference, the largest first; error bars of both are not added up."""
     names = [n for n in ("value", "total", "predicted", "deviation") if n in dataset]
     changed = {
         name: (dataset[name] - other[name]).assign_attrs(dataset[name].attrs) for name in names
     }
     changed = dataset.drop_vars("std", errors="ignore").assign(changed)
-    return changed.assign_attrs(dataset.attrs | {"reference": words})
+    size = (
+        np.abs(changed.value)
+        if changed.value.ndim == 2
+        else changed.value.reduce(np.linalg.norm, "component")
+    )
+    ranked = np.argsort(-size.mean("frame").values, kind="stable")
+    return changed.isel(interaction=ranked).assign_attrs(dataset.attrs | {"reference": words})
 
 
 def _words(reference: Atoms | int | str) -> str:
