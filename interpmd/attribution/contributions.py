@@ -151,7 +151,12 @@ def keys_of(
     if what == "atom":
         return [list(inside) for inside in members]
     if what == "pair":
-        return [[tuple(sorted(p)) for p in combinations(m, 2)] or [m] for m in members]
+        return [
+            [(atom,) for atom in m]
+            if rest
+            else [tuple(sorted(p)) for p in combinations(m, 2)] or [m]
+            for m, rest in zip(members, clusters.remainder, strict=True)
+        ]
     if what == "fragment":
         number = numbered(fragments)
         return [[tuple(sorted({number[a] for a in inside}))] for inside in members]
@@ -252,12 +257,13 @@ def pair_matrix(
     clusters: Clusters, values: Float[np.ndarray, " clusters"], players: Fragments
 ) -> Float[np.ndarray, "players players"]:
     """Values of pairs of players, and of larger clusters in equal parts to their pairs, below
-    the diagonal; single players and remainders on it; NaN above."""
+    the diagonal; single players, and remainders in equal parts, on it; NaN above."""
     number = numbered(players)
     matrix = np.where(np.tri(len(players), dtype=bool), 0.0, np.nan)
-    for members, value in zip(clusters.tuples(), values, strict=True):
+    for members, rest, value in zip(clusters.tuples(), clusters.remainder, values, strict=True):
         inside = sorted({number[a] for a in members})
-        cells = list(combinations(inside, 2)) or [(inside[0], inside[0])]
+        alone = [(player, player) for player in inside]
+        cells = alone if rest else list(combinations(inside, 2)) or alone
         for first, second in cells:
             matrix[second, first] += value / len(cells)
     return matrix

@@ -187,13 +187,17 @@ def name_fragments(
     atoms: Atoms, clusters: Clusters, fragments: Fragments
 ) -> tuple[list[str], list[str]]:
     """Label and kind of clusters of whole fragments; a fragment is named by its formula and
-    first atom, as "H2O(3)"."""
+    first atom, as "H2O(3)". A remainder of several is called by its term."""
     number = {a: f for f, members in enumerate(fragments) for a in members}
     names = fragment_names(atoms, fragments)
     labels, kinds = [], []
-    for members, rest in zip(clusters.tuples(), clusters.remainder, strict=True):
+    for members, term, rest in zip(
+        clusters.tuples(), clusters.term, clusters.remainder, strict=True
+    ):
         inside = sorted({number[a] for a in members})
-        labels.append(("rest at " if rest else "") + "···".join(names[f] for f in inside))
+        several = rest and len(inside) > 1
+        label = clusters.terms[term] if several else "···".join(names[f] for f in inside)
+        labels.append(f"rest at {label}" if rest and not several else label)
         kinds.append(
             "remainder" if rest else "fragment" if len(inside) == 1 else "between fragments"
         )

@@ -93,13 +93,21 @@ class Clusters:
         return self.order == 0
 
     def tuples(self) -> list[tuple[int, ...]]:
-        """Atoms of each cluster; of a remainder only its site."""
+        """Atoms of each cluster."""
         atoms, first = self.member_atoms.tolist(), self.first.tolist()
-        rest = self.remainder.tolist()
-        return [
-            tuple(atoms[a : a + 1] if alone else atoms[a:b])
-            for a, b, alone in zip(first[:-1], first[1:], rest, strict=True)
-        ]
+        return [tuple(atoms[a:b]) for a, b in zip(first[:-1], first[1:], strict=True)]
+
+    def sited(self) -> Clusters:
+        """The same with remainders, which a table names by site and neighbours, at their sites."""
+        keep = ~self.remainder[self.owner]
+        keep[self.first[:-1][self.remainder]] = True
+        sizes = np.where(self.remainder, 1, self.sizes)
+        return replace(
+            self,
+            first=np.concatenate([[0], np.cumsum(sizes)]),
+            member_atoms=self.member_atoms[keep],
+            member_shifts=self.member_shifts[keep],
+        )
 
     def identities(self) -> list[tuple]:
         """A key for each cluster: term, order, members and their images."""

@@ -190,7 +190,7 @@ def _identifiability(potential: Potential, frames: list[Atoms]) -> list[Check]:
 def _sums(table: Decomposition, renumbered: np.ndarray | None) -> dict[tuple, float]:
     """Energy by order and atoms (images together), terms added up."""
     sums: dict[tuple, float] = {}
-    clusters = table.clusters
+    clusters = table.clusters.sited()
     for order, members, value in zip(
         table.order.tolist(), clusters.tuples(), table.energies.tolist(), strict=True
     ):

@@ -47,7 +47,7 @@ def shares_of(
         number[list(members)] = index
     flat = explanation.values.reshape(len(explanation), -1)
     shares = np.zeros((len(players), flat.shape[1]))
-    for members, value in zip(explanation.clusters.tuples(), flat, strict=True):
+    for members, value in zip(explanation.members, flat, strict=True):
         sharing = [number[a] for a in members if free[number[a]]]
         if explanation.fragments is not None:
             sharing = sorted(set(sharing))

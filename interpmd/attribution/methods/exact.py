@@ -71,7 +71,7 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
     return Explanation(
         atoms=request.atoms,
         target=request.target,
-        clusters=table.clusters,
+        clusters=table.clusters.sited(),
         values=values,
         predicted=predicted(request),
         statement=CONVENTION + rest,
@@ -269,8 +269,8 @@ def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[V
         values, rest = _by_players(table, request, error_bars)
         players = len(request.fragments or request.atoms)
         if not rest or 2**players > FEW_PARTS:
-            if order is not None and request.fragments is not None:
-                return _cut(values, rest, order)
+            if order is not None and request.fragments is not None and order < players:
+                return _cut(values, rest, order, tuple(range(players)))
             return values, rest
     game = game_of(request)
     count = len(game.players)
@@ -282,8 +282,7 @@ def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[V
     values = indices.dividends({players: worth[players] for players in coalitions})
     if order == count:
         return values, {}
-    left = worth[everyone] - sum(values.values(), np.zeros(1))
-    return values, {(p,): left / count for p in range(count)}
+    return values, {everyone: worth[everyone] - sum(values.values(), np.zeros(1))}
 
 
 def _parts_are_cheaper(request: Request, order: int | None) -> bool:
@@ -319,15 +318,11 @@ def _by_players(table: Decomposition, request: Request, error_bars: bool) -> tup
     return values, rest
 
 
-def _cut(values: Values, rest: Values, order: int) -> tuple[Values, Values]:
-    """Dividends of more than `order` players as remainders, shared by their players."""
-    rest = dict(rest)
-    for players, value in values.items():
-        if len(players) > order:
-            for player in players:
-                share = value / len(players)
-                rest[(player,)] = rest[(player,)] + share if (player,) in rest else share
-    return {p: v for p, v in values.items() if len(p) <= order}, rest
+def _cut(values: Values, rest: Values, order: int, everyone: Players) -> tuple[Values, Values]:
+    """Dividends of more than `order` players as one remainder of all players."""
+    kept = {players: value for players, value in values.items() if len(players) <= order}
+    larger = [value for players, value in values.items() if len(players) > order]
+    return kept, {**rest, everyone: sum(larger, 0.0 * next(iter(values.values())))}
 
 
 def _explanation(
@@ -337,10 +332,13 @@ def _explanation(
     members = [sorted(a for p in c for a in players[p]) for c in (*values, *rest)]
     flat = np.array([*values.values(), *rest.values()])
     flat_values, samples = _parted(request, flat)
+    what = "molecules" if request.gauge.name == "molecules" else "players"
+    larger = f"sets of more than {request.order} {what}"
+    names = [*(name for _ in values), *(larger if len(c) > 1 else name for c in rest)]
     return Explanation(
         atoms=request.atoms,
         target=request.target,
-        clusters=Clusters.of_tuples(members, name, [*(len(c) for c in values), *(0 for _ in rest)]),
+        clusters=Clusters.named(members, names, [*(len(c) for c in values), *(0 for _ in rest)]),
         values=flat_values,
         samples=samples,
         predicted=predicted(request),
