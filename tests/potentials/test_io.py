@@ -54,7 +54,7 @@ def test_a_folder_that_is_no_potential(tmp_path):
     with pytest.raises(im.PotentialFileError, match=r"not a potential: it has no potential\.json"):
         im.load(tmp_path)
     (tmp_path / "potential.json").write_text('{"format": "something else"}')
-    with pytest.raises(im.PotentialFileError, match="does not describe a potential"):
+    with pytest.raises(im.PotentialFileError, match="does not describe an interpmd potential"):
         im.load(tmp_path)
 
 
