@@ -8,7 +8,6 @@ from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
 
 from interpmd.errors import StructureError
-from interpmd.structures.systems import check_structure as check_geometry
 
 OVERLAP = 0.4  # times the sum of the covalent radii
 
@@ -19,6 +18,9 @@ def check_structure(atoms: Atoms) -> None:
     That is what `interpmd.structures.systems.check_structure` refuses, and two atoms (images
     included) closer than 0.4 times the sum of their covalent radii.
     """
+    # here, so that the processes that label need not load torch
+    from interpmd.structures.systems import check_structure as check_geometry
+
     check_geometry(atoms)
     overlap = closest_overlap(atoms)
     if overlap is not None:

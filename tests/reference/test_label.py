@@ -1,6 +1,8 @@
 """Runs that stop and go on: nothing lost, nothing made twice, failures kept apart."""
 
 import json
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -223,3 +225,8 @@ def test_second_order_solver_finishes_what_diis_does_not(monkeypatch):
     [rescued] = label(molecule("H2O"), "pbe/sto-3g", progress=False)
     assert rescued.get_potential_energy() == pytest.approx(usual.get_potential_energy(), abs=1e-7)
     np.testing.assert_allclose(rescued.get_forces(), usual.get_forces(), atol=1e-4)
+
+
+def test_processes_that_label_load_no_torch():
+    program = "import sys, interpmd.reference.labelling; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
