@@ -114,7 +114,7 @@ def test_fragments_are_molecules_then_residues_then_groups():
 
 
 def test_isolated_atoms_stand_apart(state):
-    found = state.answer(Question("energy"), 0)
+    found = state.answer(Question("energy", gauge="atoms"), 0)
     assert found.apart + found.total == pytest.approx(found.energy, abs=1e-8)
     assert sum(found.split["term"].values()) == pytest.approx(found.total, abs=1e-8)
     assert sum(found.split["order"].values()) == pytest.approx(found.total, abs=1e-8)
@@ -130,19 +130,19 @@ def test_one_table_serves_all_questions_about_a_frame(state, monkeypatch):
 
     monkeypatch.setattr("interpmd.attribution.models.decompose", counted)
     state.model.model._tables.clear()
-    state.answer(Question("force", 8), 0)
-    state.answer(Question("force", 3, grouping="pair"), 0)
-    state.answer(Question("energy"), 0)
+    state.answer(Question("force", 8, gauge="atoms"), 0)
+    state.answer(Question("force", 3, grouping="pair", gauge="atoms"), 0)
+    state.answer(Question("energy", gauge="atoms"), 0)
     assert made == [(3, True)]
     made.clear()
     for method in ("shapley", "owen", "shapley_interaction"):
-        state.answer(Question("energy", method=method), 1)
-        state.answer(Question("force", 8, method=method), 1)
+        state.answer(Question("energy", method=method, order=3), 1)
+        state.answer(Question("force", 8, method=method, order=3), 1)
     assert made == [(None, True)]
 
 
 def test_lines_pass_through_bonds_in_order(state):
-    found = state.answer(Question("force", 8), 0)
+    found = state.answer(Question("force", 8, gauge="atoms"), 0)
     angle = next(line for line in found.lines if set(line.atoms) == {3, 4, 8})
     assert angle.atoms[1] == 4
 
@@ -247,7 +247,7 @@ def test_python_and_browser_convert_alike():
 @pytest.fixture(scope="module")
 def explorer(potential, frames):
     pytest.importorskip("nglview")
-    return im.ForceExplorer(potential, frames, atom=8, order=2)
+    return im.ForceExplorer(potential, frames, atom=8, order=2, frame=0)
 
 
 def test_choices_are_checked(explorer, potential, frames):
@@ -328,7 +328,7 @@ def test_without_nglview_the_explorer_says_so(potential, frames, monkeypatch):
 
 
 def test_error_bars_of_forces_come_when_they_are_asked_for(potential, frames):
-    state, question = State(potential, frames), Question("force", 8)
+    state, question = State(potential, frames), Question("force", 8, order=3)
     quick = state.answer(question, 0)
     assert quick.total_std is None
     assert all(bar.std is None for bar in quick.bars)
@@ -341,9 +341,10 @@ def test_error_bars_of_forces_come_when_they_are_asked_for(potential, frames):
     largest = np.abs(full.values @ direction).argmax()
     assert slow.bars[0].std == pytest.approx(np.sqrt((expected[largest] ** 2).mean()))
     assert state.answer(question, 0) is slow
-    by_order = state.answer(Question("force", 8, grouping="order"), 0, error_bars=True)
+    by_order = state.answer(Question("force", 8, grouping="order", order=3), 0, error_bars=True)
     for bar in by_order.bars:
         if bar.key.isdigit():
             mine = expected[full.orders == int(bar.key)].sum(0)
             assert bar.std == pytest.approx(np.sqrt((mine**2).mean()))
-    assert state.answer(Question("energy"), 0).total_std > 0  # comes with the table
+    energy = state.answer(Question("energy", gauge="atoms"), 0)
+    assert energy.total_std > 0  # comes with the table

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from jaxtyping import Bool, Float
 
 from interpmd.attribution.contributions import direction_of
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.targets import Energy, Force
+from interpmd.attribution.gauges.choice import GAUGES
+from interpmd.attribution.targets import Energy, Force, Target
 from interpmd.decomposition.decomposition import standard_deviation
+from interpmd.structures.fragments import Fragments, fragments_of
 from interpmd.views.explorer.bars import Bar, bars_of, groups_of
+from interpmd.views.explorer.headline import of_frame
 from interpmd.views.explorer.lines import Line, lines_of
 from interpmd.views.explorer.pairs import PairMap, pair_map
 from interpmd.views.explorer.questions import Question
@@ -29,6 +34,9 @@ class Answer:
         frame: its index.
         key: of the question.
         title: what is explained.
+        gauge: what stands for "absent", `absent` the same in words.
+        method: by which it was made.
+        headline: the answer in a sentence.
         unit: "eV" or "eV/A", as in tables.
         bars: the largest first; their values sum to `total`.
         lines: the largest first.
@@ -42,7 +50,8 @@ class Answer:
         target_atoms: those on which the explained force acts.
         split: energy of the frame in eV without isolated atoms, by "term" and "order".
         energy: total energy in eV.
-        badge: of the certificate, and `checks` its lines.
+        badge: of the certificate; `verdict` adds whether the data determine the rows,
+            `determined` (None where that is not known), and `checks` are its lines.
         statement: what is fact and what is convention.
         forces: on all atoms in eV/Å, flat.
     """
@@ -50,6 +59,10 @@ class Answer:
     frame: int
     key: str
     title: str
+    gauge: str
+    absent: str
+    method: str
+    headline: str
     unit: str
     bars: tuple[Bar, ...]
     lines: tuple[Line, ...]
@@ -63,6 +76,8 @@ class Answer:
     split: dict[str, dict[str, float]]
     energy: float
     badge: str
+    verdict: str
+    determined: bool | None
     checks: tuple[str, ...]
     statement: str
     forces: tuple[float, ...] = field(repr=False)
@@ -80,7 +95,8 @@ def answer(
     split: dict[str, dict[str, float]],
     energy: float,
     forces: Float[np.ndarray, "atoms 3"],
-    samples: Float[np.ndarray, "clusters samples"] | None = None,
+    names: tuple[Sequence[str], Sequence[str]] | None = None,
+    doubt: Explanation | None = None,
 ) -> Answer:
     """Turn an explanation into bars and lines.
 
@@ -89,9 +105,11 @@ def answer(
         question: that was asked, settled.
         frame: index of the frame.
         split, energy, forces: of the frame; see `Answer`.
-        samples: of the posterior, along the direction of the answer, where the explanation itself
-            has none.
+        names: labels and kinds of the clusters; as the explanation names them if None.
+        doubt: the same explanation along the direction of the answer, with samples of the
+            posterior, where the explanation itself has none.
     """
+    labels, kinds = (np.array(n, dtype=object) for n in names or _names(explanation))
     isolated = _isolated(explanation)
     shown, apart = explanation[~isolated], float(explanation.values[isolated].sum())
     predicted, direction = np.asarray(explanation.predicted), None
@@ -101,13 +119,14 @@ def answer(
     elif isinstance(explanation.target, Force):
         direction = explanation.target.direction(explanation.atoms)
     rows = shown.contributions.along(explanation.predicted)
-    if samples is not None:
-        rows = replace(rows, samples=samples)
+    if doubt is not None and doubt.samples is not None:
+        rows = replace(rows, samples=doubt.samples[~isolated])
     # inside a fragment action and reaction cancel to rounding
     acting = np.abs(shown.values.reshape(len(shown), -1)).max(1, initial=0.0) > NOTHING
     some, some_rows = shown[acting], rows.take(acting)
-    groups = groups_of(some, question.grouping)
-    bars, places = bars_of(some, some_rows, groups, question.grouping)
+    labels, kinds = labels[~isolated][acting].tolist(), kinds[~isolated][acting].tolist()
+    groups = groups_of(some, question.grouping, kinds)
+    bars, places = bars_of(some, some_rows, groups, question.grouping, labels)
     lines = lines_of(
         some.atoms,
         some.clusters,
@@ -116,17 +135,23 @@ def answer(
         places,
         pairwise=question.grouping == "pair",
         acts_on=question.atom if question.target in ("force", "along") else None,
+        wholes=some.fragments or _molecules_of(some, kinds),
     )
-    certificate = explanation.certificate()
+    certificate = (explanation if doubt is None else doubt).certificate()
+    total = float(sum(bar.value for bar in bars))
     return Answer(
         frame=frame,
         key=question.key,
         title=title(explanation, question),
+        gauge=explanation.gauge,
+        absent=GAUGES[explanation.gauge].absent,
+        method=explanation.method,
+        headline=of_frame(bars, total, explanation.unit),
         unit=explanation.unit,
         bars=bars,
         lines=lines,
         pairs=pair_map(some.clusters, some_rows.values, len(some.atoms)),
-        total=float(sum(bar.value for bar in bars)),
+        total=total,
         predicted=float(predicted) - apart,
         residual=explanation.residual,
         apart=apart,
@@ -137,6 +162,8 @@ def answer(
         split=split,
         energy=energy,
         badge=certificate.badge,
+        verdict=certificate.verdict,
+        determined=certificate.determined,
         checks=tuple(str(check) for check in certificate.checks),
         statement=explanation.statement,
         forces=tuple(np.asarray(forces, dtype=float).ravel().tolist()),
@@ -148,7 +175,12 @@ def answer(
 
 def title(explanation: Explanation, question: Question) -> str:
     """What is explained, in words."""
-    structure, target = explanation.atoms, explanation.target
+    less = "" if question.reference is None else f", less frame {question.reference}"
+    return subject_of(explanation.atoms, question, explanation.target) + less
+
+
+def subject_of(structure: Atoms, question: Question, target: Target) -> str:
+    """What is explained, whatever it is compared with."""
 
     def name(atom: int) -> str:
         return f"{structure.symbols[atom]}{atom}"
@@ -174,6 +206,17 @@ def energy_split(explanation: Explanation) -> dict[str, dict[str, float]]:
         "term": {str(k): float(v) for k, v in shown.by("term").items()},
         "order": {names.get(k, f"{k}-body"): float(v) for k, v in shown.by("order").items()},
     }
+
+
+def _names(explanation: Explanation) -> tuple[list[str], list[str]]:
+    return explanation.labels, explanation.kinds
+
+
+def _molecules_of(explanation: Explanation, kinds: Sequence[str]) -> Fragments:
+    """The molecules, where coordinates between whole molecules are among the rows."""
+    if any(kind.endswith("of molecules") for kind in kinds):
+        return fragments_of(explanation.atoms, "molecules")
+    return ()
 
 
 def _isolated(explanation: Explanation) -> Bool[np.ndarray, " clusters"]:

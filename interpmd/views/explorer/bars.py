@@ -40,20 +40,31 @@ class Bar:
     vector: tuple[float, ...] | None = None
 
 
-def groups_of(explanation: Explanation, grouping: str) -> list[list[Any]]:
+def groups_of(
+    explanation: Explanation, grouping: str, kinds: Sequence[str] | None = None
+) -> list[list[Any]]:
     """For each cluster the groups that share its value in equal parts.
 
     Args:
         explanation: whose values are grouped.
         grouping: one of `questions.GROUPINGS`.
+        kinds: of the clusters; as the explanation names them if None.
     """
     clusters = explanation.clusters
     if grouping == "interaction":
+        # several coordinates may be of the same atoms, as the two bends of a linear angle
+        named = explanation.kinds_of_terms is not None
+        names = explanation.labels if named else [""] * len(clusters)
         return [
-            [(bool(rest), members)]
-            for rest, members in zip(clusters.remainder, explanation.members, strict=True)
+            [(bool(rest), members, name)]
+            for rest, members, name in zip(
+                clusters.remainder, explanation.members, names, strict=True
+            )
         ]
-    kinds = explanation.kinds if grouping == "kind" else ()
+    if grouping == "kind":
+        kinds = explanation.kinds if kinds is None else kinds
+    else:
+        kinds = ()
     fragments = ()
     if grouping == "fragment":
         fragments = explanation.fragments or fragments_of(explanation.atoms)
@@ -65,6 +76,7 @@ def bars_of(
     rows: Contributions,
     groups: Sequence[Sequence[Hashable]],
     grouping: str,
+    labels: Sequence[str] | None = None,
 ) -> tuple[tuple[Bar, ...], dict[Hashable, int]]:
     """The bars, the largest first, and the place among them of each group.
 
@@ -75,12 +87,13 @@ def bars_of(
         rows: its values as numbers, along the direction of the answer.
         groups: of every cluster, from `groups_of`.
         grouping: that made them.
+        labels: of the clusters; as the explanation names them if None.
     """
     values = summed(groups, rows.values)
     spread = None if rows.samples is None else summed(groups, rows.samples)
     vectors = summed(groups, explanation.values) if explanation.values.ndim == 2 else {}
     atoms, left_over = _who(explanation, groups, grouping)
-    names = _names(explanation, groups, grouping, left_over)
+    names = _names(explanation, groups, grouping, left_over, labels)
     order = sorted(values, key=lambda group: -abs(values[group]))
 
     def std(some: Sequence[Hashable]) -> float | None:
@@ -121,7 +134,11 @@ def _who(
 
 
 def _names(
-    explanation: Explanation, groups: Sequence[Sequence[Any]], grouping: str, left_over: set[Any]
+    explanation: Explanation,
+    groups: Sequence[Sequence[Any]],
+    grouping: str,
+    left_over: set[Any],
+    labels: Sequence[str] | None,
 ) -> dict[Any, tuple[str, str]]:
     """Key and label of each group."""
     atoms = explanation.atoms
@@ -129,13 +146,14 @@ def _names(
     if grouping == "interaction":
         # values of single atoms, which methods share pairs among, are no interactions
         plain = explanation.fragments is None and explanation.method in ("shapley", "owen")
-        labels = map(_joined, [atoms] * len(groups), explanation.members)
+        if plain:
+            labels = [_joined(atoms, members) for members in explanation.members]
+        elif labels is None:
+            labels = explanation.labels
         first: dict[Any, tuple[str, str]] = {}
-        for [(rest, members)], label in zip(
-            groups, labels if plain else explanation.labels, strict=True
-        ):
-            key = f"{'rest ' if rest else ''}{members}"
-            first.setdefault((rest, members), (key, label))
+        for [(rest, members, name)], label in zip(groups, labels, strict=True):
+            key = f"{'rest ' if rest else ''}{name or members}"
+            first.setdefault((rest, members, name), (key, label))
         return first
     if grouping == "pair":
         return {

@@ -17,9 +17,13 @@ from ase import Atoms
 from ipywidgets import Widget, widget_serialization
 
 from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.gauges.base import Gauge
+from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError, ViewerError
 from interpmd.plots.style import number_sign, unit_sign
+from interpmd.structures.coordinates import Coordinates
+from interpmd.structures.groups import Grouping
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.export import contributions, save
@@ -30,6 +34,8 @@ from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
 from interpmd.views.nglview_adapter import empty_stage
 
+#: Interactions that are listed and drawn at first: what can be taken in at a glance.
+SHOWN = 5
 #: Seconds without a change after which error bars of forces are computed.
 AT_REST = 0.3
 
@@ -44,19 +50,24 @@ class ForceExplorer(anywidget.AnyWidget):
     Args:
         potential: what `explain` takes: a Potential, an ASE calculator, or a `TorchModel`.
         trajectory: a `Trajectory`, a list of `ase.Atoms` of one structure, or one structure.
+        gauge: what "absent" means, by name (then an attribute that can be changed), or one that
+            is ready, as `interpmd.groups_of` makes them; chosen by the system if None.
         choices: first values of the attributes below.
 
     Attributes:
-        frame: index of the frame shown.
+        frame: index of the frame shown; first the one where the force on the atom is largest.
         target: "force", "fragment" (the net force on the molecule, residue or group of the atom;
             see `fragment_around`), "along" (the force along a line to `other`), "energy" or
             "torque" (about the middle bond of `dihedral`).
-        atom: the chosen atom.
+        atom: the chosen atom; first the one with the largest force.
         grouping: "interaction", "pair", "kind", "fragment", "order" or "term".
-        method: one of `interpmd.methods()`.
-        order: largest body order; None for all.
+        gauge: one of `interpmd.gauges()`; None: as `interpmd.explain` chooses by the system and
+            the target. The answer names it.
+        method: one of `interpmd.methods()` that suits the gauge; None: that of the gauge.
+        order: largest number of players in a row; None for all, "auto": as the gauge has it.
+        reference: number of a frame from which the difference is explained, or None.
         unit: display unit of energies, "eV", "meV", "kcal/mol" or "kJ/mol".
-        shown: number of interactions drawn in the molecule.
+        shown: number of interactions that are listed and drawn; the others are one bar.
 
     Raises:
         FramesError: no frames, or frames with different atoms.
@@ -89,21 +100,35 @@ class ForceExplorer(anywidget.AnyWidget):
     other = t.Int(None, allow_none=True).tag(sync=True)
     dihedral = t.List(t.Int(), None, allow_none=True).tag(sync=True)
     grouping = t.Enum(list(GROUPINGS), "interaction").tag(sync=True)
-    method = t.Unicode("mobius").tag(sync=True)
-    order = t.Int(3, allow_none=True).tag(sync=True)
+    gauge = t.Enum(list(GAUGES), None, allow_none=True).tag(sync=True)
+    method = t.Unicode(None, allow_none=True).tag(sync=True)
+    order = t.Union([t.Int(), t.Enum(["auto"])], default_value="auto", allow_none=True).tag(
+        sync=True
+    )
+    reference = t.Int(None, allow_none=True).tag(sync=True)
     unit = t.Enum(list(UNITS), "eV").tag(sync=True)
-    shown = t.Int(12).tag(sync=True)
+    shown = t.Int(SHOWN).tag(sync=True)
 
     def __init__(
-        self, potential: Any, trajectory: Trajectory | Sequence[Atoms] | Atoms, **choices: Any
+        self,
+        potential: Any,
+        trajectory: Trajectory | Sequence[Atoms] | Atoms,
+        gauge: str | Gauge | Grouping | Coordinates | None = None,
+        **choices: Any,
     ) -> None:
-        self.state = State(potential, trajectory)
+        ready = None if gauge is None or isinstance(gauge, str) else gauge
+        self.state = State(potential, trajectory, ready)
+        if gauge is not None:
+            choices["gauge"] = gauge if isinstance(gauge, str) else self.state.given
         unknown = set(choices) - set(Question.__dataclass_fields__) - {"frame", "unit", "shown"}
         if unknown:
             raise TypeError(f"ForceExplorer has no option {', '.join(sorted(unknown))}")
         self._task: asyncio.Task | None = None
         self._doubt: asyncio.Task | None = None
         self._doubted: tuple[Question, int] | None = None
+        if "frame" not in choices and choices.get("target") not in ("energy", "torque"):
+            frame, atom = self.state.opened(choices.get("atom"))
+            choices = {"frame": frame, "atom": atom, **choices}
         trouble, view = "", None
         try:
             view = empty_stage()
@@ -119,8 +144,7 @@ class ForceExplorer(anywidget.AnyWidget):
         )
         self.state.settled(self.question, self.frame)
         self.on_msg(self._heard)
-        asked = ["frame", "target", "atom", "other", "dihedral", "grouping", "method", "order"]
-        self.observe(self._doubt_later, names=asked)
+        self.observe(self._doubt_later, names=["frame", *Question.__dataclass_fields__])
 
     @t.validate("frame")
     def _check_frame(self, proposal: Any) -> int:
@@ -139,6 +163,8 @@ class ForceExplorer(anywidget.AnyWidget):
             grouping=self.grouping,
             method=self.method,
             order=self.order,
+            gauge=self.gauge,
+            reference=self.reference,
         )
 
     @property
@@ -189,7 +215,7 @@ class ForceExplorer(anywidget.AnyWidget):
         Only those of the frame and question that are shown, since the browser also asks ahead.
         """
         try:
-            shown = (self.state.settled(self.question, self.frame), self.frame)
+            shown = (self.question.settled(self.state.frames[self.frame]), self.frame)
         except InterpmdError:  # the answer itself says why there is none
             return
         if shown == self._doubted:
@@ -200,8 +226,9 @@ class ForceExplorer(anywidget.AnyWidget):
 
         async def send() -> None:
             await asyncio.sleep(AT_REST)
-            if self.state.doubtful(shown[0]):
-                self._send_answer(*shown, None, error_bars=True)
+            with contextlib.suppress(InterpmdError):
+                if self.state.late(shown[0]):
+                    self._send_answer(*shown, None, error_bars=True)
 
         with contextlib.suppress(RuntimeError):  # no loop where nobody looks
             self._doubt = asyncio.get_running_loop().create_task(send())
@@ -210,7 +237,7 @@ class ForceExplorer(anywidget.AnyWidget):
         self, question: Question, frame: int, key: str | None, error_bars: bool = False
     ) -> None:
         content = self.state.answer(question, frame, error_bars).to_json()
-        question = question if key else self.state.settled(question, frame)
+        question = question if key else question.settled(self.state.frames[frame])
         self.send({"answer": "frame", "key": key, "question": vars(question), "content": content})
 
     def _send_error(self, content: dict[str, Any], words: str) -> None:
@@ -234,7 +261,7 @@ class ForceExplorer(anywidget.AnyWidget):
             f"ForceExplorer of {self.state.frames[0].get_chemical_formula()}, "
             f"{len(self.state)} frames. Frame {self.frame}: {answer.title}, "
             f"{len(answer.bars)} contributions, sum {number_sign(answer.total, '+.4f')} "
-            f"{unit_sign(answer.unit)}, {answer.badge}"
+            f"{unit_sign(answer.unit)}, gauge {answer.gauge}, {answer.verdict}"
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:

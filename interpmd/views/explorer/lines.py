@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from interpmd.attribution.contributions import summed
 from interpmd.decomposition.clusters import Clusters
+from interpmd.structures.fragments import Fragments, numbered
 from interpmd.views.explorer.bars import MOST
 
 #: An atom, and the periodic image in which it takes part, in cell vectors.
@@ -44,6 +45,7 @@ def lines_of(
     bars: Mapping[Hashable, int],
     pairwise: bool = False,
     acts_on: int | None = None,
+    wholes: Fragments = (),
 ) -> tuple[Line, ...]:
     """The lines of all interactions with a bar, the largest first, `MOST` at most.
 
@@ -55,8 +57,10 @@ def lines_of(
         pairwise: whether groups are pairs, each with a line of its own.
         acts_on: atom whose force is explained; what single other atoms do to it is drawn as a line
             from there.
+        wholes: groups or molecules; a row of several of them is a path through their centres.
     """
     drawn = ~clusters.remainder
+    owner = numbered(wholes) if wholes else {}
     keys = [
         list(zip(shared, _pairs(places) if pairwise else [places], strict=True))
         for shared, places, wanted in zip(groups, _places(clusters), drawn, strict=True)
@@ -70,7 +74,9 @@ def lines_of(
         if group not in bars:
             continue
         bar, value = bars[group], float(sums[group, places])
-        if len(places) > 1:
+        if len(touched := _wholes(places, owner, wholes)) > 1:
+            lines.append(Line(bar, value, *_through_centres(atoms, touched)))
+        elif len(places) > 1:
             lines.append(Line(bar, value, *_path(atoms, places)))
         elif acts_on not in (None, places[0][0]):
             lines.append(Line(bar, value, (acts_on, places[0][0])))
@@ -96,12 +102,50 @@ def _pairs(places: tuple[Place, ...]) -> list[tuple[Place, ...]]:
     return pairs or [places]
 
 
+def _wholes(
+    places: tuple[Place, ...], owner: Mapping[int, int], wholes: Fragments
+) -> list[list[Place]]:
+    """The places of each whole group or molecule; none where one is there in part."""
+    touched: dict[int, list[Place]] = {}
+    for place in places:
+        touched.setdefault(owner.get(place[0], -1), []).append(place)
+    for whole, inside in touched.items():
+        if whole < 0 or len(inside) != len(wholes[whole]):
+            return []
+    return list(touched.values())
+
+
+def _through_centres(
+    atoms: Atoms, wholes: Sequence[Sequence[Place]]
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """From centre to centre: for each the atom that is nearest, and the way from there in Å."""
+    nearest, ways, centres = [], [], []
+    for inside in wholes:
+        members = [atom for atom, _ in inside]
+        images = np.array([image for _, image in inside], dtype=float) @ np.asarray(atoms.cell)
+        points = atoms.positions[members] + images
+        centre = points.mean(0)
+        best = int(((points - centre) ** 2).sum(1).argmin())
+        nearest.append(members[best])
+        ways.append(centre - atoms.positions[members[best]])
+        centres.append(centre)
+    order = _chained(np.array(centres))
+    flat = np.round(np.array(ways)[order], 4).ravel()
+    return tuple(nearest[i] for i in order), tuple(flat.tolist())
+
+
 def _path(atoms: Atoms, places: tuple[Place, ...]) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Atoms from one end to the other, each followed by the nearest one left; image offsets."""
     members = [atom for atom, _ in places]
     offsets = np.array([image for _, image in places], dtype=float) @ np.asarray(atoms.cell)
-    points = atoms.positions[members] + offsets
-    left = list(range(len(places)))
+    order = _chained(atoms.positions[members] + offsets)
+    flat = tuple(np.round(offsets[order], 4).ravel().tolist()) if atoms.pbc.any() else ()
+    return tuple(int(members[i]) for i in order), flat
+
+
+def _chained(points: Float[np.ndarray, "points 3"]) -> list[int]:
+    """The points from one end to the other, each followed by the nearest one left."""
+    left = list(range(len(points)))
     here = max(left, key=lambda i: float(((points[i] - points.mean(0)) ** 2).sum()))
     order = [here]
     left.remove(here)
@@ -109,5 +153,4 @@ def _path(atoms: Atoms, places: tuple[Place, ...]) -> tuple[tuple[int, ...], tup
         here = min(left, key=lambda i: float(((points[i] - points[order[-1]]) ** 2).sum()))
         order.append(here)
         left.remove(here)
-    flat = tuple(np.round(offsets[order], 4).ravel().tolist()) if atoms.pbc.any() else ()
-    return tuple(int(members[i]) for i in order), flat
+    return order

@@ -15,6 +15,9 @@ from interpmd.views.explorer import browser
 from interpmd.views.explorer.picture import View, image
 from interpmd.views.explorer.questions import GROUPINGS, Question
 
+#: Frames for which a page has error bars, however long these take.
+FEW = 12
+
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -87,11 +90,13 @@ def _answers(
 ) -> dict[str, list[dict[str, Any]]]:
     """The answers to the present question by grouping, their frames numbered as in the page."""
     answers = {}
+    # with error bars where these are quick, or the frames few
+    late = view.state.settled(view.question).gauge != "atoms" or len(frames) <= FEW
     for grouping in groupings:
         question = Question(**{**vars(view.question), "grouping": grouping})
         answers[grouping] = [
             {**answer.to_json(), "frame": index}
-            for index, answer in enumerate(view.state.answers(question, frames))
+            for index, answer in enumerate(view.state.answers(question, frames, None, late))
         ]
     return answers
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms, units
 
+from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.attribution.methods.registry import METHODS
 from interpmd.attribution.targets import Energy, Force, Target, Torque
 from interpmd.errors import QuestionError, TargetError
@@ -52,8 +53,11 @@ class Question:
             None.
         dihedral: for "torque", four atoms; the first dihedral with the atom in it if None.
         grouping: one of `GROUPINGS`.
-        method: one of `interpmd.methods()`.
-        order: largest body order; None for all.
+        method: one of `interpmd.methods()`; that of the gauge if None.
+        order: largest number of players in a row; None for all, "auto" for what suits the gauge.
+        gauge: what "absent" means, one of `interpmd.gauges()`; chosen by the system and the target
+            if None, as `explain` does.
+        reference: explain the difference from the frame of this number.
     """
 
     target: str = "force"
@@ -61,12 +65,16 @@ class Question:
     other: int | None = None
     dihedral: tuple[int, ...] | None = None
     grouping: str = "interaction"
-    method: str = "mobius"
-    order: int | None = 3
+    method: str | None = None
+    order: int | str | None = "auto"
+    gauge: str | None = None
+    reference: int | None = None
 
     def __post_init__(self) -> None:
-        for name, known in (("target", TARGETS), ("grouping", GROUPINGS), ("method", METHODS)):
-            if getattr(self, name) not in known:
+        choices = {"target": TARGETS, "grouping": GROUPINGS, "method": METHODS, "gauge": GAUGES}
+        for name, known in choices.items():
+            left_open = name in ("method", "gauge") and getattr(self, name) is None
+            if not left_open and getattr(self, name) not in known:
                 raise QuestionError(
                     f"no {name} is called {getattr(self, name)!r}; known: {', '.join(known)}"
                 )
@@ -87,14 +95,17 @@ class Question:
     def of_json(cls, given: dict[str, Any]) -> Question:
         """From what the browser sends."""
         dihedral = given.get("dihedral") or None
+        order = given.get("order", "auto") or None
         return cls(
             target=given["target"],
             atom=int(given["atom"]),
             other=None if given.get("other") is None else int(given["other"]),
             dihedral=None if dihedral is None else tuple(int(a) for a in dihedral),
             grouping=given["grouping"],
-            method=given["method"],
-            order=int(given["order"]) if given.get("order") else None,
+            method=given.get("method") or None,
+            order=order if order in (None, "auto") else int(order),
+            gauge=given.get("gauge") or None,
+            reference=None if given.get("reference") is None else int(given["reference"]),
         )
 
     def settled(self, atoms: Atoms) -> Question:

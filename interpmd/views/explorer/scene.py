@@ -35,10 +35,17 @@ def scene_of(state: State) -> dict[str, Any]:
         "timed": state.timed,
         "dihedrals": [list(d) for d in dihedrals(first)],
         "methods": [
-            {"name": name, "computes": m.computes, "guarantees": ", ".join(m.guarantees)}
+            {
+                "name": name,
+                "computes": m.computes,
+                "guarantees": ", ".join(m.guarantees),
+                "gauges": m.gauges,
+            }
             for name, m in METHODS.items()
             if potential or m.models == "any"
         ],
+        "gauges": state.gauges.offered(),
+        "suited": state.gauges.suited(),
         "model": state.model.name,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -14,17 +15,26 @@ from jaxtyping import Float
 
 from interpmd.attribution.contributions import direction_of
 from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.methods.registry import METHODS
-from interpmd.attribution.targets import Energy, Force
+from interpmd.attribution.over_time.drivers import covariance_shares
+from interpmd.attribution.over_time.frames import explain_trajectory
+from interpmd.attribution.targets import Energy, Target
 from interpmd.dynamics import Trajectory
-from interpmd.errors import FramesError
-from interpmd.views.explorer.answers import Answer, answer, energy_split
+from interpmd.errors import FramesError, TrajectoryError
+from interpmd.structures.coordinates import Coordinates
+from interpmd.structures.groups import Grouping
+from interpmd.views.explorer.answers import Answer, answer, energy_split, subject_of
+from interpmd.views.explorer.gauges import Gauges
+from interpmd.views.explorer.headline import of_changes
 from interpmd.views.explorer.memory import Remembering
 from interpmd.views.explorer.questions import Question
 
 #: Stored forces are the model's own if they differ from its forces by no more than this in eV/Å.
 SAME_FORCE = 1e-4
+#: Frames that are looked at for the largest force, and for what drives the changes.
+SAMPLED = 200
 #: Answers that are kept.
 ANSWERS = 4000
 
@@ -35,13 +45,19 @@ class State:
     Args:
         model: what `explain` takes: a Potential, an ASE calculator, a TorchModel.
         trajectory: a `Trajectory`, frames of one structure, or a single structure.
+        gauge: one that is ready, which then goes by its name.
 
     Raises:
         FramesError: no frames, or frames with different atoms.
         ModelError: the model gives no energies and forces.
     """
 
-    def __init__(self, model: Any, trajectory: Trajectory | Sequence[Atoms] | Atoms) -> None:
+    def __init__(
+        self,
+        model: Any,
+        trajectory: Trajectory | Sequence[Atoms] | Atoms,
+        gauge: Gauge | Grouping | Coordinates | None = None,
+    ) -> None:
         self.frames = [trajectory] if isinstance(trajectory, Atoms) else list(trajectory)
         if not self.frames:
             raise FramesError("there is no frame to show")
@@ -55,26 +71,56 @@ class State:
         self.model = Remembering(model)
         self._answers: OrderedDict[tuple[str, int], Answer] = OrderedDict()
         self._explained: OrderedDict[tuple[str, int], Explanation] = OrderedDict()
+        self.gauges = Gauges(self.frames, gauge)
+        self.given = self.gauges.given
+        self._drivers: dict[str, str | None] = {}
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def settled(self, question: Question, frame: int = 0) -> Question:
-        """The question with what it left open chosen; see `Question.settled`."""
-        return question.settled(self.frames[frame])
+        """The question with what it left open chosen: gauge, method and order, and those of
+        `Question.settled`."""
+        question = question.settled(self.frames[frame])
+        if question.reference is not None and not 0 <= question.reference < len(self):
+            raise FramesError(
+                f"there is no frame {question.reference} to compare with: frames are 0 to "
+                f"{len(self) - 1}"
+            )
+        made = self.gauges.of(question)
+        order = question.order
+        if order == "auto" and made.name != "internal":
+            order = made.default_order
+        method = made.method if question.method is None else question.method
+        return replace(question, gauge=made.name, method=method, order=order)
 
     def explanation(self, question: Question, frame: int, error_bars: bool = False) -> Explanation:
         """What `explain` says, whatever the grouping."""
         atoms = self.frames[frame]
-        question = question.settled(atoms)
-        target, options = question.ask(atoms), {}
-        if METHODS[question.method].error_bars:
-            # those of energies come with the table
-            options["error_bars"] = error_bars or isinstance(target, Energy)
-        key = (str((target, question.method, question.order, options)), frame)
+        question = self.settled(question, frame)
+        return self._explain(question, frame, question.ask(atoms), error_bars)
+
+    def _explain(
+        self, question: Question, frame: int, target: Target, error_bars: bool
+    ) -> Explanation:
+        options: dict[str, Any] = {}
+        if METHODS[question.method or ""].error_bars:
+            # those of energies of atoms come with the table
+            cheap = isinstance(target, Energy) and question.gauge == "atoms"
+            options["error_bars"] = error_bars or cheap
+        asked = (target, question.gauge, question.method, question.order, question.reference)
+        key = (str((*asked, options)), frame)
         if key not in self._explained:
+            reference = None if question.reference is None else self.frames[question.reference]
             self._explained[key] = explain(
-                self.model, atoms, target, question.method, order=question.order, **options
+                self.model,
+                self.frames[frame],
+                target,
+                question.method,
+                question.order,
+                gauge=self.gauges.of(question),
+                reference=reference,
+                **options,
             )
             if len(self._explained) > ANSWERS // 10:
                 self._explained.popitem(last=False)
@@ -91,55 +137,112 @@ class State:
         Raises:
             TargetError, MethodError: the question has no answer; the message says why.
         """
-        question = question.settled(self.frames[frame])
+        question = self.settled(question, frame)
         key = (question.key, frame)
         late = error_bars and self.doubtful(question)
         if key not in self._answers or (late and self._answers[key].total_std is None):
             explanation = self.explanation(question, frame)
-            samples = self._samples(explanation, question, frame) if late else None
             energies, forces = self.model.evaluate([self.frames[frame]])
-            # at the order of the table that the answer was read from, so that there is one table
-            order = None if METHODS[question.method].whole_table else question.order
-            whole = explain(self.model, self.frames[frame], Energy(), order=order)
             self._answers[key] = answer(
                 explanation,
                 question,
                 frame,
-                energy_split(whole),
+                self._split(question, frame),
                 float(energies[0]),
                 forces[0],
-                samples,
+                self.gauges.names(explanation),
+                self._doubt(explanation, question, frame) if late else None,
             )
             if len(self._answers) > ANSWERS:
                 self._answers.popitem(last=False)
+        if error_bars:
+            self.changes(question)
+        words = self._drivers.get(_over_time(question)) if question.reference is None else None
+        if words and words != self._answers[key].headline:
+            self._answers[key] = replace(self._answers[key], headline=words)
         return self._answers[key]
+
+    def _split(self, question: Question, frame: int) -> dict[str, dict[str, float]]:
+        """The energy by term and order, where the answer is read from the table of atoms."""
+        if question.gauge != "atoms":
+            return {"term": {}, "order": {}}
+        # at the order of the table that the answer was read from, so that there is one table
+        order = None if METHODS[question.method or ""].whole_table else question.order
+        return energy_split(explain(self.model, self.frames[frame], Energy(), order=order))
+
+    def changes(self, question: Question) -> str | None:
+        """The largest driver of the changes over all frames in words, where that takes seconds.
+
+        That is so for rows of forces of a potential in the gauge "internal".
+        """
+        question = self.settled(question)
+        key = _over_time(question)
+        if key in self._drivers:
+            return self._drivers[key]
+        self._drivers[key] = None
+        cheap = question.gauge == "internal" and self.model.potential is not None
+        if not cheap or len(self) < 3 or question.target == "energy":
+            return None
+        some = list(range(0, len(self), -(-len(self) // SAMPLED)))
+        table = explain_trajectory(
+            self.model,
+            [self.frames[f] for f in some],
+            question.ask(self.frames[0]),
+            question.method,
+            question.order,
+            progress=False,
+            gauge=self.gauges.of(question),
+            error_bars=False,
+        )
+        with contextlib.suppress(TrajectoryError):  # nothing changes, so that nothing drives
+            found = covariance_shares(table)
+            subject = subject_of(self.frames[0], question, question.ask(self.frames[0]))
+            self._drivers[key] = of_changes(found, subject)
+        return self._drivers[key]
+
+    def opened(self, atom: int | None = None) -> tuple[int, int]:
+        """Frame and atom of the largest force, or the frame where that on one atom is largest.
+
+        Where forces are neither stored nor cheap it is the first frame.
+        """
+        forces = self.stored_forces()
+        if not np.isfinite(forces).all() and (self.model.potential is not None or len(self) == 1):
+            some = list(range(0, len(self), -(-len(self) // SAMPLED)))
+            forces[some] = self.model.evaluate([self.frames[f] for f in some])[1]
+        sizes = np.nan_to_num(np.linalg.norm(forces, axis=-1))
+        if atom is not None:
+            return (int(sizes[:, atom].argmax()) if 0 <= atom < sizes.shape[1] else 0), atom
+        # forces that symmetry makes equal differ by rounding: the first of them
+        frame, largest = np.argwhere(sizes >= sizes.max() - 1e-6)[0]
+        return int(frame), int(largest)
 
     def doubtful(self, question: Question) -> bool:
         """Whether there are error bars that only a slow answer has."""
         potential = self.model.potential
+        question = self.settled(question)
         return (
-            question.target != "energy"
+            (question.target != "energy" or question.gauge != "atoms")
             and potential is not None
-            and METHODS[question.method].error_bars
+            and METHODS[question.method or ""].error_bars
             and potential.n_samples > 0
         )
 
-    def _samples(
-        self, explanation: Explanation, question: Question, frame: int
-    ) -> Float[np.ndarray, "clusters samples"] | None:
-        """Samples of the posterior; of vectors along the direction in which the answer counts."""
-        if explanation.values.ndim == 1:
-            return self.explanation(question, frame, error_bars=True).samples
-        target, direction = explanation.target, direction_of(explanation.predicted)
-        if isinstance(target, Force):
+    def late(self, question: Question) -> bool:
+        """Whether a slow answer says more than a quick one: error bars, or what drives."""
+        over_time = _over_time(self.settled(question)) not in self._drivers and len(self) > 2
+        return over_time or self.doubtful(question)
+
+    def _doubt(self, explanation: Explanation, question: Question, frame: int) -> Explanation:
+        """With samples of the posterior; of vectors along the direction of the answer."""
+        target = explanation.target
+        if explanation.values.ndim > 1:
+            direction = direction_of(explanation.predicted)
             target = replace(target, along=tuple(direction.tolist()))
-        return explain(
-            self.model, explanation.atoms, target, question.method, order=question.order
-        ).samples
+        return self._explain(question, frame, target, error_bars=True)
 
     def known(self, question: Question) -> list[int]:
         """Frames for which the answer is there."""
-        settled = question.settled(self.frames[0])
+        settled = self.settled(question)
         return [f for f in range(len(self)) if (settled.key, f) in self._answers]
 
     def answers(
@@ -147,11 +250,12 @@ class State:
         question: Question,
         frames: Iterable[int] | None = None,
         progress: Callable[[int], None] | None = None,
+        error_bars: bool = False,
     ) -> list[Answer]:
         """Answers for several frames, all if None."""
         answers = []
         for frame in range(len(self)) if frames is None else frames:
-            answers.append(self.answer(question, frame))
+            answers.append(self.answer(question, frame, error_bars))
             if progress is not None:
                 progress(frame)
         return answers
@@ -172,3 +276,8 @@ class State:
                 if np.abs(own[0] - forces[index]).max() > SAME_FORCE:
                     return np.full_like(forces, np.nan)
         return forces
+
+
+def _over_time(question: Question) -> str:
+    """The choices on which depends what drives the changes; the same less any frame."""
+    return replace(question, grouping="interaction", reference=None).key

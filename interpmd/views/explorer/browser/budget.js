@@ -1,6 +1,7 @@
 // The force budget: bars, each starting where the last one ended, that add up to the target.
 
-const BARS = 12;
+// listed where none are drawn, and where the others are opened
+const BARS = 5, OPENED = 60;
 
 class Budget {
   constructor(explorer) {
@@ -9,6 +10,9 @@ class Budget {
     this.badge = make("button", { class: "im-badge", type: "button", "aria-expanded": "false",
       onclick: () => explorer.toggleChecks() });
     this.badge.title = "what was checked";
+    this.answer = make("p", { class: "im-answer", "aria-live": "polite" });
+    this.more = make("button", { type: "button", class: "im-more", hidden: true,
+      onclick: () => explorer.openOthers() });
     this.summary = make("p", { class: "im-summary", "aria-live": "polite" });
     this.list = make("ul", { class: "im-bars", role: "listbox", tabindex: 0,
       "aria-label": "contributions; arrow keys highlight them in the molecule, Enter adds one to "
@@ -23,8 +27,8 @@ class Budget {
       + "±: one standard deviation, for what the data leave open.";
     this.rest = make("p", { class: "im-legend", hidden: true });
     this.node = make("section", { class: "im-budget", "aria-label": "budget" },
-      make("div", { class: "im-head" }, this.headline, this.badge), this.summary, this.unit, this.list,
-      this.legend, this.rest);
+      make("div", { class: "im-head" }, this.headline, this.badge), this.answer, this.summary,
+      this.unit, this.list, this.more, this.legend, this.rest);
     this.rows = [];
     this.keys = [];
   }
@@ -33,14 +37,21 @@ class Budget {
     const factor = UNITS[state.unit];
     const unit = unitName(answer.unit, state.unit);
     write(this.headline, answer.title);
-    write(this.badge, `${answer.badge === "NOT EXACT" ? "✗" : "✓"} ${answer.badge}`);
+    write(this.badge, `${answer.badge === "NOT EXACT" ? "✗" : "✓"} ${answer.verdict}`);
     this.badge.dataset.badge = answer.badge;
+    this.badge.dataset.determined = answer.determined;
+    write(this.answer, answer.headline);
     write(this.summary, summary(answer, factor, unit));
     write(this.unit, unit);
     this.rest.hidden = !answer.bars.some(isRest);
     if (!this.rest.hidden) write(this.rest, restWords(state));
-    const bars = answer.bars.slice(0, BARS);
-    const rest = answer.bars.slice(BARS);
+    const listed = state.opened ? OPENED : Math.min(state.shown || BARS, OPENED);
+    // a bar of the others for a single one would say less than that one itself
+    const count = answer.bars.length === listed + 1 ? listed + 1 : listed;
+    const bars = answer.bars.slice(0, count);
+    const rest = answer.bars.slice(count);
+    this.more.hidden = !rest.length && !state.opened;
+    write(this.more, state.opened ? "fewer" : `open the ${rest.length} others`);
     if (rest.length)
       bars.push({ key: "", label: `${rest.length} other${rest.length === 1 ? "" : "s"}`,
         value: rest.reduce((sum, bar) => sum + bar.value, 0) });
@@ -66,7 +77,7 @@ class Budget {
     const value = make("span", { class: "im-value" });
     const node = make("li", { role: "option", id: `${this.explorer.id}-bar${n}`,
       onmouseenter: () => this.explorer.hover(this.keys[n]),
-      onclick: () => this.explorer.pin(this.keys[n]) },
+      onclick: () => this.keys[n] ? this.explorer.pin(this.keys[n]) : this.explorer.openOthers() },
     label, make("span", { class: "im-track", "aria-hidden": "true" }, zero, box), value);
     this.list.append(node);
     return (this.rows[n] = { node, label, box, zero, value });
@@ -120,12 +131,15 @@ class Budget {
 function summary(answer, factor, unit) {
   const size = `${signed(answer.total, factor)} ${unit}`;
   const count = answer.bars.length;
+  const alone = { groups: "Groups by themselves", molecules: "Molecules by themselves" }[answer.gauge]
+    || "Isolated atoms";
   const apart = answer.apart
-    ? ` Isolated atoms (${signed(answer.apart, factor)} ${unit}) are not drawn.` : "";
+    ? ` ${alone} (${signed(answer.apart, factor)} ${unit}) are not drawn.` : "";
   const bars = `${count} contribution${count === 1 ? "" : "s"}`;
-  if (!answer.target_atoms.length) return `${bars} add up to ${size}.${apart}`;
+  const gauge = ` Gauge ${answer.gauge}: absent means that ${answer.absent}.`;
+  if (!answer.target_atoms.length) return `${bars} add up to ${size}.${apart}${gauge}`;
   const way = answer.title.includes("towards") ? "in that direction" : "in the force's direction";
-  return `${bars} add up to ${size}, counted ${way}.`;
+  return `${bars} add up to ${size}, counted ${way}.${gauge}`;
 }
 
 // what has no finite body order, or a higher one than was asked for

@@ -152,6 +152,11 @@ class Explorer {
     this.draw();
   }
 
+  openOthers() {
+    this.state.opened = !this.state.opened;
+    this.draw();
+  }
+
   toggleChecks() {
     this.checks.node.open = !this.checks.node.open;
     this.budget.badge.setAttribute("aria-expanded", this.checks.node.open);

@@ -10,6 +10,7 @@ class EnergySplit {
   }
 
   update(answer, state) {
+    this.node.hidden = !Object.keys(answer.split.order).length;
     const largest = Math.max(...Object.values(answer.split).flatMap((part) =>
       Object.values(part).map(Math.abs)), 1e-12);
     ["term", "order"].forEach((by, n) => {

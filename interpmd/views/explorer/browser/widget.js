@@ -1,7 +1,7 @@
 // In Jupyter: answers come from the kernel, choices are kept there.
 
-const CHOICES = ["frame", "target", "atom", "other", "dihedral", "grouping", "method", "order",
-  "unit", "shown"];
+const CHOICES = ["frame", "target", "atom", "other", "dihedral", "grouping", "gauge", "method",
+  "order", "reference", "unit", "shown"];
 
 class Kernel {
   constructor(model) {
@@ -10,14 +10,14 @@ class Kernel {
   }
 
   // the same text for questions with the same answer
-  key({ target, atom, other, dihedral, grouping, method, order }) {
+  key({ target, atom, other, dihedral, grouping, gauge, method, order, reference }) {
     return JSON.stringify([target, target === "energy" || target === "torque" ? 0 : atom,
-      target === "along" ? other : null, target === "torque" ? dihedral : null, grouping, method,
-      order]);
+      target === "along" ? other : null, target === "torque" ? dihedral : null, grouping, gauge,
+      method, order, reference]);
   }
 
-  question({ target, atom, other, dihedral, grouping, method, order }) {
-    return { target, atom, other, dihedral, grouping, method, order };
+  question({ target, atom, other, dihedral, grouping, gauge, method, order, reference }) {
+    return { target, atom, other, dihedral, grouping, gauge, method, order, reference };
   }
 
   ask(state, frame, key) {

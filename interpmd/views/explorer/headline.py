@@ -1,0 +1,54 @@
+"""The answer in one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from interpmd.attribution.over_time.drivers import Drivers
+from interpmd.plots.style import number_sign, unit_sign
+from interpmd.views.explorer.bars import Bar
+
+
+def of_frame(bars: Sequence[Bar], total: float, unit: str) -> str:
+    """The largest contribution beside the sum, as "largest: bond O4–H8, −3.2 of −2.7 eV/Å".
+
+    Args:
+        bars: the largest first.
+        total: their sum.
+        unit: of both.
+    """
+    if not bars:
+        return "nothing acts"
+    value, whole = (number_sign(number, "+.2f") for number in (bars[0].value, total))
+    return f"largest: {bars[0].label}, {value} of {whole} {unit_sign(unit)}"
+
+
+def of_changes(found: Drivers, subject: str) -> str:
+    """The largest driver, as "80 % of the changing force on H8 is its bond to O4".
+
+    A share above one says that others change against it, so that it is no part of the whole.
+
+    Args:
+        found: covariance shares.
+        subject: what changes, as "Force on H8".
+    """
+    share = 100 * float(found.shares.iloc[0])
+    name = _of(str(found.shares.index[0]), subject.split()[-1])
+    what = subject[:1].lower() + subject[1:]
+    if 0 <= share <= 100.5:
+        return f"{share:.0f} % of the changing {what} is {name}"
+    against = f"{number_sign(share, '.0f')} % of its changes, others against it"
+    return f"the changing {what} comes first from {name} ({against})"
+
+
+def _of(label: str, atom: str) -> str:
+    """A bond of the atom itself as "its bond to O4", one of a shared proton too; other rows with
+    their article."""
+    kind, _, ends = label.rpartition(" ")
+    atoms = re.split("–|···", ends)
+    own = {"bond": "bond", "shared proton": "bond", "hydrogen bond": "hydrogen bond"}
+    if kind in own and len(atoms) == 2 and atom in atoms:
+        other = atoms[1 - atoms.index(atom)]
+        return f"its {own[kind]} to {other}"
+    return f"the {label}"
