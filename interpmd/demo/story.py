@@ -1,0 +1,171 @@
+"""The main job in one go: dynamics, a proton that jumps, and what pushed it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.optimize import BFGS
+from jaxtyping import Float
+
+from interpmd.attribution.methods.dispatch import explain
+from interpmd.attribution.targets import Force
+from interpmd.demo.molecule import FIRST, MALONALDEHYDE, PROTON, SECOND, transfer_coordinate
+from interpmd.demo.report import Explained, Jump, demo_report
+from interpmd.dynamics import Trajectory, simulate
+from interpmd.potentials.potential import Potential
+from interpmd.potentials.shelf import load_potential
+from interpmd.potentials.uncertainty import uncertainty
+from interpmd.structures.files import prepare_output
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demonstration shows.
+
+    Attributes:
+        trajectory: the dynamics up to a little after the jump.
+        transfer: r(second O, H) − r(first O, H) at every frame in Å; it changes sign as the
+            proton jumps.
+        event: frame at which the proton is in the middle, or comes closest to it.
+        jumped: whether it crossed.
+        table: contributions to the force on the proton, towards the other oxygen.
+        report: the HTML file.
+        seconds: time that it took.
+    """
+
+    trajectory: Trajectory
+    transfer: Float[np.ndarray, " frames"]
+    event: int
+    jumped: bool
+    table: pd.DataFrame
+    report: Path
+    seconds: float
+
+
+def run_demo(
+    out: str | Path = "interpmd-demo.html",
+    potential: str | Path | Potential = "malonaldehyde",
+    temperature: float = 350.0,
+    picoseconds: float = 4.0,
+    seed: int = 0,
+    order: int = 5,
+    quiet: bool = False,
+) -> Demo:
+    """Run dynamics of malonaldehyde until its proton jumps, and explain the force on it.
+
+    Args:
+        out: the report to write, one HTML file that opens offline.
+        potential: potential, folder, or name of a shipped one.
+        temperature: K, of the first velocities (constant energy after that).
+        picoseconds: longest time to wait for the jump.
+        seed: of the velocities.
+        order: largest body order of the rows; what is above stands as remainders.
+        quiet: whether to print nothing.
+    """
+    say = (lambda *_: None) if quiet else print
+    started = time.perf_counter()
+    prepare_output(out)
+    if not isinstance(potential, Potential):
+        potential = load_potential(potential)
+    say(f"1. {potential}\n")
+    trajectory, transfer, event, jumped = _dynamics(
+        potential, temperature, picoseconds, seed, quiet
+    )
+    words = "the proton jumps" if jumped else "no jump; the proton comes closest to the middle"
+    say(f"2. {trajectory}: {words} at {trajectory.times[event]:.1f} fs\n")
+    window = _window(trajectory, event)
+    explained = [_explain(potential, trajectory[i], order) for i in window]
+    table = _table(window, explained, trajectory)
+    say("3. What pushes the proton towards the other oxygen (eV/Å)\n")
+    say(table.round(3).to_string() + "\n")
+    worst = max(e.residual for e in explained)
+    say(f"   rows and force agree to {worst:.1e} eV/Å\n")
+    jump = Jump(trajectory, transfer, event, jumped, window, explained, table)
+    report = demo_report(potential.card.level, jump)
+    path = report.write(out)
+    seconds = time.perf_counter() - started
+    say(f"4. {path.resolve()} written; all in {seconds:.0f} s. Open it in any browser.")
+    return Demo(trajectory, transfer, event, jumped, table, path, seconds)
+
+
+def _dynamics(
+    potential: Potential, temperature: float, picoseconds: float, seed: int, quiet: bool
+) -> tuple[Trajectory, Float[np.ndarray, " frames"], int, bool]:
+    """Trajectory, place of the proton, frame of the jump, and whether it crossed."""
+    count = {"after": 0}
+
+    def passed(atoms: Atoms) -> bool:
+        if transfer_coordinate(atoms) > 0.25 or count["after"]:
+            count["after"] += 1
+        return count["after"] > 25
+
+    start = MALONALDEHYDE.copy()
+    start.calc = potential.calculator()
+    BFGS(start, logfile=None).run(fmax=0.02, steps=100)
+    trajectory = simulate(
+        potential,
+        start,
+        "nve",
+        temperature=2 * temperature,  # half of it turns into potential energy
+        timestep=0.5,
+        steps=int(picoseconds * 2000),
+        interval=2,
+        seed=seed,
+        stop_when=passed,
+        progress=not quiet,
+    )
+    # the proton starts at the second oxygen, where the coordinate is negative
+    transfer = np.array([transfer_coordinate(atoms) for atoms in trajectory])
+    event = int(np.abs(transfer).argmin())
+    crossed = np.flatnonzero(transfer > 0)
+    if len(crossed):
+        event = int(crossed[0])
+    return trajectory, transfer, event, bool(len(crossed))
+
+
+def _window(trajectory: Trajectory, event: int, before: int = 12, after: int = 12) -> list[int]:
+    return list(range(max(0, event - before), min(len(trajectory), event + after + 1), 2))
+
+
+def _explain(potential: Potential, atoms: Atoms, order: int) -> Explained:
+    direction = atoms.positions[FIRST] - atoms.positions[SECOND]
+    direction = direction / np.linalg.norm(direction)
+    target = Force(PROTON, along=tuple(direction.tolist()))
+    explanation = explain(potential, atoms, target, order=order)
+    acting = explanation[np.abs(explanation.values) > 0]
+    doubt = uncertainty(potential, potential.batch(atoms))
+    return Explained(
+        potential.predict(atoms).forces[PROTON].numpy(),
+        acting.scalars("kind"),
+        acting.scalars(),
+        acting.spreads("kind") or {},
+        acting.spreads() or {},
+        dict(zip(acting.labels, acting.members, strict=True)),
+        explanation.residual,
+        float(explanation.total_std or 0.0),
+        float(doubt.extrapolation.max()),
+    )
+
+
+def _table(
+    window: Sequence[int], explained: Sequence[Explained], trajectory: Trajectory
+) -> pd.DataFrame:
+    middle = len(window) // 2
+    frames = {"before": 0, "at the jump": middle, "after": len(window) - 1}
+    columns = {
+        f"{name}, {trajectory.times[window[i]]:.0f} fs": pd.Series(explained[i].by_kind)
+        for name, i in frames.items()
+    }
+    table = pd.DataFrame(columns).fillna(0.0)
+    table = table.loc[table.abs().max(axis=1).sort_values(ascending=False).index]
+    table.loc["sum = force"] = table.sum()
+    doubt = pd.Series(explained[middle].spread_by_kind, dtype=float)
+    table["± at the jump"] = doubt.reindex(table.index).fillna(0.0)
+    table.loc["sum = force", "± at the jump"] = explained[middle].force_std
+    return table.rename_axis("kind of interaction")
