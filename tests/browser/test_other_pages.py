@@ -68,6 +68,8 @@ def test_a_file_opens_offline_and_its_frames_step(stored):
         first.hover()
         wait_for(made, "hovered", first.get_attribute("data-key"))
         assert made.is_visible(".im-flag")
+        flag, view = (made.locator(name).bounding_box() for name in (".im-flag", ".im-view"))
+        assert view["x"] <= flag["x"] and flag["x"] + flag["width"] <= view["x"] + view["width"]
         made.select_option("label:has-text('group by') select", "kind")
         wait_for(made, "answered", "5")
         assert "hydrogen bond" in made.inner_text(".im-bars")

@@ -93,8 +93,9 @@ class Drawing {
       const spots = (marks.at.length ? marks.at : [state.atom]).map((a) =>
         viewer.project([p[3 * a], p[3 * a + 1], p[3 * a + 2]]));
       const [x, y] = [0, 1].map((d) => spots.reduce((s, v) => s + v[d], 0) / spots.length);
-      this.flag.style.left = `${Math.max(4, Math.min(stage.clientWidth - 180, x + 12))}px`;
-      this.flag.style.top = `${Math.max(4, Math.min(stage.clientHeight - 28, y - 34))}px`;
+      const within = (place, room) => `${Math.max(4, Math.min(room - 4, place))}px`;
+      this.flag.style.left = within(x + 12, stage.clientWidth - this.flag.offsetWidth);
+      this.flag.style.top = within(y - 34, stage.clientHeight - this.flag.offsetHeight);
     }
     const perAngstrom = UNITS[state.unit] / explorer.scene.arrowScale;
     const ask = explorer.source.live ? "Click an atom (or press n, p) to ask what pushes it. " : "";
