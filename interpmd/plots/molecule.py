@@ -158,9 +158,9 @@ def _arrow(ax: Axes, place: np.ndarray, force: np.ndarray, scale: float, width: 
 def sticks(atoms: Atoms) -> Float[np.ndarray, "sticks 2 3"]:
     """Both ends of every bond in Å; one that crosses a periodic boundary is two halves."""
     known = bonds(atoms)
-    (first, second), across = known.pairs.T, known.shifts @ atoms.cell[:]
+    (first, second), across = known.pairs.T, known.shifts @ np.asarray(atoms.cell)
     begin, end = atoms.positions[first], atoms.positions[second] + across
-    cut = known.shifts.any(1)
+    cut = (known.shifts != 0).any(axis=1)
     half = 0.5 * (end - begin)[cut]
     return np.concatenate(
         [

@@ -174,7 +174,7 @@ def _neighbours(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, ...]:
 
     if cutoff <= 0 or len(atoms) == 0:
         return np.zeros(0, int), np.zeros(0, int), np.zeros((0, 3), int), np.zeros((0, 3))
-    cell = complete_cell(atoms.cell[:] * atoms.pbc[:, None])
+    cell = complete_cell(np.asarray(atoms.cell) * atoms.pbc[:, None])
     search = NeighborList(cutoff=cutoff, full_list=True)
     i, j, shifts, vectors = search.compute(
         atoms.positions, cell, periodic=atoms.pbc, quantities="ijSD"

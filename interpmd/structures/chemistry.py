@@ -211,7 +211,7 @@ def made_whole(atoms: Atoms) -> Atoms:
     known = put_together(bonds(atoms), len(atoms))
     finite = ~np.isin(known.number, list(known.endless))
     whole = atoms.copy()
-    whole.positions += (known.images * finite[:, None]) @ atoms.cell[:]
+    whole.positions += (known.images * finite[:, None]) @ np.asarray(atoms.cell)
     return whole
 
 

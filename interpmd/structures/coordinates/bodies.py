@@ -217,8 +217,8 @@ def between(
         _turned(bodies, placed, ends + np.arange(len(turn_pair)), first, turn_turn),
         _turned(bodies, placed, ends + np.arange(len(turn_pair)), second, -turn_turn),
     ]
-    derivatives = tuple(np.concatenate(parts) for parts in zip(*entries, strict=True))
-    return np.concatenate([length, tilts, turns]), derivatives
+    numbers, atoms, values = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+    return np.concatenate([length, tilts, turns]), (numbers, atoms, values)
 
 
 def _shifted(bodies, numbers, which, by_centroid):

@@ -160,7 +160,8 @@ def added(shift: tuple, other: tuple, sign: int = 1) -> tuple[int, int, int]:
 
 def link(i: int, j: int, shift: Iterable[int]) -> Link:
     """The same link whichever atom is named first."""
-    there = (int(i), int(j), tuple(int(s) for s in shift))
+    x, y, z = (int(s) for s in shift)
+    there = (int(i), int(j), (x, y, z))
     back = (there[1], there[0], added(HERE, there[2], -1))
     return min(there, back)
 

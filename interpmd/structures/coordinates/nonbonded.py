@@ -147,11 +147,11 @@ def _joining(graph, molecules, number, image, pairs: set[Link]) -> set[Link]:
     networks = [m for m, molecule in enumerate(molecules) if molecule.endless]
     for i, j, _ in pairs:
         group[group == group[j]] = group[i]
-    found: set[Link] = set()
+    links: set[Link] = set()
     while len(np.unique(np.delete(group, networks))) > 1:
         group_of = group[number]
         inside = ~np.isin(number, networks)
-        best = (np.inf, None)
+        shortest, joined = np.inf, (0, 0, HERE)
         for i in np.flatnonzero(inside):
             vectors = graph.frames[0] - graph.frames[0, i]
             shifts = np.zeros(vectors.shape, dtype=int)
@@ -161,9 +161,10 @@ def _joining(graph, molecules, number, image, pairs: set[Link]) -> set[Link]:
                 vectors = vectors + shifts @ graph.cells[0]
             square = np.where(inside & (group_of != group_of[i]), dot(vectors, vectors), np.inf)
             j = int(square.argmin())
-            if square[j] < best[0]:
-                best = (square[j], (int(i), j, tuple(shifts[j].tolist())))
-        i, j, shift = best[1]
-        found.add(_of_molecules(i, j, shift, number, image))
+            if square[j] < shortest:
+                x, y, z = shifts[j].tolist()
+                shortest, joined = square[j], (int(i), j, (x, y, z))
+        i, j, shift = joined
+        links.add(_of_molecules(i, j, shift, number, image))
         group[group == group[number[j]]] = group[number[i]]
-    return found
+    return links

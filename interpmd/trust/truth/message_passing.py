@@ -110,7 +110,7 @@ class MessagePassing(GlobalTerm):
         radial = bessel(distances, self.cutoff, self.basis)
         radial = radial * envelope(distances, self.cutoff)[:, None]
         unit = vectors / distances[:, None]
-        species = self.species[batch.numbers]
+        species = torch.as_tensor(self.species)[batch.numbers]
         none = torch.zeros(0, dtype=torch.int64, device=species.device)
         alone = torch.arange(len(self.elements), device=species.device)
         single = self._sites(alone, radial[:0], unit[:0], none, none)

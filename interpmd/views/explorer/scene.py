@@ -74,7 +74,7 @@ def _bonds(frames: Sequence[Atoms]) -> dict[str, Any]:
     shown, of = [], []
     for atoms in frames:
         known = bonds(atoms)
-        across = np.round(known.shifts @ atoms.cell[:], 4)
+        across = np.round(known.shifts @ np.asarray(atoms.cell), 4)
         key = (known.pairs.tobytes(), across.tobytes())
         if key not in sets:
             sets[key] = len(sets)
