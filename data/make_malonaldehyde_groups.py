@@ -1,6 +1,6 @@
 """Groups of malonaldehyde closed with hydrogen, labelled by DFT: the parts of gauge "groups".
 
-    python data/make_malonaldehyde_groups.py [--frames 60] [--workers 2]
+    python data/make_malonaldehyde_groups.py [--frames 30] [--workers 2]
 
 CHO, CH=CH, OH and their connected sets, as formaldehyde, ethene, water, acrolein and vinyl alcohol
 in the geometries that they have inside frames of the training set, and H2. The labels grow in
@@ -19,7 +19,7 @@ from interpmd.structures.files import read_frames
 
 LEVEL = "wb97x-d3bj/def2-svp"
 SEED = 6012
-FRAMES = 60
+FRAMES = 30
 
 
 def main() -> None:

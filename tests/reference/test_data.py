@@ -80,6 +80,34 @@ def test_fragments_of_water_match_their_card_and_none_is_a_test_frame():
     assert (DATA.parent / card["regenerate"].split()[1]).is_file()
 
 
+@pytest.mark.parametrize("name", ["alanine_dipeptide", "malonaldehyde"])
+def test_groups_match_their_card_and_are_closed_shell_parts_of_training_frames(name):
+    card = json.loads((DATA / name / "groups.json").read_text())
+    path = DATA / name / "groups.extxyz.gz"
+    frames = read_quickly(path)
+    assert hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest() == card["sha256_of_text"]
+    assert len(frames) == card["frames"]
+    assert Counter(a.info["subset"] for a in frames) == card["counts"]
+    assert Counter(a.get_chemical_formula() for a in frames) == card["formulas"]
+    assert {a.info["level"] for a in frames} == {card_of(name)["level"]}
+    assert {(a.info["charge"], a.info["multiplicity"]) for a in frames} == {(0, 1)}
+    whole = [a for a in frames_of(name)["train"] if len(a) > 1]
+    assert card["cut_frames"] <= len(whole)
+    assert max(map(len, frames)) < len(whole[0])
+    # heavy atoms of a part stand in a training frame as they are
+    gaps = {_gaps(a) for a in whole}
+    heavy = [a for a in frames if sum(a.numbers > 1) > 2]
+    assert all(any(_gaps(a) <= known for known in gaps) for a in heavy[::25])
+    assert (DATA.parent / card["regenerate"].split()[1]).is_file()
+
+
+def _gaps(atoms) -> frozenset:
+    """Distances between heavy atoms."""
+    heavy = atoms[atoms.numbers > 1]
+    distances = heavy.get_all_distances()[np.triu_indices(len(heavy), 1)]
+    return frozenset(np.round(distances, 4).tolist())
+
+
 def test_files_can_be_read_by_ase_directly():
     [atoms] = read(DATA / "water" / "test.extxyz.gz", index=":1")
     expected = frames_of("water")["test"][0]
