@@ -31,11 +31,10 @@ def certify_explanation(explanation: Explanation, model: Any) -> Certificate:
     """
     check_same(model, explanation)
     own = explanation.certificate()
-    learned = [
-        *faithfulness(model, explanation).checks(),
-        *infidelity(model, explanation).checks(),
-        *extrapolation_checks(model, explanation),
-    ]
+    learned = extrapolation_checks(model, explanation)
+    if explanation.gauge != "internal":  # its coordinates cannot leave
+        removal = (faithfulness(model, explanation), infidelity(model, explanation))
+        learned = [*removal[0].checks(), *removal[1].checks(), *learned]
     axioms = own.group("axioms")
     others = [check for check in own.checks if check not in axioms]
     return replace(own, checks=(*axioms, *learned, *others))

@@ -27,7 +27,8 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
     if potential is None:
         return []
     structures = {"extrapolation grade": [explanation.atoms]}
-    if explanation.fragments is not None:
+    # groups are evaluated closed with hydrogen, and graded by the explanation itself
+    if explanation.fragments is not None and explanation.gauge != "groups":
         parts = [explanation.atoms[list(members)] for members in explanation.fragments]
         structures["extrapolation grade of fragments"] = parts
     words = "above 1 the training data do not vouch for it"

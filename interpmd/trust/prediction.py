@@ -104,6 +104,7 @@ def infidelity(
 
     Raises:
         MethodError: captum is not installed, or no player can be taken away.
+        GaugeError: the gauge "internal", whose coordinates cannot leave.
         ModelError: the model gives no energies and forces.
     """
     metrics, game = extra("captum.metrics"), game_of(as_model(model), explanation)

@@ -136,6 +136,7 @@ def faithfulness(
     Raises:
         MethodError: another word, pairs of a model that has no gates on edges, or no
             player that can leave.
+        GaugeError: the gauge "internal", whose coordinates cannot leave.
         ModelError: the model gives no energies and forces.
     """
     wrapped, rng = as_model(model), np.random.default_rng(seed)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.models import Model, as_model
 from interpmd.attribution.targets import Force, Target
 from interpmd.errors import MethodError
-from interpmd.structures.fragments import Fragments
 
 #: From who is present, shape (sets, players), to values of shape (sets, components).
 Ask = Callable[[Bool[np.ndarray, "sets players"]], Float[np.ndarray, "sets components"]]
 
 
 def game_of(model: Model, explanation: Explanation) -> Game:
-    """The game that was explained."""
-    return Game(model, explanation.atoms, explanation.target, explanation.fragments)
+    """The game that was explained, in which players leave as its gauge has it.
+
+    Raises:
+        GaugeError: the gauge "internal", whose coordinates cannot leave.
+    """
+    gauge = GAUGES[explanation.gauge].of([explanation.atoms], explanation.fragments)
+    return gauge.game(model, explanation.atoms, explanation.target)
 
 
 def values_alone(game: Game) -> Float[np.ndarray, "players components"]:
@@ -36,7 +41,7 @@ def counted_from_alone(game: Game) -> Ask:
 
 
 def shares_of(
-    explanation: Explanation, players: Fragments, free: Bool[np.ndarray, " players"]
+    explanation: Explanation, players: Sequence[Sequence[int]], free: Bool[np.ndarray, " players"]
 ) -> Float[np.ndarray, "players components"]:
     """Values in equal parts to those players of each cluster that may leave.
 
@@ -64,8 +69,9 @@ def removable(game: Game, target: Target) -> Bool[np.ndarray, " players"]:
 
 def check_same(model: Any, explanation: Explanation) -> None:
     """Raise MethodError if the model does not say what was explained (to single precision)."""
-    game = game_of(as_model(model), explanation)
-    whole = np.asarray(game.functional.shaped(game.whole))
+    functional = explanation.target.functional(explanation.atoms)
+    energies, forces = as_model(model).evaluate([explanation.atoms])
+    whole = np.asarray(functional.shaped(functional.of(energies, np.asarray(forces))[0]))
     if not np.allclose(whole, explanation.predicted, rtol=1e-5, atol=1e-4):
         raise MethodError(
             f"the model gives {whole} {explanation.unit} where {explanation.predicted} was "

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.common import extra
 from interpmd.attribution.methods.dispatch import explain
-from interpmd.attribution.models import as_model
+from interpmd.attribution.models import Model, as_model
 from interpmd.trust.removal import game_of, shares_of, values_alone
 
 
@@ -72,8 +73,7 @@ def sensitivity(
         ModelError: the model gives no energies and forces.
     """
     metrics, wrapped = extra("captum.metrics"), as_model(model)
-    fragments, rng = explanation.fragments, np.random.default_rng(seed)
-    alone = values_alone(game_of(wrapped, explanation)) if fragments is None else None
+    rng = np.random.default_rng(seed)
 
     def values(positions: Tensor) -> Tensor:
         shares = []
@@ -87,13 +87,11 @@ def sensitivity(
                     explanation.target,
                     explanation.method,
                     context=explanation.context,
-                    fragments=fragments,
+                    fragments=explanation.fragments,
+                    gauge=explanation.gauge,
                     **options,
                 )
-            game = game_of(wrapped, again)
-            own = values_alone(game) if alone is None else alone
-            everyone = np.ones(len(game.players), dtype=bool)
-            shares.append((shares_of(again, game.players, everyone) - own).ravel())
+            shares.append(_shares(wrapped, again).ravel())
         return torch.as_tensor(np.array(shares))
 
     def as_given(inputs: Tensor | tuple[Tensor]) -> Tensor | tuple[Tensor]:
@@ -107,3 +105,12 @@ def sensitivity(
         n_perturb_samples=samples,
     )
     return Sensitivity(float(largest), radius)
+
+
+def _shares(model: Model, explanation: Explanation) -> Float[np.ndarray, "players components"]:
+    """What each player, or each atom of a coordinate, gets beyond what it is alone."""
+    everyone = np.ones(len(explanation.fragments or explanation.atoms), dtype=bool)
+    if explanation.gauge == "internal":
+        return shares_of(explanation, [(i,) for i in range(len(everyone))], everyone)
+    game = game_of(model, explanation)
+    return shares_of(explanation, game.players, everyone) - values_alone(game)

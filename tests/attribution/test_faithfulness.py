@@ -10,6 +10,8 @@ import pytest
 from structures_of_tests import ethanol, small_expansion
 
 import interpmd as im
+from interpmd.attribution.gauges.grouped import CappedGame, GroupsGauge
+from interpmd.attribution.models import as_model
 from interpmd.potentials import (
     D3,
     LennardJones,
@@ -198,3 +200,25 @@ def test_checks_say_what_they_found_in_words():
     sensitivity = im.sensitivity(PAIRS, rows, samples=2, order=2)
     assert f"{sensitivity.largest:.2g}" in sensitivity._repr_html_()
     assert "0.01 Å" in str(sensitivity)
+
+
+def test_players_leave_as_the_gauge_has_it():
+    atoms, potential = ethanol(), im.load("malonaldehyde")
+    rows = im.explain(potential, atoms, gauge="groups")
+    found = im.infidelity(potential, rows, samples=30)
+    # all but one group: that group is replaced by hydrogen, not torn out
+    game = CappedGame(as_model(potential), atoms, im.Energy(), GroupsGauge.of([atoms]))
+    count = len(rows.fragments)
+    everyone, alone = np.ones((1, count), dtype=bool), np.eye(count, dtype=bool)
+    whole, single = game(everyone)[0, 0], game(alone)[:, 0]
+    without = {round(float(whole - game(~alone[[k]])[0, 0] - single[k]), 6) for k in range(count)}
+    assert without <= {round(float(change), 6) for change in found.changes.ravel()}
+    assert found.relative < 1
+    tensions = im.explain(potential, atoms, im.Force(2))
+    assert tensions.gauge == "internal"
+    for function in (im.faithfulness, im.infidelity):
+        with pytest.raises(im.GaugeError, match="coordinates are no players"):
+            function(potential, tensions)
+    certificate = im.certify_explanation(tensions, potential)
+    assert not certificate.group("faithfulness")
+    assert certificate.exact
