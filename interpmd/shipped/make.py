@@ -35,7 +35,7 @@ RECIPES = {
         "energy_weight": 20.0,
         # fragments are radicals, electronvolts from the molecule: at full weight they drown it,
         # and the validation error, which is mostly that of the fragments, cannot choose the ridge
-        "subset_weights": {"dimer": 0.02, "trimer": 0.02},
+        "subset_weights": {"dimer": 0.01, "trimer": 0.01},
         "ridge": 1e-6,
     },
     "water": {
