@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,15 +14,18 @@ from ase import Atoms
 from ase.optimize import BFGS
 from jaxtyping import Float
 
-from interpmd.attribution.methods.dispatch import explain
+from interpmd.attribution.methods.dispatch import explain, settled_gauge
+from interpmd.attribution.over_time.drivers import covariance_shares
+from interpmd.attribution.over_time.frames import explain_trajectory
 from interpmd.attribution.targets import Force
 from interpmd.demo.molecule import FIRST, MALONALDEHYDE, PROTON, SECOND, transfer_coordinate
-from interpmd.demo.report import Explained, Jump, demo_report
+from interpmd.demo.report import LISTED, Explained, Jump, demo_report
 from interpmd.dynamics import Trajectory, simulate
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.structures.files import prepare_output
+from interpmd.views.explorer.headline import of_changes
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Demo:
         event: frame at which the proton is in the middle, or comes closest to it.
         jumped: whether it crossed.
         table: contributions to the force on the proton, towards the other oxygen.
+        headline: what drives the force on the proton, in a sentence.
         report: the HTML file.
         seconds: time that it took.
     """
@@ -44,6 +49,7 @@ class Demo:
     event: int
     jumped: bool
     table: pd.DataFrame
+    headline: str
     report: Path
     seconds: float
 
@@ -65,7 +71,7 @@ def run_demo(
         temperature: K, of the first velocities (constant energy after that).
         picoseconds: longest time to wait for the jump.
         seed: of the velocities.
-        order: largest body order of the rows; what is above stands as remainders.
+        order: largest body order of the rows of atoms; what is above stands as remainders.
         quiet: whether to print nothing.
     """
     say = (lambda *_: None) if quiet else print
@@ -80,18 +86,24 @@ def run_demo(
     words = "the proton jumps" if jumped else "no jump; the proton comes closest to the middle"
     say(f"2. {trajectory}: {words} at {trajectory.times[event]:.1f} fs\n")
     window = _window(trajectory, event)
-    explained = [_explain(potential, trajectory[i], order) for i in window]
+    frames = [trajectory[i] for i in window]
+    gauge = settled_gauge(frames, Force(PROTON))
+    explained = [_explain(potential, atoms, gauge=gauge) for atoms in frames]
+    of_atoms = _explain(potential, frames[len(frames) // 2], order=order)
+    changes = explain_trajectory(potential, frames, Force(PROTON), gauge=gauge, progress=False)
+    headline = of_changes(covariance_shares(changes), "force on H8")
     table = _table(window, explained, trajectory)
     say("3. What pushes the proton towards the other oxygen (eV/Å)\n")
     say(table.round(3).to_string() + "\n")
+    say(f"   around the jump {headline} (gauge {gauge.name}: absent means that {gauge.absent})")
     worst = max(e.residual for e in explained)
     say(f"   rows and force agree to {worst:.1e} eV/Å\n")
-    jump = Jump(trajectory, transfer, event, jumped, window, explained, table)
+    jump = Jump(trajectory, transfer, event, jumped, window, explained, of_atoms, table, headline)
     report = demo_report(potential.card.level, jump)
     path = report.write(out)
     seconds = time.perf_counter() - started
     say(f"4. {path.resolve()} written; all in {seconds:.0f} s. Open it in any browser.")
-    return Demo(trajectory, transfer, event, jumped, table, path, seconds)
+    return Demo(trajectory, transfer, event, jumped, table, headline, path, seconds)
 
 
 def _dynamics(
@@ -133,23 +145,22 @@ def _window(trajectory: Trajectory, event: int, before: int = 12, after: int = 1
     return list(range(max(0, event - before), min(len(trajectory), event + after + 1), 2))
 
 
-def _explain(potential: Potential, atoms: Atoms, order: int) -> Explained:
+def _explain(potential: Potential, atoms: Atoms, **how: Any) -> Explained:
     direction = atoms.positions[FIRST] - atoms.positions[SECOND]
     direction = direction / np.linalg.norm(direction)
     target = Force(PROTON, along=tuple(direction.tolist()))
-    explanation = explain(potential, atoms, target, order=order)
+    explanation = explain(potential, atoms, target, **how)
     acting = explanation[np.abs(explanation.values) > 0]
     doubt = uncertainty(potential, potential.batch(atoms))
     return Explained(
         potential.predict(atoms).forces[PROTON].numpy(),
-        acting.scalars("kind"),
         acting.scalars(),
-        acting.spreads("kind") or {},
         acting.spreads() or {},
         dict(zip(acting.labels, acting.members, strict=True)),
         explanation.residual,
         float(explanation.total_std or 0.0),
         float(doubt.extrapolation.max()),
+        explanation.certificate().verdict,
     )
 
 
@@ -159,13 +170,18 @@ def _table(
     middle = len(window) // 2
     frames = {"before": 0, "at the jump": middle, "after": len(window) - 1}
     columns = {
-        f"{name}, {trajectory.times[window[i]]:.0f} fs": pd.Series(explained[i].by_kind)
+        f"{name}, {trajectory.times[window[i]]:.0f} fs": pd.Series(explained[i].by_name)
         for name, i in frames.items()
     }
     table = pd.DataFrame(columns).fillna(0.0)
     table = table.loc[table.abs().max(axis=1).sort_values(ascending=False).index]
-    table.loc["sum = force"] = table.sum()
-    doubt = pd.Series(explained[middle].spread_by_kind, dtype=float)
-    table["± at the jump"] = doubt.reindex(table.index).fillna(0.0)
+    listed = LISTED + (len(table) == LISTED + 1)  # "1 others" would say less than its name
+    rest, sums = table.iloc[listed:], table.sum()
+    table = table.iloc[:listed].copy()
+    doubt = pd.Series(explained[middle].spread, dtype=float)
+    if len(rest):
+        table.loc[f"{len(rest)} others"] = rest.sum()
+    table.loc["sum = force"] = sums
+    table["± at the jump"] = doubt.reindex(table.index)
     table.loc["sum = force", "± at the jump"] = explained[middle].force_std
-    return table.rename_axis("kind of interaction")
+    return table.rename_axis("interaction")

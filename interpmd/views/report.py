@@ -27,6 +27,7 @@ table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular
 th, td { padding: 0.25rem 0.8rem; border-bottom: 1px solid #cccccc; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 .note { border-left: 4px solid #0072B2; padding: 0.4rem 1rem; background: #f2f7fb; }
+summary { cursor: pointer; font-weight: bold; margin-top: 2.2rem; }
 .wide { overflow-x: auto; }
 """
 
@@ -61,6 +62,11 @@ class Report:
         data = base64.b64encode(image_of(figure, dpi=130)).decode()
         words = html.escape(description, quote=True)
         self.parts.append(f'<img alt="{words}" src="data:image/png;base64,{data}">')
+
+    def folded(self, heading: str, inside: Report) -> None:
+        """Add another report's parts under a heading that opens them."""
+        summary = f"<summary>{html.escape(heading)}</summary>"
+        self.parts.append("\n".join([f"<details>{summary}", *inside.parts, "</details>"]))
 
     def write(self, path: str | Path) -> Path:
         """Write the file, either as a whole or not at all.

@@ -10,6 +10,7 @@ import interpmd as im
 from interpmd.demo import MALONALDEHYDE
 from interpmd.plots.style import number_sign
 from interpmd.views.explorer.picture import draw_answer
+from interpmd.views.explorer.questions import Question
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +52,17 @@ def test_frames_that_were_looked_at_make_a_time_line(explorer):
     expected = [explorer.state.answer(explorer.question, f).total for f in range(3)]
     assert np.allclose(total.get_ydata(), expected)
     explorer.frame = 0
+
+
+def test_what_is_listed_beside_the_molecule_adds_up_and_the_gauge_is_named(explorer):
+    found = explorer.state.answer(Question(atom=8), 0)
+    figure = draw_answer(explorer.state, Question(atom=8), 0)
+    plt.close(figure)
+    words = [text.get_text() for text in figure.axes[0].texts if text.get_text()[0] in "━╍"]
+    assert len(words) == 5 and "all others" in words[-1]
+    values = [float(line.rsplit(" ", 1)[1].replace("−", "-")) for line in words]
+    assert sum(values) == pytest.approx(found.total, abs=0.03)
+    assert "gauge internal: absent means that the coordinate does not move" in (
+        figure.get_suptitle()
+    )
+    assert figure.get_suptitle().startswith(found.headline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from interpmd.plots.budgets import bars
 from interpmd.plots.lines import time_lines
 from interpmd.plots.molecule import draw_molecule, plane_of
 from interpmd.plots.style import grid_of_axes, image_of
-from interpmd.views.explorer.answers import Answer
+from interpmd.views.explorer.answers import NOTHING, Answer
 from interpmd.views.explorer.pairs import OTHERS
 from interpmd.views.explorer.questions import UNITS, Question
 from interpmd.views.explorer.state import State
@@ -75,28 +75,42 @@ def draw_answer(
 ) -> Figure:
     """The molecule with its arrows beside bars that add up; below, pairs and the time line.
 
-    Where only one frame was looked at, the energy by body order takes the place of the time line.
+    Where only one frame was looked at, sums by kind take the place of the time line, or in the
+    gauge "atoms" the energy by body order.
 
     Args:
         state: with the frames.
         question, frame: what is shown; computed if it is not there yet.
         unit: display unit of energies.
-        shown: interactions drawn in the molecule, four at most.
+        shown: interactions listed by themselves, and drawn in the molecule, four at most.
     """
     answer, factor = state.answer(question, frame, error_bars=True), UNITS[unit]
     name = unit if answer.unit == "eV" else f"{unit}/A"
-    axes = grid_of_axes((11, 8), 2, (1, 1.25))
+    axes = grid_of_axes((11, 8.2), 2, (1, 1.25))
     _molecule(state, question, answer, factor, min(shown, DRAWN), axes[0, 0])
-    title = f"{answer.title} [{answer.badge}]"
+    axes[0, 0].figure.suptitle(
+        f"{answer.headline}\n[{answer.verdict}; gauge {answer.gauge}: absent means that "
+        f"{answer.absent}]",
+        fontsize=10,
+    )
     values, spread = _by_label(answer, factor), _spread(answer, factor)
-    budget(values, spread, most=9, unit=name, title=title, ax=axes[0, 1])
+    budget(values, spread, most=max(shown, DRAWN), unit=name, title=answer.title, ax=axes[0, 1])
     heat_map(_matrix(state, answer, factor), name, MAP, axes[1, 0]).set_aspect("auto")
     known = sorted({*state.known(question), frame})
     if len(known) > 1:
         _time_line(state, [state.answer(question, f) for f in known], answer, factor, name, axes)
-    else:
+    elif answer.split["order"]:
         split = {name: value * factor for name, value in answer.split["order"].items()}
         bars(split, unit=unit, title="the energy of this frame, by body order", ax=axes[1, 1])
+    else:
+        kinds = state.answer(replace(question, grouping="kind"), frame, error_bars=True)
+        bars(
+            _by_label(kinds, factor),
+            _spread(kinds, factor),
+            unit=name,
+            title="the same, by kind",
+            ax=axes[1, 1],
+        )
     return axes[0, 0].figure
 
 
@@ -109,6 +123,9 @@ def _molecule(
         if question.grouping not in NAMED:
             name = f"{path_name(atoms, line.atoms)} {name}"
         drawn.append((line.atoms, line.value * factor, name))
+    left = answer.total * factor - sum(value for _, value, _ in drawn)
+    if len(answer.lines) > len(drawn) or abs(left) > NOTHING:
+        drawn.append(((), left, "all others"))  # so that what is listed adds up
     arrow = None
     if len(answer.target_atoms) == 1:
         forces = np.reshape(answer.forces, (-1, 3))
