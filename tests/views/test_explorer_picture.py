@@ -58,7 +58,7 @@ def test_what_is_listed_beside_the_molecule_adds_up_and_the_gauge_is_named(explo
     found = explorer.state.answer(Question(atom=8), 0)
     figure = draw_answer(explorer.state, Question(atom=8), 0)
     plt.close(figure)
-    words = [text.get_text() for text in figure.axes[0].texts if text.get_text()[0] in "━╍"]
+    words = [text.get_text() for text in figure.axes[0].texts if text.get_text()[:1] in ("━", "╍")]
     assert len(words) == 5 and "all others" in words[-1]
     values = [float(line.rsplit(" ", 1)[1].replace("−", "-")) for line in words]
     assert sum(values) == pytest.approx(found.total, abs=0.03)
