@@ -18,7 +18,7 @@ for step in range(6):
     atoms.positions[8, 0] -= 0.06 * step
     atoms.rattle(0.03, seed=step)
     frames.append(atoms)
-explorer = im.ForceExplorer(im.load("malonaldehyde"), frames, atom=8, order=2)
+explorer = im.ForceExplorer(im.load("malonaldehyde"), frames, atom=8, order=2, frame=0)
 explorer
 """
 

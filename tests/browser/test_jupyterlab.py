@@ -229,3 +229,39 @@ def test_error_bars_of_a_force_follow(lab):
     lab.wait_for_function(known)
     lab.keyboard.press("p")
     wait_for(lab, "title", before)
+
+
+def test_a_gauge_can_be_chosen_and_only_what_suits_it_is_offered(lab):
+    def field(name):
+        return lab.locator(".im-controls label").filter(has_text=name).locator("select")
+
+    def offered(name):
+        return (
+            field(name)
+            .locator("option:not([disabled])")
+            .evaluate_all("all => all.map(o => o.value)")
+        )
+
+    assert "tensions" not in offered("method") and "shapley" in offered("method")
+    field("gauge").select_option("internal")
+    lab.wait_for_function(
+        "document.querySelector('.im-summary').textContent.includes('Gauge internal')"
+    )
+    assert offered("method") == ["", "tensions"] and "order" not in offered("group by")
+    assert not field("up to").is_visible()
+    assert "does not move" in field("gauge").locator("..").get_attribute("title")
+    lab.wait_for_function("document.querySelector('.im-answer').textContent.includes('H8')")
+    field("less").select_option("2")
+    lab.wait_for_function(
+        "document.querySelector('.im-headline').textContent.includes('less frame 2')"
+    )
+    field("less").select_option("")
+    field("gauge").select_option("atoms")
+    lab.wait_for_function(
+        "document.querySelector('.im-summary').textContent.includes('Gauge atoms')"
+    )
+    others = lab.locator(".im-more")
+    count = lab.locator(".im-bars li").count()
+    others.click()
+    assert lab.locator(".im-bars li").count() > count and others.inner_text() == "fewer"
+    others.click()

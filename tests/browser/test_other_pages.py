@@ -84,7 +84,9 @@ def test_bonds_come_and_go_as_the_rule_says(tmp_path):
     shared = MALONALDEHYDE.copy()
     shared.positions[[0, 4, 8]] += [[0.1, 0, 0], [-0.1, 0, 0], [-0.37, -0.17, 0]]
     assert max(shared.get_distances(8, [0, 4])) < 1.25
-    explorer = im.ForceExplorer(im.load("malonaldehyde"), [MALONALDEHYDE, shared], atom=8, order=2)
+    explorer = im.ForceExplorer(
+        im.load("malonaldehyde"), [MALONALDEHYDE, shared], atom=8, order=2, frame=0
+    )
     with page() as made:
         made.goto(explorer.export_html(tmp_path / "jump.html").as_uri())
         made.wait_for_selector(READY)

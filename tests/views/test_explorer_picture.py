@@ -19,7 +19,9 @@ def explorer():
     for seed in range(3):
         frames.append(MALONALDEHYDE.copy())
         frames[-1].rattle(0.03, seed=seed)
-    return im.ForceExplorer(im.load("malonaldehyde"), frames, atom=8, order=2, grouping="kind")
+    return im.ForceExplorer(
+        im.load("malonaldehyde"), frames, atom=8, order=2, grouping="kind", frame=0
+    )
 
 
 def panels(explorer):
@@ -55,8 +57,8 @@ def test_frames_that_were_looked_at_make_a_time_line(explorer):
 
 
 def test_what_is_listed_beside_the_molecule_adds_up_and_the_gauge_is_named(explorer):
-    found = explorer.state.answer(Question(atom=8), 0)
     figure = draw_answer(explorer.state, Question(atom=8), 0)
+    found = explorer.state.answer(Question(atom=8), 0)
     plt.close(figure)
     words = [text.get_text() for text in figure.axes[0].texts if text.get_text()[:1] in ("━", "╍")]
     assert len(words) == 5 and "all others" in words[-1]
