@@ -289,7 +289,7 @@ def test_only_plots_draw():
                 drawing.add(room)
             if room == "plots" and module.split(".")[0] == "interpmd":
                 known.add(module.split(".")[1])
-    assert drawing == {"plots", "demo.py"}
+    assert drawing == {"plots", "demo"}
     assert known == {"plots", "errors", "structures"}
 
 
