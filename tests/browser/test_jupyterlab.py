@@ -236,11 +236,8 @@ def test_a_gauge_can_be_chosen_and_only_what_suits_it_is_offered(lab):
         return lab.locator(".im-controls label").filter(has_text=name).locator("select")
 
     def offered(name):
-        return (
-            field(name)
-            .locator("option:not([disabled])")
-            .evaluate_all("all => all.map(o => o.value)")
-        )
+        options = field(name).locator("option:not([disabled])")
+        return options.evaluate_all("all => all.map(o => o.value)")
 
     assert "tensions" not in offered("method") and "shapley" in offered("method")
     field("gauge").select_option("internal")
