@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from ase.build import bulk, molecule
 
 import interpmd as im
+from interpmd.attribution.over_time.drivers import Drivers
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import FramesError, MethodError, QuestionError
 from interpmd.potentials import StillingerWeber
 from interpmd.structures.fragments import fragments_of
+from interpmd.views.explorer.headline import of_changes
 from interpmd.views.explorer.questions import Question
 from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
@@ -153,6 +158,16 @@ def test_the_headline_says_what_drives_the_changes(potential, frames):
     assert f"{100 * share:.0f} % of" in slow.headline
     one = State(potential, frames[0]).answer(Question(atom=8), 0, error_bars=True)
     assert one.headline == quick.headline
+
+
+def test_a_driver_is_said_as_seen_from_the_atom():
+    shares = pd.Series({"shared proton O4–H8": 0.8, "angle C3–O4–H8": 0.2})
+    found = Drivers(shares, shares, shares, "force", "internal", 9)
+    words = of_changes(found, "Force on H8 towards O0")
+    assert words == "80 % of the changing force on H8 towards O0 is its bond to O4"
+    assert of_changes(found, "Force on C3").endswith("is the shared proton O4–H8")
+    large = replace(found, shares=pd.Series({"angle C3–O4–H8": 1.3, "bond O4–H8": -0.3}))
+    assert "130 % of its changes, others against it" in of_changes(large, "Force on H8")
 
 
 def test_the_verdict_says_whether_the_data_determine_the_rows(still):

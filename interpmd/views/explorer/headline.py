@@ -34,7 +34,8 @@ def of_changes(found: Drivers, subject: str) -> str:
         subject: what changes, as "Force on H8".
     """
     share = 100 * float(found.shares.iloc[0])
-    name = _of(str(found.shares.index[0]), subject.split()[-1])
+    on = re.search(r" on (\S+)", subject)
+    name = _of(str(found.shares.index[0]), on.group(1) if on else "")
     what = subject[:1].lower() + subject[1:]
     if 0 <= share <= 100.5:
         return f"{share:.0f} % of the changing {what} is {name}"

@@ -25,6 +25,7 @@ function signed(value, factor = 1) {
 
 // an error bar with one or two digits, never as a power of ten
 function doubt(value) {
+  if (value < 1e-4) return "<0.0001";
   return value >= 10 ? value.toFixed(0) : value.toFixed(Math.min(6, 1 - Math.floor(Math.log10(value))));
 }
 
