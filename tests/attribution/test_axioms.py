@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from structures_of_tests import small_expansion
@@ -68,6 +69,54 @@ def test_methods_keep_what_they_guarantee(method, kind):
 
     run()
     assert sum(answered) > 0
+
+
+@st.composite
+def closed_shells(draw, several):
+    """A small molecule of H, C and O, shaken; if asked for, half of the time beside a water."""
+    names = ["H2O", "CH3OH", "CH3CHO", "CH3CH2OH", "HCOOH"]
+    atoms = molecule(draw(st.sampled_from(names)))
+    if several and draw(st.booleans()):
+        water = molecule("H2O")
+        water.positions[:, 0] += atoms.positions[:, 0].max() - water.positions[:, 0].min() + 2.2
+        atoms += water
+    atoms.rattle(0.04, seed=draw(st.integers(0, 10_000)))
+    return atoms
+
+
+ELSEWHERE = [
+    (method, gauge, kind)
+    for method, about in METHODS.items()
+    for gauge in about.gauges
+    if gauge != "atoms"
+    for kind in (POTENTIALS if gauge == "internal" else ("sum", "electrostatics"))
+]
+
+
+@pytest.mark.parametrize(("method", "gauge", "kind"), ELSEWHERE)
+def test_methods_keep_it_in_every_gauge(method, gauge, kind):
+    potential, answered = POTENTIALS[kind], []
+    options = {}
+    if potential.global_terms and method in ("integrated_gradients", "input_x_gradient"):
+        options["players"] = "atoms"
+
+    @settings(
+        max_examples=3 if METHODS[method].exact else 2,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(atoms=closed_shells(several=gauge != "groups"), seed=st.integers(0, 99))
+    def run(atoms, seed):
+        if method == "shap_partition" and len(im.fragments_of(atoms)) < 3:
+            return  # hierarchies begin with three players
+        answered.append(
+            check_explainer(method, potential, atoms, seed=seed, gauge=gauge, **options)
+        )
+
+    run()
+    assert sum(answered) > 0 or method == "shap_partition"
 
 
 def _apart(atoms):

@@ -17,6 +17,7 @@ from interpmd.attribution.gauges.groups import GroupGame, GroupRows, Values, gro
 from interpmd.attribution.gauges.myerson import connected_sets
 from interpmd.attribution.models import Model
 from interpmd.attribution.targets import Functional, Target
+from interpmd.errors import GaugeError
 from interpmd.structures.fragments import Fragments
 from interpmd.structures.groups import Grouping, groups_of
 
@@ -55,7 +56,17 @@ class GroupsGauge(Gauge):
         return min(3, len(self.grouping))
 
     def game(self, model: Model, atoms: Atoms, target: Target) -> Game:
+        self.require_one_molecule()
         return CappedGame(model, atoms, target, self)
+
+    def require_one_molecule(self) -> None:
+        """Raise GaugeError for several: what they do to each other is of no connected set."""
+        if (count := len(self.grouping.molecules)) > 1:
+            raise GaugeError(
+                f"coalitions of groups are those of one molecule, and there are {count}: what "
+                "molecules do to each other belongs to no connected set of groups. Take method="
+                '"mobius", where it is one row, or gauge="molecules"'
+            )
 
     def rows_of(
         self, model: Model, atoms: Atoms, order: int | None, error_bars: bool = False

@@ -73,6 +73,17 @@ def seeded(seed: int) -> Iterator[None]:
             np.random.set_state(state)  # noqa: NPY002
 
 
+def without_rounding(
+    values: Float[np.ndarray, "players components"], whole: Float[np.ndarray, " components"]
+) -> Float[np.ndarray, "players components"]:
+    """Values that should sum to the whole, with what captum loses by summing in float32 given
+    back in proportion to their sizes; what is larger than rounding stays lost."""
+    lost, size = whole - values.sum(0), np.abs(values)
+    if (np.abs(lost) > 1e-5 * (1 + size.sum(0))).any():
+        return values
+    return values + lost * size / np.maximum(size.sum(0), 1e-300)
+
+
 def captum_attribution(
     forward: Callable[[Float[Tensor, "sets players"]], Float[Tensor, "sets components"]],
     algorithm: str,

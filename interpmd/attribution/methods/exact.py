@@ -298,7 +298,9 @@ def _parts_are_cheaper(request: Request, order: int | None) -> bool:
     # every fragment is in as many parts of k as the others fill the rest of
     sites = sum(sizes) * (1 + sum(math.comb(count - 1, k - 1) for k in range(1, order + 1)))
     potential = request.model.potential
-    full = potential.body_order or max(t.body_order for t in potential.local_terms.values())
+    full = potential.body_order or max(
+        (t.body_order for t in potential.local_terms.values()), default=len(request.atoms)
+    )
     return sites < subsets_of_neighbours(potential, request.atoms, [full])[0]
 
 

@@ -12,7 +12,12 @@ import numpy as np
 import torch
 
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.methods.common import at_least_one, captum_attribution, predicted
+from interpmd.attribution.methods.common import (
+    at_least_one,
+    captum_attribution,
+    predicted,
+    without_rounding,
+)
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition.clusters import Clusters
 from interpmd.decomposition.gated import GatedPotential
@@ -115,12 +120,15 @@ def _on_gates(
         members = [(i,) for i in range(len(alone))] + [tuple(e) for e in gated.edges.tolist()]
         images = [[(0, 0, 0)]] * len(alone) + [[(0, 0, 0), s] for s in gated.shifts.tolist()]
         clusters = Clusters.of_tuples(members, "gate", shifts=images)
+    whole = predicted(request)
+    if complete:
+        values = without_rounding(values, np.atleast_1d(whole))
     return Explanation(
         atoms=request.atoms,
         target=request.target,
         clusters=clusters,
         values=functional.shaped(values),
-        predicted=predicted(request),
+        predicted=whole,
         statement=note,
         complete=complete,
         fragments=request.fragments,

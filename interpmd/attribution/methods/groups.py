@@ -52,17 +52,14 @@ def rows_of_groups(request: Request, gauge: GroupsGauge, error_bars: bool) -> Ex
 def dividends_of_groups(
     request: Request, gauge: GroupsGauge, error_bars: bool
 ) -> tuple[Values, Values]:
-    """Dividends of all connected sets, and what belongs to no set, in equal parts to its groups."""
+    """Dividends of all connected sets of one molecule, which leave nothing.
+
+    Raises:
+        GaugeError: several molecules.
+    """
+    gauge.require_one_molecule()
     rows, flat, _ = _evaluated(request, gauge, None, error_bars)
-    values: Values = {}
-    rest: Values = {}
-    for chosen, order, row in zip(rows.game.sets, rows.game.orders, flat, strict=True):
-        if order:
-            values[tuple(chosen)] = row
-            continue
-        for player in chosen:
-            rest[(player,)] = rest.get((player,), 0.0) + row / len(chosen)
-    return values, rest
+    return {tuple(chosen): row for chosen, row in zip(rows.game.sets, flat, strict=True)}, {}
 
 
 def _evaluated(

@@ -20,6 +20,7 @@ from interpmd.attribution.methods.common import (
     extra,
     game_of,
     seeded,
+    without_rounding,
 )
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition.clusters import Clusters
@@ -272,10 +273,7 @@ def _captum(game: Game, algorithm: str, seed: int = 0, **options) -> np.ndarray:
         **options,
     )
     if algorithm == "ShapleyValueSampling":  # complete up to the rounding of captum's sums
-        lost = game.whole - alone.sum(0) - values.sum(0)
-        size = np.abs(values)
-        if (np.abs(lost) < 1e-5 * (1 + size.sum(0))).all():  # anything larger is no rounding
-            values = values + lost * size / np.maximum(size.sum(0), 1e-300)
+        values = without_rounding(values, game.whole - alone.sum(0))
     return values + alone
 
 
