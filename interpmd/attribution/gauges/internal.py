@@ -192,7 +192,8 @@ def convention_rows(
     drawn = []
     for k in at.stiffnesses * factors:
         hessian = model_hessian(at.derivatives, k)
-        hessian += np.trace(hessian) * (unseen @ unseen.T)
+        # a lone atom has no coordinates and no Hessian
+        hessian += (np.trace(hessian) or 1.0) * (unseen @ unseen.T)
         drawn.append(_rows(at, k * (matrix @ np.linalg.solve(hessian, force))))
     return np.stack(drawn)
 
