@@ -80,7 +80,8 @@ def test_explanations_carry_the_certificate_of_their_potential(tmp_path):
     shown = certificate._repr_html_()
     assert "EXACT" in shown
     assert ">3 meV</td>" in shown and ">at most 5</td>" in shown and "at most 1e-08" in shown
-    assert set(certificate.to_frame().group) == {"axioms", "identifiability", "learned truth"}
+    groups = {"axioms", "readability", "identifiability", "learned truth"}
+    assert set(certificate.to_frame().group) == groups
 
 
 def test_what_was_not_learned_does_not_pass_for_well_known():

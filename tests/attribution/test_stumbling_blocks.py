@@ -118,7 +118,8 @@ def test_interactions_leave_single_players_out():
 
 
 def test_what_is_shown(shapley):
-    assert repr(shapley) == f"energy by shapley: total {shapley.total:.4f} eV of 5 values"
+    said = f"energy by shapley, gauge atoms: total {shapley.total:.4f} eV of 5 values"
+    assert repr(shapley) == said
     assert shapley.to_shap("atom").feature_names == ["C0", "H1", "H2", "H3", "H4"]
     curves = im.faithfulness(POTENTIAL, shapley)
     text = repr(curves)
