@@ -274,6 +274,18 @@ def test_shares_errors_and_pictures(tmp_path):
     assert "kcal/mol" in left.get_xlabel() and "%" in right.get_ylabel()
 
 
+def test_former_names_of_the_level_work_and_warn():
+    dimer = water_cluster(2)
+    with pytest.warns(FutureWarning, match=r"quantum_truth\(level=...\)"):
+        found = quantum_truth(im.load("water"), dimer, method="gfn1-xtb", progress=False)
+    assert found.level == "gfn1-xtb"
+    with pytest.warns(FutureWarning, match=r"QuantumTruth\.level"):
+        assert found.method == "gfn1-xtb"
+    with pytest.warns(FutureWarning, match=r"sample\(level=...\)"):
+        [frame] = im.sample(dimer, n=1, method="gfn1-xtb", equilibration=1, interval=1)
+    assert len(frame) == 6
+
+
 def test_shipped_water_reproduces_many_body_shares():
     frames = read_frames(DATA / "water" / "test.extxyz.gz")
     frames = [a for a in frames if a.info["subset"] == "tetramer"][:6]

@@ -264,6 +264,9 @@ def test_given_distances_and_angles(report):
     assert set(found.table.r1_A) == {1.0, 1.5, 2.5}
     assert found.table.determined.all()
     assert [a.info["subset"] for a in found.proposal()] == ["isolated"] * 3
+    with pytest.warns(FutureWarning, match=r"doctor\(train=...\)"):
+        former = im.doctor(report.potential, data=TRAIN[:3], distances=[1.5], angles=[])
+    assert "in_data" in former.table
 
 
 def test_bad_input_is_named(report, diagnosis):
