@@ -95,8 +95,8 @@ def test_a_heat_map_says_every_number_and_sums_to_the_force(run):
     matrix = found.pair_matrix()
     assert np.nansum(matrix) == pytest.approx(found.total, abs=1e-10)
     pairs = found.by("pair")
-    assert matrix.loc["H8", "O0"] == pytest.approx(pairs[(0, 8)], abs=1e-12)
-    assert abs(matrix.loc["H8", "O0"]) > 0.1 and np.isnan(matrix.loc["O0", "H8"])
+    assert matrix.loc["H8", "O4"] == pytest.approx(pairs[(4, 8)], abs=1e-12)
+    assert abs(matrix.loc["H8", "O4"]) > 0.1 and np.isnan(matrix.loc["O4", "H8"])
     ax = found.plot(kind="heat_map")
     image = ax.get_images()[0]
     assert np.allclose(image.get_array().filled(np.nan), matrix, equal_nan=True)
