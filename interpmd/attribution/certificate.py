@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.errors import CertificateError
 
 #: Groups of checks; the first belongs to each explanation, the others to potentials too.
@@ -19,6 +18,7 @@ GROUPS = {
     "analytic truth": "rows of potentials with known terms",
     "learned truth": "rows of potentials fitted to known terms",
     "quantum truth": "many-body expansion by the reference method itself",
+    "truth": "the reference method's own rows in the same gauge",
     "faithfulness": "taking away what ranks high changes the target most",
     "sanity": "an explanation must depend on what was learned",
     "readability": "whether the rows are as large as what they explain, or cancel",
@@ -29,6 +29,9 @@ GROUPS = {
 
 #: Error bar over value of the largest rows up to which these count as determined.
 DETERMINED = 0.25
+
+#: Difference of the rows of two fits over these up to which they count as reproduced.
+REPRODUCED = 0.5
 
 #: Sum of the rows over what they explain above which they are no explanation that can be read.
 UNREADABLE = 20.0
@@ -44,7 +47,7 @@ class Check:
     Attributes:
         group: one of `GROUPS`.
         name: of the property.
-        value: what was found.
+        value: what was measured; NaN where the check could not be made, for the reason in words.
         limit: largest value that passes; None if there is no limit to compare with.
         unit: of value and limit.
         words: what it means.
@@ -58,16 +61,25 @@ class Check:
     words: str = ""
 
     @property
+    def made(self) -> bool:
+        """Whether it was made at all."""
+        return not math.isnan(self.value)
+
+    @property
     def passed(self) -> bool | None:
-        """Whether the value is within the limit; None without limit."""
-        return None if self.limit is None else bool(self.value <= self.limit)
+        """Whether the value is within the limit; None without limit, or where it was not made."""
+        return None if self.limit is None or not self.made else bool(self.value <= self.limit)
+
+    @property
+    def measured(self) -> str:
+        """Value and unit in words."""
+        return f"{self.value:.3g} {self.unit}".rstrip() if self.made else "not checked"
 
     def __str__(self) -> str:
         verdict = {True: "passed", False: "FAILED", None: "noted"}[self.passed]
         limit = f" ({_limit(self)})" if _limit(self) else ""
-        unit = f" {self.unit}" if self.unit else ""
         words = f": {self.words}" if self.words else ""
-        return f"{verdict}  {self.group}, {self.name} {self.value:.3g}{unit}{limit}{words}"
+        return f"{verdict}  {self.group}, {self.name} {self.measured}{limit}{words}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,31 +131,42 @@ class Certificate:
     def determined(self) -> bool | None:
         """Whether the data determine the rows; None where nothing was learned.
 
-        Not where the error bars of the largest rows are above `DETERMINED` of these, nor where a
-        part that was evaluated is beyond the training data.
+        Not where the error bars of the largest rows are above `DETERMINED` of these, where two
+        fits to halves of the data differ by more than `REPRODUCED` of the rows, nor where a part
+        that was evaluated is beyond the training data.
         """
-        values = {(c.group, c.name): c.value for c in self.checks}
-        relative = values.get(("identifiability", "relative"))
-        if relative is None:
-            return None
-        return relative <= DETERMINED and values.get(("on the data", "grade"), 0.0) <= 1.0
+        limits = {
+            ("identifiability", "relative"): DETERMINED,
+            ("reproducibility", "relative difference"): REPRODUCED,
+        }
+        if self.grade > 1.0:
+            return False
+        known = {(c.group, c.name): c.value for c in self.checks if (c.group, c.name) in limits}
+        return all(value <= limits[key] for key, value in known.items()) if known else None
+
+    @property
+    def readable(self) -> bool:
+        """Whether the rows are at most `UNREADABLE` times what they explain."""
+        return all(check.value <= UNREADABLE for check in self.group("readability"))
 
     @property
     def verdict(self) -> str:
-        """What is exact, and whether the rows are determined, in words."""
+        """What is exact, and whether the rows are determined and can be read, in words."""
         words = {
             True: "rows determined by the data",
             False: "rows NOT determined by the data",
             None: "",
         }[self.determined]
-        if self.determined is False and self._grade > 1.0:
+        if self.grade > 1.0:
             words = "BEYOND the training data"
+        if self.determined is None and not self.readable:
+            words = "rows cancel each other"
         return f"{self.badge}, {words}" if words else self.badge
 
     @property
-    def _grade(self) -> float:
-        grades = [c.value for c in self.group("on the data")]
-        return max(grades, default=0.0)
+    def grade(self) -> float:
+        """Largest extrapolation grade of what was evaluated; 0 where it is not known."""
+        return max((check.value for check in self.group("on the data")), default=0.0)
 
     def __getitem__(self, name: str) -> float:
         """Value of a check by its name."""
@@ -172,7 +195,7 @@ class Certificate:
                 says which and why.
         """
         for wanted in groups or ("axioms",):
-            made = [c for c in self.checks if wanted in (c.group, c.name)]
+            made = [c for c in self.checks if wanted in (c.group, c.name) and c.made]
             if not made:
                 raise CertificateError(
                     f"{wanted!r} was not checked; made: "
@@ -182,6 +205,17 @@ class Certificate:
             if failed:
                 raise CertificateError("; ".join(failed))
         return self
+
+    def of_gauge(self, gauge: str) -> Certificate:
+        """The same without how other gauges were reproduced; see `interpmd.reproducibility`."""
+        kept = []
+        for check in self.checks:
+            whose, _, name = check.name.rpartition(": ")
+            if check.group != "reproducibility":
+                kept.append(check)
+            elif whose in ("", gauge):
+                kept.append(replace(check, name=name))
+        return replace(self, checks=tuple(kept))
 
     def with_checks(self, checks: Iterable[Check]) -> Certificate:
         """The same with more checks."""
@@ -224,13 +258,14 @@ class Certificate:
         colour = {"EXACT": "#1b7f3b", "CHECKED": "#1f5fa8", "ESTIMATE": "#7a5a00"}.get(
             self.badge, "#a8320b"
         )
-        if self.determined is False and self.badge != "NOT EXACT":
+        doubtful = self.determined is False or (self.determined is None and not self.readable)
+        if doubtful and self.badge != "NOT EXACT":
             colour = "#666666"
         mark = {True: "✓ passed", False: "✗ failed", None: "• noted"}
         whole = '<td style="white-space:nowrap">'
         rows = "".join(
             f"<tr>{whole}{mark[c.passed]}</td><td>{html.escape(c.group)}</td>"
-            f"<td>{html.escape(c.name)}</td><td>{c.value:.3g} {html.escape(c.unit)}</td>"
+            f"<td>{html.escape(c.name)}</td><td>{html.escape(c.measured)}</td>"
             f"{whole}{_limit(c)}</td><td>{html.escape(c.words)}</td></tr>"
             for c in self.checks
         )
@@ -239,85 +274,6 @@ class Certificate:
             f'border-radius:4px;font-weight:bold">{self.verdict}</span>'
             f"<table>{rows}</table><i>{html.escape(self.statement)}</i></div>"
         )
-
-
-def own_checks(
-    residual: float, complete: bool, method: str, unit: str, measured: Mapping[str, float]
-) -> list[Check]:
-    """What an explanation knows of itself without its model.
-
-    Args:
-        residual: completeness error, in `unit`.
-        complete: whether the method claims that its values add up.
-        method: its name.
-        unit: of the values.
-        measured: by the method, by name: "momentum" (eV/A), "torque" (eV), errors of estimates.
-    """
-    words = "" if complete else f"{method} does not claim that its values add up"
-    limit = TOLERANCE if complete else None
-    checks = [Check("axioms", "completeness", residual, limit, unit, words)]
-    units = {"momentum": "eV/A", "torque": "eV"}
-    checks += [
-        Check("axioms", name, measured[name], TOLERANCE, of)
-        for name, of in units.items()
-        if name in measured
-    ]
-    if "grade" in measured:
-        words = "largest extrapolation grade of what was evaluated; above 1 beyond the data"
-        checks.append(Check("on the data", "grade", measured["grade"], None, "", words))
-    return checks + [
-        Check("faithfulness", name, value)
-        for name, value in measured.items()
-        if name not in (*units, "grade")
-    ]
-
-
-def determination(values: np.ndarray, samples: np.ndarray | None, unit: str) -> list[Check]:
-    """How well the data determine sum and single values; noted, for there is no limit.
-
-    Args:
-        values: shape (clusters,) or (clusters, 3).
-        samples: deviations under the posterior, shape (clusters, ..., samples), where it is known.
-        unit: of both.
-    """
-    if samples is None:
-        return []
-    spread = np.abs(standard_deviation(samples)).reshape(len(values), -1).max(1, initial=0.0)
-    largest = np.abs(values).reshape(len(values), -1).max(1, initial=0.0)
-    # isolated atoms and terms with fixed formulas have none: they would pass for well known
-    learned = np.flatnonzero(spread)
-    some = spread[learned[np.argsort(-largest[learned])[:10]]]
-    total = float(np.max(standard_deviation(samples.sum(axis=0))))
-    words = "posterior standard deviation of the sum"
-    checks = [Check("identifiability", "sum", total, None, unit, words)]
-    if len(some):
-        words = "the same of a single one of the ten largest values that were learned (median)"
-        single = float(np.median(some))
-        checks.append(Check("identifiability", "single values", single, None, unit, words))
-        ten = learned[np.argsort(-largest[learned])[:10]]
-        relative = float(np.sqrt((spread[ten] ** 2).sum() / max((largest[ten] ** 2).sum(), 1e-300)))
-        words = "error bars of the ten largest values over these"
-        checks.append(Check("identifiability", "relative", relative, None, "", words))
-    return checks
-
-
-def readability(values: np.ndarray, predicted: np.ndarray, gauge: str) -> list[Check]:
-    """How much larger the rows are than what they explain: beyond `UNREADABLE` they cancel.
-
-    Args:
-        values: shape (clusters,) or (clusters, 3).
-        predicted: what they sum to.
-        gauge: of the rows.
-    """
-    total = float(np.linalg.norm(predicted))
-    if not len(values) or total < 1e-9:
-        return []
-    rows = float(np.linalg.norm(values.reshape(len(values), -1), axis=1).sum())
-    words = "sum of the rows over what they explain"
-    if rows / total > UNREADABLE:
-        better = {"atoms": '"internal" or "groups"', "groups": '"internal"'}.get(gauge, "another")
-        words += f": they cancel and cannot be read; take the gauge {better}"
-    return [Check("readability", "rows over total", rows / total, None, "", words)]
 
 
 def _limit(check: Check) -> str:

@@ -12,7 +12,8 @@ import pandas as pd
 from ase import Atoms
 
 from interpmd.attribution import archive
-from interpmd.attribution.certificate import Certificate, determination, own_checks, readability
+from interpmd.attribution.certificate import Certificate
+from interpmd.attribution.checks import determination, of_both, own_checks, readability
 from interpmd.attribution.contributions import (
     Contributions,
     directed,
@@ -257,7 +258,7 @@ class Explanation(Shown):
             kinds_of_terms=None
             if self.kinds_of_terms is None
             else {**self.kinds_of_terms, **(other.kinds_of_terms or {})},
-            checks={},
+            checks=of_both(self.checks, other.checks),
             evaluations=self.evaluations + other.evaluations,
         )
 
@@ -319,15 +320,14 @@ class Explanation(Shown):
     def certificate(self) -> Certificate:
         """The axioms, checked on this explanation, and what its model is certified for.
 
-        With the model at hand `interpmd.certify` checks more: faithfulness, and how far the
-        structure is from the training data.
+        With the model at hand `interpmd.certify_explanation` checks more.
         """
         checks = own_checks(self.residual, self.complete, self.method, self.unit, self.checks)
-        shown = self.interactions if self.unit == "eV" else self
+        shown = self.interactions if self.unit == "eV" and (self.orders != 1).any() else self
         checks += readability(shown.values, shown.predicted, self.gauge)
-        determined = determination(self.values, self.samples, self.unit)
-        made = Certificate.from_json(self.provenance.get("certificate", ()))
-        return Certificate((*checks, *determined, *made.checks), self.statement, self.exact)
+        checks += determination(shown.values, shown.samples, self.total_std, self.unit)
+        made = Certificate.from_json(self.provenance.get("certificate", ())).of_gauge(self.gauge)
+        return Certificate((*checks, *made.checks), self.statement, self.exact)
 
     def save(self, path: str | Path) -> None:
         """Write to one file (.npz: arrays and JSON, no pickles); see `load_explanation`."""

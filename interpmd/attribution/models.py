@@ -220,14 +220,19 @@ class TorchModel(Model):
 
 
 class CountedModel(Model):
-    """A model that counts the structures that it evaluates.
+    """A model that counts the structures that it evaluates, and remembers how they are graded.
 
     Args:
         model: what is evaluated.
+
+    Attributes:
+        evaluations: structures and parts so far.
+        grade: largest extrapolation grade of those whose posterior was asked for; None if none.
     """
 
     def __init__(self, model: Model) -> None:
         self.model, self.evaluations = model, 0
+        self.grade: float | None = None
         self.name, self.potential, self.provenance = model.name, model.potential, model.provenance
 
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -239,7 +244,10 @@ class CountedModel(Model):
         return self.model.energy(atoms)
 
     def posterior(self, frames: Sequence[Atoms]) -> ModelPosterior | None:
-        return self.model.posterior(frames)
+        drawn = self.model.posterior(frames)
+        if drawn is not None:
+            self.grade = max(self.grade or 0.0, float(drawn.grades.max(initial=0.0)))
+        return drawn
 
     def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
         return self.model.table(atoms, order, forces)

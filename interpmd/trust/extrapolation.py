@@ -38,4 +38,4 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
     }
     if not any(grades.values()):
         return []
-    return [Check("identifiability", name, grade, words=words) for name, grade in grades.items()]
+    return [Check("on the data", name, grade, words=words) for name, grade in grades.items()]

@@ -9,8 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.attribution.gauges.games import Game
+from interpmd.attribution.gauges.molecules import MoleculesGauge
 from interpmd.attribution.models import Model, as_model
 from interpmd.attribution.targets import Force, Target
 from interpmd.errors import MethodError
@@ -25,8 +27,14 @@ def game_of(model: Model, explanation: Explanation) -> Game:
     Raises:
         GaugeError: the gauge "internal", whose coordinates cannot leave.
     """
-    gauge = GAUGES[explanation.gauge].of([explanation.atoms], explanation.fragments)
-    return gauge.game(model, explanation.atoms, explanation.target)
+    return gauge_of(explanation).game(model, explanation.atoms, explanation.target)
+
+
+def gauge_of(explanation: Explanation) -> Gauge:
+    """The gauge of an explanation, made again for its structure."""
+    if explanation.gauge == "molecules" and explanation.kinds_of_terms is None:
+        return MoleculesGauge(explanation.fragments or ())  # a molecule's own force is one row
+    return GAUGES[explanation.gauge].of([explanation.atoms], explanation.fragments)
 
 
 def values_alone(game: Game) -> Float[np.ndarray, "players components"]:

@@ -80,7 +80,7 @@ def test_explanations_carry_the_certificate_of_their_potential(tmp_path):
     shown = certificate._repr_html_()
     assert "EXACT" in shown
     assert ">3 meV</td>" in shown and ">at most 5</td>" in shown and "at most 1e-08" in shown
-    groups = {"axioms", "readability", "identifiability", "learned truth"}
+    groups = {"axioms", "readability", "on the data", "identifiability", "learned truth"}
     assert set(certificate.to_frame().group) == groups
 
 

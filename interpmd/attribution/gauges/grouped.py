@@ -70,8 +70,8 @@ class GroupsGauge(Gauge):
 
     def rows_of(
         self, model: Model, atoms: Atoms, order: int | None, error_bars: bool = False
-    ) -> tuple[GroupRows, Float[np.ndarray, " parts"] | None]:
-        """Rows of a structure, and the extrapolation grade of each part where it is known.
+    ) -> GroupRows:
+        """Rows of a structure.
 
         Args:
             model: what is explained.
@@ -83,18 +83,16 @@ class GroupsGauge(Gauge):
             StructureError: the groups do not fit the frame.
             ModelError: a part to which the model gives no finite energy and forces.
         """
-        grades: list[np.ndarray] = []
 
         def evaluate(frames: list[Atoms]) -> Values:
             energies, forces = model.evaluate(frames)
             posterior = model.posterior(frames) if error_bars else None
             if posterior is None:
                 return Values(energies, forces)
-            grades.append(posterior.grades)
             return Values(energies, forces, posterior.energies, posterior.forces)
 
         [rows] = group_rows([atoms], group_game(self.grouping, order), evaluate)
-        return rows, grades[0] if grades else None
+        return rows
 
 
 def contributions(
@@ -127,7 +125,7 @@ class CappedGame(Game):
 
     @cached_property
     def _rows(self) -> tuple[GroupGame, Float[np.ndarray, "rows components"]]:
-        rows, _ = self.gauge.rows_of(self.model, self.atoms, None)
+        rows = self.gauge.rows_of(self.model, self.atoms, None)
         return rows.game, contributions(rows, self.functional)[0]
 
     @property

@@ -220,6 +220,8 @@ def group_rows(
     asked: list[Atoms] = []
     for atoms, places in zip(frames, positions, strict=True):
         asked += [_bare(atoms), *capped(game.parts, atoms, places)]
+    if not game.parts.caps.any():  # nothing is paid for
+        hydrogen_energy = 0.0
     if hydrogen_energy is None:
         asked.append(hydrogen_molecule())
     values = Values(*evaluate(asked))

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from ase import Atoms
 from jaxtyping import Float
 from torch import Tensor
 
@@ -30,6 +31,15 @@ def predicted(request: Request) -> np.ndarray:
 def game_of(request: Request) -> Game:
     """The game of a request."""
     return request.gauge.game(request.model, request.atoms, request.target)
+
+
+def conservation(rows: Float[np.ndarray, "rows atoms 3"], atoms: Atoms) -> dict[str, float]:
+    """Largest net force (eV/Å) of a row and, of a structure without a cell, net torque (eV)."""
+    checks = {"momentum": float(np.abs(rows.sum(1)).max(initial=0.0))}
+    if not atoms.pbc.any():
+        torque = np.cross(atoms.positions - atoms.positions.mean(0), rows).sum(1)
+        checks["torque"] = float(np.abs(torque).max(initial=0.0))
+    return checks
 
 
 def extra(package: str) -> ModuleType:

@@ -128,6 +128,11 @@ def explain(
             )
         )
     answer = answers[0] if reference is None else answers[0] - answers[1]
+    if chosen.error_bars and options.get("error_bars", True):
+        if wrapped.grade is None:  # a table asks for no posterior of structures
+            wrapped.posterior(frames)
+        if wrapped.grade is not None:
+            answer = replace(answer, checks=answer.checks | {"grade": wrapped.grade})
     # the games of some methods count the parts that they evaluate, the model all of them
     return replace(answer, evaluations=answer.evaluations + wrapped.evaluations)
 

@@ -20,7 +20,7 @@ STATEMENT = (
 
 def rows_of_groups(request: Request, gauge: GroupsGauge, error_bars: bool) -> Explanation:
     """What each connected set of groups contributes beyond all its parts."""
-    rows, flat, grade = _evaluated(request, gauge, request.order, error_bars)
+    rows, flat = _evaluated(request, gauge, request.order, error_bars)
     game, functional = rows.game, request.target.functional(request.atoms)
     count = len(functional.energy)
     values, samples = flat[:, :count], flat[:, count:]
@@ -44,7 +44,6 @@ def rows_of_groups(request: Request, gauge: GroupsGauge, error_bars: bool) -> Ex
         gauge=gauge.name,
         fragments=gauge.players,
         kinds_of_terms=dict(zip(game.labels, kinds, strict=True)),
-        checks={} if grade is None else {"grade": grade},
         provenance=request.model.provenance,
     )
 
@@ -58,21 +57,19 @@ def dividends_of_groups(
         GaugeError: several molecules.
     """
     gauge.require_one_molecule()
-    rows, flat, _ = _evaluated(request, gauge, None, error_bars)
+    rows, flat = _evaluated(request, gauge, None, error_bars)
     return {tuple(chosen): row for chosen, row in zip(rows.game.sets, flat, strict=True)}, {}
 
 
 def _evaluated(
     request: Request, gauge: GroupsGauge, order: int | None, error_bars: bool
-) -> tuple[GroupRows, np.ndarray, float | None]:
-    """Rows, what each adds to the components of the target with its samples behind, and the
-    largest extrapolation grade of a part."""
-    rows, grades = gauge.rows_of(request.model, request.atoms, order, error_bars)
+) -> tuple[GroupRows, np.ndarray]:
+    """Rows, and what each adds to the components of the target with its samples behind."""
+    rows = gauge.rows_of(request.model, request.atoms, order, error_bars)
     values, samples = contributions(rows, request.target.functional(request.atoms))
-    grade = None if grades is None else float(grades.max())
     if samples is None:
-        return rows, values, grade
-    return rows, np.concatenate([values, samples.reshape(len(values), -1)], axis=1), grade
+        return rows, values
+    return rows, np.concatenate([values, samples.reshape(len(values), -1)], axis=1)
 
 
 def _samples(flat: np.ndarray, components: int, vector: bool) -> np.ndarray | None:

@@ -49,7 +49,10 @@ def open_molecules(
         names += part.names
         kinds += part.kinds
         members += part.members
-        orders += [len(m) for m in part.members]
+        orders += [
+            0 if kind == "remainder" else len(m)
+            for m, kind in zip(part.members, part.kinds, strict=True)
+        ]
         values.append(part.values)
         conventions.append(part.convention)
         if samples is not None and part.samples is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from ase import Atoms
 from jaxtyping import Float
 
 from interpmd.attribution.explanation import Explanation
@@ -15,7 +14,7 @@ from interpmd.attribution.gauges.internal import (
     convention_rows,
     sample_rows,
 )
-from interpmd.attribution.methods.common import at_least_one
+from interpmd.attribution.methods.common import at_least_one, conservation
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.attribution.targets import Functional
 from interpmd.decomposition import Clusters
@@ -75,8 +74,6 @@ def tensions(request: Request, error_bars: bool = True, draws: int = 32) -> Expl
     if posterior is not None:
         samples = _samples(at, functional, posterior.forces[0], len(left))
     checks = conservation(rows.rows, atoms)
-    if posterior is not None:
-        checks["grade"] = float(posterior.grades.max())
     everyone = tuple(range(len(atoms)))
     return Explanation(
         atoms=atoms,
@@ -121,12 +118,3 @@ def _shaped_samples(functional: Functional, samples: np.ndarray) -> np.ndarray:
 
 def _padded(functional: Functional, convention: np.ndarray, left: int) -> np.ndarray:
     return functional.shaped(np.concatenate([convention, np.zeros((left, convention.shape[1]))]))
-
-
-def conservation(rows: Float[np.ndarray, "rows atoms 3"], atoms: Atoms) -> dict[str, float]:
-    """Largest net force (eV/Å) of a row and, of a structure without a cell, net torque (eV)."""
-    checks = {"momentum": float(np.abs(rows.sum(1)).max(initial=0.0))}
-    if not atoms.pbc.any():
-        torque = np.cross(atoms.positions - atoms.positions.mean(0), rows).sum(1)
-        checks["torque"] = float(np.abs(torque).max(initial=0.0))
-    return checks
