@@ -90,8 +90,9 @@ def run_demo(
     gauge = settled_gauge(frames, Force(PROTON))
     explained = [_explain(potential, atoms, gauge=gauge) for atoms in frames]
     of_atoms = _explain(potential, frames[len(frames) // 2], order=order)
-    changes = explain_trajectory(potential, frames, Force(PROTON), gauge=gauge, progress=False)
-    headline = of_changes(covariance_shares(changes), "force on H8")
+    towards = Force(PROTON, along=FIRST)
+    changes = explain_trajectory(potential, frames, towards, gauge=gauge, progress=False)
+    headline = of_changes(covariance_shares(changes), "force on H8 towards O0")
     table = _table(window, explained, trajectory)
     say("3. What pushes the proton towards the other oxygen (eV/Å)\n")
     say(table.round(3).to_string() + "\n")
