@@ -34,6 +34,7 @@ _NAMES = {
         "Diagnosis assert_explanation_close certify certify_explanation cure doctor faithfulness "
         "infidelity sensitivity"
     ),
+    "interpmd.trust.reproducibility": "reproduce reproducibility",
     "interpmd.trust.truth": "QuantumTruth learned_truth quantum_truth",
     "interpmd.views.explorer": "ForceExplorer",
     "interpmd.views.geometry": "GeometryLab",

@@ -14,6 +14,7 @@ from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain, options_of
 from interpmd.trust.removal import gauge_of
+from interpmd.trust.rows import compared, correlation, relative_difference
 
 #: Kinds of rows whose order counts players.
 PLAYER_KINDS = (
@@ -64,46 +65,19 @@ def truth_checks(explanation: Explanation, reference: Any) -> list[Check]:
         See `reference_rows`.
     """
     own, unit = reference_rows(explanation, reference), explanation.unit
-    mine, theirs = (each.interactions if unit == "eV" else each for each in (explanation, own))
-    first, second = aligned(mine, theirs)
-    some = (first != 0) | (second != 0)  # an atom feels few of the coordinates
-    first, second = first[some], second[some]
+    first, second = compared(explanation, own)
     if not len(first):
         return []
     error = float(np.sqrt(np.mean((first - second) ** 2)))
     missed = np.asarray(explanation.predicted) - np.asarray(own.predicted)
-    checks = [
-        Check("truth", "rows", error, None, unit, "RMSE against the reference's own rows"),
-        Check("truth", "relative difference", relative(first, second), words="the same over them"),
-    ]
-    if len(first) > 2 and first.std() > 0 < second.std():
-        correlation = float(np.corrcoef(first, second)[0, 1])
-        checks.append(Check("truth", "correlation", correlation, words="of the rows with them"))
-    words = "error of what the rows explain"
     size = float(np.sqrt(np.mean(missed**2)))
-    return [*checks, Check("truth", "target", size, None, unit, words)]
-
-
-def aligned(first: Explanation, second: Explanation) -> tuple[np.ndarray, np.ndarray]:
-    """Values of both, row by row and component by component, 0 where one lacks a row.
-
-    Remainders are left out: what stands in them depends on the model.
-
-    Returns:
-        Two arrays of the same shape (rows x components,).
-    """
-    merged = [each[~each.clusters.remainder].merged() for each in (first, second)]
-    tables = [dict(zip(e.clusters.identities(), e.values, strict=True)) for e in merged]
-    zero = np.zeros(first.values.shape[1:])
-    keys = dict.fromkeys([*tables[0], *tables[1]])
-    columns = [np.array([table.get(key, zero) for key in keys]).ravel() for table in tables]
-    return columns[0], columns[1]
-
-
-def relative(first: np.ndarray, second: np.ndarray) -> float:
-    """Norm of a difference over the root mean square of both norms."""
-    size = np.sqrt((np.sum(first**2) + np.sum(second**2)) / 2)
-    return float(np.linalg.norm(first - second) / size) if size else 0.0
+    relative, r = relative_difference(first, second), correlation(first, second)
+    return [
+        Check("truth", "rows", error, None, unit, "RMSE against the reference's own rows"),
+        Check("truth", "relative error of rows", relative, words="their difference over the rows"),
+        Check("truth", "correlation of rows", r, words="with the reference's own rows"),
+        Check("truth", "target", size, None, unit, "error of what the rows explain"),
+    ]
 
 
 def _order(explanation: Explanation) -> int | str | None:
