@@ -153,6 +153,7 @@ class CalculatorModel(Model):
 
     def __init__(self, calculator: Calculator) -> None:
         self.calculator = calculator
+        self._labelled = isinstance(calculator, SinglePointCalculator)
         self.name = getattr(calculator, "name", None) or type(calculator).__name__
         self.provenance = {"calculator": self.name, **getattr(calculator, "parameters", {})}
 
@@ -160,7 +161,8 @@ class CalculatorModel(Model):
         energies, forces = [], []
         for atoms in frames:
             alone = atoms.copy()
-            if hasattr(self.calculator, "reset"):
+            # labels of a frame would be lost, and no other structure has them
+            if hasattr(self.calculator, "reset") and not self._labelled:
                 self.calculator.reset()
             alone.calc = self.calculator
             try:

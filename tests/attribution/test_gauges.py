@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.cluster import Icosahedron
 
 pytest.importorskip("rdkit", reason="groups need RDKit")
@@ -254,3 +255,16 @@ def test_files_keep_everything(two, tmp_path):
             assert np.allclose(kept, written, atol=1e-5, rtol=1e-5)
     assert again.certificate().verdict == explanation.certificate().verdict
     im.assert_explanation_close(again, explanation)
+
+
+def test_labels_of_a_frame_have_tensions_of_their_own():
+    frame = MALONALDEHYDE.copy()
+    frame.rattle(0.03, seed=4)
+    predicted = SHIPPED.predict(frame)
+    forces = predicted.forces.numpy() + 0.01 * np.cross([0, 0, 1.0], frame.positions)[:, [1, 0, 2]]
+    forces -= forces.mean(0)
+    frame.calc = SinglePointCalculator(frame, energy=0.0, forces=forces)
+    labelled = im.explain(frame.calc, frame, im.Force(8))
+    assert labelled.gauge == "internal"
+    np.testing.assert_allclose(labelled.total, forces[8], atol=1e-8)
+    np.testing.assert_allclose(frame.get_forces(), forces)  # the labels are still there
