@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, CalculatorError, all_changes
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.optimize import BFGSLineSearch
 from jaxtyping import Float
 from torch import Tensor
