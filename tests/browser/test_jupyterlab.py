@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -84,6 +85,11 @@ def test_the_force_on_the_fragment_that_was_clicked(lab):
     wait_for(lab, "title", "Force on H8")
 
 
+def atoms_of_the_first_bar(lab):
+    """Names of its first two atoms, whatever the gauge calls the interaction."""
+    return re.findall(r"[A-Z][a-z]?\d+", lab.inner_text(".im-bars li .im-label >> nth=0"))[:2]
+
+
 def test_hovering_a_bar_highlights_its_cylinder_and_the_other_way_round(lab):
     plain = pixels(lab)
     bar = lab.locator(".im-bars li").first
@@ -95,8 +101,7 @@ def test_hovering_a_bar_highlights_its_cylinder_and_the_other_way_round(lab):
     lab.mouse.move(5, 5)
     wait_for(lab, "hovered", "")
     # a line under the pointer marks its bar: half way between the two atoms of the first bar
-    names = lab.inner_text(".im-bars li .im-label >> nth=0").replace("–", "·").split(" ")[0]
-    ends = [n for n in names.split("·") if n][:2]
+    ends = atoms_of_the_first_bar(lab)
     places = [lab.locator(".im-names span", has_text=n).bounding_box() for n in ends]
     x, y = ([(p[k] + p[s] / 2) for p in places] for k, s in (("x", "width"), ("y", "height")))
     lab.mouse.move(sum(x) / 2 - 3, sum(y) / 2)
@@ -107,8 +112,7 @@ def test_hovering_a_bar_highlights_its_cylinder_and_the_other_way_round(lab):
 def test_a_cell_of_the_heat_map_lights_up_its_bars(lab):
     marked = lab.locator(".im-bars li.im-hovered")
     assert marked.count() == 0
-    names = lab.inner_text(".im-bars li .im-label >> nth=0").replace("–", "·").split(" ")[0]
-    ends = [name for name in names.split("·") if name][:2]
+    ends = atoms_of_the_first_bar(lab)
     column, row = sorted(int("".join(filter(str.isdigit, name))) for name in ends)
     lab.locator(".im-map").focus()
     lab.keyboard.press("ArrowDown")  # enters at the first cell

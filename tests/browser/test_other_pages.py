@@ -16,6 +16,9 @@ def check(made) -> None:
     """What must work everywhere."""
     assert state(made)["viewer"] == "NglViewer"
     made.locator(".im-frame").focus()
+    # wherever it opened
+    made.keyboard.press("Home")
+    wait_for(made, "answered", "0")
     made.keyboard.press("ArrowRight")
     wait_for(made, "answered", "1")
     made.locator(".im-bars li").first.hover()
