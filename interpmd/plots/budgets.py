@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from interpmd.plots.style import (
-    AGAINST,
-    ALONG,
-    BLUE,
-    DARK,
-    GREY,
-    ORANGE,
-    SERIES,
-    bare,
-    new_axes,
-    number_sign,
-    unit_sign,
-)
+from interpmd.plots.style import AGAINST, ALONG, BLUE, DARK, GREY, ORANGE, SERIES, bare, new_axes
+from interpmd.units import number_sign, unit_sign
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from interpmd.errors import ArgumentError
 from interpmd.plots.budgets import others
-from interpmd.plots.style import BLUE, GREY, ORANGE, bare, line_of, new_axes, unit_sign
+from interpmd.plots.style import BLUE, GREY, ORANGE, bare, line_of, new_axes
+from interpmd.units import unit_sign
 
 if TYPE_CHECKING:
     import xarray as xr

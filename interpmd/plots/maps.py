@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from interpmd.plots.style import new_axes, number_sign
+from interpmd.plots.style import new_axes
+from interpmd.units import number_sign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,9 @@ from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from jaxtyping import Float
 
-from interpmd.plots.style import AGAINST, ALONG, new_axes, number_sign
+from interpmd.plots.style import AGAINST, ALONG, new_axes
 from interpmd.structures.chemistry import bonds
+from interpmd.units import number_sign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

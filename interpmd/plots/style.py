@@ -48,21 +48,6 @@ def line_of(number: int) -> tuple[str, Any]:
     return colour, line
 
 
-def unit_sign(unit: str) -> str:
-    """A unit as people write it: "eV/Å" for "eV/A", which is what tables call it."""
-    return unit.replace("/A", "/Å").replace("^3", "³")
-
-
-def number_sign(value: float, form: str = "+.3f") -> str:
-    """A number with a minus sign instead of a hyphen.
-
-    Args:
-        value: the number.
-        form: as in format strings.
-    """
-    return f"{value:{form}}".replace("-", "−")
-
-
 def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     """The given axes, or those of a new figure of this size in inches."""
     import matplotlib.pyplot as plt

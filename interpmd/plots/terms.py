@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interpmd.plots.budgets import WHISKERS
-from interpmd.plots.style import SERIES, bare, number_sign
+from interpmd.plots.style import SERIES, bare
+from interpmd.units import number_sign
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,8 @@ from interpmd.errors import NoFitError
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation
 from interpmd.plots.learning import held_out_errors
-from interpmd.plots.style import axes_in_a_row, unit_sign, unshown_axes
+from interpmd.plots.style import axes_in_a_row, unshown_axes
+from interpmd.units import unit_sign
 from interpmd.views.panels import Panel, Picture, side_by_side, table_html
 
 if TYPE_CHECKING:

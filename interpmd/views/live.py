@@ -18,11 +18,12 @@ from interpmd.errors import InterpmdError
 from interpmd.keywords import renamed
 from interpmd.plots.lines import energy_and_temperature
 from interpmd.plots.molecule import draw_molecule, plane_of
-from interpmd.plots.style import axes_in_a_row, number_sign, unshown_axes
+from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.structures.motion import advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
+from interpmd.units import number_sign
 from interpmd.views.panels import Panel, Picture, side_by_side, trust
 
 if TYPE_CHECKING:

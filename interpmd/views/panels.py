@@ -12,7 +12,8 @@ import ipywidgets as widgets
 import pandas as pd
 
 from interpmd.errors import InterpmdError
-from interpmd.plots.style import number_sign, png_of
+from interpmd.plots.style import png_of
+from interpmd.units import number_sign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

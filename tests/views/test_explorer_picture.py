@@ -8,7 +8,7 @@ import pytest
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
-from interpmd.plots.style import number_sign
+from interpmd.units import number_sign
 from interpmd.views.explorer.picture import draw_answer
 from interpmd.views.explorer.questions import Question
 

@@ -21,10 +21,11 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import FramesError, QuestionError, TargetError
 from interpmd.potentials import StillingerWeber
+from interpmd.units import DISPLAY
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.bars import MOST
 from interpmd.views.explorer.choices import dihedrals, fragment_around
-from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Question
+from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question
 from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
 
@@ -238,7 +239,7 @@ def test_answers_are_json(state):
 def test_python_and_browser_convert_alike():
     [listed] = re.findall(r"const UNITS = \{(.*)\};", browser.read("numbers.js"))
     factors = dict(re.findall(r'"?([\w/]+)"?: ([\d.]+)', listed))
-    assert {name: float(factor) for name, factor in factors.items()} == pytest.approx(UNITS)
+    assert {name: float(factor) for name, factor in factors.items()} == pytest.approx(DISPLAY)
 
 
 # --- the widget, without a browser --------------------------------------------------------

@@ -9,7 +9,7 @@ from ase.build import bulk, molecule
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import StructureError
-from interpmd.plots.style import number_sign
+from interpmd.units import number_sign
 from interpmd.views.geometry import proposals
 
 

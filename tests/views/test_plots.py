@@ -17,8 +17,9 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import GroupingError
 from interpmd.fitting.report import Evaluation
-from interpmd.plots.style import AGAINST, ALONG, number_sign
+from interpmd.plots.style import AGAINST, ALONG
 from interpmd.trust.truth.agreement import QuantumTruth
+from interpmd.units import number_sign
 
 VALUES = {"O–H stretch": 1.5, "angle": -0.75, "torsion": 0.25, "far": -0.125}
 
@@ -290,7 +291,7 @@ def test_only_plots_draw():
             if room == "plots" and module.split(".")[0] == "interpmd":
                 known.add(module.split(".")[1])
     assert drawing == {"plots", "demo"}
-    assert known == {"plots", "errors", "structures"}
+    assert known == {"plots", "errors", "structures", "units"}
 
 
 def run_time_imports(tree):

@@ -21,15 +21,15 @@ from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError, ViewerError
-from interpmd.plots.style import number_sign, unit_sign
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.groups import Grouping
+from interpmd.units import DISPLAY, number_sign, unit_sign
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.export import contributions, save
 from interpmd.views.explorer.page import write_page
 from interpmd.views.explorer.picture import View, image
-from interpmd.views.explorer.questions import GROUPINGS, TARGETS, UNITS, Question
+from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question
 from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
 from interpmd.views.nglview_adapter import empty_stage
@@ -106,7 +106,7 @@ class ForceExplorer(anywidget.AnyWidget):
         sync=True
     )
     reference = t.Int(None, allow_none=True).tag(sync=True)
-    unit = t.Enum(list(UNITS), "eV").tag(sync=True)
+    unit = t.Enum(list(DISPLAY), "eV").tag(sync=True)
     shown = t.Int(SHOWN).tag(sync=True)
 
     def __init__(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from interpmd.attribution.over_time.drivers import Drivers
-from interpmd.plots.style import number_sign, unit_sign
+from interpmd.units import number_sign, unit_sign
 from interpmd.views.explorer.bars import Bar
 
 

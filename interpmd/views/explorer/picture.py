@@ -14,9 +14,10 @@ from interpmd.plots.budgets import bars
 from interpmd.plots.lines import time_lines
 from interpmd.plots.molecule import draw_molecule, plane_of
 from interpmd.plots.style import grid_of_axes, image_of
+from interpmd.units import DISPLAY
 from interpmd.views.explorer.answers import NOTHING, Answer
 from interpmd.views.explorer.pairs import OTHERS
-from interpmd.views.explorer.questions import UNITS, Question
+from interpmd.views.explorer.questions import Question
 from interpmd.views.explorer.state import State
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def draw_answer(
         unit: display unit of energies.
         shown: interactions listed by themselves, and drawn in the molecule, four at most.
     """
-    answer, factor = state.answer(question, frame, error_bars=True), UNITS[unit]
+    answer, factor = state.answer(question, frame, error_bars=True), DISPLAY[unit]
     name = unit if answer.unit == "eV" else f"{unit}/A"
     axes = grid_of_axes((11, 8.2), 2, (1, 1.25))
     _molecule(state, question, answer, factor, min(shown, DRAWN), axes[0, 0])

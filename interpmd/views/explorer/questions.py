@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 
 from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.attribution.methods.registry import METHODS
@@ -31,14 +31,6 @@ GROUPINGS = {
     "fragment": "fragments",
     "order": "body orders",
     "term": "terms of the potential",
-}
-
-#: Display units: name, and factor from eV (or eV/Å).
-UNITS = {
-    "eV": 1.0,
-    "meV": 1000.0,
-    "kcal/mol": units.mol / units.kcal,
-    "kJ/mol": units.mol / units.kJ,
 }
 
 

@@ -20,10 +20,11 @@ from interpmd.plots import budget
 from interpmd.plots.budgets import order_name
 from interpmd.plots.curves import energy_scan
 from interpmd.plots.molecule import draw_molecule, plane_of
-from interpmd.plots.style import axes_in_a_row, number_sign, unshown_axes
+from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.sum import Prediction
 from interpmd.potentials.uncertainty import Uncertainty, uncertainty
+from interpmd.units import number_sign
 from interpmd.views.geometry.coordinates import coordinate, proposals
 from interpmd.views.geometry.modes import vibrations
 from interpmd.views.geometry.scan import Movable, scan

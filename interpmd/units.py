@@ -1,0 +1,32 @@
+"""Units: how they are written, and those that results may be shown in.
+
+Everything is computed in eV, Å, fs, K and e. Tables name units in ASCII ("eV/A"); what people read
+has the signs of print.
+"""
+
+from __future__ import annotations
+
+from ase import units
+
+#: Units in which energies can be shown: name, and factor from eV (of forces, from eV/Å).
+DISPLAY = {
+    "eV": 1.0,
+    "meV": 1000.0,
+    "kcal/mol": units.mol / units.kcal,
+    "kJ/mol": units.mol / units.kJ,
+}
+
+
+def unit_sign(unit: str) -> str:
+    """A unit as people write it: "eV/Å" for "eV/A", which is what tables call it."""
+    return unit.replace("/A", "/Å").replace("^3", "³")
+
+
+def number_sign(value: float, form: str = "+.3f") -> str:
+    """A number with a minus sign instead of a hyphen.
+
+    Args:
+        value: the number.
+        form: as in format strings.
+    """
+    return f"{value:{form}}".replace("-", "−")
