@@ -59,7 +59,7 @@ class Request:
         """The interpmd potential that is explained.
 
         Raises:
-            MethodError: the model is none, so that it has no terms, gates or rows of its own.
+            MethodError: another model is explained, which has no terms, gates or rows of its own.
         """
         if self.model.potential is None:
             raise MethodError(f"this needs an interpmd potential, not {self.model.name}")

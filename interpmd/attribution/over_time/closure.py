@@ -113,8 +113,8 @@ def stored_forces(atoms: Atoms) -> Float[np.ndarray, "atoms 3"] | None:
     return atoms.calc.results["forces"]
 
 
-def _kinetic_energy(atoms: Atoms, mine: Sequence[int]) -> float:
-    return float(0.5 * (atoms.get_momenta()[mine] * atoms.get_velocities()[mine]).sum())
+def _kinetic_energy(atoms: Atoms, chosen: Sequence[int]) -> float:
+    return float(0.5 * (atoms.get_momenta()[chosen] * atoms.get_velocities()[chosen]).sum())
 
 
 def _stored_power(atoms: Atoms, power: Power) -> float | None:
@@ -128,9 +128,9 @@ def _fastest(frames: Sequence[Atoms], power: Power) -> float:
     some = [(a, forces) for a in frames if (forces := stored_forces(a)) is not None]
     if not some:
         return 0.0
-    mine = power.indices(some[0][0])
-    masses = some[0][0].get_masses()[mine, None]
-    push = np.mean([(forces[mine] / masses) ** 2 for _, forces in some], axis=0).sum(1)
-    speed = np.mean([a.get_velocities()[mine] ** 2 for a, _ in some], axis=0).sum(1)
+    chosen = power.indices(some[0][0])
+    masses = some[0][0].get_masses()[chosen, None]
+    push = np.mean([(forces[chosen] / masses) ** 2 for _, forces in some], axis=0).sum(1)
+    speed = np.mean([a.get_velocities()[chosen] ** 2 for a, _ in some], axis=0).sum(1)
     moving = speed > 0
     return float(np.sqrt(push[moving] / speed[moving]).max() * units.fs) if moving.any() else 0.0
