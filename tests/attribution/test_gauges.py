@@ -177,6 +177,23 @@ def test_every_gauge_is_complete_for_every_model(model, atoms, gauge):
         assert explanation.certificate().badge == "EXACT"
 
 
+def test_what_lies_above_the_order_is_one_row_of_all():
+    """Four waters to pairs: the rest is the sum of the triples and the quadruple."""
+    waters, model = water_hexamer()[:12], gfn2()
+    pairs = im.explain(model, waters, gauge="molecules", order=2)
+    everything = im.explain(model, waters, gauge="molecules", order=None)
+    assert pairs.residual < 1e-8 and everything.residual < 1e-8
+    [rest] = [k for k, order in enumerate(pairs.orders) if order == 0]
+    assert pairs.labels[rest] == "sets of more than 2 molecules"
+    assert pairs.members[rest] == tuple(range(12))
+    larger = everything.values[everything.orders > 2].sum()
+    assert pairs.values[rest] == pytest.approx(larger, abs=1e-9) and abs(larger) > 0.01
+    shares = pairs[[rest]].by("atom")
+    assert np.allclose(shares.reindex(range(12)), larger / 12)
+    table = im.explain(im.load("water"), waters, gauge="molecules", order=2)
+    assert table.labels[-1] == "sets of more than 2 molecules" and table.residual < 1e-8
+
+
 EACH = {
     "internal": (SHIPPED, MALONALDEHYDE, im.Force(8, along=4)),
     "groups": (SHIPPED, MALONALDEHYDE, im.Energy()),
