@@ -225,6 +225,12 @@ def test_differences_and_slices_keep_the_gauge(two):
     assert np.allclose(largest.total, largest.values.sum(0))
 
 
+def test_only_of_what_was_learned_rows_depend_on_data():
+    water = water_hexamer()[:6]
+    learned, quantum = (im.explain(m, water).statement for m in (im.load("water"), gfn2()))
+    assert "training data" in learned and "training data" not in quantum
+
+
 def test_rows_of_two_gauges_are_not_subtracted():
     internal = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8), gauge="internal")
     groups = im.explain(SHIPPED, MALONALDEHYDE, im.Force(8), gauge="groups")

@@ -37,8 +37,8 @@ MOST_PARTS = 70_000
 FEW_PARTS = 4096
 
 CONVENTION = (
-    "The sum is fact; that it is split into pure contributions (which vanish when an atom leaves) "
-    "is a convention; what each of them is depends on the training data"
+    "The sum is fact; that it is split into pure contributions (which vanish when a player leaves) "
+    "is a convention"
 )
 EXACT = ("complete", "null player", "symmetric", "linear")
 
@@ -74,7 +74,7 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
         clusters=table.clusters.sited(),
         values=values,
         predicted=predicted(request),
-        statement=CONVENTION + rest,
+        statement=_convention(request, rest),
         samples=samples,
         checks={"momentum": momentum, "torque": torque},
         gauge=request.gauge.name,
@@ -156,7 +156,14 @@ def _index(
 
 def _of_game(request: Request, error_bars: bool) -> Explanation:
     values, rest = _dividends(request, request.order, error_bars)
-    return _explanation(request, "dividend", values, rest, CONVENTION + ".")
+    return _explanation(request, "dividend", values, rest, _convention(request, "."))
+
+
+def _convention(request: Request, end: str) -> str:
+    """What is convention, and of what was learned, what depends on the data."""
+    potential = request.model.potential
+    learned = potential is not None and bool(potential.learned_terms)
+    return CONVENTION + "; what each of them is depends on the training data" * learned + end
 
 
 def _in_situ(request: Request, error_bars: bool) -> Explanation:
