@@ -118,7 +118,7 @@ def readability() -> dict[str, str]:
     """Sum of the rows over the force, of GFN2-xTB in the default view and in others."""
     malonaldehyde = frames_of("malonaldehyde", ("md300",), 20)
     dipeptide = frames_of("alanine_dipeptide", (), 20)
-    hexamers = [a for a in frames_of("water") if len(a) == 18][:3]
+    hexamers = [a for a in frames_of("water") if len(a) == 18][:12]
     systems: dict[str, Callable[[], tuple[float, float]]] = {
         "malonaldehyde, internal": lambda: of_internal(malonaldehyde),
         "malonaldehyde, groups": lambda: of_calls(malonaldehyde[:5], gauge="groups"),
