@@ -107,19 +107,16 @@ class ExtrapolationWarning(UserWarning):
     """A structure is unlike the training data."""
 
 
-class MissingPhysicsError(InterpmdError, ImportError):
-    """A library of a physics term is not installed."""
-
-    def __init__(self, term: str, package: str) -> None:
-        super().__init__(f"{term} needs {package}: pip install interpmd[physics]")
-
-
 class CalculationError(InterpmdError, RuntimeError):
     """A quantum calculation ended without a result that can be trusted."""
 
 
 class MissingPackageError(InterpmdError, ImportError):
-    """A package of an optional extra is not installed."""
+    """A package of an optional extra is not installed; the message says which extra brings it."""
+
+
+#: Former name, for one release.
+MissingPhysicsError = MissingPackageError
 
 
 class UnknownLevelError(InterpmdError, ValueError):
@@ -150,7 +147,7 @@ class NoFitError(InterpmdError):
     """A monitor has nothing to show."""
 
 
-class ViewerError(InterpmdError, ImportError):
+class ViewerError(MissingPackageError):
     """The 3D viewer cannot be used here; the message says what to install."""
 
 

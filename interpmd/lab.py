@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from interpmd.errors import CourseError
+from interpmd.extras import required
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 START = "start.ipynb"
@@ -42,17 +43,14 @@ def open_lab(notebook: str = START, voila: bool = False, extra: tuple[str, ...] 
         extra: options for the server, e.g. "--no-browser".
 
     Raises:
-        CourseError: no such notebook; JupyterLab or Voila is not installed.
+        CourseError: no such notebook.
+        MissingPackageError: JupyterLab or Voila is not installed.
     """
     asked = [*arguments(notebook, voila), *extra]
-    try:
-        if voila:
-            from voila.app import Voila as Program
-        else:
-            from jupyterlab.labapp import LabApp as Program
-    except ImportError as error:
-        name = "voila" if voila else "jupyterlab"
-        raise CourseError(f"this needs {name}: pip install {name}") from error
+    if voila:
+        program = required("voila.app", "the explorer as a page").Voila
+    else:
+        program = required("jupyterlab.labapp", "the course").LabApp
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # faster for small tensors
     os.environ.pop("MPLBACKEND", None)  # Agg, say, would hide the pictures of the notebooks
-    Program.launch_instance(argv=asked)
+    program.launch_instance(argv=asked)

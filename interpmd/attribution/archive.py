@@ -20,6 +20,7 @@ from ase.io import write as write_structure
 from interpmd.attribution import targets
 from interpmd.decomposition.clusters import Clusters
 from interpmd.errors import ExplanationFileError
+from interpmd.extras import required
 
 if TYPE_CHECKING:
     import shap
@@ -116,8 +117,7 @@ def shap_table(samples: Sequence[Mapping[str, float]]) -> shap.Explanation:
         Values of shape (samples, names), 0 where a sample lacks a name; base values 0: nobody, no
         energy.
     """
-    import shap
-
+    shap = required("shap", "a table of shap")
     names = list(dict.fromkeys(name for values in samples for name in values))
     table = np.array([[values.get(name, 0.0) for name in names] for values in samples])
     return shap.Explanation(

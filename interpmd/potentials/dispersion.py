@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.errors import ArgumentError, MissingPhysicsError
+from interpmd.errors import ArgumentError
+from interpmd.extras import required
 from interpmd.potentials.base import GlobalTerm, register
 from interpmd.potentials.dense import per_atom
 from interpmd.structures.systems import Batch
@@ -33,7 +34,7 @@ class D3(GlobalTerm):
         ArgumentError: neither functional nor parameters, or a functional without parameters.
         StructureError: (when called) a periodic structure.
         UnknownElementError: (when called) an element beyond lawrencium.
-        MissingPhysicsError: (when called) tad-dftd3 is not installed.
+        MissingPackageError: (when called) tad-dftd3 is not installed.
     """
 
     kind = "dispersion"
@@ -56,10 +57,7 @@ class D3(GlobalTerm):
         return {"parameters": dict(self.parameters_by_name)}
 
     def forward(self, batch: Batch) -> Float[Tensor, " atoms"]:
-        try:
-            from tad_dftd3 import dftd3  # pyright: ignore[reportPrivateImportUsage]
-        except ImportError as error:
-            raise MissingPhysicsError("dispersion", "tad-dftd3") from error
+        dftd3 = required("tad_dftd3", "the term dispersion").dftd3
         parameters = {
             name: torch.as_tensor(value, dtype=torch.float64, device=batch.positions.device)
             for name, value in self.parameters_by_name.items()
@@ -70,12 +68,9 @@ class D3(GlobalTerm):
 
 
 def _of_functional(functional: str) -> dict[str, float]:
+    param = required("tad_dftd3.param", "the term dispersion")
     try:
-        from tad_dftd3.param import get_functional_params
-    except ImportError as error:
-        raise MissingPhysicsError("dispersion", "tad-dftd3") from error
-    try:
-        damping = get_functional_params(functional, dtype=torch.float64)
+        damping = param.get_functional_params(functional, dtype=torch.float64)
     except (KeyError, ValueError) as error:
         raise ArgumentError(f"D3 has no damping parameters for {functional!r}") from error
     return {name: float(value) for name, value in damping.items() if name in _NAMES}

@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.errors import MissingPhysicsError
+from interpmd.extras import required
 from interpmd.potentials.base import GlobalTerm, register
 from interpmd.potentials.dense import HARTREE, per_atom
 from interpmd.structures.systems import Batch
@@ -27,7 +27,7 @@ class EEQ(GlobalTerm):
     Raises:
         StructureError: (when called) a periodic structure.
         UnknownElementError: (when called) an element beyond lawrencium.
-        MissingPhysicsError: (when called) tad-multicharge is not installed.
+        MissingPackageError: (when called) tad-multicharge is not installed.
     """
 
     kind = "electrostatics"
@@ -65,8 +65,4 @@ class EEQ(GlobalTerm):
 
 
 def _library():
-    try:
-        from tad_multicharge.model.eeq import get_eeq
-    except ImportError as error:
-        raise MissingPhysicsError("electrostatics", "tad-multicharge") from error
-    return get_eeq
+    return required("tad_multicharge.model.eeq", "the term electrostatics").get_eeq

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from ase import Atoms
 
-from interpmd.errors import CalculationError, MissingPackageError
+from interpmd.errors import CalculationError
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,6 @@ def version(package: str) -> str:
         return re.sub(r"\+.*", "", installed(package))
     except PackageNotFoundError:
         return "missing"
-
-
-def missing(package: str) -> MissingPackageError:
-    """The error for a package of the extra ``reference`` that is not installed."""
-    return MissingPackageError(
-        f"{package} is not installed; quantum labels need: pip install interpmd[reference]"
-    )
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ase.calculators.calculator import Calculator, CalculatorSetupError, all_changes
 
+from interpmd.extras import required
 from interpmd.keywords import renamed
-from interpmd.reference.calculation import missing, one_openmp_thread
+from interpmd.reference.calculation import one_openmp_thread
 from interpmd.reference.levels import resolve
 from interpmd.reference.xtb import XTB, XTB_METHODS
 
@@ -54,12 +55,9 @@ def as_calculator(level: str | Calculator, charge: int = 0, multiplicity: int = 
     theory = resolve(level)
     if not isinstance(theory, XTB):
         return ReferenceCalculator(level, charge, multiplicity)
-    try:
-        with one_openmp_thread():
-            from tblite.ase import TBLite
-    except ImportError as error:
-        raise missing("tblite") from error
-    return TBLite(
+    with one_openmp_thread():
+        tblite = required("tblite.ase", "sampling by xTB")
+    return tblite.TBLite(
         method=XTB_METHODS[theory.name],
         charge=charge,
         multiplicity=multiplicity,

@@ -11,7 +11,8 @@ import numpy as np
 from ase import Atoms, units
 
 from interpmd.errors import CalculationError
-from interpmd.reference.calculation import Result, checked, missing, version
+from interpmd.extras import required
+from interpmd.reference.calculation import Result, checked, version
 
 SCF_TOLERANCE = 1e-9  # hartree
 GRID_LEVEL = 3
@@ -102,8 +103,5 @@ def basis_error(basis: str) -> Exception | None:
 
 
 def _import_pyscf():
-    try:
-        from pyscf import dft, gto, lib
-    except ImportError as error:
-        raise missing("pyscf") from error
-    return lib, gto, dft
+    parts = ("lib", "gto", "dft")
+    return tuple(required(f"pyscf.{part}", "labelling by DFT") for part in parts)

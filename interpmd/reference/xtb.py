@@ -15,7 +15,8 @@ import numpy as np
 from ase import Atoms, units
 
 from interpmd.errors import CalculationError
-from interpmd.reference.calculation import Result, checked, missing, one_openmp_thread, version
+from interpmd.extras import required
+from interpmd.reference.calculation import Result, checked, one_openmp_thread, version
 
 XTB_METHODS = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
 XTB_ACCURACY = 0.01
@@ -72,9 +73,5 @@ class XTB:
 
 def _import_tblite():
     # tblite brings its own OpenMP runtime, which reads the environment once, when it is loaded
-    try:
-        with one_openmp_thread():
-            from tblite import interface
-    except ImportError as error:
-        raise missing("tblite") from error
-    return interface
+    with one_openmp_thread():
+        return required("tblite.interface", "labelling by xTB")

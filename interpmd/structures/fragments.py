@@ -9,12 +9,16 @@ import numpy as np
 from ase import Atoms
 
 from interpmd.errors import FragmentError
+from interpmd.extras import required
 from interpmd.structures.chemistry import lewis_bonds, molecules
 
 if TYPE_CHECKING:
     from rdkit import Chem
 
 Fragments = tuple[tuple[int, ...], ...]
+
+#: What RDKit is needed for here.
+FOR_PATTERNS = "fragments by a SMARTS pattern"
 
 
 def fragments_of(atoms: Atoms, how: str | Sequence[Sequence[int]] = "molecules") -> Fragments:
@@ -30,6 +34,7 @@ def fragments_of(atoms: Atoms, how: str | Sequence[Sequence[int]] = "molecules")
     Raises:
         FragmentError: no such atoms, an atom in two fragments, no residues, a pattern that is
             none or matches nothing.
+        MissingPackageError: a pattern, and RDKit is not installed.
     """
     if not isinstance(how, str):
         if not isinstance(how, Sequence) or any(not isinstance(f, Collection) for f in how):
@@ -88,9 +93,9 @@ def _with_rest(found: list[tuple[int, ...]], labels: np.ndarray) -> Fragments:
 
 
 def _matches(atoms: Atoms, pattern: str) -> list[tuple[int, ...]]:
-    from rdkit import Chem
-
-    query = Chem.MolFromSmarts(pattern)
+    Chem, rdBase = (required(f"rdkit.{name}", FOR_PATTERNS) for name in ("Chem", "rdBase"))
+    with rdBase.BlockLogs():  # the error below says it
+        query = Chem.MolFromSmarts(pattern)
     if query is None:
         raise FragmentError(f"{pattern!r} is neither 'molecules', 'residues' nor a SMARTS pattern")
     mol = _lewis_structure(atoms)
@@ -113,9 +118,10 @@ def _matches(atoms: Atoms, pattern: str) -> list[tuple[int, ...]]:
 
 def _lewis_structure(atoms: Atoms) -> Chem.Mol:
     """The molecule with the orders of its bonds, for RDKit."""
-    from rdkit import Chem
-    from rdkit.Chem import rdDetermineBonds
-
+    Chem, rdBase, rdDetermineBonds = (
+        required(f"rdkit.{name}", FOR_PATTERNS)
+        for name in ("Chem", "rdBase", "Chem.rdDetermineBonds")
+    )
     mol = Chem.RWMol()
     for number in atoms.numbers.tolist():
         mol.AddAtom(Chem.Atom(number))
@@ -123,7 +129,8 @@ def _lewis_structure(atoms: Atoms) -> Chem.Mol:
         if first != second:
             mol.AddBond(first, second, Chem.BondType.SINGLE)
     try:
-        rdDetermineBonds.DetermineBondOrders(mol, charge=int(atoms.info.get("charge", 0)))
+        with rdBase.BlockLogs():
+            rdDetermineBonds.DetermineBondOrders(mol, charge=int(atoms.info.get("charge", 0)))
     except ValueError:  # bond orders are not always found; connectivity suffices for many patterns
         mol.UpdatePropertyCache(strict=False)
         Chem.FastFindRings(mol)

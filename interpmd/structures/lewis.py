@@ -20,7 +20,8 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from jaxtyping import Bool, Float, Int
 
-from interpmd.errors import MissingPackageError, StructureError
+from interpmd.errors import StructureError
+from interpmd.extras import required
 from interpmd.structures.chemistry import longest_bond
 
 #: Times the longest bond of two elements: their longest multiple bond, where only lengths decide.
@@ -123,14 +124,10 @@ def _perceived(
 
 def _assigned(numbers: np.ndarray, bonds: list[tuple[int, int]], charge: int) -> _Found | None:
     """By RDKit; None where it finds no closed-shell structure of this charge."""
-    try:
-        from rdkit import Chem, rdBase
-        from rdkit.Chem import rdDetermineBonds
-    except ImportError as error:
-        raise MissingPackageError(
-            "groups of a molecule need RDKit, which perceives bond orders: "
-            "pip install interpmd[explain]"
-        ) from error
+    Chem, rdBase, rdDetermineBonds = (
+        required(f"rdkit.{name}", "finding the groups of a molecule")
+        for name in ("Chem", "rdBase", "Chem.rdDetermineBonds")
+    )
     skeleton = Chem.RWMol()
     for number in numbers.tolist():
         skeleton.AddAtom(Chem.Atom(number))

@@ -15,7 +15,7 @@ from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.methods.registry import METHODS
 from interpmd.attribution.targets import Energy
-from interpmd.errors import MethodError
+from interpmd.errors import MethodError, MissingPackageError
 from interpmd.potentials.analytic import AnalyticTerm
 from interpmd.potentials.base import TERMS
 from interpmd.potentials.potential import Potential
@@ -66,7 +66,7 @@ def _measure(name: str, term: AnalyticTerm, atoms: Atoms, seed: int) -> dict[str
     started = time.perf_counter()
     try:
         explanation = explain(Potential([term]), atoms, Energy(), method=name, order=3, **options)
-    except MethodError as error:
+    except (MethodError, MissingPackageError) as error:
         return {"not_run": str(error)}
     taken = time.perf_counter() - started
     truth = _truth(term, atoms)

@@ -35,7 +35,8 @@ def certify_explanation(explanation: Explanation, model: Any, reference: Any = N
             group "truth" say how far the rows are from its own.
 
     Raises:
-        MethodError: captum is not installed, or another model was explained.
+        MissingPackageError: captum is not installed.
+        MethodError: another model was explained.
         ModelError: a model gives no energies and forces.
     """
     check_same(model, explanation)

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.methods.common import extra
 from interpmd.attribution.models import as_model
 from interpmd.errors import MethodError
+from interpmd.extras import required
 from interpmd.plots import parity
 from interpmd.trust.removal import (
     counted_from_alone,
@@ -103,11 +103,13 @@ def infidelity(
         seed: of the sets.
 
     Raises:
-        MethodError: captum is not installed, or no player can be taken away.
+        MissingPackageError: captum is not installed.
+        MethodError: no player can be taken away.
         GaugeError: the gauge "internal", whose coordinates cannot leave.
         ModelError: the model gives no energies and forces.
     """
-    metrics, game = extra("captum.metrics"), game_of(as_model(model), explanation)
+    metrics = required("captum.metrics", "the infidelity of an explanation")
+    game = game_of(as_model(model), explanation)
     free, ask = removable(game, explanation.target), counted_from_alone(game)
     if not free.any():
         raise MethodError(f"no player can be taken away from {explanation.target}")

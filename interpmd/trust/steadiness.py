@@ -15,9 +15,9 @@ from torch import Tensor
 
 from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
-from interpmd.attribution.methods.common import extra
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.models import Model, as_model
+from interpmd.extras import required
 from interpmd.trust.removal import game_of, shares_of, values_alone
 
 
@@ -69,10 +69,12 @@ def sensitivity(
         options: `order` and options of the method, as they were given to `explain`.
 
     Raises:
-        MethodError: captum is not installed, or the method cannot be repeated.
+        MissingPackageError: captum is not installed.
+        MethodError: the method cannot be repeated.
         ModelError: the model gives no energies and forces.
     """
-    metrics, wrapped = extra("captum.metrics"), as_model(model)
+    metrics = required("captum.metrics", "the sensitivity of an explanation")
+    wrapped = as_model(model)
     rng = np.random.default_rng(seed)
 
     def values(positions: Tensor) -> Tensor:

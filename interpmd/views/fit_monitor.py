@@ -6,7 +6,6 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import ipywidgets as widgets
 import pandas as pd
 
 from interpmd.errors import NoFitError
@@ -16,6 +15,7 @@ from interpmd.plots.learning import held_out_errors
 from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.units import unit_sign
 from interpmd.views.panels import Panel, Picture, side_by_side, table_html
+from interpmd.views.toolkit import widgets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,6 @@ import contextlib
 import html
 from typing import TYPE_CHECKING
 
-import ipywidgets as widgets
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -25,6 +24,7 @@ from interpmd.structures.motion import advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
 from interpmd.units import number_sign
 from interpmd.views.panels import Panel, Picture, side_by_side, trust
+from interpmd.views.toolkit import widgets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from interpmd.errors import ViewerError
+from interpmd.extras import required
 
 EXTENSION = "nglview-js-widgets"
 
@@ -46,7 +47,7 @@ def import_nglview() -> ModuleType:
         ViewerError: nglview is not installed, or its front end is not.
     """
     if find_spec("nglview") is None:
-        raise ViewerError("the explorer draws with nglview: pip install 'interpmd[notebooks]'")
+        required("nglview", "the explorer's picture")
     version = installed_front_end()
     if version is None:
         raise ViewerError(

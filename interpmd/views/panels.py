@@ -8,12 +8,12 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as widgets
 import pandas as pd
 
 from interpmd.errors import InterpmdError
 from interpmd.plots.style import png_of
 from interpmd.units import number_sign
+from interpmd.views.toolkit import widgets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

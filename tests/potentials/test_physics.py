@@ -98,7 +98,7 @@ def test_terms_of_the_whole_structure_refuse_what_they_cannot_do(term, monkeypat
         energy(term, bulk("Si"))
     for name in ("tad_dftd3", "tad_multicharge.model.eeq"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InterpmdError, match=r"pip install interpmd\[physics\]"):
+    with pytest.raises(InterpmdError, match=r"pip install 'interpmd\[physics\]'"):
         energy(term, pair(2.0))
 
 

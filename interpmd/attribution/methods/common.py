@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor
 from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.methods.registry import Request
 from interpmd.errors import MethodError
+from interpmd.extras import required
 
 
 def predicted(request: Request) -> np.ndarray:
@@ -40,20 +39,6 @@ def conservation(rows: Float[np.ndarray, "rows atoms 3"], atoms: Atoms) -> dict[
         torque = np.cross(atoms.positions - atoms.positions.mean(0), rows).sum(1)
         checks["torque"] = float(np.abs(torque).max(initial=0.0))
     return checks
-
-
-def extra(package: str) -> ModuleType:
-    """A package of the extra "explain".
-
-    Raises:
-        MethodError: it is not installed.
-    """
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise MethodError(
-            f"this method needs {package}; install it with pip install 'interpmd[explain]'"
-        ) from error
 
 
 def at_least_one(**options: int) -> None:
@@ -111,7 +96,7 @@ def captum_attribution(
         seed: of algorithms that sample.
         options: of its `attribute`.
     """
-    attr = extra("captum.attr")
+    attr = required("captum.attr", f"captum's {algorithm}")
     if not players:
         return np.zeros((0, components))
 

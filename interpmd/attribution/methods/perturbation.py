@@ -17,7 +17,6 @@ from interpmd.attribution.gauges.games import Game
 from interpmd.attribution.methods.common import (
     at_least_one,
     captum_attribution,
-    extra,
     game_of,
     seeded,
     without_rounding,
@@ -25,6 +24,7 @@ from interpmd.attribution.methods.common import (
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition.clusters import Clusters
 from interpmd.errors import MethodError
+from interpmd.extras import required
 
 ESTIMATE = (
     "An estimate of Shapley values from a sample of coalitions; for interpmd potentials "
@@ -137,7 +137,7 @@ def shap_permutation(request: Request, samples: int = 10, seed: int = 0) -> Expl
 def shap_kernel(request: Request, samples: int = 512, seed: int = 0) -> Explanation:
     """As `kernel_shap`, small and large coalitions enumerated first, made complete."""
     at_least_one(samples=samples)
-    shap, game = extra("shap"), game_of(request)
+    shap, game = required("shap", "the method shap_kernel"), game_of(request)
     n = len(game.players)
     if n == 1:
         return _explained(request, game, game.whole[None], ESTIMATE)
@@ -207,10 +207,10 @@ def shapiq_interactions(
     """Fumagalli et al., ICML 2024 (arXiv:2405.10852), of any model with many players.
 
     Raises:
-        MethodError: shapiq is not installed, or knows no such index.
+        MethodError: shapiq knows no such index.
     """
     at_least_one(samples=samples)
-    shapiq, game = extra("shapiq"), game_of(request)
+    shapiq, game = required("shapiq", "the method shapiq"), game_of(request)
     n = len(game.players)
     order = min(2 if request.order is None else request.order, n)
     alone = game(np.eye(n, dtype=bool))  # in which interactions would drown
@@ -278,7 +278,7 @@ def _captum(game: Game, algorithm: str, seed: int = 0, **options) -> np.ndarray:
 
 
 def _shap(game: Game, make: Callable, seed: int = 0, **options) -> np.ndarray:
-    shap, n = extra("shap"), len(game.players)
+    shap, n = required("shap", "shap's sampling"), len(game.players)
     masker = shap.maskers.Independent(np.zeros((1, n)), max_samples=1)
     if options:
         options["silent"] = True

@@ -48,7 +48,7 @@ def available() -> bool:
     if missing:
         warnings.warn(
             f"{' and '.join(missing)} not installed: potentials run on torch, 40 to 100 times "
-            "slower; pip install interpmd[fast]",
+            "slower; pip install 'interpmd[fast]'",
             SlowPathWarning,
             stacklevel=4,
         )

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import pandas as pd
 import traitlets as t
 from ase import Atoms
-from ipywidgets import Widget, widget_serialization
 
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.base import Gauge
@@ -33,6 +31,7 @@ from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question
 from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
 from interpmd.views.nglview_adapter import empty_stage
+from interpmd.views.toolkit import anywidget, widgets
 
 #: Interactions that are listed and drawn at first: what can be taken in at a glance.
 SHOWN = 5
@@ -89,7 +88,9 @@ class ForceExplorer(anywidget.AnyWidget):
     _esm = browser.source("viewer_ngl.js", "widget.js")
     _css = browser.read("explorer.css")
 
-    view = t.Instance(Widget, allow_none=True).tag(sync=True, **widget_serialization)
+    view = t.Instance(widgets.Widget, allow_none=True).tag(
+        sync=True, **widgets.widget_serialization
+    )
     scene = t.Dict().tag(sync=True)
     positions = t.Bytes().tag(sync=True)
     forces = t.Bytes().tag(sync=True)

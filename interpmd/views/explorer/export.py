@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from interpmd.errors import ArgumentError
+from interpmd.extras import required
 from interpmd.views.explorer.page import write_page
 from interpmd.views.explorer.picture import View, image
 
@@ -50,8 +51,7 @@ def contributions(view: View) -> pd.DataFrame:
 
 
 def _film(view: View, path: Path) -> None:
-    import imageio.v3 as iio
-
+    iio = required("imageio.v3", "a film")
     view.state.answers(view.question)  # first, so that all pictures have the time line
     pictures = [
         iio.imread(image(view, "png", 80, frame), extension=".png")[..., :3]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 from ase import Atoms
@@ -29,6 +28,7 @@ from interpmd.views.geometry.coordinates import coordinate, proposals
 from interpmd.views.geometry.modes import vibrations
 from interpmd.views.geometry.scan import Movable, scan
 from interpmd.views.panels import Panel, Picture, side_by_side, table_html, trust
+from interpmd.views.toolkit import widgets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import ipywidgets as widgets
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 
@@ -18,6 +17,7 @@ from interpmd.errors import UnknownElementError
 from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.views.panels import Panel, Picture, table_html
+from interpmd.views.toolkit import widgets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
