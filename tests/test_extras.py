@@ -63,7 +63,7 @@ ASKED = {
     "im.label([molecule('H2O')], 'pbe/def2-svp')": "pyscf: pip install 'interpmd[reference]'",
     "im.sample(molecule('H2O'), n=2)": "interpmd[reference]",
     "__import__('interpmd.lab').lab.open_lab()": "needs jupyterlab: pip install",
-    "__import__('interpmd.views.nglview_adapter').views.nglview_adapter.import_nglview()": "nglview",
+    "__import__('interpmd.views.nglview_adapter').views.nglview_adapter.empty_stage()": "nglview",
 }
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from tqdm.auto import tqdm
 
 from interpmd.potentials.potential import Potential
 from interpmd.structures.edges import Neighbours, environments, within
@@ -26,6 +27,7 @@ def few_atom_rows(
     potential: Potential,
     numbers: Int[np.ndarray, "geometries 3"],
     sides: Float[np.ndarray, "geometries 3"],
+    progress: bool = False,
 ) -> tuple[Float[np.ndarray, " geometries"], Float[np.ndarray, "geometries samples"]]:
     """Energies of the pair and triplet rows in eV, and their deviations under the posterior.
 
@@ -33,6 +35,7 @@ def few_atom_rows(
         potential: in float64, since alternating sums lose digits.
         numbers: atomic numbers, 0 in the third place of dimers.
         sides: distances in Å between atoms 0-1, 0-2 and 1-2, NaN where there is no third atom.
+        progress: whether to show progress bars.
     """
     trimers = numbers[:, 2] != 0
     # trimers share many of their sides with each other and with the dimers: each is evaluated once
@@ -55,25 +58,28 @@ def few_atom_rows(
     pair_numbers = unique[:, :2].astype(int)
     pair_positions = np.zeros((len(unique), 2, 3))
     pair_positions[:, 1, 0] = unique[:, 2]
-    pairs = _values(potential, pair_numbers, pair_positions)
+    pairs = _values(potential, pair_numbers, pair_positions, progress)
     pairs -= atoms[np.searchsorted(elements, pair_numbers)].sum(1)
     place = place.reshape(3, -1)
     rows = pairs[place[0]]
     if trimers.any():
-        whole = _values(potential, numbers[trimers], trimer_positions(sides[trimers]))
+        three = trimer_positions(sides[trimers])
+        whole = _values(potential, numbers[trimers], three, progress)
         whole -= atoms[np.searchsorted(elements, numbers[trimers])].sum(1)
         rows[trimers] = whole - pairs[place[:, trimers]].sum(0)
     return rows[:, 0], rows[:, 1:]
 
 
 def _values(
-    potential: Potential, numbers: np.ndarray, positions: np.ndarray
+    potential: Potential, numbers: np.ndarray, positions: np.ndarray, progress: bool = False
 ) -> Float[np.ndarray, "structures one_and_samples"]:
     """Total energies in eV, then deviations under the posterior, of structures of one size."""
     count, size = numbers.shape
     totals = []
     centre, neighbour = np.nonzero(~np.eye(size, dtype=bool))
-    with torch.no_grad():
+    name = {1: "atoms", 2: "pairs", 3: "triplets"}[size]
+    bar = tqdm(total=count, desc=name, unit="geometry", disable=not progress)
+    with torch.no_grad(), bar:
         for start in range(0, count, AT_ONCE):
             some = slice(start, start + AT_ONCE)
             n = len(numbers[some])
@@ -95,6 +101,7 @@ def _values(
             )
             sites = sites_and_samples(potential, batch, pairs)
             totals.append(sites.unflatten(0, (n, size)).sum(1).cpu().numpy())
+            bar.update(n)
     return np.concatenate(totals)
 
 

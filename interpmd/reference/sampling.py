@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
+from tqdm.auto import tqdm
 
 from interpmd.errors import UnknownSamplingError
 from interpmd.keywords import renamed
@@ -23,6 +24,7 @@ def sample(
     n: int = 100,
     temperatures: Sequence[float] = (300.0,),
     seed: int = 0,
+    progress: bool = True,
     **options,
 ) -> list[Atoms]:
     """Geometries made from a structure or several; the same seed gives the same geometries.
@@ -44,6 +46,7 @@ def sample(
         n: number of geometries.
         temperatures: K; only for ``"md"`` and ``"normal_modes"``.
         seed: of everything random.
+        progress: whether to show a progress bar; only for ``"md"`` and ``"normal_modes"``.
         options: of the way of sampling.
 
     Returns:
@@ -61,29 +64,37 @@ def sample(
         raise UnknownSamplingError("sample needs at least one structure")
     for structure in structures:
         check_structure(structure)
-    frames = _WAYS[how](structures, level, n, tuple(temperatures), seed, options)
+    with tqdm(total=n, desc=how, unit="frame", disable=not progress or how not in THERMAL) as bar:
+        frames = _WAYS[how](structures, level, n, tuple(temperatures), seed, options, bar)
     for frame in frames:
         frame.info["sampling"] = how
     return frames
 
 
 def _thermal(engine: Callable) -> Callable:
-    def run(structures, level, n, temperatures, seed, options):
+    def run(structures, level, n, temperatures, seed, options, bar):
         runs = [(s, t) for t in temperatures for s in structures]
         shares = [len(part) for part in np.array_split(np.arange(n), len(runs))]
         seeds = np.random.SeedSequence(seed).generate_state(len(runs))
         frames = []
         for (structure, temperature), share, own in zip(runs, shares, seeds, strict=True):
             if share:
+                bar.set_postfix_str(f"{temperature:g} K")
                 frames += engine(
-                    structure, level, n=share, temperature=temperature, seed=int(own), **options
+                    structure,
+                    level,
+                    n=share,
+                    temperature=temperature,
+                    seed=int(own),
+                    **options,
+                    tick=bar.update,
                 )
         return frames
 
     return run
 
 
-def _rattled(structures, level, n, temperatures, seed, options):
+def _rattled(structures, level, n, temperatures, seed, options, bar):
     rng = np.random.default_rng(seed)
     stdev = options.get("stdev", 0.05)
     frames = []
@@ -95,19 +106,22 @@ def _rattled(structures, level, n, temperatures, seed, options):
 
 
 def _clusters(size: int) -> Callable:
-    def run(structures, level, n, temperatures, seed, options):
+    def run(structures, level, n, temperatures, seed, options, bar):
         return random_clusters(structures, size, n, seed=seed, **options)
 
     return run
 
 
-def _sub_clusters(structures, level, n, temperatures, seed, options):
+def _sub_clusters(structures, level, n, temperatures, seed, options, bar):
     parts = [part for s in structures for part in fragments(s, **options)]
     if len(parts) <= n:
         return parts
     chosen = np.random.default_rng(seed).permutation(len(parts))[:n]
     return [parts[i] for i in np.sort(chosen)]
 
+
+#: Ways that take time.
+THERMAL = ("md", "normal_modes")
 
 _WAYS: dict[str, Callable] = {
     "md": _thermal(langevin),

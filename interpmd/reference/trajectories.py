@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ase import Atoms, units
@@ -28,6 +28,7 @@ def langevin(
     timestep: float = 0.5,
     friction: float = 0.02,
     restraints: Sequence[Restraint] = (),
+    tick: Callable[[], object] = lambda: None,
 ) -> list[Atoms]:
     """Snapshots of Langevin dynamics at one temperature, molecules with their centre at zero.
 
@@ -39,6 +40,7 @@ def langevin(
         seed: of velocities and thermostat.
         interval: steps between snapshots. equilibration: steps before them.
         restraints: see :mod:`interpmd.reference.bias`.
+        tick: called after each snapshot.
 
     Raises:
         SimulationError: the dynamics explodes.
@@ -54,6 +56,7 @@ def langevin(
     while len(frames) < n:
         advance(dynamics, interval, temperature)
         frames.append(_snapshot(moving, temperature=temperature))
+        tick()
     return frames
 
 
@@ -66,6 +69,7 @@ def normal_modes(
     seed: int = 0,
     displacement: float = 0.01,
     imaginary_width: float = 0.1,
+    tick: Callable[[], object] = lambda: None,
 ) -> list[Atoms]:
     """Geometries displaced along normal modes by classical thermal amplitudes.
 
@@ -81,6 +85,7 @@ def normal_modes(
         displacement: Å, of the central differences that make the Hessian.
         imaginary_width: Å, standard deviation of the atom that moves most along a mode of
             imaginary frequency (at a transition state).
+        tick: called after each geometry.
 
     Raises:
         RuntimeError: most displacements make atoms overlap.
@@ -104,6 +109,7 @@ def normal_modes(
         moved.positions += step.reshape(-1, 3)
         if closest_overlap(moved, factor=0.6) is None:
             frames.append(moved)
+            tick()
         if len(frames) == n:
             return frames
     raise RuntimeError(f"no {n} displacements without overlapping atoms at {temperature} K")

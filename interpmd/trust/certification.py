@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from ase import Atoms
 from scipy.stats import spearmanr
+from tqdm.auto import tqdm
 
 from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
 from interpmd.attribution.methods.dispatch import explain
@@ -33,6 +34,7 @@ def certify(
     structures: Atoms | Sequence[Atoms],
     truths: Iterable[Check] = (),
     seed: int = 0,
+    progress: bool = True,
 ) -> Certificate:
     """Check a potential's explanations on some structures.
 
@@ -50,6 +52,7 @@ def certify(
         structures: that it knows; a few.
         truths: further checks, for instance of learned and quantum truth.
         seed: of rotations and shuffles.
+        progress: whether to show a progress bar.
 
     Raises:
         StructureError, UnknownElementError: a structure cannot be evaluated.
@@ -57,15 +60,22 @@ def certify(
     frames = [structures] if isinstance(structures, Atoms) else list(structures)
     rng = np.random.default_rng(seed)
     worst: dict[str, float] = {}
-    for atoms in frames:
-        for name, value in _axioms(potential, atoms, rng):
-            worst[name] = max(worst.get(name, 0.0), value)
+    # axioms of a periodic structure and of a molecule; then sanity and error bars of each frame
+    count = sum((6 if atoms.pbc.any() else 8) + 2 for atoms in frames)
+    with tqdm(total=count, desc="certify", unit="check", disable=not progress) as bar:
+        for atoms in frames:
+            for name, value in _axioms(potential, atoms, rng):
+                worst[name] = max(worst.get(name, 0.0), value)
+                bar.update()
+        sanity = _sanity(potential, frames, rng)
+        bar.update(len(frames))
+        identifiability = _identifiability(potential, frames)
+        bar.update(len(frames))
     checks = [Check("axioms", name, value, TOLERANCE) for name, value in worst.items()]
     checks.append(
         Check("analytic truth", "rows of analytic terms", analytic_error(seed), 1e-10, "eV")
     )
-    checks += _sanity(potential, frames, rng)
-    checks += _identifiability(potential, frames)
+    checks += [*sanity, *identifiability]
     return Certificate((*checks, *truths), STATEMENT)
 
 

@@ -24,6 +24,7 @@ import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 from jaxtyping import Float, Int
+from tqdm.auto import tqdm
 
 from interpmd.attribution.models import as_model
 from interpmd.decomposition.decomposition import standard_deviation
@@ -49,6 +50,7 @@ def doctor(
     angles: Sequence[float] | None = None,
     threshold: float = 0.05,
     seed: int = 0,
+    progress: bool = True,
 ) -> Diagnosis:
     """Which pairs and triplets of elements the training data determine, and at which geometries.
 
@@ -66,6 +68,7 @@ def doctor(
         angles: of the trimers in degrees; from 40 to 180 if None; an empty list for pairs only.
         threshold: eV; a row is determined where its standard deviation is below.
         seed: of the trimers that are drawn from `train`.
+        progress: whether to show progress bars.
 
     Raises:
         InterpmdError: the potential has no posterior.
@@ -95,7 +98,8 @@ def doctor(
     if frames is not None and len(corners):
         numbers, sides = with_drawn(numbers, sides, frames, potential.cutoff, seed)
     # alternating sums of energies lose digits; the samples are stored in single precision
-    energies, samples = few_atom_rows(copy.deepcopy(potential).double(), numbers, sides)
+    precise = copy.deepcopy(potential).double()
+    energies, samples = few_atom_rows(precise, numbers, sides, progress)
     spread = standard_deviation(samples)
     table = pd.DataFrame(
         {
@@ -113,20 +117,24 @@ def doctor(
     if frames is not None:
         table["in_data"] = SeenDistances.of(frames, potential.cutoff).rarest(numbers, sides)
         table["drawn"] = np.arange(len(table)) >= on_grid
-    parts, grades = _graded(potential, frames or [], seed)
+    parts, grades = _graded(potential, frames or [], seed, progress)
     return Diagnosis(
         table, numbers, sides, samples, float(threshold), potential.card.level, parts, grades
     )
 
 
 def _graded(
-    potential: Potential, frames: Sequence[Atoms], seed: int
+    potential: Potential, frames: Sequence[Atoms], seed: int, progress: bool
 ) -> tuple[list[Atoms], Float[np.ndarray, " parts"]]:
     """Closed-shell parts of the frames that the potential can evaluate, and their grades."""
     known = set(potential.elements or ())
     parts = [part for part in closed_parts(frames, seed) if known.issuperset(part.numbers.tolist())]
-    drawn = as_model(potential).posterior(parts) if parts else None
-    return parts, np.zeros(len(parts)) if drawn is None else drawn.grades
+    model, grades = as_model(potential), np.zeros(len(parts))
+    bar = tqdm(parts, desc="closed parts", unit="part", disable=not (progress and parts))
+    for index, part in enumerate(bar):
+        if (drawn := model.posterior([part])) is not None:
+            grades[index] = drawn.grades[0]
+    return parts, grades
 
 
 def _checked(values: Sequence[float], name: str, low: float, high: float) -> np.ndarray:

@@ -1,0 +1,46 @@
+"""What takes longer than a few seconds shows how far it is, and is silent on request."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ase.build import molecule
+
+import interpmd as im
+from interpmd.demo import MALONALDEHYDE
+
+WATER = molecule("H2O")
+
+
+def _ledger(progress):
+    potential = im.load("water")
+    run = im.simulate(potential, WATER, steps=4, interval=1, progress=False)
+    im.ledger(potential, run, progress=progress)
+
+
+LONG = {
+    "md": (lambda p: im.sample(WATER, n=3, equilibration=5, interval=2, progress=p), 3),
+    "normal_modes": (lambda p: im.sample(WATER, how="normal_modes", n=3, progress=p), 3),
+    "triplets": (lambda p: im.doctor("water", distances=[1.0, 2.0], progress=p), None),
+    "certify": (lambda p: im.certify(im.load("malonaldehyde"), MALONALDEHYDE, progress=p), 10),
+    "explain": (_ledger, 5),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_long_work_shows_its_progress_to_the_end(name, capfd):
+    run, count = LONG[name]
+    run(True)
+    shown = capfd.readouterr().err
+    last = [line for line in re.split("[\r\n]", shown) if line.startswith(f"{name}:")][-1]
+    done, total = map(int, re.search(r"(\d+)/(\d+) \[", last).groups())
+    assert done == total and "100%" in last
+    assert count in (None, total)
+    run(False)
+    assert "%|" not in capfd.readouterr().err
+
+
+def test_clusters_take_no_time_and_show_no_bar(capfd):
+    im.sample(WATER, how="dimers", n=2)
+    assert capfd.readouterr().err == ""
