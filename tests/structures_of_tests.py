@@ -44,3 +44,13 @@ def water_hexamer() -> Atoms:
     """The first six waters of the test set of the shipped potential of water."""
     frames = read_frames(DATA / "water" / "test.extxyz.gz")
     return next(atoms for atoms in frames if len(atoms) == 18)
+
+
+def chloride_and_waters() -> Atoms:
+    """Cl-(H2O)2, the waters on opposite sides with a hydrogen towards the ion each."""
+    first = molecule("H2O")
+    first.rotate(180, "x")
+    first.positions += [0, 0, 3.2] - first.positions[0]
+    second = first.copy()
+    second.positions[:, 2] *= -1
+    return Atoms("Cl") + first + second

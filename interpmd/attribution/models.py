@@ -7,14 +7,13 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import Calculator, CalculatorError, all_changes
+from ase.calculators.calculator import Calculator, CalculatorError
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.optimize import BFGSLineSearch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -23,6 +22,13 @@ from interpmd.decomposition.decomposition import Decomposition
 from interpmd.errors import ModelError
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import posterior
+from interpmd.structures.charges import (
+    FORMAL,
+    charge_of,
+    for_calculators,
+    stated_charge,
+    stated_multiplicity,
+)
 
 #: Rows of tables that are kept, some hundred megabytes at most; the oldest tables go first.
 ROWS_KEPT = 1_000_000
@@ -59,6 +65,15 @@ class Model(ABC):
     name: str
     potential: Potential | None = None
     provenance: dict[str, Any]
+
+    @property
+    def sees_charge(self) -> bool:
+        """Whether energies may depend on the total charge, so that parts need charges."""
+        return True
+
+    def charge_of(self, atoms: Atoms) -> float:
+        """Total charge in e with which the model evaluates a structure."""
+        return charge_of(atoms)
 
     @abstractmethod
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -103,6 +118,10 @@ class PotentialModel(Model):
         self.name = potential.card.level or ", ".join(potential.terms)
         card = potential.card
         self.provenance = {"level": card.level, **card.provenance, "certificate": card.certificate}
+
+    @property
+    def sees_charge(self) -> bool:
+        return bool(self._precise.global_terms)
 
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
         energies, forces, part = [], [], []
@@ -150,6 +169,9 @@ class CalculatorModel(Model):
     It is reset before every structure. Codes that start from the wave function of the structure
     before may end in another state of a radical (GFN2-xTB, OH of methanol: 8 meV), so that the
     value of a part would depend on what was asked before.
+
+    Constraints are left out, and every part has the charge that it names: as initial charges, and
+    where the calculator was made with a charge as that parameter, which is put back afterwards.
     """
 
     def __init__(self, calculator: Calculator) -> None:
@@ -158,25 +180,71 @@ class CalculatorModel(Model):
         self.name = getattr(calculator, "name", None) or type(calculator).__name__
         self.provenance = {"calculator": self.name, **getattr(calculator, "parameters", {})}
 
+    @property
+    def sees_charge(self) -> bool:
+        potential = getattr(self.calculator, "potential", None)
+        return not isinstance(potential, Potential) or bool(potential.global_terms)
+
+    def charge_of(self, atoms: Atoms) -> float:
+        """See `Model.charge_of`.
+
+        Raises:
+            ModelError: the calculator was made for another charge than the structure names.
+        """
+        stated = stated_charge(atoms)
+        if getattr(self.calculator, "reads_charge", False):
+            return getattr(self.calculator, "charge", 0) if stated is None else stated
+        made_for = self._charge
+        if made_for is None:
+            return 0.0 if stated is None else stated
+        if stated is not None and stated != made_for:
+            raise ModelError(
+                f"{self.name} was made with charge={made_for:g}, and the structure names the "
+                f"charge {stated:g}; leave one of them out"
+            )
+        return made_for
+
+    @property
+    def _charge(self) -> float | None:
+        """The charge that the calculator was made with."""
+        given = dict(getattr(self.calculator, "parameters", None) or {}).get("charge")
+        return None if given is None else float(given)
+
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
         energies, forces = [], []
-        for atoms in frames:
-            alone = atoms.copy()
-            # labels of a frame would be lost, and no other structure has them
-            if hasattr(self.calculator, "reset") and not self._labelled:
-                self.calculator.reset()
-            alone.calc = self.calculator
-            try:
+        made_for = self._charge
+        try:
+            for atoms in frames:
+                alone = for_calculators(atoms)
+                # labels of a frame would be lost, and no other structure has them
+                if hasattr(self.calculator, "reset") and not self._labelled:
+                    self.calculator.reset()
+                if made_for is not None:
+                    self._set_charge(charge_of(atoms, made_for))
+                alone.calc = self.calculator
                 with torch.enable_grad():  # networks need it, and captum switches it off
-                    forces.append(np.array(alone.get_forces()))
+                    forces.append(np.array(alone.get_forces(apply_constraint=False)))
                 energies.append(float(alone.get_potential_energy()))
-            except CalculatorError as error:
-                raise ModelError(
-                    f"{self.name} fails for {alone.symbols}: {error}. Parts of a molecule that are "
-                    'radicals often have no converged state; take gauge="groups", whose parts are '
-                    'closed with hydrogen, or "internal", which needs the whole alone'
-                ) from error
+        except CalculatorError as error:
+            raise ModelError(
+                f"{self.name} fails for {alone.symbols}: {error}. Parts of a molecule that are "
+                'radicals often have no converged state; take gauge="groups", whose parts are '
+                'closed with hydrogen, or "internal", which needs the whole alone'
+            ) from error
+        finally:
+            if made_for is not None:
+                self._set_charge(made_for)
         return np.array(energies), forces
+
+    def _set_charge(self, charge: float) -> None:
+        if self._charge == charge:
+            return
+        if not hasattr(self.calculator, "set"):
+            raise ModelError(
+                f"{self.name} was made with charge={self._charge:g}, and a part has the charge "
+                f"{charge:g}; make it without one, so that it looks at the structure's"
+            )
+        self.calculator.set(charge=charge)
 
 
 class TorchModel(Model):
@@ -200,6 +268,10 @@ class TorchModel(Model):
     ) -> None:
         self.function, self.name, self.dtype = function, name, dtype
         self.provenance = {"model": name}
+
+    @property
+    def sees_charge(self) -> bool:
+        return False
 
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
         energies, forces = [], []
@@ -242,6 +314,13 @@ class CountedModel(Model):
         self.evaluations += len(frames)
         return self.model.evaluate(frames)
 
+    @property
+    def sees_charge(self) -> bool:
+        return self.model.sees_charge
+
+    def charge_of(self, atoms: Atoms) -> float:
+        return self.model.charge_of(atoms)
+
     def energy(self, atoms: Atoms) -> float:
         self.evaluations += 1
         return self.model.energy(atoms)
@@ -257,9 +336,11 @@ class CountedModel(Model):
 
 
 def identity(atoms: Atoms) -> tuple[bytes, ...]:
-    """What tells one structure from another: elements, places, cell and charge."""
-    charge = repr(atoms.info.get("charge", 0)).encode()
-    arrays = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    """What tells one structure from another: elements, places, cell, charges and multiplicity."""
+    charge = repr((charge_of(atoms), stated_multiplicity(atoms))).encode()
+    arrays = [atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc]
+    if FORMAL in atoms.arrays:
+        arrays.append(atoms.arrays[FORMAL])
     return (*(array.tobytes() for array in arrays), charge)
 
 
@@ -281,48 +362,3 @@ def as_model(thing: Any) -> Model:
         f"cannot explain {type(thing).__name__}: pass a Potential, an ASE calculator, or "
         "TorchModel(function) for a torch function of numbers and positions"
     )
-
-
-def relaxed(model: Model, atoms: Atoms, force: float = 0.01, steps: int = 500) -> Atoms:
-    """The minimum that the model's forces lead to, by ASE's BFGS with a line search.
-
-    Args:
-        model: energies and forces.
-        atoms: where to start; constraints are not kept.
-        force: largest force that is left, in eV/Å.
-        steps: at most.
-
-    Raises:
-        ModelError: no minimum within that number of steps.
-    """
-    minimum = atoms.copy()
-    minimum.set_constraint()
-    minimum.calc = ModelCalculator(model)
-    if not BFGSLineSearch(minimum, logfile=None).run(fmax=force, steps=steps):
-        raise ModelError(
-            f"{model.name} reached no minimum of {atoms.symbols} in {steps} steps (forces below "
-            f"{force} eV/Å); pass a structure as reference"
-        )
-    minimum.calc = None
-    return minimum
-
-
-class ModelCalculator(Calculator):
-    """A model as an ASE calculator, for ASE's optimisers."""
-
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Energy and forces of the model."""
-        super().calculate(atoms, properties, system_changes)
-        energies, forces = self.model.evaluate([self.atoms])
-        self.results = {"energy": float(energies[0]), "forces": forces[0]}

@@ -17,6 +17,7 @@ from interpmd.decomposition.whole import global_rows
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import AnyTerm, LocalTerm, Term
 from interpmd.potentials.potential import Potential
+from interpmd.structures.charged_parts import formal_charges
 from interpmd.structures.systems import Batch
 
 
@@ -41,6 +42,8 @@ def decompose(
         ArgumentError: an order below 1, more than one structure, or an order so high that more
             than `STAR_LIMIT` subsets of neighbours would have to be enumerated.
         StructureError, UnknownElementError: see `Potential.batch`.
+        FragmentError: the structure is charged, a term sees that, and it is not known which atoms
+            carry the charge; see `interpmd.structures.charged_parts`.
     """
     if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
         raise ArgumentError(
@@ -58,12 +61,15 @@ def decompose(
     sites = sites_of_terms(potential, batch)
     order = affordable_order(potential, sites, order)
     rows: list[tuple[str, Rows]] = []
+    charges = np.zeros(len(structure))
+    if potential.global_terms and not batch.periodic:
+        charges = formal_charges(structure)
     for name, term in potential.terms.items():
         if isinstance(term, LocalTerm):
             of_term = min(order, term.body_order)
             parts = local_rows(in_float64(term), sites[name], of_term, forces)
         else:
-            parts = global_rows(in_float64(term), batch, order)
+            parts = global_rows(in_float64(term), batch, order, charges)
         rows += [(row_term(name, term, part.order), part) for part in parts]
     return _assemble(structure, rows, order)
 

@@ -6,9 +6,9 @@ literally: the term is evaluated on every sub-cluster up to some size, alone in 
 
     row(S) = sum over T in S of (−1)^(|S| − |T|) E(T)
 
-(Xantheas, J. Chem. Phys. 100, 7523 (1994), equations 2-6). Convention: a sub-cluster is neutral
-unless it is the whole structure, which keeps its charge. What the rows do not cover, and
-everything in periodic or large structures, is kept as one remainder per site.
+(Xantheas, J. Chem. Phys. 100, 7523 (1994), equations 2-6). Convention: the charge of a sub-cluster
+is the sum of the formal charges of its atoms (`interpmd.structures.charged_parts`). What the rows
+do not cover, and everything in periodic or large structures, is kept as one remainder per site.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def feasible_order(n_atoms: int, order: int) -> int:
     return feasible
 
 
-def global_rows(term: GlobalTerm, batch: Batch, order: int) -> list[Rows]:
+def global_rows(
+    term: GlobalTerm, batch: Batch, order: int, charges: Float[np.ndarray, " atoms"]
+) -> list[Rows]:
     """Rows of a global term up to a body order, and the remainder of each site.
 
     Args:
@@ -53,6 +55,7 @@ def global_rows(term: GlobalTerm, batch: Batch, order: int) -> list[Rows]:
         batch: one structure in float64.
         order: largest body order; lower if there are too many sub-clusters, and no rows at all if
             the structure is periodic.
+        charges: in e, that each atom takes along into a sub-cluster.
 
     Returns:
         One `Rows` per body order and, unless these are complete, one of order 0 with a row per
@@ -60,7 +63,9 @@ def global_rows(term: GlobalTerm, batch: Batch, order: int) -> list[Rows]:
     """
     n_atoms = batch.n_atoms
     reach = 0 if batch.periodic else feasible_order(n_atoms, order)
-    clusters = [_evaluate(term, batch, subsets(n_atoms, size)) for size in range(1, reach + 1)]
+    clusters = [
+        _evaluate(term, batch, subsets(n_atoms, size), charges) for size in range(1, reach + 1)
+    ]
     rows = [_transform(clusters, n_atoms, size) for size in range(1, reach + 1)]
     if reach < n_atoms:
         rows.append(_remainder(term, batch, rows))
@@ -68,7 +73,7 @@ def global_rows(term: GlobalTerm, batch: Batch, order: int) -> list[Rows]:
 
 
 def _evaluate(
-    term: GlobalTerm, batch: Batch, chosen: np.ndarray
+    term: GlobalTerm, batch: Batch, chosen: np.ndarray, charges: np.ndarray
 ) -> tuple[Float[np.ndarray, " clusters"], Float[np.ndarray, "clusters size 3"]]:
     """Energy (eV) and gradient by position (eV/Å) of sub-clusters of one size."""
     count, size = chosen.shape
@@ -78,14 +83,13 @@ def _evaluate(
         atoms = torch.as_tensor(chosen[start : start + at_once], device=batch.positions.device)
         positions = batch.positions.detach()[atoms.reshape(-1)].requires_grad_(True)
         n = len(atoms)
-        whole = size == batch.n_atoms
         part = Batch(
             numbers=batch.numbers[atoms.reshape(-1)],
             positions=positions,
             cells=batch.cells.new_zeros(n, 3, 3),
             pbc=batch.pbc.new_zeros(n, 3),
             structure=torch.arange(n, device=atoms.device).repeat_interleave(size),
-            charges=batch.charges if whole else batch.charges.new_zeros(n),
+            charges=batch.charges.new_tensor(charges[atoms.cpu().numpy()].sum(1)),
         )
         with torch.enable_grad():
             sites = term(part)

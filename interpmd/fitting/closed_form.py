@@ -33,6 +33,7 @@ from interpmd.potentials.base import TERMS, Term
 from interpmd.potentials.card import Card
 from interpmd.potentials.folder import check_place
 from interpmd.potentials.potential import Potential
+from interpmd.potentials.states import states_of
 from interpmd.structures.files import prepare_output, read_frames
 
 #: Numbers of Bessel functions that are tried.
@@ -140,10 +141,12 @@ def fit(
     provenance = _provenance(problem, solved) | {
         "train": str(train) if isinstance(train, str | Path) else f"{len(frames)} frames",
         "frames": len(frames),
+        **states_of(used),
         "force_slope": slope,
         "refinement": history,
     }
     level = level or next((str(a.info["level"]) for a in frames if "level" in a.info), None)
+    potential.card = Card(level, provenance)
     fitted = time.perf_counter() - started
     sets = {"train": used[:: max(1, len(used) // 100)]} | others
     errors = {name: evaluate(potential, many, progress=progress) for name, many in sets.items()}

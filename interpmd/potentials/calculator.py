@@ -8,19 +8,20 @@ from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 from jaxtyping import Float
 
 from interpmd.errors import ArgumentError, ExtrapolationWarning
 from interpmd.potentials import fast
 from interpmd.potentials.sum import TermSum
 from interpmd.potentials.uncertainty import uncertainty
+from interpmd.structures.charges import StatefulCalculator
 
 #: Properties that cost extra, computed only when they are asked for.
 EXTRA = ("energy_std", "forces_std", "extrapolation")
 
 
-class InterpmdCalculator(Calculator):
+class InterpmdCalculator(StatefulCalculator):
     """Energy, forces, stress, site energies, error bars and extrapolation grade.
 
     Properties: energy, free_energy (eV), forces (eV/Å), stress (eV/Å³, Voigt; three periodic
@@ -46,6 +47,8 @@ class InterpmdCalculator(Calculator):
         "energies",
         *EXTRA,
     ]
+
+    reads_charge: ClassVar[bool] = True
 
     def __init__(
         self, potential: TermSum, compile: bool = False, precision: str = "float64"

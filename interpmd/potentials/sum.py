@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from interpmd.errors import ArgumentError
 from interpmd.potentials.base import GlobalTerm, LearnedTerm, LocalTerm, Term
 from interpmd.potentials.card import Card
+from interpmd.potentials.states import warn_of_state
 from interpmd.structures.edges import (
     Neighbours,
     environments,
@@ -171,12 +172,17 @@ class TermSum(nn.Module):
             UnknownElementError: an element that the potential does not know.
         """
         if not isinstance(structures, Batch):
-            if not isinstance(structures, Atoms):
-                structures = list(structures)
-            structures = Batch.from_ase(structures, self.dtype, self.device)
+            frames = [structures] if isinstance(structures, Atoms) else list(structures)
+            structures = Batch.from_ase(frames, self.dtype, self.device)
+            self.check_states(frames)
         if self.elements is not None:
             check_elements(structures.numbers, self.elements, "the potential")
         return structures
+
+    def check_states(self, frames: Iterable[Atoms]) -> None:
+        """Warn of charges and multiplicities that a learned term was not trained on."""
+        if any(isinstance(term, LearnedTerm) and term.n_samples for term in self.terms.values()):
+            warn_of_state(self.card.provenance, frames, stacklevel=3)
 
     def neighbours(self, batch: Batch) -> Neighbours:
         """Neighbours within the largest cutoff of the terms."""

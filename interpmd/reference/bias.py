@@ -17,6 +17,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.geometry import get_dihedrals, get_dihedrals_derivatives
 from jaxtyping import Float
 
+from interpmd.structures.charges import StatefulCalculator
+
 #: One vector for every atom.
 Components = Float[np.ndarray, "atoms 3"]
 
@@ -99,7 +101,7 @@ class DihedralRestraint(Harmonic):
         return np.deg2rad((value - self.target + 180.0) % 360.0 - 180.0), slope
 
 
-class BiasedCalculator(Calculator):
+class BiasedCalculator(StatefulCalculator):
     """The energy and forces of a calculator plus those of restraints."""
 
     implemented_properties = ["energy", "forces"]

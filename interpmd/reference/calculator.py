@@ -9,18 +9,21 @@ from interpmd.keywords import renamed
 from interpmd.reference.calculation import one_openmp_thread
 from interpmd.reference.levels import resolve
 from interpmd.reference.xtb import XTB, XTB_METHODS
+from interpmd.structures.charges import StatefulCalculator, multiplicity_of, whole_charge
 
 SAMPLING_ACCURACY = 0.1
 
 
-class ReferenceCalculator(Calculator):
+class ReferenceCalculator(StatefulCalculator):
     """ASE calculator of a level of theory that :func:`interpmd.label` knows.
 
-    Charge and multiplicity are fixed here, not read from ``atoms.info``. Raises
-    UnknownLevelError at construction and CalculationError at evaluation.
+    Charge and multiplicity are those that a structure names (`interpmd.structures.charges`), else
+    those given here. Raises UnknownLevelError at construction, StructureError for a charge that
+    is no whole number, and CalculationError at evaluation.
     """
 
-    implemented_properties = ["energy", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]
+    reads_charge = True
 
     @renamed(method="level")
     def __init__(self, level: str = "gfn2-xtb", charge: int = 0, multiplicity: int = 1):
@@ -32,10 +35,64 @@ class ReferenceCalculator(Calculator):
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         """Fill ``results``, as ASE asks of a calculator."""
         super().calculate(atoms, properties, system_changes)
-        result = self.level.evaluate(self.atoms, self.charge, self.multiplicity)
-        self.results = {"energy": result.energy, "forces": result.forces}
+        state = _state(self.atoms, self.charge, self.multiplicity)
+        result = self.level.evaluate(self.atoms, *state)
+        self.results = {
+            "energy": result.energy,
+            "free_energy": result.energy,
+            "forces": result.forces,
+        }
         if result.stress is not None:
             self.results["stress"] = result.stress
+
+
+class TightBinding(StatefulCalculator):
+    """tblite's own ASE calculator, which starts each step from the charges of the one before.
+
+    Charge and multiplicity are those that a structure names, else those given here.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "charges",
+                              "dipole"]  # fmt: skip
+    reads_charge = True
+
+    def __init__(self, level: XTB, charge: int = 0, multiplicity: int = 1) -> None:
+        super().__init__()
+        self.level, self.charge, self.multiplicity = level, charge, multiplicity
+        self._running = None
+        _library()
+
+    def reset(self) -> None:
+        """Forget results and the electrons that a calculation would start from."""
+        super().reset()
+        self._running = None
+
+    def __getstate__(self) -> dict:
+        # the library's objects belong to one process
+        return vars(self) | {"_running": None}
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        """Fill ``results``, as ASE asks of a calculator."""
+        super().calculate(atoms, properties, system_changes)
+        charge, multiplicity = _state(self.atoms, self.charge, self.multiplicity)
+        if self._running is None or self._running[1] != (charge, multiplicity):
+            self._running = (
+                _library()(
+                    method=XTB_METHODS[self.level.name],
+                    charge=charge,
+                    multiplicity=multiplicity,
+                    accuracy=SAMPLING_ACCURACY,
+                    verbosity=0,
+                ),
+                (charge, multiplicity),
+            )
+        inner = self._running[0]
+        inner.get_property("energy", self.atoms)
+        known = self.implemented_properties
+        self.results = {name: inner.results[name] for name in known if name in inner.results}
+
+    def _get_name(self) -> str:
+        return self.level.name
 
 
 @renamed(method="level")
@@ -43,8 +100,9 @@ def as_calculator(level: str | Calculator, charge: int = 0, multiplicity: int = 
     """A calculator as it is; a name as a calculator of that level, made for many small steps.
 
     Tight binding goes through tblite's own ASE calculator, which starts each step from the
-    charges of the one before (twice as fast as starting anew). Raises UnknownLevelError,
-    CalculatorSetupError for what is neither a name nor a calculator.
+    charges of the one before (twice as fast as starting anew). Charge and multiplicity are of
+    structures that name none. Raises UnknownLevelError, CalculatorSetupError for what is neither a
+    name nor a calculator.
     """
     if not isinstance(level, str):
         if not hasattr(level, "get_forces"):
@@ -55,12 +113,15 @@ def as_calculator(level: str | Calculator, charge: int = 0, multiplicity: int = 
     theory = resolve(level)
     if not isinstance(theory, XTB):
         return ReferenceCalculator(level, charge, multiplicity)
+    return TightBinding(theory, charge, multiplicity)
+
+
+def _state(atoms, charge: int, multiplicity: int) -> tuple[int, int]:
+    """Charge and multiplicity of a calculation."""
+    return whole_charge(atoms, charge), multiplicity_of(atoms, multiplicity)
+
+
+def _library():
+    """tblite's ASE calculator, loaded with one thread."""
     with one_openmp_thread():
-        tblite = required("tblite.ase", "sampling by xTB")
-    return tblite.TBLite(
-        method=XTB_METHODS[theory.name],
-        charge=charge,
-        multiplicity=multiplicity,
-        accuracy=SAMPLING_ACCURACY,
-        verbosity=0,
-    )
+        return required("tblite.ase", "sampling by xTB").TBLite

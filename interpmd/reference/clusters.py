@@ -14,6 +14,8 @@ from ase import Atoms
 from ase.data import vdw_radii
 
 from interpmd.errors import StructureError
+from interpmd.structures.charged_parts import formal_charges
+from interpmd.structures.charges import charge_of
 from interpmd.structures.chemistry import made_whole
 from interpmd.structures.chemistry import molecules as molecules_of
 
@@ -34,7 +36,8 @@ def random_clusters(
     distances: range in Å of the distance between the centres of mass of a newly placed molecule
     and of one placed before (others may be nearer); uniform up to the clashes that are refused.
     contact: atoms of different molecules stay farther apart than this fraction of the sum of
-    their van der Waals radii. ``info["molecules"]`` is the number of molecules.
+    their van der Waals radii. ``info["molecules"]`` is the number of molecules, ``info["charge"]``
+    the sum of their charges where it is not zero.
     Raises RuntimeError where the range of distances leaves no room.
     """
     pool = [molecules] if isinstance(molecules, Atoms) else list(molecules)
@@ -42,22 +45,25 @@ def random_clusters(
     low, high = distances
     frames, misses = [], 0
     while len(frames) < n:
-        cluster = _centred(pool[rng.integers(len(pool))], rng)
+        first = pool[rng.integers(len(pool))]
+        cluster, charge = _centred(first, rng), charge_of(first)
         centres = [np.zeros(3)]
         while len(centres) < size and misses < 1000 * (n + 1):
-            added = _centred(pool[rng.integers(len(pool))], rng)
+            drawn = pool[rng.integers(len(pool))]
+            added = _centred(drawn, rng)
             away = rng.normal(size=3)
             away *= rng.uniform(low, high) / np.linalg.norm(away)
             centre = centres[rng.integers(len(centres))] + away
             added.positions += centre
             if clear_of(cluster, added, contact):
                 cluster += added
+                charge += charge_of(drawn)
                 centres.append(centre)
             else:
                 misses += 1
         if len(centres) < size:
             raise RuntimeError(f"no room for {size} molecules at distances {low} to {high} Å")
-        cluster.info["molecules"] = size
+        cluster.info = {"molecules": size} | _named(charge)
         frames.append(cluster)
     return frames
 
@@ -65,15 +71,18 @@ def random_clusters(
 def fragments(atoms: Atoms, orders: Sequence[int] = (1, 2, 3)) -> list[Atoms]:
     """All sub-clusters of 1, 2, 3, ... of the molecules of a cluster, as they stand in it.
 
-    Each has ``info["molecules"]`` (how many) and ``info["fragment"]`` (which, such as "0 2").
+    Each has ``info["molecules"]`` (how many) and ``info["fragment"]`` (which, such as "0 2"), and
+    where it is charged ``info["charge"]``. Raises FragmentError where the charges of the molecules
+    of a charged cluster are not known; see `interpmd.structures.charged_parts`.
     """
-    molecules, atoms = molecules_of(atoms), made_whole(atoms)
-    frames = []
+    molecules, charges = molecules_of(atoms), formal_charges(atoms)
+    atoms, frames = made_whole(atoms), []
     for order in orders:
         for chosen in combinations(range(len(molecules)), order):
             members = [i for m in chosen for i in molecules[m]]
             part = Atoms(atoms.numbers[members], atoms.positions[members])
             part.info = {"molecules": order, "fragment": " ".join(map(str, chosen))}
+            part.info |= _named(charges[members].sum())
             frames.append(part)
     return frames
 
@@ -83,7 +92,8 @@ def nearest_molecules(atoms: Atoms, centre: int, size: int) -> Atoms:
 
     Molecules that a periodic boundary cuts are put together; no other images are looked at.
     """
-    molecules, atoms = molecules_of(atoms), made_whole(atoms)
+    molecules, charges = molecules_of(atoms), formal_charges(atoms)
+    atoms = made_whole(atoms)
     if size > len(molecules):
         raise StructureError(f"the structure has {len(molecules)} molecules, not {size}")
     middle = atoms.positions[list(molecules[centre])]
@@ -93,8 +103,13 @@ def nearest_molecules(atoms: Atoms, centre: int, size: int) -> Atoms:
     ]
     members = [i for m in np.argsort(gaps, kind="stable")[:size] for i in molecules[m]]
     part = Atoms(atoms.numbers[members], atoms.positions[members])
-    part.info = {"molecules": size}
+    part.info = {"molecules": size} | _named(charges[members].sum())
     return part
+
+
+def _named(charge: float) -> dict[str, int]:
+    """The entry of `info` for a charge in e; none where it is zero."""
+    return {"charge": round(charge)} if round(charge) else {}
 
 
 def clear_of(first: Atoms, second: Atoms, contact: float) -> bool:

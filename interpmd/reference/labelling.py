@@ -21,6 +21,7 @@ from interpmd.reference.calculation import Level, Result, one_openmp_thread
 from interpmd.reference.checks import check_electrons, check_structure
 from interpmd.reference.levels import resolve
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
+from interpmd.structures.charges import multiplicity_of, whole_charge
 from interpmd.structures.files import prepare_output, read_frames
 
 
@@ -56,8 +57,8 @@ def label(
             again. Failures go to ``<out>.failed.jsonl`` with index, hash and reason.
         workers: number of processes, one thread each. More than one needs a script guarded by
             ``if __name__ == "__main__"`` (notebooks need nothing).
-        charge, multiplicity: of all structures, unless ``atoms.info["charge"]`` and
-            ``atoms.info["multiplicity"]`` (or ``"spin"``, meaning 2S + 1 as well) say otherwise.
+        charge, multiplicity: of structures that name none; see `interpmd.structures.charges` for
+            where one does.
         progress: show a bar.
         retry_failed: try the recorded failures of ``out`` again.
         invalid: ``"raise"`` or ``"skip"`` structures that no method could label (NaN, overlapping
@@ -150,9 +151,8 @@ def isolated_atoms(
 
 
 def _job(index: int, atoms: Atoms, level: Level, charge: int, multiplicity: int) -> _Job:
-    charge = int(atoms.info.get("charge", charge))
-    spin = atoms.info.get("spin", multiplicity)
-    multiplicity = int(atoms.info.get("multiplicity", spin))
+    charge = whole_charge(atoms, charge, f"frame {index}")
+    multiplicity = multiplicity_of(atoms, multiplicity, f"frame {index}")
     key = content_hash(atoms, level.name, charge, multiplicity)
     return _Job(index, key, atoms, charge, multiplicity)
 

@@ -12,6 +12,7 @@ from interpmd.keywords import renamed
 from interpmd.reference.bias import BiasedCalculator, Restraint
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.checks import closest_overlap
+from interpmd.structures.charges import CHARGE_KEYS, FORMAL, MULTIPLICITY_KEYS
 from interpmd.structures.modes import hessian, modes_of
 from interpmd.structures.motion import advance, integrator, set_thermal_momenta
 
@@ -117,9 +118,10 @@ def normal_modes(
 
 def _snapshot(atoms: Atoms, **info) -> Atoms:
     copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    copy.info = {
-        key: value for key, value in atoms.info.items() if key in ("charge", "multiplicity", "spin")
-    }
+    copy.info = {k: v for k, v in atoms.info.items() if k in (*CHARGE_KEYS, *MULTIPLICITY_KEYS)}
+    for name in ("initial_charges", "initial_magmoms", FORMAL):
+        if name in atoms.arrays:
+            copy.set_array(name, atoms.arrays[name])
     copy.info |= info
     if not atoms.pbc.any():
         copy.positions -= copy.get_center_of_mass()

@@ -10,6 +10,7 @@ from ase import Atoms
 
 from interpmd.errors import FragmentError
 from interpmd.extras import required
+from interpmd.structures.charges import whole_charge
 from interpmd.structures.chemistry import lewis_bonds, molecules
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _lewis_structure(atoms: Atoms) -> Chem.Mol:
             mol.AddBond(first, second, Chem.BondType.SINGLE)
     try:
         with rdBase.BlockLogs():
-            rdDetermineBonds.DetermineBondOrders(mol, charge=int(atoms.info.get("charge", 0)))
+            rdDetermineBonds.DetermineBondOrders(mol, charge=whole_charge(atoms))
     except ValueError:  # bond orders are not always found; connectivity suffices for many patterns
         mol.UpdatePropertyCache(strict=False)
         Chem.FastFindRings(mol)

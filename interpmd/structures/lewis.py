@@ -6,9 +6,10 @@ a bond shorter than 0.7 times the longest that the rule for a bond allows is a m
 1.38 Å, C-N 1.34 Å, C-O 1.29 Å). Lengths say nothing of formal charges, which are then unknown
 unless the structure is neutral.
 
-The charge of a single molecule is `atoms.info["charge"]` (0 where missing). Of several molecules
-that is the sum, and each gets the charge of least magnitude for which RDKit finds a Lewis structure
-with the fewest formal charges; alkali metals, alkaline earths and halogens alone are ions.
+The charge of a single molecule is that of the structure (`interpmd.structures.charges`). Of several
+molecules that is the sum, and each gets the charge of least magnitude for which RDKit finds a Lewis
+structure with the fewest formal charges; alkali metals, alkaline earths and halogens alone are
+ions.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from jaxtyping import Bool, Float, Int
 
-from interpmd.errors import StructureError
 from interpmd.extras import required
+from interpmd.structures.charges import whole_charge
 from interpmd.structures.chemistry import longest_bond
 
 #: Times the longest bond of two elements: their longest multiple bond, where only lengths decide.
@@ -67,7 +68,7 @@ def lewis(
     """Bond orders and formal charges of every molecule.
 
     Args:
-        atoms: numbers, and the total charge in `info["charge"]`.
+        atoms: numbers, and the total charge; see `interpmd.structures.charges`.
         pairs: the bonds, each once.
         lengths: of the bonds in Å; looked at only where RDKit finds no bond orders.
         molecules: the atoms of each.
@@ -76,7 +77,7 @@ def lewis(
         MissingPackageError: RDKit is not installed.
         StructureError: the total charge is no whole number.
     """
-    total = _total_charge(atoms)
+    total = whole_charge(atoms)
     orders, conjugated = np.ones(len(pairs)), np.zeros(len(pairs), dtype=bool)
     charges = np.zeros(len(atoms), dtype=int)
     assigned = True
@@ -153,17 +154,3 @@ def _assigned(numbers: np.ndarray, bonds: list[tuple[int, int]], charge: int) ->
 def _orders_by_length(numbers: np.ndarray, pairs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     heavy = (numbers[pairs] > 1).all(1)
     return np.where(heavy & (lengths < MULTIPLE * longest_bond(*numbers[pairs.T])), 2.0, 1.0)
-
-
-def _total_charge(atoms: Atoms) -> int:
-    given = atoms.info.get("charge", 0)
-    try:
-        charge = round(float(given))
-        whole = abs(float(given) - charge) < 1e-6
-    except (TypeError, ValueError, OverflowError):
-        whole = False
-    if not whole:
-        raise StructureError(
-            f"info['charge'] is {given!r}; groups need the total charge as a whole number of e"
-        )
-    return charge

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interpmd.errors import StructureError, UnknownElementError
+from interpmd.structures.charges import charge_of, stated_charge
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Batch:
     ) -> Batch:
         """Build a batch from one or several `ase.Atoms`.
 
-        The total charge is read from ``atoms.info["charge"]`` (0 where missing).
+        The total charge is what the structure says; see `interpmd.structures.charges`.
 
         Raises:
             StructureError: empty structure, NaN or infinite positions, singular periodic cell,
@@ -76,7 +77,7 @@ class Batch:
             cells=torch.as_tensor(cells, dtype=dtype, device=device),
             pbc=torch.as_tensor(np.stack([a.pbc for a in frames]), device=device),
             structure=torch.as_tensor(np.repeat(np.arange(len(frames)), counts), device=device),
-            charges=torch.tensor([_charge(a) for a in frames], dtype=dtype, device=device),
+            charges=torch.tensor([charge_of(a) for a in frames], dtype=dtype, device=device),
         )
 
     def to_ase(self) -> list[Atoms]:
@@ -144,7 +145,7 @@ def check_structure(atoms: Atoms, name: str = "structure") -> None:
             f"{name}: position of atom {atom} ({atoms.symbols[atom]}) is not finite: "
             f"{atoms.positions[atom]}"
         )
-    _charge(atoms, name)
+    stated_charge(atoms, name)
     if atoms.pbc.any():
         cell = np.asarray(atoms.cell)
         periodic = cell[atoms.pbc]
@@ -189,14 +190,3 @@ def check_elements(numbers: Int[Tensor, " atoms"], elements: Sequence[int], name
 def sum_by_structure(values: Float[Tensor, " atoms"], batch: Batch) -> Float[Tensor, " structures"]:
     """Per-atom values summed over the atoms of each structure."""
     return values.new_zeros(batch.n_structures).index_add(0, batch.structure, values)
-
-
-def _charge(atoms: Atoms, name: str = "structure") -> float:
-    given = atoms.info.get("charge", 0)
-    try:
-        charge = float(given)
-    except (TypeError, ValueError):
-        charge = np.nan
-    if not np.isfinite(charge):
-        raise StructureError(f"{name}: info['charge'] is {given!r}; give the total charge in e")
-    return charge

@@ -22,6 +22,7 @@ from interpmd.potentials.potential import Potential
 from interpmd.reference.labelling import label
 from interpmd.reference.levels import resolve
 from interpmd.reference.store import HASH_KEY, content_hash
+from interpmd.structures.charges import for_calculators, whole_charge
 from interpmd.structures.files import read_frames
 from interpmd.structures.systems import check_elements
 from interpmd.trust.closed_parts import PART
@@ -151,7 +152,7 @@ def label_proposal(
         return [_calculated(atoms, level) for atoms in proposed]
     name, states, owner = resolve(level).name, [], {}
     for index, atoms in enumerate(proposed):
-        charge = int(atoms.info.get("charge", 0))
+        charge = whole_charge(atoms)
         for multiplicity in _states(atoms):
             state = atoms.copy()
             state.info["multiplicity"] = multiplicity
@@ -176,7 +177,7 @@ def _states(atoms: Atoms) -> list[int]:
 
 
 def _calculated(atoms: Atoms, calculator: Calculator) -> Atoms:
-    asked = atoms.copy()
+    asked = for_calculators(atoms)
     asked.calc = calculator
     labelled = atoms.copy()
     labelled.calc = SinglePointCalculator(

@@ -10,6 +10,7 @@ from ase.build import molecule
 from structures_of_tests import methanol
 
 from interpmd.decomposition import decompose, sites, whole
+from interpmd.errors import FragmentError
 from interpmd.potentials import EEQ, MW, ClusterExpansion, Potential
 from interpmd.potentials.base import GlobalTerm
 from interpmd.structures.systems import Batch, sum_by_structure
@@ -55,18 +56,40 @@ def test_terms_of_all_atoms_add_up(atoms, order):
         assert np.allclose(sites, found.site_energies, atol=1e-12)
 
 
-def test_parts_are_neutral_and_the_whole_keeps_its_charge():
-    ion = molecule("H2O")
-    potential = Potential([EEQ()])
-    neutral = decompose(potential, ion, order=3).by("order").energy_eV
+def test_parts_have_the_charges_of_their_atoms():
+    """Hydronium, whose charge is the oxygen's: pairs with it are ions, the others neutral."""
+    ion = Atoms("OH3", [[0, 0, 0.3], [0.94, 0, 0], [-0.47, 0.81, 0], [-0.47, -0.81, 0]])
     ion.info["charge"] = 1
-    charged = decompose(potential, ion, order=3).by("order").energy_eV
-    assert neutral[2] == pytest.approx(charged[2], abs=1e-12)
-    pairs = [Atoms(ion.numbers[p], ion.positions[p]) for p in ([0, 1], [0, 2], [1, 2])]
-    expected = sum(float(potential.predict(pair).energy) for pair in pairs)
-    assert charged[2] == pytest.approx(expected, abs=1e-10)
-    assert charged.sum() == pytest.approx(float(potential.predict(ion).energy), abs=1e-10)
-    assert abs(charged[3] - neutral[3]) > 1.0
+    potential = Potential([EEQ()])
+    orders = decompose(potential, ion, order=4).by("order").energy_eV
+
+    def energy(members):
+        part = Atoms(ion.numbers[members], ion.positions[members])
+        part.info["charge"] = int(0 in members)
+        return float(potential.predict(part).energy)
+
+    atoms = [energy([a]) for a in range(4)]
+    pairs = [energy([a, b]) - atoms[a] - atoms[b] for a in range(4) for b in range(a)]
+    assert orders[1] == pytest.approx(sum(atoms), abs=1e-10)
+    assert orders[2] == pytest.approx(sum(pairs), abs=1e-10)
+    assert orders.sum() == pytest.approx(energy([0, 1, 2, 3]), abs=1e-10)
+
+
+def test_charges_that_nobody_knows_are_refused_and_can_be_given():
+    cation = molecule("H2O")
+    cation.info["charge"] = 1
+    potential = Potential([EEQ()])
+    with pytest.raises(FragmentError, match=r"OH2 have the charge 1 e .*formal_charges"):
+        decompose(potential, cation)
+    cation.set_array("formal_charges", np.array([0.0, 1.0, 0.0]))
+    table = decompose(potential, cation)
+    proton = Atoms("H", info={"charge": 1})
+    rows = {row.atoms: row.energy_eV for row in table}
+    assert rows[(1,)] == pytest.approx(float(potential.predict(proton).energy), abs=1e-10)
+    assert table.energy == pytest.approx(float(potential.predict(cation).energy), abs=1e-10)
+    cation.info["charge"] = 2
+    with pytest.raises(FragmentError, match="sum to 1 e, and the structure has the charge 2 e"):
+        decompose(potential, cation)
 
 
 def test_too_many_parts_become_remainders(monkeypatch):

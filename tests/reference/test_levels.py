@@ -145,15 +145,20 @@ def test_available_levels_can_be_resolved():
 
 
 def test_parity_of_electrons():
+    radical = Atoms("OH", positions=[[0, 0, 0], [0, 0, 0.97]])
     with pytest.raises(StructureError, match="9 electrons .odd.*cannot have multiplicity 1"):
-        label(molecule("OH"), progress=False)
+        label(radical, progress=False)
     with pytest.raises(StructureError, match="10 electrons .even.*cannot have multiplicity 2"):
         label(molecule("H2O"), multiplicity=2, progress=False)
     with pytest.raises(StructureError, match="1 electrons"):
         label(Atoms("H"), multiplicity=4, progress=False)
-    radical = molecule("OH")
     radical.info = {"spin": 2}
-    assert label(radical, progress=False)[0].info["multiplicity"] == 2
+    [doublet] = label(radical, progress=False)
+    assert doublet.info["multiplicity"] == 2
+    moments = molecule("OH")  # ASE's own has an initial magnetic moment of 1
+    moments.positions = radical.positions
+    [labelled] = label(moments, progress=False)
+    assert labelled.get_potential_energy() == pytest.approx(doublet.get_potential_energy())
 
 
 def test_calculators_give_the_same_numbers_as_labels():

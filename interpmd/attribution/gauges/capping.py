@@ -124,8 +124,8 @@ def capped(
             cell=atoms.cell,
             pbc=atoms.pbc,
         )
+        part.info["charge"] = charge
         if charge:
-            part.info["charge"] = charge
             part.set_initial_charges(
                 _initial(parts.grouping, parts.sets[index], members, len(part))
             )
@@ -165,7 +165,7 @@ def forces_on_atoms(
 
 def hydrogen_molecule() -> Atoms:
     """H2, half of which is paid for each cap."""
-    return Atoms("H2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, H2_LENGTH]])
+    return Atoms("H2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, H2_LENGTH]], info={"charge": 0})
 
 
 def _places(

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from interpmd.attribution.models import Model
 from interpmd.attribution.targets import Target
 from interpmd.errors import ModelError
+from interpmd.structures.charged_parts import formal_charges, part_of
 from interpmd.structures.fragments import Fragments
 
 #: Numbers of the players of a coalition, ascending.
@@ -22,8 +23,8 @@ class Game:
     """v(S): the target of the players in S alone, all others taken away; v of nobody is 0.
 
     Players are atoms or fragments; in a periodic structure an atom stands for all its images.
-    Convention: a part is neutral, only the whole has the charge of the structure. Values are
-    remembered.
+    Convention: a part has the sum of the formal charges of its atoms; see
+    `interpmd.structures.charged_parts`. Values are remembered.
 
     Args:
         model: evaluated on parts of the structure.
@@ -32,6 +33,7 @@ class Game:
         fragments: the players; single atoms if None.
 
     Raises:
+        FragmentError: the structure is charged, and it is not known which parts carry the charge.
         ModelError: when asked for a part to which the model gives no finite energy and forces.
     """
 
@@ -41,6 +43,7 @@ class Game:
         self.model, self.atoms = model, atoms
         self.functional = target.functional(atoms)
         self.players: Fragments = fragments or tuple((i,) for i in range(len(atoms)))
+        self.charges = part_charges(model, atoms)
         self._known: dict[bytes, np.ndarray] = {}
 
     @property
@@ -123,8 +126,15 @@ class Game:
         return sorted(a for p in np.flatnonzero(row) for a in self.players[p])
 
     def _part(self, members: list[int]) -> Atoms:
-        part = self.atoms[members]
-        if len(members) < len(self.atoms):
-            part.info.pop("charge", None)
-        part.calc = None
-        return part
+        return part_of(self.atoms, members, self.charges)
+
+
+def part_charges(model: Model, atoms: Atoms) -> Float[np.ndarray, " atoms"]:
+    """The charge in e that each atom takes along into a part; all zero where no model looks at it.
+
+    Raises:
+        FragmentError: see `interpmd.structures.charged_parts.formal_charges`.
+    """
+    if not model.sees_charge:
+        return np.zeros(len(atoms))
+    return formal_charges(atoms, model.charge_of(atoms))

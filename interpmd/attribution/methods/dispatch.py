@@ -15,11 +15,14 @@ from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.atoms import AtomsGauge
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import as_gauge, suitable_gauge
+from interpmd.attribution.gauges.games import part_charges
 from interpmd.attribution.gauges.molecules import MoleculesGauge
 from interpmd.attribution.methods.registry import METHODS, Method, Request
-from interpmd.attribution.models import CountedModel, Model, as_model, relaxed
+from interpmd.attribution.models import CountedModel, Model, as_model
+from interpmd.attribution.relaxation import relaxed
 from interpmd.attribution.targets import Energy, Target
-from interpmd.errors import MethodError, StructureError
+from interpmd.errors import GaugeError, MethodError, StructureError
+from interpmd.structures.charged_parts import with_fragment_charges
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.fragments import fragments_of
 from interpmd.structures.groups import Grouping
@@ -37,6 +40,7 @@ def explain(
     *,
     gauge: str | Gauge | Grouping | Coordinates | None = None,
     reference: Atoms | str | None = None,
+    fragment_charges: Sequence[float] | None = None,
     **options: Any,
 ) -> Explanation:
     """Explain the energy, a force, or a torque.
@@ -58,6 +62,9 @@ def explain(
             result.
         reference: explain the difference from another structure of the same atoms, or from the
             "relaxed" one, which the model's own forces lead to.
+        fragment_charges: charge in e of each fragment (molecule, or atom where these are the
+            players), in their order. If None they follow from Lewis structures, where the model
+            sees charges; see `interpmd.structures.charged_parts`.
         options: of the method, for instance `samples` and `seed` of those that sample.
 
     Raises:
@@ -65,7 +72,8 @@ def explain(
             suit the model, the question or the other.
         ModelError: the model gives no energies and forces.
         TargetError: no such atom, or no direction.
-        FragmentError: no such fragments.
+        FragmentError: no such fragments, or a charged structure whose parts have charges that are
+            not known.
         StructureError, UnknownElementError: the structure cannot be evaluated.
     """
     if not isinstance(atoms, Atoms):
@@ -100,6 +108,8 @@ def explain(
         raise MethodError(
             f"{chosen.name} explains numbers only; give the force a direction (along=)"
         )
+    if fragment_charges is not None:
+        frames = [_charged(wrapped, f, chosen_gauge, fragment_charges) for f in frames]
     known = options_of(chosen.name)
     if unknown := set(options) - set(known):
         raise MethodError(
@@ -124,7 +134,8 @@ def explain(
                 method=chosen.name,
                 gauge=chosen_gauge.name,
                 exact=chosen.exact,
-                statement=_with_reason(answer.statement, chosen_gauge),
+                statement=_with_reason(answer.statement, chosen_gauge)
+                + _words_of_charges(request, chosen_gauge),
             )
         )
     answer = answers[0] if reference is None else answers[0] - answers[1]
@@ -188,6 +199,34 @@ def _with_reason(statement: str, gauge: Gauge) -> str:
     return f"{statement} Atoms are the players: {because}." if because else statement
 
 
+def _charged(model: Model, atoms: Atoms, gauge: Gauge, charges: Sequence[float]) -> Atoms:
+    """A frame whose players carry the charges that the user gave."""
+    if gauge.name not in ("molecules", "atoms"):
+        hint = "give them to groups_of(atoms, groups, charges)" if gauge.name == "groups" else (
+            "its coordinates carry none; leave them out"
+        )  # fmt: skip
+        raise GaugeError(f'the gauge "{gauge.name}" takes no fragment_charges: {hint}')
+    players = gauge.players or [(atom,) for atom in range(len(atoms))]
+    return with_fragment_charges(atoms, players, charges, model.charge_of(atoms))
+
+
+def _words_of_charges(request: Request, gauge: Gauge) -> str:
+    """Which players carry a charge, where the model sees it; nothing where all are neutral."""
+    if gauge.name not in ("molecules", "atoms"):
+        return ""
+    charges = part_charges(request.model, request.atoms)
+    players = gauge.players or [(atom,) for atom in range(len(charges))]
+    carried = [(members, charges[list(members)].sum()) for members in players]
+    named = [
+        f"{request.atoms[list(members)].symbols} ({members[0]}) {charge:+g}"
+        for members, charge in carried
+        if abs(charge) > 1e-6
+    ]
+    if not named:
+        return ""
+    return f" Parts by themselves carry the charges of their players, in e: {', '.join(named)}."
+
+
 def reference_structure(model: Model, atoms: Atoms, reference: Atoms | str) -> Atoms:
     """The structure that another is compared with; for the arguments and errors see `explain`."""
     if isinstance(reference, Atoms):
@@ -220,6 +259,7 @@ def cooperativity(
     target: Target | None = None,
     order: int = 2,
     fragments: str | Sequence[Sequence[int]] | None = None,
+    fragment_charges: Sequence[float] | None = None,
 ) -> Explanation:
     """How the others change what a cluster does: its effect in situ less that in vacuum.
 
@@ -227,8 +267,19 @@ def cooperativity(
     the cluster takes part in.
 
     Args:
-        model, atoms, target, order, fragments: see `explain`.
+        model, atoms, target, order, fragments, fragment_charges: see `explain`.
     """
-    there = explain(model, atoms, target, "mobius", order, "in_situ", fragments)
-    alone = explain(model, atoms, target, "mobius", order, "vacuum", fragments)
+    there, alone = (
+        explain(
+            model,
+            atoms,
+            target,
+            "mobius",
+            order,
+            context,
+            fragments,
+            fragment_charges=fragment_charges,
+        )
+        for context in ("in_situ", "vacuum")
+    )
     return there - alone[~alone.clusters.remainder]

@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from interpmd.attribution.explanation import Explanation
+from interpmd.attribution.gauges.games import part_charges
 from interpmd.attribution.gauges.internal import balance, carried, convention_rows, sample_rows
 from interpmd.attribution.gauges.molecules import MoleculesGauge
 from interpmd.attribution.methods.registry import Request
 from interpmd.attribution.targets import Functional
 from interpmd.decomposition import Clusters
+from interpmd.structures.charged_parts import part_of
 
 #: Draws of the stiffnesses for the convention's bar.
 DRAWS = 32
@@ -82,8 +84,7 @@ class _Part:
         with_samples: bool,
     ) -> None:
         inside = list(gauge.fragments[molecule])
-        part = request.atoms[inside]
-        part.info.pop("charge", None)
+        part = part_of(request.atoms, inside, part_charges(request.model, request.atoms))
         coordinates, self.names = gauge.inside(molecule)
         self.kinds = list(coordinates.kinds)
         self.members = [tuple(inside[a] for a in atoms) for atoms in coordinates.atoms]

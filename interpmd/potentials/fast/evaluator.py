@@ -84,6 +84,7 @@ class FastPotential:
         numbers = atoms.numbers
         if not self._known[numbers].all():
             self.potential.batch(atoms)  # raises
+        self.potential.check_states([atoms])
 
         def complain() -> None:
             self.potential.neighbours(self.potential.batch(atoms))

@@ -13,7 +13,7 @@ of S, and both are obtained here in the same way, from energies and forces of th
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from interpmd.keywords import renamed
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of
 from interpmd.reference.labelling import label
+from interpmd.structures.charged_parts import formal_charges, part_of, with_fragment_charges
+from interpmd.structures.charges import charge_of
 from interpmd.structures.threads import one_thread
 from interpmd.trust.truth.agreement import QuantumTruth, root_mean_square
 
@@ -53,6 +55,7 @@ def quantum_truth(
     order: int = 4,
     out: str | Path | None = None,
     progress: bool = True,
+    fragment_charges: Sequence[float] | None = None,
 ) -> QuantumTruth:
     """Compare the potential's n-body contributions of molecules with those of quantum chemistry.
 
@@ -65,9 +68,12 @@ def quantum_truth(
             leave over is one remainder.
         out: extxyz file that keeps the quantum results; calling again goes on from it.
         progress: whether to show a progress bar.
+        fragment_charges: in e, of each molecule, the same in all frames; of each frame by Lewis
+            structures if None. Sets of molecules have the sum.
 
     Raises:
         StructureError: a periodic frame, or none with two molecules.
+        FragmentError: a charged frame whose molecules have charges that are not known.
         ValueError: order below 2.
         InterpmdError: the calculation failed for a set of molecules.
     """
@@ -83,11 +89,13 @@ def quantum_truth(
     if not kept:
         raise StructureError("none of the frames has two molecules")
     subsets = [subsets_of(len(groups), order) for _, _, groups in kept]
-    parts = [
-        atoms[_members(groups, subset)]
-        for (_, atoms, groups), chosen in zip(kept, subsets, strict=True)
-        for subset in chosen
-    ]
+    parts = []
+    for (_, atoms, groups), chosen in zip(kept, subsets, strict=True):
+        frame = atoms
+        if fragment_charges is not None:
+            frame = with_fragment_charges(atoms, groups, fragment_charges, charge_of(atoms))
+        charges = formal_charges(frame)
+        parts += [part_of(frame, _members(groups, subset), charges) for subset in chosen]
     quantum = iter(_quantum(parts, level, out, progress))
     model = iter(_model(parts, potential, progress))
     lines: list[dict] = []
