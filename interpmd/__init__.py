@@ -48,9 +48,10 @@ _NAMES = {
         "GroupingError InternalGaugeError InterpmdError LabelError LabelWarning LedgerError "
         "LedgerWarning LevelMismatchError MemoryLimitError MethodError "
         "MissingPackageError MissingPhysicsError ModelError NoFitError OutputError "
-        "PotentialFileError QuestionError SimulationError SingularError StructureError "
+        "PotentialFileError PotentialSealError QuestionError SealError SimulationError "
+        "SingularError StructureError "
         "TargetError TrajectoryError TruthError UnknownElementError UnknownLevelError "
-        "UnknownMethodError UnknownSamplingError ViewerError"
+        "UnknownMethodError UnknownSamplingError UnsealedWarning ViewerError"
     ),
 }
 

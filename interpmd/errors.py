@@ -35,6 +35,18 @@ class PotentialFileError(InterpmdError, ValueError):
     """A folder is no potential, is damaged, or was written by a newer version."""
 
 
+class SealError(InterpmdError, ValueError):
+    """What a file holds is not what interpmd wrote: damaged, altered, or of two files."""
+
+
+class PotentialSealError(SealError, PotentialFileError):
+    """A potential whose weights or description are not those that were saved."""
+
+
+class UnsealedWarning(UserWarning):
+    """A file of an earlier release: nothing shows whether it is as it was written."""
+
+
 class CertificateError(InterpmdError, AssertionError):
     """A check that was required fails or was not made."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import tempfile
 import time
@@ -16,7 +17,7 @@ import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
-from interpmd.errors import ArgumentError, LabelError, OutputError
+from interpmd.errors import ArgumentError, InterpmdError, LabelError, OutputError
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.consistency import check_consistency
@@ -192,15 +193,13 @@ def _save(report: FitReport, out: Path) -> None:
     """Save the report, in a temporary folder if its own can no longer be written."""
     try:
         report.save(out)
-    except OSError as error:
+    except (OSError, InterpmdError) as error:
         where = "in this error's `report`"
-        try:
+        with contextlib.suppress(OSError, InterpmdError):
             rescue = Path(tempfile.mkdtemp(prefix="interpmd-")) / out.name
             report.save(rescue)
             where += f" and in {rescue}"
-        except OSError:
-            pass
-        failure = OutputError(f"{out} cannot be written: {error}; the fit is {where}")
+        failure = OutputError(f"{out} was not saved: {error}; the fit is {where}")
         failure.report = report
         raise failure from error
 

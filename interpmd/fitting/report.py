@@ -19,6 +19,7 @@ from interpmd.fitting.shares import body_order_shares
 from interpmd.plots.comparisons import energies_and_forces
 from interpmd.plots.style import png_of
 from interpmd.potentials.potential import Potential
+from interpmd.storage import replace_file
 from interpmd.structures.files import read_frames
 from interpmd.structures.threads import one_thread
 
@@ -146,7 +147,11 @@ class FitReport:
         return axes
 
     def save(self, folder: str | Path) -> None:
-        """Write the potential, the errors as JSON and the parity plot."""
+        """Write the potential, the errors as JSON and the parity plot.
+
+        Raises:
+            Others: see `Potential.save`.
+        """
         folder = Path(folder)
         self.potential.save(folder)
         report = {
@@ -157,8 +162,10 @@ class FitReport:
             "body_orders": self.body_orders.to_dict("index"),
             "ridge_scan": self.scan.to_dict("records"),
         }
-        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-        (folder / "parity.png").write_bytes(png_of(self.plot()[0], dpi=130))
+        for name in ("report.json", "parity.png"):  # of the potential that was there
+            (folder / name).unlink(missing_ok=True)
+        replace_file(folder / "report.json", json.dumps(report, indent=1) + "\n")
+        replace_file(folder / "parity.png", png_of(self.plot()[0], dpi=130))
 
     def __str__(self) -> str:
         weights = self.potential.card.provenance.get("weights")

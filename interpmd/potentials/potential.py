@@ -42,11 +42,15 @@ class Potential(TermSum):
     """
 
     def save(self, folder: str | Path) -> None:
-        """Write to a folder as safetensors and JSON; see `interpmd.potentials.folder`.
+        """Write to a folder as safetensors and JSON, sealed; see `interpmd.potentials.folder`.
+
+        A potential that the folder holds is replaced in one step.
 
         Raises:
+            ArgumentError: a weight is not finite.
             PotentialFileError: the folder holds something else.
-            OSError: the disk is full or not writable; what was there stays as it was.
+            OutputError: the disk is full or not writable, or another process writes there; what
+                was there stays as it was.
         """
         write_folder(self, folder)
 

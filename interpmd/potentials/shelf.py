@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 
-from interpmd.errors import PotentialFileError
+from interpmd.errors import PotentialFileError, UnsealedWarning
 from interpmd.potentials.card import Card
-from interpmd.potentials.folder import CARD, fill, read_card, read_folder
+from interpmd.potentials.folder import CARD, fill, is_sealed, read_card, read_folder
 from interpmd.potentials.potential import Potential
 
 
@@ -21,8 +22,11 @@ def load_potential(name_or_folder: str | Path) -> Potential:
         name_or_folder: see `shipped` for the names.
 
     Raises:
+        PotentialSealError: the files are not those that were saved: damaged or altered.
         PotentialFileError: there is no such potential, the folder holds something else, its files
             are damaged, or their format is newer than this version of interpmd.
+
+    A potential that an earlier release saved has no seal: it loads with an UnsealedWarning.
     """
     folder = _find(name_or_folder)
     terms, description, tensors = read_folder(folder)
@@ -36,8 +40,26 @@ def load_potential(name_or_folder: str | Path) -> Potential:
         potential = Potential(terms, description["elements"], card)
     except (KeyError, TypeError, ValueError) as error:
         raise PotentialFileError(f"{folder / CARD} is damaged: {error!r}") from error
+    _check_elements(potential, folder)
     fill(potential, tensors, folder)
+    if not is_sealed(description):
+        warnings.warn(
+            f"{folder} carries no seal: it was saved by an earlier release, and nothing shows "
+            "whether it is as it was saved; save it again to seal it",
+            UnsealedWarning,
+            stacklevel=2,
+        )
     return potential
+
+
+def _check_elements(potential: Potential, folder: Path) -> None:
+    """The elements of a potential are among those of its terms."""
+    of_terms = Potential(dict(potential.terms)).elements
+    if of_terms is not None and not set(potential.elements or [0]) <= set(of_terms):
+        raise PotentialFileError(
+            f"{folder / CARD} gives the elements {potential.elements}, and its terms know "
+            f"{of_terms}"
+        )
 
 
 def shipped() -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Fit the shipped potentials to the shipped data: ``python -m interpmd.shipped.make [name ...]``;
 with ``--certify`` only their certificates are made anew, with ``--keep-truth`` their learned truth,
-which depends on the form of the expansion and not on the data, is taken from those that are there.
+which depends on the form of the expansion and not on the data, is taken from those that are there;
+with ``--seal`` they are only written again, with a seal and the same numbers.
 
 Run from a clone of the repository, where ``data/`` lies beside the package.
 """
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
 
 from interpmd.attribution import Certificate
+from interpmd.errors import UnsealedWarning
 from interpmd.fitting.closed_form import fit
 from interpmd.potentials import Potential
 from interpmd.potentials.shelf import load_potential
@@ -129,8 +132,23 @@ def recertify(name: str, keep_truth: bool = False) -> None:
     print(name, certificate)
 
 
+def seal(name: str) -> None:
+    """Write a potential that is there already again, with a seal.
+
+    Raises:
+        PotentialSealError: it has one already, and is not what was saved.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnsealedWarning)
+        load_potential(HERE / name).save(HERE / name)
+    print(name, "is sealed")
+
+
 if __name__ == "__main__":
     options = {option for option in sys.argv[1:] if option.startswith("--")}
     for wanted in [a for a in sys.argv[1:] if a not in options] or RECIPES:
+        if "--seal" in options:
+            seal(wanted)
+            continue
         work = recertify if "--certify" in options else make
         work(wanted, keep_truth="--keep-truth" in options)

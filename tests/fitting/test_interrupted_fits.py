@@ -7,6 +7,7 @@ import signal
 import pytest
 import torch
 from frames_of_methanol import ISOLATED, SMALL, frames
+from small_disk import small_disk
 
 import interpmd as im
 from interpmd.fitting import checkpoint, normal
@@ -141,27 +142,17 @@ def test_places_that_cannot_be_written_are_found_before_the_fit(tmp_path, monkey
         im.fit(frames(8) + ISOLATED, spec=SMALL, out=tmp_path / "file")
 
 
-def test_a_disk_that_fills_up_loses_no_fit(tmp_path, monkeypatch):
-    from interpmd.potentials import folder
-
-    save, places = folder.save_file, []
-
-    def full(tensors, path):
-        places.append(path)
-        if len(places) == 1:
-            raise OSError(28, "No space left on device")
-        save(tensors, path)
-
-    monkeypatch.setattr(folder, "save_file", full)
-    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix, dir=None: tmp_path_of(prefix))
-
-    def tmp_path_of(prefix):
-        (tmp_path / prefix.strip("-")).mkdir()
-        return str(tmp_path / prefix.strip("-"))
-
-    with pytest.raises(im.OutputError, match="No space left") as caught:
-        im.fit(frames(20) + ISOLATED, spec=SMALL, ridge=1e-6, progress=False, out=tmp_path / "mine")
+@pytest.mark.parametrize("kibibytes", [8, 40, 100])
+def test_a_disk_that_fills_up_loses_no_fit(tmp_path, monkeypatch, kibibytes):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with small_disk(tmp_path / "disk", kibibytes * 1024) as disk:
+        with pytest.raises(im.OutputError, match="not saved.*the fit is in") as caught:
+            im.fit(frames(20) + ISOLATED, spec=SMALL, ridge=1e-6, progress=False, out=disk / "mine")
+        half = [f.name for f in (disk / "mine").iterdir()] if (disk / "mine").exists() else []
+        assert set(half) <= {"potential.json", "weights.safetensors", "report.json"}
+        if half:  # room for the potential, and none for its picture
+            assert kibibytes == 100
+            im.load(disk / "mine")
     atoms, report = frames(1, 5)[0], caught.value.report
     rescued = im.load(str(caught.value).rpartition(" and in ")[2])
     assert torch.equal(rescued.predict(atoms).forces, report.potential.predict(atoms).forces)
-    assert not (tmp_path / "mine").exists()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
 import pytest
 import torch
 from ase.build import molecule
+from safetensors.torch import load_file, save_file
 
 import interpmd as im
 from interpmd.potentials import ClusterExpansion, Isolated, Potential
 from interpmd.potentials.card import Card
+from interpmd.potentials.folder import is_sealed, read_card, sealed
 
 WATER = molecule("H2O")
 
@@ -28,8 +32,17 @@ def folder(tmp_path):
 
 
 def edit(folder, **changes):
-    card = json.loads((folder / "potential.json").read_text())
-    (folder / "potential.json").write_text(json.dumps(card | changes))
+    """Change a description and seal it again, as a program with a fault of its own would."""
+    card = json.loads((folder / "potential.json").read_text()) | changes
+    card = sealed(card, (folder / "weights.safetensors").read_bytes())
+    (folder / "potential.json").write_text(json.dumps(card))
+
+
+def rewrite(folder, **changes):
+    """Change tensors and seal the folder again."""
+    tensors = load_file(folder / "weights.safetensors") | changes
+    save_file(tensors, folder / "weights.safetensors")
+    edit(folder)
 
 
 def test_everything_comes_back(folder):
@@ -91,27 +104,70 @@ def test_unknown_terms_and_wrong_shapes(folder):
         im.load(folder)
 
 
+def test_numbers_that_are_wrong_by_themselves(folder):
+    readout = load_file(folder / "weights.safetensors")["terms.expansion.readout"]
+    for wrong, words in (
+        (readout * float("nan"), "is not finite"),
+        ((readout * 100).to(torch.int8), r"is of type torch\.int8, and should be torch\.float64"),
+    ):
+        rewrite(folder, **{"terms.expansion.readout": wrong})
+        with pytest.raises(im.PotentialFileError, match=words):
+            im.load(folder)
+
+
+def test_weights_and_description_agree(folder):
+    table = load_file(folder / "weights.safetensors")["terms.isolated.table"]
+    rewrite(folder, **{"terms.isolated.table": table * 1.001})
+    with pytest.raises(im.PotentialFileError, match="table says something else than potential"):
+        im.load(folder)
+    rewrite(folder, **{"terms.isolated.table": table})
+    edit(folder, elements=[1, 7])
+    with pytest.raises(im.PotentialFileError, match=r"elements \(1, 7\), and its terms know"):
+        im.load(folder)
+
+
+def test_other_units_are_refused(folder):
+    edit(folder, units={"energy": "Hartree"})
+    with pytest.raises(im.PotentialFileError, match="a potential of interpmd is in"):
+        im.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"channels": [1_000_000] * 4}, r"mixing of 1000000 channels would hold 3\.6e.07 numbers"),
+        ({"lmax": [0, 60, 60, 60]}, "lmax is 0 to 6"),
+        ({"functions": 100_000}, "would hold"),
+        ({"basis": 10**9}, "would hold"),
+        ({"channels": ["many"]}, "channels are 1 to 4 positive numbers"),
+        ({"cutoff": float("nan")}, "cutoff must be positive"),
+        ({"wings": 2}, "unexpected keyword"),
+    ],
+)
+def test_oversize_and_senseless_terms_are_refused_before_they_are_built(folder, change, words):
+    card = json.loads((folder / "potential.json").read_text())
+    card["terms"][1]["config"] |= change
+    edit(folder, terms=card["terms"])
+    started = time.perf_counter()
+    with pytest.raises(im.PotentialFileError, match=words):
+        im.load(folder)
+    assert time.perf_counter() - started < 1
+
+
+def test_weights_that_are_not_finite_are_not_saved(folder):
+    potential, before = im.load(folder), (folder / "potential.json").read_bytes()
+    potential.terms["expansion"].readout[0, 0] = float("inf")
+    with pytest.raises(im.ArgumentError, match="readout of the potential is not finite"):
+        potential.save(folder)
+    assert (folder / "potential.json").read_bytes() == before
+
+
 def test_foreign_folders_are_not_overwritten(tmp_path, folder):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("x")
     with pytest.raises(im.PotentialFileError, match="is not a potential; choose another"):
         im.load(folder).save(tmp_path / "thesis")
     assert [f.name for f in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
-
-
-def test_a_full_disk_leaves_the_old_potential(folder, monkeypatch):
-    before = (folder / "weights.safetensors").read_bytes()
-    potential = im.load(folder)
-    potential.terms["expansion"].readout.mul_(2)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("interpmd.potentials.folder.save_file", full)
-    with pytest.raises(OSError, match="No space left"):
-        potential.save(folder)
-    assert (folder / "weights.safetensors").read_bytes() == before
-    assert [f.name for f in folder.parent.iterdir()] == ["potential"]
 
 
 @pytest.mark.parametrize("name", ["malonaldehyde", "water", "alanine_dipeptide"])
@@ -122,3 +178,4 @@ def test_shipped_potentials(name):
     assert potential.card.level
     assert table.loc[name, "force_rmse_meV/A"] > 0
     assert potential.card.errors["test_by_subset"]
+    assert is_sealed(read_card(Path(im.__file__).parent / "shipped" / name))

@@ -17,6 +17,7 @@ products channel by channel, Darby et al., Phys. Rev. Lett. 131, 028001 (2023), 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,12 @@ from interpmd.structures.edges import Environments
 
 #: Largest degree of the products; the body order is one more.
 MAX_DEGREE = 4
+
+#: Largest degree l: the couplings of degree 6 take half a minute to compute, those of 8 many.
+MAX_L = 6
+
+#: Most numbers in one array of the term, 80 MB; refused before it is made.
+MAX_NUMBERS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,8 @@ class ClusterExpansion(LearnedTerm):
         seed: of the random network and mixing.
 
     Raises:
-        ArgumentError: a body order beyond 5, or other arguments that make no sense.
+        ArgumentError: a body order beyond 5, a size beyond `MAX_L` or `MAX_NUMBERS`, or other
+            arguments that make no sense; before anything large is made.
         UnknownElementError: no element has this symbol or number.
     """
 
@@ -91,14 +99,23 @@ class ClusterExpansion(LearnedTerm):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if not 1 <= len(channels) <= MAX_DEGREE or min(channels) < 1:
+        if not 1 <= len(channels) <= MAX_DEGREE or not all(_whole(k, 1) for k in channels):
             raise ArgumentError(f"channels are 1 to {MAX_DEGREE} positive numbers, not {channels}")
         each = [lmax] * len(channels) if isinstance(lmax, int) else list(lmax)
         if len(each) != len(channels):
             raise ArgumentError(f"lmax is one number, or one for each of the channels, not {lmax}")
-        if cutoff <= 0 or min(each) < 0 or not elements:
-            raise ArgumentError("the cutoff must be positive, lmax 0 or more, and elements given")
+        if not all(_whole(l, 0, MAX_L) for l in each):
+            raise ArgumentError(
+                f"lmax is 0 to {MAX_L}, not {lmax}: beyond, couplings take too long"
+            )
+        if not 0 < cutoff < math.inf or not math.isfinite(gain) or not elements:
+            raise ArgumentError("the cutoff must be positive, gain a number, and elements given")
+        if not (_whole(basis, 1) and _whole(functions, 1)):
+            raise ArgumentError(f"basis and functions are 1 or more, not {basis} and {functions}")
         self.elements = ascending_numbers(elements)
+        inputs = len(self.elements) * functions
+        _check_size((max(each) + 1) * inputs * max(channels), f"mixing of {max(channels)} channels")
+        _check_size(functions * max(basis, functions), f"a network of {functions} functions")
         self.cutoff, self.channels = float(cutoff), tuple(channels)
         self.lmax_by_order, self.lmax = tuple(each), max(each)
         self.functions, self.gain, self.seed = int(functions), float(gain), int(seed)
@@ -108,12 +125,12 @@ class ClusterExpansion(LearnedTerm):
         species[list(self.elements)] = torch.arange(len(self.elements))
         self.register_buffer("species", species, persistent=False)
         generator = torch.Generator().manual_seed(seed + 1)
-        inputs = len(self.elements) * functions
         mixing = torch.randn(
             self.lmax + 1, inputs, max(channels), generator=generator, dtype=torch.float64
         )
         self.register_buffer("mixing", mixing * inputs**-0.5)
         self._prepare_couplings()
+        _check_size(len(self.elements) * self.n_features, f"the read-out of {channels} channels")
         self.register_readout(self.n_features)
 
     @classmethod
@@ -200,6 +217,19 @@ class ClusterExpansion(LearnedTerm):
         monomials = torch.as_tensor(monomial_coefficients(self.lmax))
         self.register_buffer("monomials", monomials, persistent=False)
         self._sizes = [k * p for k, p in zip(self.channels, self.n_invariants, strict=True)]
+
+
+def _whole(value: object, least: int, most: float = math.inf) -> bool:
+    """Whether a value is a whole number in a range."""
+    return isinstance(value, int | np.integer) and bool(least <= value <= most)
+
+
+def _check_size(numbers: int, what: str) -> None:
+    if numbers > MAX_NUMBERS:
+        raise ArgumentError(
+            f"{what} would hold {numbers:.2g} numbers, and at most {MAX_NUMBERS:.2g} are allowed; "
+            "take fewer channels or functions, or a smaller lmax"
+        )
 
 
 def _outer_by_site(

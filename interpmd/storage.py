@@ -1,0 +1,150 @@
+"""Files that are whole or absent: written beside their place and moved there, locked and sealed.
+
+A seal is a digest that is stored with what it covers. It shows that a file was damaged, altered by
+hand, or put together from two; it does not prove who wrote it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from interpmd.errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where files are written without a lock
+    fcntl = None
+
+
+def seal_of(*parts: bytes | str) -> str:
+    """SHA-256 of some parts in hexadecimal; where one ends and the next begins counts too."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        hashed.update(len(data).to_bytes(8, "little"))
+        hashed.update(data)
+    return hashed.hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """JSON in one form, whatever the order of keys and the spaces of the file that it came from."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+@contextlib.contextmanager
+def writing(what: str | Path) -> Iterator[None]:
+    """A block that writes; what goes wrong with the disk is an OutputError that names the place.
+
+    Raises:
+        OutputError: instead of an OSError.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"{what} cannot be written: {error.strerror or error}; what was there is as it was"
+        ) from error
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A new file to write to, which takes the place of `path` in one step at the end of the block.
+
+    If the block fails or the process dies, `path` is as it was.
+
+    Raises:
+        OutputError: the disk is full or not writable.
+    """
+    path = Path(path)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with writing(path):
+        try:
+            with fresh.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+
+
+def replace_file(path: str | Path, content: bytes | str) -> None:
+    """Write a file in one step; see `replacing`."""
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def append(path: str | Path, content: bytes | str) -> None:
+    """Write to the end of a file and hand it to the disk; a part that was written is taken back.
+
+    Raises:
+        OutputError: the disk is full or not writable; the file is as it was.
+    """
+    path = Path(path)
+    with writing(path), path.open("ab") as file:
+        before = file.tell()
+        try:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            # closing would try again to write what is still in the buffer
+            with contextlib.suppress(OSError):
+                file.close()
+            os.truncate(path, before)
+            raise
+
+
+@contextlib.contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """A block during which no other process, and no other block of this one, has the same file.
+
+    The lock is a file beside it, which the system frees when the process ends, however it ends.
+
+    Raises:
+        OutputError: somebody has it, or the folder cannot be written.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.lock")
+    if fcntl is None:
+        yield
+        return
+    with writing(path):
+        handle = _take(beside, path)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)  # before it is free, so that nobody takes a lost file
+        os.close(handle)
+
+
+def _take(beside: Path, path: Path) -> int:
+    assert fcntl is not None
+    while True:
+        handle = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+            os.close(handle)
+            raise OutputError(
+                f"{path} is being written by another call (process {owner}); wait until it has "
+                "ended, or choose another file"
+            ) from error
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), beside.stat()):
+                with contextlib.suppress(OSError):  # who has it is only told where there is room
+                    os.truncate(handle, 0)
+                    os.write(handle, str(os.getpid()).encode())
+                return handle
+        os.close(handle)  # its owner took it away meanwhile
