@@ -99,6 +99,9 @@ def places(tmp_path_factory):
         ("md water water.xyz -o file/r.traj", "file/r.traj cannot be written"),
         ("explain water water.xyz --atom 7", "there is no atom 7"),
         ("explain water water.xyz --by nonsense", "cannot sum by 'nonsense'"),
+        ("explain water water.xyz --atom H0", "no H0: atom 0 is O; H are H1, H2"),
+        ("explain water water.xyz --along O0", "say on which --atom"),
+        ("explain water water.xyz --gauge nonsense", "no gauge is called 'nonsense'"),
         ("explain water water.xyz --order 0", "not 0"),
         ("explain water water.xyz --csv file/x.csv", "file/x.csv cannot be written"),
         ("doctor water --threshold -1", "not -1"),
@@ -130,6 +133,11 @@ def test_md_and_explain(tmp_path, structure):
     )
     assert found.exit_code == 0
     assert "hydrogen bond" in found.stdout
+    assert "gauge internal" in found.stdout and "rows determined by the data" in found.stdout
+    named = run("explain", "malonaldehyde", out, "--atom", "H8", "--along", "O0")
+    assert named.exit_code == 0 and "along 0" in named.stdout
+    parts = run("explain", "malonaldehyde", out, "--atom", 8, "--gauge", "groups", "--components")
+    assert "value_eV/A_z" in parts.stdout and "gauge groups" in parts.stdout
     assert (tmp_path / "rows.csv").read_text().startswith("label,kind,term")
 
 

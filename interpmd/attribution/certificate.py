@@ -25,6 +25,16 @@ GROUPS = {
     "on the data": "whether the training data vouch for what was evaluated",
     "reproducibility": "whether two fits to disjoint halves of the data agree on the rows",
     "identifiability": "how far the training data determine the rows",
+    "convention": "what is so by convention, and would be otherwise by another",
+}
+
+#: Groups of a potential's checks that are about rows of other gauges than "atoms", too.
+OTHER_GAUGES = {"quantum truth": ("molecules",)}
+
+#: What checks of a group are about, where the numbers alone would claim too much.
+ABOUT = {
+    "learned truth": "says what this kind of model can find out, on a known potential; not that "
+    "these rows are right",
 }
 
 #: Error bar over value of the largest rows up to which these count as determined.
@@ -75,10 +85,15 @@ class Check:
         """Value and unit in words."""
         return f"{self.value:.3g} {self.unit}".rstrip() if self.made else "not checked"
 
+    @property
+    def meaning(self) -> str:
+        """What it means, and what it does not."""
+        return "; ".join(part for part in (self.words, ABOUT.get(self.group)) if part)
+
     def __str__(self) -> str:
         verdict = {True: "passed", False: "FAILED", None: "noted"}[self.passed]
         limit = f" ({_limit(self)})" if _limit(self) else ""
-        words = f": {self.words}" if self.words else ""
+        words = f": {self.meaning}" if self.meaning else ""
         return f"{verdict}  {self.group}, {self.name} {self.measured}{limit}{words}"
 
 
@@ -207,12 +222,17 @@ class Certificate:
         return self
 
     def of_gauge(self, gauge: str) -> Certificate:
-        """The same without how other gauges were reproduced; see `interpmd.reproducibility`."""
+        """What holds for the rows of one gauge.
+
+        Without how others were reproduced (see `interpmd.reproducibility`), and without what was
+        checked on rows of atoms, unless these are asked for.
+        """
         kept = []
         for check in self.checks:
             whose, _, name = check.name.rpartition(": ")
             if check.group != "reproducibility":
-                kept.append(check)
+                if gauge in ("atoms", *OTHER_GAUGES.get(check.group, ())):
+                    kept.append(check)
             elif whose in ("", gauge):
                 kept.append(replace(check, name=name))
         return replace(self, checks=tuple(kept))
@@ -232,7 +252,7 @@ class Certificate:
                     "limit": c.limit,
                     "unit": c.unit,
                     "passed": c.passed,
-                    "words": c.words,
+                    "words": c.meaning,
                 }
                 for c in self.checks
             ],
@@ -266,7 +286,7 @@ class Certificate:
         rows = "".join(
             f"<tr>{whole}{mark[c.passed]}</td><td>{html.escape(c.group)}</td>"
             f"<td>{html.escape(c.name)}</td><td>{html.escape(c.measured)}</td>"
-            f"{whole}{_limit(c)}</td><td>{html.escape(c.words)}</td></tr>"
+            f"{whole}{_limit(c)}</td><td>{html.escape(c.meaning)}</td></tr>"
             for c in self.checks
         )
         return (

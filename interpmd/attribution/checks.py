@@ -9,6 +9,9 @@ import numpy as np
 from interpmd.attribution.certificate import TOLERANCE, UNREADABLE, Check
 from interpmd.decomposition.decomposition import standard_deviation
 
+#: Name of the torque that a pair exerts on itself.
+TURNS = "torque of a pair on itself"
+
 
 def own_checks(
     residual: float, complete: bool, method: str, unit: str, measured: Mapping[str, float]
@@ -20,7 +23,8 @@ def own_checks(
         complete: whether the method claims that its values add up.
         method: its name.
         unit: of the values.
-        measured: by the method, by name: "momentum" (eV/A), "torque" (eV), errors of estimates.
+        measured: by the method, by name: "momentum" (eV/A), "torque" and `TURNS` (eV), "grade",
+            errors of estimates.
     """
     words = "" if complete else f"{method} does not claim that its values add up"
     limit = TOLERANCE if complete else None
@@ -31,13 +35,16 @@ def own_checks(
         for name, of in units.items()
         if name in measured
     ]
+    if TURNS in measured:
+        words = "the largest: pair forces do not point along the pair"
+        checks.append(Check("convention", TURNS, measured[TURNS], None, "eV", words))
     if "grade" in measured:
         words = "largest extrapolation grade of what was evaluated; above 1 beyond the data"
         checks.append(Check("on the data", "grade", measured["grade"], None, "", words))
     return checks + [
         Check("faithfulness", name, value)
         for name, value in measured.items()
-        if name not in (*units, "grade")
+        if name not in (*units, TURNS, "grade")
     ]
 
 

@@ -237,7 +237,7 @@ class Explanation(Shown):
             raise GroupingError("explanations of structures with different atoms")
         if self.unit != other.unit or self.values.ndim != other.values.ndim:
             raise GroupingError(f"{self.target} and {other.target} cannot be combined")
-        first, second = self.contributions, other.contributions
+        first, second, kinds = self.contributions, other.contributions, self.kinds_of_terms
         if self.gauge != other.gauge:
             raise GroupingError(
                 f'rows of the gauges "{self.gauge}" and "{other.gauge}" are not about the same'
@@ -255,9 +255,7 @@ class Explanation(Shown):
             **{name: either(name) for name in ("method", "context", "statement")},
             complete=self.complete and other.complete,
             convention=None,
-            kinds_of_terms=None
-            if self.kinds_of_terms is None
-            else {**self.kinds_of_terms, **(other.kinds_of_terms or {})},
+            kinds_of_terms=kinds and {**kinds, **(other.kinds_of_terms or {})},
             checks=of_both(self.checks, other.checks),
             evaluations=self.evaluations + other.evaluations,
         )
@@ -291,24 +289,29 @@ class Explanation(Shown):
         )
 
     def by(
-        self, what: str, fragments: Fragments | None = None, std: bool = False
+        self,
+        what: str,
+        fragments: Fragments | None = None,
+        std: bool = False,
+        components: bool = False,
     ) -> pd.Series | pd.DataFrame:
         """Sums over "order", "term", "kind", "pair", "atom" or "fragment".
 
-        A value goes in equal parts to its pairs or atoms.
+        A value goes in equal parts to its pairs or atoms. Vectors count along their sum.
 
         Args:
             what: the grouping.
             fragments: for "fragment"; the players, or the molecules, if None.
-            std: whether to add columns with standard deviations under the posterior (covariances
-                included; NaN where there is none).
+            std: add columns of standard deviations under the posterior (NaN where there is none).
+            components: whether vectors have columns x, y and z instead.
 
         Raises:
             GroupingError: another word.
         """
         keys = self._keys(what, fragments)
         ranking = {kind: place for place, kind in enumerate(KINDS)}
-        return sums_of(self.contributions, keys, ranking, what, self.unit, std)
+        rows = self.contributions if components else self.contributions.along(self.predicted)
+        return sums_of(rows, keys, ranking, what, self.unit, std)
 
     def _keys(self, what: str, fragments: Fragments | None = None) -> list[list[Any]]:
         kinds = self.kinds if what == "kind" else ()
@@ -360,8 +363,7 @@ class Explanation(Shown):
             table = order_shares(self.scalars("order"), self.method)
             return shares(table, "share of the sum (%)", title, ax)
         if kind not in ("waterfall", "bars"):
-            known = "waterfall, bars, heat_map, shares"
-            raise GroupingError(f"no plot is called {kind!r}; choose one of {known}")
+            raise GroupingError(f"no plot {kind!r}; known: waterfall, bars, heat_map, shares")
         picture = budget if kind == "waterfall" else bars
         return picture(self.scalars(by), self.spreads(by), most, unit, title, ax)
 
@@ -384,11 +386,9 @@ class Explanation(Shown):
 
     def spreads(self, by: str = "label") -> dict[str, float] | None:
         """Standard deviations of `scalars`; None without posterior."""
-        if self.samples is None:
+        along = self.contributions.along(self.predicted).samples
+        if along is None:
             return None
-        along = self.samples
-        if self.values.ndim > 1:
-            along = np.moveaxis(along, 1, -1) @ self.flat(np.eye(3))
         sums = summed(self._names(by), along)
         return {str(key): float(standard_deviation(samples)) for key, samples in sums.items()}
 

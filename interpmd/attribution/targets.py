@@ -10,13 +10,15 @@ target exactly, and a target of a part of the structure is well defined: absent 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from ase import Atoms, units
+from ase.data import atomic_numbers
 from jaxtyping import Float
 
 from interpmd.decomposition import Decomposition
@@ -110,10 +112,10 @@ class Force(Target):
     """The force on an atom, or the net force on several, in eV/A.
 
     Args:
-        atom: index of the atom, or the indices of a fragment's atoms.
-        along: None for the whole vector; a vector, or the index of another atom, for the
-            component in that direction (positive towards it; of a fragment, seen from the mean
-            of its positions).
+        atom: index of the atom or its name ("H8", as labels have it), or those of a fragment's
+            atoms.
+        along: None for the whole vector; a vector, or another atom, for the component in that
+            direction (positive towards it; of a fragment, seen from the mean of its positions).
 
     Example:
         >>> from ase.build import molecule
@@ -126,16 +128,23 @@ class Force(Target):
         >>> vector = im.explain(water, h2o, im.Force(1)).total
         >>> bool(abs(vector @ bond / h2o.get_distance(1, 0) - towards) < 1e-12)
         True
+        >>> im.Force("H1", along="O0") == im.Force(1, along=0)
+        True
     """
 
-    atom: int | Sequence[int]
-    along: int | Sequence[float] | None = None
+    atom: int | str | Sequence[int | str]
+    along: int | str | Sequence[float] | None = None
     unit = "eV/A"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "atom", indexed(self.atom))
+        object.__setattr__(self, "along", indexed(self.along))
 
     @property
     def indices(self) -> list[int]:
         """The atoms on which the force acts."""
-        return list(self.atom) if isinstance(self.atom, Sequence | np.ndarray) else [self.atom]
+        several = isinstance(self.atom, Sequence | np.ndarray)
+        return cast("list[int]", list(self.atom) if several else [self.atom])
 
     def direction(self, atoms: Atoms) -> Float[np.ndarray, 3] | None:
         """Unit vector of `along`, or None.
@@ -181,14 +190,18 @@ class Torque(Target):
     atom, everything else stands still: torque = sum over that side of (axis x (r - r_3)) . F.
 
     Args:
-        dihedral: four atoms in a row.
+        dihedral: four atoms in a row, by index or name.
         rotates: atoms that turn; all that hang on the third atom if the middle bond is cut, if
             None. A hydrogen between two atoms hangs on the nearer.
     """
 
-    dihedral: Sequence[int]
-    rotates: Sequence[int] | None = None
+    dihedral: Sequence[int | str]
+    rotates: Sequence[int | str] | None = None
     unit = "eV"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dihedral", indexed(self.dihedral))
+        object.__setattr__(self, "rotates", indexed(self.rotates))
 
     def functional(self, atoms: Atoms) -> Functional:
         if len(self.dihedral) != 4 or len(set(self.dihedral)) != 4:
@@ -230,11 +243,14 @@ class Power(Target):
     energy. The structure must have velocities.
 
     Args:
-        atoms: indices; all atoms if None.
+        atoms: indices or names; all atoms if None.
     """
 
-    atoms: Sequence[int] | None = None
+    atoms: Sequence[int | str] | None = None
     unit = "eV/fs"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "atoms", indexed(self.atoms))
 
     def functional(self, atoms: Atoms) -> Functional:
         chosen = self.indices(atoms)
@@ -257,6 +273,52 @@ class Power(Target):
         return f"power on atom{'s' * (len(self.atoms) > 1)} {', '.join(map(str, self.atoms))}"
 
 
+class NamedAtom(int):
+    """The index of an atom that was given by its name: "H8" is the atom 8, a hydrogen.
+
+    Attributes:
+        symbol: what the structure must have there.
+    """
+
+    symbol: str
+
+    def __new__(cls, name: str) -> NamedAtom:
+        """Raises TargetError for what is no name of an atom."""
+        found = re.fullmatch(r"([A-Z][a-z]?)(\d+)", name.strip())
+        if found is None or found[1] not in atomic_numbers:
+            raise TargetError(
+                f"an atom is named by its index, or by symbol and index as in 'H8', not {name!r}"
+            )
+        index = super().__new__(cls, found[2])
+        index.symbol = found[1]
+        return index
+
+    def __getnewargs__(self) -> tuple[str]:
+        return (f"{self.symbol}{int(self)}",)
+
+
+def indexed(given: Any) -> Any:
+    """Names of atoms as indices, one or several; everything else as it is.
+
+    Raises:
+        TargetError: text that is no name of an atom.
+    """
+    if isinstance(given, str):
+        return NamedAtom(given)
+    if isinstance(given, Sequence) and any(isinstance(each, str) for each in given):
+        return type(given)(map(indexed, given))
+    return given
+
+
+def atom_of(given: int | str, atoms: Atoms) -> int:
+    """The index of an atom of a structure, given by index or name ("H8").
+
+    Raises:
+        TargetError: there is no such atom, or it is of another element.
+    """
+    return _checked([indexed(given)], atoms)[0]
+
+
 def _checked(indices: Sequence[int], atoms: Atoms) -> list[int]:
     """The indices as whole numbers; raises TargetError for what is none of the structure's."""
     if not len(indices):
@@ -267,5 +329,12 @@ def _checked(indices: Sequence[int], atoms: Atoms) -> list[int]:
         if not 0 <= index < len(atoms):
             raise TargetError(
                 f"there is no atom {index}: {atoms.symbols} has atoms 0 to {len(atoms) - 1}"
+            )
+        named = getattr(index, "symbol", None)
+        if named not in (None, actual := atoms.symbols[index]):
+            same = [f"{named}{i}" for i in np.flatnonzero(atoms.symbols == named)[:20]]
+            raise TargetError(
+                f"there is no {named}{index}: atom {index} is {actual}; "
+                + (f"{named} are {', '.join(same)}" if same else f"{atoms.symbols} has no {named}")
             )
     return [int(i) for i in indices]

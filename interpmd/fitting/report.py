@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Predictions of a potential beside labels.
 
@@ -77,6 +77,16 @@ class Evaluation:
             errors = _errors(self.energy[:0], self.forces[self.numbers == z])
             rows[chemical_symbols[z]] = {k: v for k, v in errors.items() if k.startswith("force")}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("element")
+
+    def __repr__(self) -> str:
+        tables = [self.by_subset()] if len(set(self.subsets)) > 1 else []
+        rows = {"all": {"frames": len(self.energy)} | self.summary()}
+        whole = pd.DataFrame.from_dict(rows, orient="index")
+        tables = [table.round(3) for table in (whole, *tables, self.by_element())]
+        return "\n".join(table.to_string() for table in tables)
+
+    def _repr_html_(self) -> str:
+        return f"{self.by_subset().round(3).to_html()}{self.by_element().round(3).to_html()}"
 
     def plot(self, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
         """Parity of energies and forces, with the errors above."""

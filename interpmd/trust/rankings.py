@@ -199,7 +199,7 @@ def _pairs(model: Model, explanation: Explanation) -> tuple[Ask, np.ndarray, np.
     number = number.reshape(-1)
     functional = explanation.target.functional(explanation.atoms)
     weights = torch.as_tensor(functional.energy), torch.as_tensor(functional.forces)
-    by_pair = explanation.by("pair")
+    by_pair = explanation.by("pair", components=True)
     zero = np.zeros(explanation.values.shape[1:])
     known = dict(zip(by_pair.index, by_pair.to_numpy(), strict=True))
     sizes = [np.linalg.norm(np.atleast_1d(known.get((i, j), zero))) for i, j in pairs.tolist()]
@@ -221,7 +221,7 @@ def _focus(target: Target) -> list[int] | None:
     """The atoms that a target is about; None for all."""
     if isinstance(target, Force):
         return target.indices
-    return list(target.dihedral) if isinstance(target, Torque) else None
+    return [int(a) for a in target.dihedral] if isinstance(target, Torque) else None
 
 
 def _distances(atoms: Atoms) -> Float[np.ndarray, "atoms atoms"]:

@@ -129,7 +129,7 @@ def test_sums_keep_covariances(potential, inside):
     squares = np.sqrt((found.stds**2).sum())
     assert found.total_std < 0.1 * squares
     vector = im.explain(potential, inside, im.Force(3), order=5)
-    columns = vector.by("kind", std=True).columns
+    columns = vector.by("kind", std=True, components=True).columns
     assert [c[:3] for c in columns] == ["val"] * 3 + ["std"] * 3
     direction = vector.predicted / np.linalg.norm(vector.predicted)
     total = np.einsum("csn,s->n", vector.samples, direction)

@@ -130,8 +130,8 @@ def test_shares_are_those_that_were_put_in():
         assert found.shares[name] == pytest.approx(share, abs=1e-9)
     assert found.shares.sum() == pytest.approx(1.0, abs=1e-12)
     assert found.shares.index[0] == "row 0"
-    assert found.headline == "120 % of the changing force is row 0"
-    assert "changes against the target" in found._repr_html_()
+    assert found.headline.startswith("the changing force comes first from row 0 (120 % of the")
+    assert "A share below zero (row 2, −40 %) changes against the force" in found._repr_html_()
     assert found.posterior_std.isna().all()
     early = dataset(values).drivers(0, 99)
     assert early.frames == 100 and early.shares.sum() == pytest.approx(1.0)

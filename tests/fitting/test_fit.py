@@ -347,3 +347,13 @@ def test_learning_curve_falls():
         frames(80) + ISOLATED, frames(20, 1), sizes=[10, 80], spec=SMALL, progress=False
     )
     assert curve.loc[80, "force_rmse_meV/A"] < 0.7 * curve.loc[10, "force_rmse_meV/A"]
+
+
+def test_evaluations_and_reports_are_short_tables_in_plain_python(report):
+    name, found = next(iter(report.evaluations.items()))
+    shown = repr(found)
+    assert "array(" not in shown and len(shown.splitlines()) < 20
+    value = found.summary()["force_rmse_meV/A"]
+    assert f"{round(value, 3):g}" in shown and "element" in shown and "frames" in shown
+    assert len(repr(report).splitlines()) < 25 and name in repr(report)
+    assert "array(" not in repr(report)

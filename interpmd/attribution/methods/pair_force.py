@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from interpmd.attribution.checks import TURNS
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.common import predicted
 from interpmd.attribution.methods.registry import Request, method
@@ -56,7 +57,8 @@ def pair_force(request: Request, error_bars: bool = True) -> Explanation:
             slopes = np.concatenate([slopes, drawn])
     first, second = gated.edges.T
     weights = functional.forces[:, first] - functional.forces[:, second]
-    flat = np.einsum("cex,sex->ecs", weights, _pair_forces(gated, slopes))
+    pairs = _pair_forces(gated, slopes)
+    flat = np.einsum("cex,sex->ecs", weights, pairs)
     members = [tuple(e) for e in gated.edges.tolist()]
     images = [[(0, 0, 0), s] for s in gated.shifts.tolist()]
     orders = [2] * len(members)
@@ -80,8 +82,26 @@ def pair_force(request: Request, error_bars: bool = True) -> Explanation:
             "Pair forces sum to the force (fact); they depend on how the energy is split among "
             "sites (convention) and are not central, so that a pair exerts a torque on itself."
         ),
-        provenance=request.model.provenance,
+        checks=_conservation(gated, pairs[0]),
+        # what was certified of the potential is about its rows, which pair forces are not
+        provenance=request.model.provenance | {"certificate": []},
     )
+
+
+def _conservation(gated: GatedPotential, pairs: Float[np.ndarray, "edges 3"]) -> dict[str, float]:
+    """Net force of all pairs (eV/Å), which is zero, and the torque of one on itself (eV), which is
+    not."""
+    (first, second), cell = gated.edges.T, gated.batch.cells[0].numpy()
+    places = gated.batch.positions.detach().numpy()
+    along = places[second] - places[first] + gated.shifts @ cell
+    net = np.zeros_like(places)
+    np.add.at(net, first, pairs)
+    np.add.at(net, second, -pairs)
+    torques = np.linalg.norm(np.cross(along, pairs), axis=1)
+    return {
+        "momentum": float(np.abs(net.sum(0)).max(initial=0.0)),
+        TURNS: float(torques.max(initial=0.0)),
+    }
 
 
 def _pair_forces(

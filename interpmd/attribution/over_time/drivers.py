@@ -15,6 +15,7 @@ slopes of the relative energy gradient (REG; Thacker and Popelier, Theor. Chem. 
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from jaxtyping import Float
 
 from interpmd.errors import TrajectoryError
 from interpmd.plots.budgets import bars
+from interpmd.units import number_sign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +67,28 @@ class Drivers:
     def headline(self) -> str:
         """The largest driver in one sentence."""
         name, share = self.shares.index[0], self.shares.iloc[0]
-        return f"{100 * share:.0f} % of the changing {self.target} is {name}"
+        if 0 <= share <= 1.005:
+            return f"{100 * share:.0f} % of the changing {self.target} is {name}"
+        who = "others change" if share > 1 else "it changes"
+        return (
+            f"the changing {self.target} comes first from {name} "
+            f"({number_sign(100 * share, '.0f')} % of the changes; {who} against it)"
+        )
+
+    @property
+    def note(self) -> str:
+        """What shares below zero and above one mean, where there are some."""
+        notes = ["Shares sum to 1."]
+        if (negative := self.shares[self.shares < -0.005]).size:
+            name, share = negative.index[0], negative.iloc[0]
+            notes.insert(
+                0,
+                f"A share below zero ({name}, {number_sign(100 * share, '.0f')} %) changes against "
+                f"the {self.target}, which would change the more without it.",
+            )
+        if (self.shares > 1.005).any():
+            notes.insert(0, "A share above 1 is one that others cancel in part.")
+        return " ".join(notes)
 
     def plot(self, most: int = 8, ax: Axes | None = None) -> Axes:
         """Shares in percent as bars, the largest first; their sum is 100."""
@@ -80,14 +103,12 @@ class Drivers:
         )
 
     def __repr__(self) -> str:
-        return f"{self.headline}\n{self.to_frame().round(3).head(8)}"
+        return f"{self.headline}\n{self.to_frame().round(3).head(8)}\n{self.note}"
 
     def _repr_html_(self) -> str:
         table = self.to_frame().round(3).head(12).to_html()
-        negative = "A negative share changes against the target. " * bool(
-            (self.shares < -0.01).any()
-        )
-        return f"<p><b>{self.headline}</b></p>{table}<p>{negative}Shares sum to 1.</p>"
+        words = (html.escape(part) for part in (self.headline, self.note))
+        return f"<p><b>{next(words)}</b></p>{table}<p>{next(words)}</p>"
 
 
 @xr.register_dataset_accessor("drivers")

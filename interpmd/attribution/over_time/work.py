@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 def ledger(
     model: Any,
     trajectory: Trajectory | Sequence[Atoms],
-    atoms: Sequence[int] | int | None = None,
+    atoms: Sequence[int | str] | int | str | None = None,
     by: str = "interaction",
     order: int | str | None = "auto",
     rule: Literal["verlet", "simpson", "trapezoid"] | None = None,
@@ -77,7 +77,7 @@ def ledger(
         model: a Potential, or any model that `explain` takes.
         trajectory: frames with velocities, as `im.simulate` records them; frames of every or
             every other step, for the fastest vibration must be resolved. Or frames along a path.
-        atoms: on which the work is done; all if None.
+        atoms: on which the work is done, by index or name ("H8"); all if None.
         by: see `explain_trajectory`.
         order: largest body order of the rows; what is above stands as remainders.
         rule: "verlet" if None and the frames are the steps of an integration, else "simpson".
@@ -128,7 +128,7 @@ def ledger(
             )
         return _along_a_path(wrapped, frames, moments, by, tolerance, asked)
     _check(frames, moments, times is not None or hasattr(trajectory, "times"))
-    chosen = [atoms] if isinstance(atoms, int | np.integer) else atoms
+    chosen = [atoms] if isinstance(atoms, int | str | np.integer) else atoms
     power = Power(None if chosen is None else tuple(chosen))
     settings = getattr(trajectory, "settings", {})
     if rule is None:
