@@ -138,6 +138,9 @@ def md(
     steps: Annotated[int, typer.Option(help="Number of steps.")] = 2000,
     timestep: Annotated[float, typer.Option(help="fs.")] = 0.5,
     interval: Annotated[int, typer.Option(help="Steps between frames.")] = 10,
+    equilibration: Annotated[
+        int, typer.Option(help="Steps with a thermostat before the first frame.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     time_step: Annotated[float | None, typer.Option(hidden=True)] = None,
 ) -> None:
@@ -153,6 +156,7 @@ def md(
         steps=steps,
         timestep=_former("time-step", time_step, "timestep", timestep),
         interval=interval,
+        equilibration=equilibration,
         seed=seed,
         out=out,
     )

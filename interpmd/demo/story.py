@@ -154,7 +154,7 @@ def _explain(potential: Potential, atoms: Atoms, **how: Any) -> Explained:
     acting = explanation[np.abs(explanation.values) > 0]
     doubt = uncertainty(potential, potential.batch(atoms))
     return Explained(
-        potential.predict(atoms).forces[PROTON].numpy(),
+        potential.predict_unwatched(atoms).forces[PROTON].numpy(),
         acting.scalars(),
         acting.spreads() or {},
         dict(zip(acting.labels, acting.members, strict=True)),

@@ -45,9 +45,11 @@ def normal_modes(potential: Potential, atoms: Atoms) -> list[NormalMode]:
     Those of the structure as it is: only at a minimum or saddle point are the wave numbers those
     of vibrations. The Hessian comes from central differences of the forces.
     """
-    curvature_matrix = hessian(
-        lambda displaced: potential.predict(displaced).forces.double().cpu().numpy(), atoms
-    )
+
+    def forces(displaced: list[Atoms]) -> np.ndarray:
+        return potential.predict_unwatched(displaced).forces.double().cpu().numpy()
+
+    curvature_matrix = hessian(forces, atoms)
     displacements, curvatures = modes_of(atoms, curvature_matrix)
     modes = []
     for vector, curvature in zip(displacements[::-1], curvatures[::-1], strict=True):

@@ -82,7 +82,7 @@ class Problem:
 
     def _target(self, atoms: Atoms) -> Targets:
         with_stress = labels.has_stress(atoms)
-        known = self.base.predict(atoms, stress=with_stress)
+        known = self.base.predict_unwatched(atoms, stress=with_stress)
         factor = self.settings.factor(atoms)
         return Targets(
             energy=labels.energy_of(atoms) - float(known.energy),

@@ -223,7 +223,7 @@ def evaluate(
     with one_thread():
         bar = tqdm(frames, desc="evaluate", unit="frame", disable=not progress)
         for atoms, stress in zip(bar, has_stress, strict=True):
-            predicted = potential.predict(atoms, stress=bool(stress))
+            predicted = potential.predict_unwatched(atoms, stress=bool(stress))
             if predicted.stress is not None:
                 both = (labels.stress_of(atoms), predicted.stress[0].double().cpu().numpy())
                 stresses.append(np.stack(both, axis=-1))

@@ -11,10 +11,11 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 from jaxtyping import Float
 
-from interpmd.errors import ArgumentError, ExtrapolationWarning
+from interpmd.errors import ArgumentError
 from interpmd.potentials import fast
 from interpmd.potentials.sum import TermSum
 from interpmd.potentials.uncertainty import uncertainty
+from interpmd.potentials.watch import GradeWatch
 from interpmd.structures.charges import StatefulCalculator
 
 #: Properties that cost extra, computed only when they are asked for.
@@ -64,7 +65,7 @@ class InterpmdCalculator(StatefulCalculator):
                 stacklevel=3,
             )
         self.potential, self.precision = potential, precision
-        self._warned = False
+        self._watch = GradeWatch(once=True)
 
     def calculate(
         self,
@@ -99,7 +100,7 @@ class InterpmdCalculator(StatefulCalculator):
                 volume = structure.get_volume()
                 self.results["stress"] = _voigt((virial + virial.T) / (2 * volume))
         else:
-            predicted = self.potential.predict(structure, stress=stress)
+            predicted = TermSum.predict(self.potential, structure, stress=stress)
             arrays = (predicted.site_energies, predicted.forces)
             sites, forces = (a.detach().cpu().double().numpy() for a in arrays)
             if predicted.stress is not None:
@@ -111,21 +112,13 @@ class InterpmdCalculator(StatefulCalculator):
             "energies": sites,
             "forces": forces,
         }
+        self._watch.look(self.potential, structure, forces)
 
     def _add_uncertainty(self, structure: Atoms) -> None:
         bars = uncertainty(self.potential, self.potential.batch(structure))
         self.results["energy_std"] = float(bars.energy_std[0])
         self.results["forces_std"] = bars.forces_std.cpu().double().numpy()
-        self.results["extrapolation"] = grade = bars.extrapolation.cpu().double().numpy()
-        if grade.max() > 1.5 and not self._warned:
-            self._warned = True
-            atom = int(grade.argmax())
-            warnings.warn(
-                f"atom {atom} ({structure.symbols[atom]}) is unlike the training data "
-                f"(extrapolation grade {grade[atom]:.1f}); do not trust this structure",
-                ExtrapolationWarning,
-                stacklevel=4,
-            )
+        self.results["extrapolation"] = bars.extrapolation.cpu().double().numpy()
 
 
 def _voigt(tensor: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, " 6"]:

@@ -12,6 +12,7 @@ from interpmd.potentials import fast
 from interpmd.potentials.calculator import InterpmdCalculator
 from interpmd.potentials.folder import write_folder
 from interpmd.potentials.sum import Prediction, TermSum
+from interpmd.potentials.watch import watch_of
 from interpmd.structures.edges import Neighbours
 from interpmd.structures.systems import Batch
 
@@ -72,7 +73,24 @@ class Potential(TermSum):
 
         Raises:
             StructureError, UnknownElementError: the structure cannot be evaluated.
+
+        Warns:
+            ExtrapolationWarning: an atom is unlike the training data; see
+                `interpmd.potentials.watch`, which does not look at every structure.
         """
+        if not isinstance(structures, Atoms):
+            structures = self.batch(structures)
+        prediction = self.predict_unwatched(structures, pairs, stress)
+        watch_of(self).look(self, structures, prediction.forces.detach().cpu().numpy())
+        return prediction
+
+    def predict_unwatched(
+        self,
+        structures: Atoms | Iterable[Atoms] | Batch,
+        pairs: Neighbours | None = None,
+        stress: bool = False,
+    ) -> Prediction:
+        """As `predict`, for what is meant to be unlike the training data: parts, scans."""
         ready = fast.ready(self)
         if ready is not None and isinstance(structures, Atoms) and pairs is None:
             return ready.predict_one(structures, stress)

@@ -170,7 +170,7 @@ def _far_away(asked: _Asked, atoms: Atoms, target: Target) -> float:
     lone = atoms[list(first)]
     far = Atoms(lone.symbols, positions=lone.positions + FAR)
     together, here, alone = (
-        float(asked.potential.predict(a).energy[0]) for a in (atoms + far, atoms, lone)
+        float(asked.potential.predict_unwatched(a).energy[0]) for a in (atoms + far, atoms, lone)
     )
     if abs(together - here - alone) > 1e-10 * (1 + abs(together)):
         return 0.0  # it interacts all the same

@@ -7,8 +7,10 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.io import read
+from ase.optimize import BFGS
 
 import interpmd as im
+from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import SimulationError
 from interpmd.potentials import Isolated, Morse, Potential
 
@@ -143,3 +145,31 @@ def test_atoms_that_run_into_each_other_end_the_run_with_a_word_on_why():
     free = Potential([Isolated({1: 0.0})])
     with pytest.raises(SimulationError, match=r"broke after step \d+: atoms H0 and H1 .* far from"):
         im.simulate(free, pair, steps=400, interval=1, progress=False)
+
+
+def test_from_a_minimum_the_temperature_halves_unless_it_is_equilibrated(tmp_path):
+    """Equipartition: half of the kinetic energy of a minimum goes into the potential energy."""
+    potential, minimum = im.load("malonaldehyde"), MALONALDEHYDE.copy()
+    minimum.calc = potential.calculator()
+    BFGS(minimum, logfile=None).run(fmax=0.01)
+
+    def mean(equilibration, seed):
+        run = im.simulate(
+            potential, minimum, steps=1500, seed=seed, equilibration=equilibration, progress=False
+        )
+        return run.temperatures[50:].mean(), run
+
+    cold = np.mean([mean(0, seed)[0] for seed in range(3)])
+    warm, run = zip(*(mean(1500, seed) for seed in range(3)), strict=True)
+    assert 100 < cold < 200 and 220 < np.mean(warm) < 400
+    assert len(run[0]) == 151 and run[0].times[0] == 0
+    again = im.simulate(
+        potential, minimum, steps=20, equilibration=1500, out=tmp_path / "r.traj", progress=False
+    )
+    assert (again[0].positions == run[0][0].positions).all()
+    longer = im.simulate(
+        potential, minimum, steps=40, equilibration=1500, out=tmp_path / "r.traj", progress=False
+    )
+    assert (longer.positions == run[0].positions[: len(longer)]).all()
+    with pytest.raises(im.ArgumentError, match="equilibration not negative"):
+        im.simulate(potential, minimum, steps=5, equilibration=-1)

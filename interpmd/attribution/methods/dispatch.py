@@ -22,6 +22,7 @@ from interpmd.attribution.models import CountedModel, Model, as_model
 from interpmd.attribution.relaxation import relaxed
 from interpmd.attribution.targets import Energy, Target
 from interpmd.errors import GaugeError, MethodError, StructureError
+from interpmd.potentials.watch import DOUBTFUL, watch_of
 from interpmd.structures.charged_parts import with_fragment_charges
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.fragments import fragments_of
@@ -75,6 +76,9 @@ def explain(
         FragmentError: no such fragments, or a charged structure whose parts have charges that are
             not known.
         StructureError, UnknownElementError: the structure cannot be evaluated.
+
+    Warns:
+        ExtrapolationWarning: an atom of the structure is unlike the training data.
     """
     if not isinstance(atoms, Atoms):
         raise StructureError(f"explain takes one ase.Atoms, not {type(atoms).__name__}")
@@ -144,6 +148,10 @@ def explain(
             wrapped.posterior(frames)
         if wrapped.grade is not None:
             answer = replace(answer, checks=answer.checks | {"grade": wrapped.grade})
+    if wrapped.potential is not None and not answer.checks.get("grade", np.inf) <= DOUBTFUL:
+        graded = [watch_of(wrapped.potential).look(wrapped.potential, frame) for frame in frames]
+        if "grade" not in answer.checks and None not in graded:
+            answer = replace(answer, checks=answer.checks | {"grade": max(graded)})
     # the games of some methods count the parts that they evaluate, the model all of them
     return replace(answer, evaluations=answer.evaluations + wrapped.evaluations)
 

@@ -141,7 +141,7 @@ def trimers(term: StillingerWeber, symbol: str, count: int, seed: int) -> list[A
 def labelled(frames: list[Atoms], potential: Potential, subset: str) -> list[Atoms]:
     """The frames with energies (eV) and forces (eV/Å) of a potential, and `info["subset"]`."""
     for atoms in frames:
-        prediction = potential.predict(atoms)
+        prediction = potential.predict_unwatched(atoms)
         forces: Float[np.ndarray, "atoms 3"] = prediction.forces.numpy()
         atoms.info = {"subset": subset}
         atoms.calc = SinglePointCalculator(atoms, energy=float(prediction.energy), forces=forces)

@@ -179,7 +179,7 @@ def _model(
     with tqdm(total=len(parts), desc="potential", unit="set", disable=not progress) as bar:
         for start in range(0, len(parts), AT_ONCE):
             some = parts[start : start + AT_ONCE]
-            predicted = precise.predict(some)
+            predicted = precise.predict_unwatched(some)
             forces = predicted.forces.split([len(a) for a in some])
             results += [
                 (float(e), f.numpy()) for e, f in zip(predicted.energy, forces, strict=True)

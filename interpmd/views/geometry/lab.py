@@ -106,7 +106,7 @@ class GeometryLab(Panel):
     def plot(self) -> tuple[Axes, ...]:
         """The molecule, the scan and the split side by side."""
         molecule, energies, split = axes_in_a_row((13.2, 3.8), 1, 1.2, 1.1)
-        prediction = self.potential.predict(self.atoms)
+        prediction = self.potential.predict_unwatched(self.atoms)
         self._draw_molecule(molecule, prediction)
         self._draw_scan(energies, prediction)
         self._draw_split(split, self.split())
@@ -162,7 +162,7 @@ class GeometryLab(Panel):
 
     def _draw(self) -> None:
         """What is quick is drawn first: the molecule, its place in the scan, then the split."""
-        prediction = self.potential.predict(self.atoms)
+        prediction = self.potential.predict_unwatched(self.atoms)
         molecule, energies, split = self._pictures
         axes = unshown_axes(SMALL)
         self._draw_molecule(axes, prediction)

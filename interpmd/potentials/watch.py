@@ -1,0 +1,152 @@
+"""A look at the extrapolation grade beside energies and forces, so that nothing passes in silence.
+
+The grade costs a few force calls, so that it is looked at with few samples of the posterior, and
+not every time: for each of the first structures, where forces are far above those of structures
+that were fine, and else every n-th time. What few samples doubt is graded again with all of them,
+and the user is warned once: in a run, or for each line of code that asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import ase
+import numpy as np
+import torch
+from ase import Atoms
+from ase.data import chemical_symbols
+from jaxtyping import Float
+
+from interpmd.errors import ExtrapolationWarning
+from interpmd.potentials.uncertainty import uncertainty
+from interpmd.structures.systems import Batch
+
+if TYPE_CHECKING:
+    from interpmd.potentials.sum import TermSum
+
+#: Grade above which the user is warned: 1 is what the training data reach, and a long run of a
+#: structure that it suits goes a little beyond.
+DOUBTFUL = 1.5
+
+#: Structures that are all looked at, then one of so many; forces so many times larger than those
+#: of structures that were fine are looked at in any case.
+FIRST, EVERY, LARGER = 10, 50, 2.0
+
+#: Samples of the posterior for the first look.
+DRAWS = 4
+
+#: Atoms up to which automatic differentiation, which holds all samples at once, is asked.
+MOST_ATOMS = 1000
+
+#: Code that is not the user's own.
+OTHERS = (
+    str(Path(__file__).parents[1]),
+    str(Path(ase.__file__).parent),
+    str(Path(torch.__file__).parent),
+    contextlib.__file__,
+)
+
+
+class Place(NamedTuple):
+    """A line of the user's code."""
+
+    file: str
+    line: int
+
+
+class GradeWatch:
+    """Looks at the grades of what a potential evaluates, and warns.
+
+    Args:
+        once: whether to warn once in all, as in a run, or once for every line of the user's code.
+
+    Attributes:
+        told: lines that were warned.
+    """
+
+    def __init__(self, once: bool = False) -> None:
+        self.once = once
+        self._calls, self._looks = 0, 0
+        self._fine = 0.0
+        self.told: set[Place] = set()
+
+    def look(
+        self,
+        potential: TermSum,
+        structures: Atoms | Batch,
+        forces: Float[np.ndarray, "atoms 3"] | None = None,
+    ) -> float | None:
+        """Look at structures if it is time for it, and warn where they are beyond the data.
+
+        Args:
+            potential: whose posterior is asked.
+            structures: that it evaluates.
+            forces: on their atoms in eV/Å; it is always time if None.
+
+        Returns:
+            The largest grade of an atom; None if it was not looked at.
+
+        Warns:
+            ExtrapolationWarning: names the atom and its grade.
+        """
+        if self.once and self.told:
+            return None
+        largest = np.inf if forces is None else float(np.abs(forces).max(initial=0.0))
+        self._calls += 1
+        early, due = self._looks < FIRST, self._calls >= EVERY
+        if not (early or due or largest > LARGER * self._fine) or not potential.n_samples:
+            return None
+        self._calls, self._looks = 0, self._looks + 1
+        batch = structures if isinstance(structures, Batch) else potential.batch(structures)
+        if batch.n_atoms > MOST_ATOMS and batch.positions.dtype != torch.float64:
+            return None
+        grades = uncertainty(potential, batch, draws=DRAWS).extrapolation
+        if float(grades.max()) > 1:
+            grades = uncertainty(potential, batch).extrapolation
+        grade = float(grades.max())
+        if grade > DOUBTFUL:
+            self._warn(potential, batch, int(grades.argmax()), grade)
+        elif forces is not None:
+            self._fine = max(self._fine, largest)
+        return grade
+
+    def _warn(self, potential: TermSum, batch: Batch, atom: int, grade: float) -> None:
+        place, own = _asked_from(), watch_of(potential)
+        known = place in own.told  # a run and what explains it may stand in one line
+        own.told.add(place)
+        self.told.add(place)
+        if known:
+            return
+        structure = int(batch.structure[atom])
+        where = f" of structure {structure}" * (batch.n_structures > 1)
+        number = atom - int((batch.structure < structure).sum())
+        warnings.warn_explicit(
+            f"atom {number} ({chemical_symbols[int(batch.numbers[atom])]}){where} is unlike the "
+            f"training data (extrapolation grade {grade:.1f}); do not trust this structure",
+            ExtrapolationWarning,
+            *place,
+        )
+
+
+def watch_of(potential: TermSum) -> GradeWatch:
+    """The watch of a potential's own calls, kept with it."""
+    known = potential.__dict__.get("_watch")
+    if known is None:
+        known = potential.__dict__["_watch"] = GradeWatch()
+    return known
+
+
+def _asked_from() -> Place:
+    """The line of the user's code that led here."""
+    frame = sys._getframe(1)
+    place = Place(frame.f_code.co_filename, frame.f_lineno)
+    while frame is not None:
+        place = Place(frame.f_code.co_filename, frame.f_lineno)
+        if not place.file.startswith(OTHERS):
+            break
+        frame = frame.f_back
+    return place
