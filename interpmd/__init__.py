@@ -49,7 +49,7 @@ _NAMES = {
         "LedgerWarning LevelMismatchError MemoryLimitError MethodError "
         "MissingPackageError MissingPhysicsError ModelError NoFitError OutputError "
         "PotentialFileError PotentialSealError QuestionError SealError SimulationError "
-        "SingularError StructureError "
+        "SingularError StructureError StructureFileError "
         "TargetError TrajectoryError TruthError UnknownElementError UnknownLevelError "
         "UnknownMethodError UnknownSamplingError UnsealedWarning ViewerError"
     ),

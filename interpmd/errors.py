@@ -21,6 +21,10 @@ class LabelError(InterpmdError, ValueError):
     """Training data lack energies or forces, or those are inconsistent."""
 
 
+class StructureFileError(LabelError):
+    """A file of structures that is missing, unreadable or empty, or a thing that holds none."""
+
+
 class ArgumentError(InterpmdError, ValueError):
     """An argument has a value that makes no sense."""
 

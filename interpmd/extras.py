@@ -14,6 +14,7 @@ EXTRAS = {
     "reference": ("pyscf", "tblite"),
     "explain": ("captum", "rdkit", "shap", "shapiq"),
     "foundation": ("chgnet",),
+    "trajectories": ("MDAnalysis", "mdtraj"),
     "notebooks": ("anywidget", "imageio", "ipywidgets", "jupyterlab", "nglview", "voila"),
 }
 

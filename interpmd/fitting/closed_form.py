@@ -35,7 +35,13 @@ from interpmd.potentials.card import Card
 from interpmd.potentials.folder import check_place
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.states import states_of
-from interpmd.structures.files import prepare_output, read_frames
+from interpmd.structures.files import (
+    Keys,
+    Structures,
+    labelled_frames,
+    prepare_output,
+    read_frames,
+)
 
 #: Numbers of Bessel functions that are tried.
 BASES = (5, 8, 12)
@@ -46,9 +52,9 @@ SPLIT = 30_000
 
 @renamed(weights="subset_weights")
 def fit(
-    train: str | Path | Iterable[Atoms],
-    valid: str | Path | Iterable[Atoms] | None = None,
-    test: str | Path | Iterable[Atoms] | None = None,
+    train: Structures,
+    valid: Structures | None = None,
+    test: Structures | None = None,
     spec: Spec | Mapping[str, Any] | None = None,
     *,
     isolated_energies: Mapping[int | str, float] | None = None,
@@ -60,6 +66,9 @@ def fit(
     refine: int = 0,
     memory: float = 5.0,
     level: str | None = None,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
@@ -71,8 +80,10 @@ def fit(
     posterior is kept as samples, calibrated on the frames held out.
 
     Args:
-        train: frames with energies (eV) and forces (eV/Å): a list of ase.Atoms or any file that
-            ASE reads. Single atoms give the isolated-atom energies.
+        train: frames with energies (eV) and forces (eV/Å): a list of ase.Atoms, a file, a pattern
+            of files, a database; see `read_frames`. Frames that lack one of them, or the forces of
+            some atoms (NaN), are used for what they have. Single atoms give the isolated-atom
+            energies.
         valid: frames that choose the ridge strength; a part of `train` if None, which then
             joins the final solution.
         test: frames for the report.
@@ -88,6 +99,8 @@ def fit(
         refine: rounds of gradient descent on the radial network, the read-out solved again.
         memory: limit in GiB for the normal equations.
         level: level of theory, for the card; read from info "level" if None.
+        energy_key, forces_key, stress_key: names of the labels where ASE does not know them, such
+            as "REF_energy"; see `interpmd.structures.files.keys`.
         out: folder for the potential and its report. A fit that is interrupted or killed leaves
             a checkpoint beside it, ``<out>.partial``, from which the same call continues.
         seed: of the random radial network, the split and the samples.
@@ -97,7 +110,9 @@ def fit(
             with the same potential.
 
     Raises:
-        LabelError: labels missing, not finite, inconsistent, or a file that cannot be read.
+        LabelError: labels missing (the keys that look like them are named), infinite or
+            inconsistent.
+        StructureFileError: a file that cannot be read.
         StructureError: structures that cannot be used.
         UnknownElementError: `valid` or `test` hold elements that `train` does not have.
         MemoryLimitError: the problem does not fit into `memory`.
@@ -111,12 +126,13 @@ def fit(
         check_place(Path(out))
     spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
     settings = FitSettings(energy_weight, virial_weight, dict(subset_weights or {}), memory, seed)
-    frames = read_frames(train)
+    keys = Keys(energy_key, forces_key, stress_key)
+    frames = labelled_frames(read_frames(train), keys)
     labels.check_labels(frames)
     isolated = labels.isolated_energies(frames, isolated_energies)
     slope = check_consistency(frames, seed)
     others = {
-        name: _others(source, isolated, f"{name} data")
+        name: _others(source, isolated, f"{name} data", keys)
         for name, source in (("valid", valid), ("test", test))
         if source is not None
     }
@@ -164,11 +180,9 @@ def fit(
     return report
 
 
-def _others(
-    source: str | Path | Iterable[Atoms], elements: Iterable[int], name: str
-) -> list[Atoms]:
+def _others(source: Structures, elements: Iterable[int], name: str, keys: Keys) -> list[Atoms]:
     """Labelled frames that are not training data, with elements that the training data have."""
-    frames = read_frames(source)
+    frames = labelled_frames(read_frames(source), keys)
     labels.check_labels(frames, name)
     labels.check_elements_of(frames, elements, name)
     return frames

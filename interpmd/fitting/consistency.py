@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.units import Bohr, Hartree, kcal, mol
 
 from interpmd.errors import LabelError, LabelWarning
-from interpmd.fitting.labels import energies, forces
+from interpmd.fitting.labels import complete, energies, forces
 from interpmd.fitting.normal import quick, rows_of
 from interpmd.potentials.expansion import ClusterExpansion
 
@@ -43,7 +43,7 @@ def check_consistency(frames: Sequence[Atoms], seed: int = 0, most: int = 120) -
     """
     groups: dict[tuple, list[Atoms]] = {}
     for atoms in frames:
-        if len(atoms) > 1:
+        if len(atoms) > 1 and complete(atoms):
             groups.setdefault(_comparable(atoms), []).append(atoms)
     if not groups:
         return None

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from interpmd.fitting import labels
-from interpmd.fitting.normal import Targets, weighted_rows
+from interpmd.fitting.normal import Targets, weighted_rows, weighted_values
 from interpmd.fitting.report import Evaluation
 from interpmd.potentials.expansion import ClusterExpansion
 
@@ -63,7 +63,9 @@ class Judges:
             first, last = last, last + len(values)
             if not (target.energy_weight and target.force_weight):
                 continue
-            wrong = misfit[first:last]
+            known = np.isfinite(weighted_values(atoms, target))
+            wrong = np.full(len(known), np.nan)
+            wrong[known] = misfit[first:last]
             true, labelled = labels.energy_of(atoms), labels.forces([atoms])
             energy.append((true, true + wrong[0] / target.energy_weight))
             off = np.zeros(labelled.shape)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -12,6 +11,7 @@ from ase.data import chemical_symbols
 from jaxtyping import Float
 
 from interpmd.errors import LabelError, LabelWarning, UnknownElementError
+from interpmd.structures.files.keys import in_words, results_of
 from interpmd.structures.systems import atomic_number, check_structure
 
 #: Values of ``atoms.info["config_type"]`` that mark an isolated atom.
@@ -19,59 +19,113 @@ ISOLATED = {"isolatedatom", "isolated_atom", "isolated"}
 
 
 def check_labels(frames: Sequence[Atoms], name: str = "training data") -> None:
-    """Raise if a frame is not a valid structure or has no finite energy or forces.
+    """Raise if a frame is not a valid structure or has no label at all; warn of partial ones.
+
+    Frames with an energy only, with forces only, or with forces of some atoms are used for what
+    they have. NaN is what programs write for what is missing; infinity is no label.
 
     Raises:
         StructureError: see `interpmd.structures.systems.check_structure`.
-        LabelError: energy or forces of a frame are missing or not finite.
+        LabelError: a frame has neither energy nor forces, which says what its keys are; a label is
+            infinite or of another shape.
     """
     if not frames:
         raise LabelError(f"the {name} are empty")
+    missing: dict[str, list[int]] = {"energy": [], "forces": [], "forces of some atoms": []}
     for index, atoms in enumerate(frames):
         check_structure(atoms, name=f"{name}, frame {index}")
-        results = results_of(atoms)
-        for label in ("energy", "forces", "stress"):
-            optional = label == "stress" or (label == "forces" and len(atoms) == 1)
-            if label not in results and not optional:
-                raise LabelError(
-                    f"{name}, frame {index} ({atoms.symbols}) has no {label}; ASE expects "
-                    f"{label!r} among the results of its calculator (extxyz: "
-                    f"{'energy=' if label == 'energy' else 'Properties=...:forces:R:3'})"
-                )
-            if label in results and not np.isfinite(results[label]).all():
-                raise LabelError(f"{name}, frame {index} ({atoms.symbols}): {label} not finite")
+        _check_shapes(atoms, f"{name}, frame {index} ({atoms.symbols})")
+        with_energy = np.isfinite(energy_of(atoms))
+        known = np.isfinite(forces([atoms])).all(1)
+        single = len(atoms) == 1
+        if not with_energy and (single or not known.any()):
+            raise LabelError(
+                f"{name}, frame {index} ({atoms.symbols}) has no energy"
+                + (" and no forces" * (not single))
+                + _what_there_is(frames, index)
+            )
+        if not with_energy:
+            missing["energy"].append(index)
+        if not known.any():
+            missing["forces"].append(index)
+        elif not known.all():
+            missing["forces of some atoms"].append(index)
+    if said := [_counted(what, indices) for what, indices in missing.items() if indices]:
+        warnings.warn(
+            f"{name}: of {len(frames)} frames {', '.join(said)}; they are used for what they have"
+            + "".join(in_words(frames, what) for what in ("energy", "forces") if missing[what]),
+            LabelWarning,
+            stacklevel=4,  # the caller of `fit`, whose decorator is one level
+        )
 
 
-def results_of(atoms: Atoms) -> dict[str, Any]:
-    """The labels of a frame by name; none if it has no calculator."""
-    return {} if atoms.calc is None else atoms.calc.results
+def _check_shapes(atoms: Atoms, name: str) -> None:
+    shapes = {"energy": (), "forces": (len(atoms), 3), "stress": (6,)}
+    for label, value in results_of(atoms).items():
+        if label not in shapes or value is None:
+            continue
+        shape = np.shape(value)
+        if shape != shapes[label] and not (label == "stress" and shape in ((9,), (3, 3))):
+            raise LabelError(f"{name}: {label} have the shape {shape}, not {shapes[label]}")
+        if np.isinf(value).any():
+            raise LabelError(f"{name}: {label} not finite")
+
+
+def _what_there_is(frames: Sequence[Atoms], index: int) -> str:
+    """The end of a sentence about a frame without labels: which key, or what ASE expects."""
+    words = in_words([frames[index]], "energy") + in_words([frames[index]], "forces")
+    return words or (
+        "; ASE expects 'energy' and 'forces' among the results of its calculator (extxyz: energy= "
+        "and Properties=...:forces:R:3)"
+    )
+
+
+def _counted(what: str, indices: Sequence[int]) -> str:
+    return f"{len(indices)} without {what} (first: {indices[0]})"
 
 
 def energy_of(atoms: Atoms) -> float:
-    """Energy of a frame in eV."""
-    return float(results_of(atoms)["energy"])
+    """Energy of a frame in eV; NaN where it has none."""
+    energy = results_of(atoms).get("energy")
+    return np.nan if energy is None else float(energy)
 
 
 def energies(frames: Sequence[Atoms]) -> Float[np.ndarray, " frames"]:
-    """Energies in eV."""
+    """Energies in eV; NaN where a frame has none."""
     return np.array([energy_of(atoms) for atoms in frames])
 
 
 def forces(frames: Sequence[Atoms]) -> Float[np.ndarray, "atoms 3"]:
-    """Forces of all atoms of all frames in eV/Å; zero on single atoms."""
-    return np.concatenate(
-        [results_of(a).get("forces", np.zeros((len(a), 3))) for a in frames]
-    ).reshape(-1, 3)
+    """Forces of all atoms of all frames in eV/Å; NaN where missing, zero on single atoms."""
+    return np.concatenate([_forces(atoms) for atoms in frames]).reshape(-1, 3)
+
+
+def _forces(atoms: Atoms) -> Float[np.ndarray, "atoms 3"]:
+    given = results_of(atoms).get("forces")
+    if given is None:
+        return np.full((len(atoms), 3), 0.0 if len(atoms) == 1 else np.nan)
+    given = np.array(given, dtype=float)
+    given[~np.isfinite(given).all(1)] = np.nan  # an atom has a force or none
+    return given
 
 
 def stress_of(atoms: Atoms) -> Float[np.ndarray, "3 3"]:
     """Stress of a frame in eV/Å^3."""
-    return atoms.get_stress(voigt=False)
+    stress = np.asarray(results_of(atoms)["stress"], dtype=float)
+    return stress[[0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(3, 3) if stress.shape == (6,) else (
+        stress.reshape(3, 3)
+    )  # fmt: skip
 
 
 def has_stress(atoms: Atoms) -> bool:
     """Whether a frame, periodic in all directions, is labelled with its stress."""
-    return bool(atoms.pbc.all()) and "stress" in results_of(atoms)
+    stress = results_of(atoms).get("stress")
+    return bool(atoms.pbc.all()) and stress is not None and bool(np.isfinite(stress).all())
+
+
+def complete(atoms: Atoms) -> bool:
+    """Whether a frame has an energy, and forces of all atoms."""
+    return bool(np.isfinite(energy_of(atoms)) and np.isfinite(forces([atoms])).all())
 
 
 def subset_of(atoms: Atoms) -> str:
@@ -93,24 +147,33 @@ def isolated_energies(
     Least squares fit them to the differences between compositions; the energies of the table's
     one-atom rows are then a convention, and a LabelWarning says so.
     """
+    elements = sorted({int(z) for a in frames for z in a.numbers})
+    frames = [a for a in frames if np.isfinite(energy_of(a))]
     known = {int(a.numbers[0]): energy_of(a) for a in frames if is_isolated(a)}
     for key, value in (given or {}).items():
         known[atomic_number(key)] = float(value)
-    elements = sorted({int(z) for a in frames for z in a.numbers})
     missing = [z for z in elements if z not in known]
     if missing:
         warnings.warn(
             "no isolated-atom energies for "
             + ", ".join(chemical_symbols[z] for z in missing)
-            + ": taken from a least-squares fit to the total energies, so they are a convention; "
-            "add single-atom frames or pass isolated_energies",
+            + (
+                ": taken from a least-squares fit to the total energies, so they are a convention; "
+                if frames
+                else ", nor any energy: zero, so that energies of a composition mean nothing but "
+                "their differences, which follow from the forces; "
+            )
+            + "add single-atom frames or pass isolated_energies",
             LabelWarning,
             stacklevel=4,  # the caller of `fit`, whose decorator is one level
         )
         counts = np.array([[(a.numbers == z).sum() for z in elements] for a in frames], float)
+        counts = counts.reshape(len(frames), len(elements))
         of_known = counts @ np.array([known.get(z, 0.0) for z in elements])
         columns = [elements.index(z) for z in missing]
-        solution = np.linalg.lstsq(counts[:, columns], energies(frames) - of_known, rcond=None)[0]
+        solution = np.zeros(len(columns))
+        if frames:
+            solution = np.linalg.lstsq(counts[:, columns], energies(frames) - of_known)[0]
         known |= dict(zip(missing, solution.tolist(), strict=True))
     return {z: known[z] for z in elements}
 

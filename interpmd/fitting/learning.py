@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from ase import Atoms
 
 from interpmd.fitting import labels
 from interpmd.fitting.closed_form import fit
-from interpmd.structures.files import read_frames
+from interpmd.structures.files import Structures, read_frames
 
 
 def learning_curve(
-    train: str | Path | Iterable[Atoms],
-    test: str | Path | Iterable[Atoms],
+    train: Structures,
+    test: Structures,
     sizes: Sequence[int] | None = None,
     seed: int = 0,
     **arguments: Any,

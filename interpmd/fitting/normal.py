@@ -35,6 +35,7 @@ class Targets:
 
     Attributes:
         energy: eV. forces: eV/Å, shape (atoms, 3). stress: eV/Å³, shape (3, 3), or None.
+            NaN where a frame or an atom has no label.
         energy_weight, force_weight, virial_weight: 1/standard deviation of the labels, in units
             of 1/eV, Å/eV and 1/eV.
     """
@@ -185,19 +186,33 @@ def rows_of(term: ClusterExpansion, atoms: Atoms, virial: bool = False) -> Desig
 def weighted_rows(
     term: ClusterExpansion, atoms: Atoms, target: Targets, scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of one frame and their targets, weighted, columns scaled."""
+    """Rows of one frame and their targets, weighted, columns scaled; of labels that it has."""
     frame = rows_of(term, atoms, virial=target.stress is not None)
     dtype = frame.energy.numpy().dtype.type
     scale = scale.astype(dtype)
     rows = [frame.energy.numpy() / scale * dtype(target.energy_weight)]
-    values = [np.array([target.energy * target.energy_weight])]
-    if len(atoms) > 1 or atoms.pbc.any():
+    if _has_forces(atoms):
         rows.append(frame.forces.flatten(0, 1).numpy() / scale * dtype(target.force_weight))
-        values.append(target.forces.ravel() * target.force_weight)
     if target.stress is not None and frame.virial is not None:
         rows.append(frame.virial.flatten(0, 2).numpy() / scale * dtype(target.virial_weight))
+    values = weighted_values(atoms, target)
+    known = np.isfinite(values)
+    stacked = np.concatenate(rows)
+    return (stacked, values) if known.all() else (stacked[known], values[known])
+
+
+def weighted_values(atoms: Atoms, target: Targets) -> np.ndarray:
+    """Targets of the rows of one frame, weighted: energy, forces, virial; NaN where missing."""
+    values = [np.array([target.energy * target.energy_weight])]
+    if _has_forces(atoms):
+        values.append(target.forces.ravel() * target.force_weight)
+    if target.stress is not None:
         values.append(-target.stress.ravel() * atoms.get_volume() * target.virial_weight)
-    return np.concatenate(rows), np.concatenate(values)
+    return np.concatenate(values)
+
+
+def _has_forces(atoms: Atoms) -> bool:
+    return len(atoms) > 1 or bool(atoms.pbc.any())
 
 
 def column_scales(

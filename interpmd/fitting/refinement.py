@@ -120,10 +120,12 @@ def _restore(
 
 
 def _loss(problem: Problem, atoms: Atoms, target: Targets, graph: bool) -> Tensor:
-    """Mean square error of the forces of one frame."""
+    """Mean square error of the forces of one frame; zero where none is labelled."""
     batch = Batch.from_ase(atoms)
     pairs = neighbours(batch, problem.term.cutoff)
     positions = batch.positions.requires_grad_(True)
     energy = problem.term(environments(batch.with_positions(positions), pairs)).sum()
     (gradient,) = torch.autograd.grad(energy, positions, create_graph=graph)
-    return (gradient + torch.as_tensor(target.forces)).pow(2).mean()
+    wrong = gradient + torch.as_tensor(target.forces)
+    known = torch.isfinite(wrong)
+    return torch.where(known, wrong, 0.0).pow(2).sum() / known.sum().clamp_min(1)

@@ -20,7 +20,7 @@ from interpmd.plots.comparisons import energies_and_forces
 from interpmd.plots.style import png_of
 from interpmd.potentials.potential import Potential
 from interpmd.storage import replace_file
-from interpmd.structures.files import read_frames
+from interpmd.structures.files import Keys, Structures, labelled_frames, read_frames
 from interpmd.structures.threads import one_thread
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Evaluation:
     """Predictions of a potential beside labels.
 
     Attributes:
-        energy: eV, columns true and predicted, shape (frames, 2).
-        forces: eV/Å, shape (atoms, 3, 2).
+        energy: eV, columns true and predicted, shape (frames, 2); true NaN where unlabelled.
+        forces: eV/Å, shape (atoms, 3, 2), likewise.
         n_atoms: per frame, shape (frames,).
         numbers: atomic number of each atom, shape (atoms,).
         subsets: name of the subset of each frame.
@@ -93,7 +93,9 @@ class Evaluation:
         summary = self.summary()
         columns = {"energy": "energy_rmse_meV", "force": "force_rmse_meV/A"}
         errors = {what: summary[name] for what, name in columns.items() if name in summary}
-        return energies_and_forces(self.energy, self.forces.reshape(-1, 2), errors, ax)
+        energy, forces = self.energy, self.forces.reshape(-1, 2)
+        energy, forces = (v[np.isfinite(v).all(1)] for v in (energy, forces))
+        return energies_and_forces(energy, forces, errors, ax)
 
 
 @dataclass(frozen=True, repr=False)
@@ -207,16 +209,28 @@ class FitReport:
 
 
 def evaluate(
-    potential: Potential, frames: Sequence[Atoms] | str | Path, progress: bool = False
+    potential: Potential,
+    frames: Structures,
+    progress: bool = False,
+    *,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
 ) -> Evaluation:
     """Predictions of a potential beside the labels of frames.
 
     Args:
         potential: the potential.
-        frames: labelled frames, or a file that ASE reads.
+        frames: labelled frames, or files of them; see `read_frames`. Missing labels are left out.
         progress: whether to show a progress bar.
+        energy_key, forces_key, stress_key: names of the labels where ASE does not know them, such
+            as "REF_energy"; see `interpmd.structures.files.keys`.
+
+    Raises:
+        LabelError, StructureFileError: see `fit`.
     """
-    frames = read_frames(frames)
+    keys = Keys(energy_key, forces_key, stress_key)
+    frames = labelled_frames(read_frames(frames), keys)
     labels.check_labels(frames, "frames to evaluate")
     predicted_energy, predicted_forces, stresses = [], [], []
     has_stress = np.array([labels.has_stress(atoms) for atoms in frames])
@@ -250,6 +264,9 @@ def _errors(
     for name, unit, values in quantities:
         if values.size:
             misfit = 1e3 * (values[..., 1] - values[..., 0])
+            misfit = misfit[np.isfinite(misfit)]
+            if not misfit.size:
+                continue
             errors[f"{name}_rmse_{unit}"] = float(np.sqrt((misfit**2).mean()))
             errors[f"{name}_mae_{unit}"] = float(np.abs(misfit).mean())
     return errors

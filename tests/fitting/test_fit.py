@@ -191,22 +191,24 @@ def test_consistent_forces_pass():
     assert check_consistency(scaled(1.0)) == pytest.approx(1.0, abs=0.2)
 
 
-@pytest.mark.parametrize("missing", ["energy", "forces"])
-def test_missing_labels_are_named(missing):
+def test_frames_without_labels_are_named():
     bad = frames(6)
-    del bad[4].calc.results[missing]
-    with pytest.raises(im.LabelError, match=rf"frame 4 .* has no {missing}"):
-        im.fit(bad, spec=SMALL, progress=False)
+    bad[4].calc.results.clear()
+    with pytest.raises(im.LabelError, match=r"frame 4 .* has no energy and no forces; ASE expects"):
+        im.fit([*bad, *ISOLATED], spec=SMALL, progress=False)
+    bad[4].info["REF_energy"], bad[4].arrays["REF_forces"] = 1.0, np.zeros((6, 3))
+    with pytest.raises(im.LabelError, match="pass energy_key='REF_energy'.*forces_key='REF_f"):
+        im.fit([*bad, *ISOLATED], spec=SMALL, progress=False)
 
 
-def test_labels_that_are_not_finite_are_named():
+def test_labels_that_are_infinite_or_misshapen_are_named():
     bad = frames(6)
-    bad[2].calc.results["forces"][1, 1] = np.nan
+    bad[2].calc.results["forces"][1, 1] = np.inf
     with pytest.raises(im.LabelError, match="frame 2 .*not finite"):
         im.fit(bad, spec=SMALL, progress=False)
     bad = frames(6)
-    bad[3].calc.results["stress"] = np.full(6, np.inf)
-    with pytest.raises(im.LabelError, match="frame 3 .*stress not finite"):
+    bad[3].calc.results["forces"] = np.zeros((5, 3))
+    with pytest.raises(im.LabelError, match=r"frame 3 .*forces have the shape \(5, 3\)"):
         im.fit(bad, spec=SMALL, progress=False)
 
 
