@@ -141,10 +141,9 @@ class PotentialModel(Model):
             drawn = posterior(self._precise, self._precise.batch(atoms))
             if drawn is None:
                 return None
-            spread = drawn.forces.pow(2).mean(0).sum(1).sqrt()
             energies.append(drawn.energies[0].cpu().double().numpy())
             forces.append(drawn.forces.cpu().double().numpy())
-            grades.append(float((spread / drawn.scale).max()))
+            grades.append(float(drawn.grades.max()))
         return ModelPosterior(np.stack(energies, axis=1), forces, np.array(grades))
 
     def energy(self, atoms: Atoms) -> float:

@@ -236,7 +236,8 @@ def choose_basis(
     for basis in tqdm(BASES, desc="smoothness", unit="trial", disable=not progress):
         trial = replace(spec, basis=basis, channels=channels, weights=spec.weights // 4)
         problem = Problem(trial.expansion(elements, settings.seed), base, trial, settings)
-        errors[basis] = problem.solve(sample, fraction=0.25).scan.validation_error.min()
+        solved = problem.solve(sample, fraction=0.25, samples=False)
+        errors[basis] = solved.scan.validation_error.min()
         if watch is not None:
             watch(FitProgress("smoothness", len(errors), len(BASES), basis, errors[basis]))
     return min(errors, key=lambda basis: errors[basis])

@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
+from jaxtyping import Float
 
 from interpmd.fitting import labels
 from interpmd.fitting.normal import Targets, weighted_rows, weighted_values
 from interpmd.fitting.report import Evaluation
 from interpmd.potentials.expansion import ClusterExpansion
+
+#: Errors (eV, eV/Å) that are rounding.
+NOTHING = 1e-6
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Errors of one held-out frame beside its error bars.
+
+    Attributes:
+        atoms: the frame.
+        energy, energy_std: in eV. forces, forces_std: in eV/Å, shape (atoms, 3).
+    """
+
+    atoms: Atoms
+    energy: float
+    energy_std: float
+    forces: Float[np.ndarray, "atoms 3"]
+    forces_std: Float[np.ndarray, "atoms 3"]
+
+    def ratios(self) -> tuple[Float[np.ndarray, 1], Float[np.ndarray, " components"]]:
+        """Absolute errors over bars of the energy and of the force components; 0 where an error
+        vanishes, as by symmetry."""
+        errors = np.abs(np.array([self.energy])), np.abs(self.forces.ravel())
+        bars = np.array([self.energy_std]), self.forces_std.ravel()
+        energy, forces = (
+            np.where(e < NOTHING, 0.0, e / np.maximum(s, NOTHING))
+            for e, s in zip(errors, bars, strict=True)
+        )
+        return energy, forces
 
 
 class Judges:
@@ -54,6 +86,24 @@ class Judges:
     def spread(self, samples: np.ndarray) -> float:
         """Root mean square of posterior samples, weighted like the misfit."""
         return float(np.sqrt(((self.stacked @ samples.astype(np.float32)) ** 2).mean()))
+
+    def judged(self, mean: np.ndarray, samples: np.ndarray) -> Iterator[Judged]:
+        """Errors of the frames of most weight, of which others would be no fair sample, beside the
+        standard deviations under samples of the read-out (shape (weights, samples))."""
+        most = max((t.force_weight for t in self.targets), default=0.0)
+        missed, last = self.misfit(mean), 0
+        bars = np.sqrt(((self.stacked @ samples.astype(np.float32)) ** 2).mean(1))
+        for atoms, target, (_, values) in zip(self.frames, self.targets, self.rows, strict=True):
+            first, last = last, last + len(values)
+            if target.force_weight < most or not (target.energy_weight and target.force_weight):
+                continue
+            energy, energy_std = (x[first] / target.energy_weight for x in (missed, bars))
+            forces, forces_std = np.zeros((len(atoms), 3)), np.zeros((len(atoms), 3))
+            if len(values) > 1:  # a single atom has no rows of forces
+                here = slice(first + 1, first + 1 + forces.size)
+                forces = missed[here].reshape(-1, 3) / target.force_weight
+                forces_std = bars[here].reshape(-1, 3) / target.force_weight
+            yield Judged(atoms, float(energy), float(energy_std), forces, forces_std)
 
     def evaluation(self, mean: np.ndarray) -> Evaluation | None:
         """Predictions beside the labels; frames of weight 0 are not judged."""

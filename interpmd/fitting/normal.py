@@ -160,10 +160,12 @@ class Solution:
 
     def samples(self, count: int, seed: int) -> np.ndarray:
         """Deviations from the mean, shape (weights, count)."""
+        return np.sqrt(self.variance) * self.unit_samples(count, seed)
+
+    def unit_samples(self, count: int, seed: int) -> np.ndarray:
+        """The same for a misfit of one: their covariance is the inverse of the precision."""
         noise = np.random.default_rng(seed).normal(size=(len(self.mean), count))
-        return np.sqrt(self.variance) * scipy.linalg.solve_triangular(
-            self.factor, noise, lower=True, trans=1
-        )
+        return scipy.linalg.solve_triangular(self.factor, noise, lower=True, trans=1)
 
 
 def quick(term: ClusterExpansion) -> ClusterExpansion:

@@ -18,9 +18,10 @@ from tqdm.auto import tqdm
 from interpmd.errors import SingularError
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import Checkpoint
-from interpmd.fitting.grade import grade_scales
+from interpmd.fitting.grade import Spread, calibrate_grade, spread_of
 from interpmd.fitting.judges import Judges
 from interpmd.fitting.normal import NormalEquations, Solution, Targets, column_scales
+from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.spec import Spec
@@ -49,13 +50,17 @@ class Solved:
         solution: posterior in scaled columns.
         scale: divisor of each column, shape (weights,).
         ridge: the strength that validated best.
-        calibration: factor on the spread of the posterior that makes it fit the frames held out.
-        scan: the ridge strengths tried, with validation_error and calibration.
+        samples: deviations of the weights, shape (weights, samples), in scaled columns.
+        held: how uncertain the held-out frames are, under these samples.
+        calibration: size of the samples over that of the bare posterior.
+        scan: the ridge strengths tried, with their validation errors.
     """
 
     solution: Solution
     scale: Float[np.ndarray, " weights"]
     ridge: float
+    samples: Float[np.ndarray, "weights samples"]
+    held: Sequence[Spread]
     calibration: float
     scan: pd.DataFrame
 
@@ -110,6 +115,7 @@ class Problem:
         out: str | Path | None = None,
         progress: bool = False,
         watch: Watch | None = None,
+        samples: bool = True,
     ) -> Solved:
         """Posterior at the ridge strength that validates best.
 
@@ -122,6 +128,7 @@ class Problem:
             out: output folder of the fit, beside which checkpoints are written.
             progress: whether to show a progress bar.
             watch: called at every step.
+            samples: whether error bars are wanted too.
         """
         seed = self.settings.seed
         scale = column_scales(self.term, frames, seed)
@@ -138,10 +145,35 @@ class Problem:
         scan = self._scan(equations, judges, ridge, watch)
         best = _strongest_of_the_good(scan)
         scan.attrs["ridge"] = float(best.ridge)
+        drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
+        if samples:
+            drawn = self._samples(equations, learned, judges, best.ridge)
         if valid is None and judges:
             equations.add_rows(judges.rows)
         solution = equations.solve(self.prior(equations, best.ridge))
-        return Solved(solution, scale, float(best.ridge), float(best.calibration), scan)
+        return Solved(solution, scale, float(best.ridge), *drawn, scan)
+
+    def _samples(
+        self,
+        equations: NormalEquations,
+        learned: Sequence[Atoms],
+        judges: Judges,
+        ridge: float,
+    ) -> tuple[Float[np.ndarray, "weights samples"], list[Spread], float]:
+        """Samples of the read-out, calibrated on frames that the equations have not seen."""
+        count, seed = self.spec.samples, self.settings.seed
+        solution = equations.solve(self.prior(equations, ridge))
+        some = learned[:MOST_FRAMES]
+        misfits = misfit_samples(
+            equations.term, some, self.targets(some), equations.scale, solution, count, seed
+        )
+        kinds = (solution.samples(count, seed), misfits)
+        samples, size = calibrated(kinds, solution.mean, judges)
+        held = []
+        for frame in judges.judged(solution.mean, samples) if judges else ():
+            sizes = np.linalg.norm(frame.forces_std, axis=1)
+            held.append(spread_of(self.term, frame.atoms, frame.energy_std, sizes))
+        return samples, held, size
 
     def _accumulate(
         self,
@@ -215,11 +247,8 @@ class Problem:
                 if not tried:
                     raise
                 break
-            error, calibration = np.nan, 1.0
-            if judges:
-                error = judges.error(solution.mean)
-                calibration = error / judges.spread(solution.samples(16, self.settings.seed))
-            tried.append({"ridge": strength, "validation_error": error, "calibration": calibration})
+            error = judges.error(solution.mean) if judges else np.nan
+            tried.append({"ridge": strength, "validation_error": error})
             if judges and watch is not None:
                 evaluation = judges.evaluation(solution.mean)
                 watch(FitProgress("ridge", len(tried), len(strengths), strength, error, evaluation))
@@ -233,18 +262,25 @@ class Problem:
         mean = torch.from_numpy(solved.solution.mean / solved.scale)
         self.term.readout.copy_(mean.view(self.term.readout.shape))
 
+    def set_samples(self, solved: Solved) -> None:
+        """Take the samples of the posterior."""
+        samples = torch.from_numpy(solved.samples / solved.scale[:, None])
+        self.term.samples = samples.view(*self.term.readout.shape, -1).float()
+
     def finish(self, solved: Solved, frames: Sequence[Atoms]) -> Potential:
         """The potential: baseline and expansion, with posterior and extrapolation grade."""
         self.set_readout(solved)
-        deviations = solved.solution.samples(self.spec.samples, self.settings.seed)
-        samples = torch.from_numpy(solved.calibration * deviations / solved.scale[:, None])
-        self.term.samples = samples.view(*self.term.readout.shape, -1).float()
+        return self.with_error_bars(solved, frames)
+
+    def with_error_bars(self, solved: Solved, frames: Sequence[Atoms]) -> Potential:
+        """Baseline and expansion with posterior and extrapolation grade; the read-out is kept."""
+        self.set_samples(solved)
         potential = Potential(
             {**self.base.terms, "expansion": self.term}, elements=self.base.elements
         )
         # frames of low weight are fitted badly: their uncertainty is no measure for others
         whole = [atoms for atoms in frames if self.settings.factor(atoms) >= 1.0]
-        self.term.grade_scale.copy_(grade_scales(potential, self.term, whole or frames))
+        calibrate_grade(potential, self.term, whole or frames, solved.held)
         return potential
 
     def key(self, frames: Sequence[Atoms]) -> str:

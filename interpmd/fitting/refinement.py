@@ -63,7 +63,7 @@ def refine_radial(
     judge_targets, learner_targets = problem.targets(judges), problem.targets(learners)
     left = range(len(history), rounds + 1)
     for index in tqdm(left, desc="refine", unit="round", disable=not progress):
-        problem.set_readout(problem.solve(learners, judges, ridge=RIDGE))
+        problem.set_readout(problem.solve(learners, judges, ridge=RIDGE, samples=False))
         with one_thread():
             pairs = zip(judges, judge_targets, strict=True)
             errors = [float(_loss(problem, a, t, graph=False)) for a, t in pairs]

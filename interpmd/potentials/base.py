@@ -23,6 +23,12 @@ from interpmd.errors import ArgumentError
 from interpmd.structures.edges import Environments
 from interpmd.structures.systems import Batch, atomic_number
 
+#: Nearest neighbours of an atom, of each element, whose distances the extrapolation grade watches.
+NEAREST = 8
+
+#: A limit (Å, eV) that nothing exceeds, before anything is learned.
+ANYTHING = 1e6
+
 #: Field names of the body orders, used for rows of terms that span several of them.
 BODY_NAMES = {1: "atom", 2: "pair", 3: "triplet", 4: "quadruplet", 5: "quintuplet"}
 
@@ -104,8 +110,12 @@ class LearnedTerm(LocalTerm):
         readout: w, mean of the posterior, in eV, shape (species, features).
         samples: deviations from the mean under samples of the posterior, in eV, shape (species,
             features, samples); without samples before a fit.
-        grade_scale: largest standard deviation of a force in the training data in eV/Å, shape
-            (species,); the unit of the extrapolation grade.
+        grade_scale: standard deviation of a force that is usual in new frames like those of the
+            training data in eV/Å, shape (species,); the unit of the extrapolation grade.
+        energy_scale: the same of an energy, over the square root of the number of atoms, in eV.
+        nearest: ranges of the distances to the nearest neighbours in the training data, of each
+            element and, last, of any, in Å, shape (species, species + 1, neighbours, 2); see
+            `interpmd.potentials.surroundings`.
     """
 
     elements: tuple[int, ...]
@@ -113,6 +123,8 @@ class LearnedTerm(LocalTerm):
     readout: Float[Tensor, "species features"]
     samples: Float[Tensor, "species features samples"]
     grade_scale: Float[Tensor, " species"]
+    energy_scale: Float[Tensor, ""]
+    nearest: Float[Tensor, "species channels neighbours 2"]
 
     def register_readout(self, n_features: int) -> None:
         """Buffers of the read-out and its posterior, before anything is learned."""
@@ -120,6 +132,9 @@ class LearnedTerm(LocalTerm):
         self.register_buffer("readout", torch.zeros(n_species, n_features).double())
         self.register_buffer("samples", torch.zeros(n_species, n_features, 0))
         self.register_buffer("grade_scale", torch.ones(n_species).double())
+        self.register_buffer("energy_scale", torch.tensor(ANYTHING).double())
+        ranges = torch.tensor([0.0, ANYTHING]).double()
+        self.register_buffer("nearest", ranges.repeat(n_species, n_species + 1, NEAREST, 1))
 
     @abstractmethod
     def features(self, env: Environments) -> Float[Tensor, "sites features"]:

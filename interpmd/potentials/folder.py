@@ -39,6 +39,9 @@ VERSION = 2
 #: The first version with a seal.
 SEALED = 2
 
+#: Tensors that the first folders of version 1 lack.
+LATER = {"energy_scale", "nearest"}
+
 CARD, WEIGHTS, SEAL = "potential.json", "weights.safetensors", "seal"
 
 UNITS = {"energy": "eV", "length": "A", "force": "eV/A", "charge": "e"}
@@ -241,8 +244,10 @@ def fill(potential: TermSum, tensors: dict[str, Tensor], folder: Path) -> None:
             or says something else than the description.
     """
     state = potential.state_dict()
-    if set(state) != set(tensors):
-        wrong = sorted(set(state) ^ set(tensors))
+    # potentials of earlier versions know no such units of the grade, and keep those of no data
+    lacking = {name for name in state if name.rpartition(".")[2] in LATER and name not in tensors}
+    if set(state) - lacking != set(tensors):
+        wrong = sorted((set(state) - lacking) ^ set(tensors))
         raise PotentialFileError(f"{folder / WEIGHTS} does not fit {CARD}: tensor {wrong[0]!r}")
     for name, tensor in tensors.items():
         module_name, _, buffer = name.rpartition(".")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpmd.potentials import fast
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.sum import TermSum
+from interpmd.potentials.surroundings import grade_of_surroundings, separate_parts
 from interpmd.structures.edges import Neighbours, environments, within
 from interpmd.structures.systems import Batch
 
@@ -22,14 +23,19 @@ class Uncertainty:
     Attributes:
         energy_std: eV, shape (structures,).
         forces_std: eV/Å, shape (atoms, 3).
-        extrapolation: standard deviation of the force on each atom, divided by the largest in the
-            training data for its element, shape (atoms,); above 1 the atom is unlike the training
-            data. Zero for potentials in which nothing is learned.
+        extrapolation: grade of each atom, shape (atoms,); above 1 it is unlike the training data.
+            The largest of three: standard deviation of its force, and of the energy of its
+            structure, over those that are usual in new frames like the training data; and how
+            far distances to its neighbours lie outside what those showed. Zero where nothing is
+            learned.
+        parts: number of parts of each structure that lie further apart than the cutoff of what was
+            learned, which says nothing of what they do to each other; shape (structures,).
     """
 
     energy_std: Float[Tensor, " structures"]
     forces_std: Float[Tensor, "atoms 3"]
     extrapolation: Float[Tensor, " atoms"]
+    parts: Int[Tensor, " structures"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,24 @@ class Posterior:
     Attributes:
         energies: eV, shape (structures, samples).
         forces: eV/Å, shape (samples, atoms, 3).
-        scale: standard deviation of a force that the training data reach, by atom, in eV/Å.
+        grades: extrapolation grade of each atom, shape (atoms,); see `Uncertainty`.
+        parts: number of parts of each structure; see `Uncertainty`.
     """
 
     energies: Float[Tensor, "structures samples"]
     forces: Float[Tensor, "samples atoms 3"]
-    scale: Float[Tensor, " atoms"]
+    grades: Float[Tensor, " atoms"]
+    parts: Int[Tensor, " structures"]
+
+    @property
+    def energy_std(self) -> Float[Tensor, " structures"]:
+        """Standard deviations of the energies in eV."""
+        return self.energies.pow(2).mean(1).sqrt()
+
+    @property
+    def forces_std(self) -> Float[Tensor, "atoms 3"]:
+        """Standard deviations of the forces in eV/Å."""
+        return self.forces.pow(2).mean(0).sqrt()
 
 
 def posterior(
@@ -60,7 +78,7 @@ def posterior(
     if batch.positions.dtype == torch.float64:
         drawn = fast.deviations(potential, batch, pairs, draws)
         if drawn is not None:
-            return _summed(potential, batch, *map(torch.from_numpy, drawn))
+            return _summed(potential, batch, pairs, *map(torch.from_numpy, drawn))
     return posterior_by_torch(potential, batch, pairs, draws)
 
 
@@ -83,21 +101,31 @@ def posterior_by_torch(
         total = samples.sum(0)
         eye = torch.eye(len(total), dtype=total.dtype, device=total.device)
         (slopes,) = torch.autograd.grad(total, positions, grad_outputs=eye, is_grads_batched=True)
-    return _summed(potential, batch, samples.detach().mT, -slopes)
+    return _summed(potential, batch, pairs, samples.detach().mT, -slopes)
 
 
 def _summed(
     potential: TermSum,
     batch: Batch,
+    pairs: Neighbours | None,
     sites: Float[Tensor, "samples atoms"],
     forces: Float[Tensor, "samples atoms 3"],
 ) -> Posterior:
-    """Energies of structures from those of sites, and the scale of the grade."""
+    """Energies of structures from those of sites, and the grades."""
+    pairs = potential.neighbours(batch) if pairs is None else pairs
     energies = sites.new_zeros(len(sites), batch.n_structures).index_add(1, batch.structure, sites)
-    scale = torch.zeros(batch.n_atoms, dtype=torch.float64, device=sites.device)
+    force_std = forces.pow(2).mean(0).sum(1).sqrt()
+    atoms = torch.bincount(batch.structure, minlength=batch.n_structures)
+    energy_std = (energies.pow(2).mean(0) / atoms).sqrt()[batch.structure]
+    of_force, of_energy = torch.zeros_like(force_std), torch.zeros_like(force_std)
     for term in _sampled(potential):
-        scale = torch.maximum(scale, term.grade_scale_of(batch.numbers))
-    return Posterior(energies.mT, forces, scale)
+        of_force = torch.maximum(of_force, term.grade_scale_of(batch.numbers))
+        of_energy = of_energy.clamp_min(float(term.energy_scale))
+    grades = torch.maximum(force_std / of_force, energy_std / of_energy)
+    known = grade_of_surroundings(potential, batch, pairs)
+    cutoff = max(term.cutoff for term in _sampled(potential))
+    parts = separate_parts(batch, pairs, cutoff)
+    return Posterior(energies.mT, forces, torch.maximum(grades, known), parts)
 
 
 def _sampled(potential: TermSum) -> list[LearnedTerm]:
@@ -122,8 +150,6 @@ def uncertainty(
     drawn = posterior(potential, batch, pairs, draws)
     if drawn is None:
         zero = torch.zeros_like(batch.positions)
-        return Uncertainty(zero[: batch.n_structures, 0], zero, zero[:, 0])
-    forces_std = drawn.forces.pow(2).mean(0).sqrt()
-    return Uncertainty(
-        drawn.energies.pow(2).mean(1).sqrt(), forces_std, forces_std.norm(dim=1) / drawn.scale
-    )
+        whole = torch.ones(batch.n_structures, dtype=torch.int64, device=batch.positions.device)
+        return Uncertainty(zero[: batch.n_structures, 0], zero, zero[:, 0], whole)
+    return Uncertainty(drawn.energy_std, drawn.forces_std, drawn.grades, drawn.parts)

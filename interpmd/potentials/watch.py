@@ -71,7 +71,7 @@ class GradeWatch:
     def __init__(self, once: bool = False) -> None:
         self.once = once
         self._calls, self._looks = 0, 0
-        self._fine = 0.0
+        self._fine, self._apart = 0.0, False
         self.told: set[Place] = set()
 
     def look(
@@ -91,7 +91,8 @@ class GradeWatch:
             The largest grade of an atom; None if it was not looked at.
 
         Warns:
-            ExtrapolationWarning: names the atom and its grade.
+            ExtrapolationWarning: names the atom and its grade; in a run also where the structure
+                falls into parts beyond the cutoff.
         """
         if self.once and self.told:
             return None
@@ -104,12 +105,14 @@ class GradeWatch:
         batch = structures if isinstance(structures, Batch) else potential.batch(structures)
         if batch.n_atoms > MOST_ATOMS and batch.positions.dtype != torch.float64:
             return None
-        grades = uncertainty(potential, batch, draws=DRAWS).extrapolation
-        if float(grades.max()) > 1:
-            grades = uncertainty(potential, batch).extrapolation
-        grade = float(grades.max())
+        bars = uncertainty(potential, batch, draws=DRAWS)
+        if float(bars.extrapolation.max()) > 1:
+            bars = uncertainty(potential, batch)
+        grade = float(bars.extrapolation.max())
         if grade > DOUBTFUL:
-            self._warn(potential, batch, int(grades.argmax()), grade)
+            self._warn(potential, batch, int(bars.extrapolation.argmax()), grade)
+        elif self.once and (parts := int(bars.parts.max())) > 1:
+            self._warn_of_parts(potential, parts)
         elif forces is not None:
             self._fine = max(self._fine, largest)
         return grade
@@ -129,6 +132,19 @@ class GradeWatch:
             f"training data (extrapolation grade {grade:.1f}); do not trust this structure",
             ExtrapolationWarning,
             *place,
+        )
+
+
+    def _warn_of_parts(self, potential: TermSum, parts: int) -> None:
+        """Once in a run, where no term reaches from one part to the other."""
+        if self._apart or potential.global_terms:
+            return
+        self._apart = True
+        warnings.warn_explicit(
+            f"{parts} parts of the structure lie further apart than the cutoff of the potential, "
+            "which says nothing of what they do to each other",
+            ExtrapolationWarning,
+            *_asked_from(),
         )
 
 

@@ -1,7 +1,8 @@
 """Fit the shipped potentials to the shipped data: ``python -m interpmd.shipped.make [name ...]``;
-with ``--certify`` only their certificates are made anew, with ``--keep-truth`` their learned truth,
-which depends on the form of the expansion and not on the data, is taken from those that are there;
-with ``--seal`` they are only written again, with a seal and the same numbers.
+with ``--errors`` only their error bars and extrapolation grades are made anew, the weights kept;
+with ``--certify`` only their certificates, with ``--keep-truth`` their learned truth, which depends
+on the form of the expansion and not on the data, is taken from those that are there; with
+``--seal`` they are only written again, with a seal and the same numbers.
 
 Run from a clone of the repository, where ``data/`` lies beside the package.
 """
@@ -13,9 +14,16 @@ import sys
 import warnings
 from pathlib import Path
 
+from ase import Atoms
+
 from interpmd.attribution import Certificate
 from interpmd.errors import UnsealedWarning
+from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.closed_form import fit
+from interpmd.fitting.labels import is_isolated
+from interpmd.fitting.problem import Problem
+from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.spec import Spec
 from interpmd.potentials import Potential
 from interpmd.potentials.shelf import load_potential
 from interpmd.structures.files import read_frames
@@ -83,9 +91,8 @@ def make(name: str, keep_truth: bool = False) -> None:
 
     The fit is kept in scratch/, so that one that was stopped goes on from there.
     """
-    folder = DATA / name
-    parts = ("train.extxyz.gz", *MORE.get(name, ()))
-    train = [atoms for part in parts for atoms in read_frames(folder / part)]
+    folder, parts = DATA / name, parts_of(name)
+    train = training_frames(name)
     report = fit(
         train,
         test=folder / "test.extxyz.gz",
@@ -103,6 +110,46 @@ def make(name: str, keep_truth: bool = False) -> None:
     report.potential.save(HERE / name)
     print(report)
     print(report.evaluations["test"].by_subset().round(2).to_string())
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """Files of the training data."""
+    return ("train.extxyz.gz", *MORE.get(name, ()))
+
+
+def training_frames(name: str) -> list[Atoms]:
+    """All training data of a potential."""
+    return [atoms for part in parts_of(name) for atoms in read_frames(DATA / name / part)]
+
+
+def renew_errors(name: str) -> None:
+    """Make the error bars and grades of a potential anew, and write it again.
+
+    The weights stay as they are; the normal equations are accumulated anew (they are kept in
+    scratch/, so that a run that was stopped goes on from there) and solved at the stored ridge.
+    """
+    potential, recipe = load_potential(HERE / name), RECIPES[name]
+    term = potential.learned_terms["expansion"]
+    rest = {n: other for n, other in potential.terms.items() if other is not term}
+    problem = Problem(
+        term,
+        Potential(rest, elements=potential.elements),
+        Spec(**potential.card.provenance["spec"]),
+        FitSettings(
+            energy_weight=potential.card.provenance["energy_weight"],
+            subset_weights=recipe.get("subset_weights", {}),
+        ),
+    )
+    frames = [atoms for atoms in training_frames(name) if not is_isolated(atoms)]
+    scratch = SCRATCH / f"{name}-errors"
+    solved = problem.solve(
+        frames, fraction=0.1, ridge=potential.card.provenance["ridge"], out=scratch
+    )
+    renewed = problem.with_error_bars(solved, frames)
+    renewed.card = potential.card
+    renewed.save(HERE / name)
+    remove_checkpoints(scratch)
+    print(f"{name}: error bars {solved.calibration:.2f} times those of the bare posterior")
 
 
 def certificate_of(name: str, potential: Potential, keep_truth: bool = False) -> Certificate:
@@ -149,6 +196,9 @@ if __name__ == "__main__":
     for wanted in [a for a in sys.argv[1:] if a not in options] or RECIPES:
         if "--seal" in options:
             seal(wanted)
+            continue
+        if "--errors" in options:
+            renew_errors(wanted)
             continue
         work = recertify if "--certify" in options else make
         work(wanted, keep_truth="--keep-truth" in options)

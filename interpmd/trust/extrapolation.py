@@ -21,7 +21,8 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
         explanation: any, of atoms or of fragments.
 
     Returns:
-        Grades (no unit) without a limit; none for models without a posterior.
+        Grades (no unit) without a limit, and the number of parts where it falls into several;
+        none for models without a posterior.
     """
     potential = as_model(model).potential
     if potential is None:
@@ -32,10 +33,14 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
         parts = [explanation.atoms[list(members)] for members in explanation.fragments]
         structures["extrapolation grade of fragments"] = parts
     words = "above 1 the training data do not vouch for it"
-    grades = {
-        name: float(uncertainty(potential, potential.batch(frames)).extrapolation.max())
-        for name, frames in structures.items()
-    }
-    if not any(grades.values()):
+    found = {n: uncertainty(potential, potential.batch(many)) for n, many in structures.items()}
+    if not any(term.n_samples for term in potential.learned_terms.values()):
         return []
-    return [Check("on the data", name, grade, words=words) for name, grade in grades.items()]
+    checks = [
+        Check("on the data", name, float(bars.extrapolation.max()), words=words)
+        for name, bars in found.items()
+    ]
+    if (parts := int(found["extrapolation grade"].parts[0])) > 1:
+        words = "further apart than the cutoff: what they do to each other was not learned"
+        checks.append(Check("on the data", "separate parts", parts, words=words))
+    return checks

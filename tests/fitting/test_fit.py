@@ -19,7 +19,7 @@ from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.errors import LabelWarning, MemoryLimitError
 from interpmd.fitting import closed_form as fitting
 from interpmd.fitting.consistency import check_consistency
-from interpmd.fitting.grade import grade_scales
+from interpmd.fitting.grade import usual_spread
 from interpmd.fitting.labels import isolated_energies
 from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
 from interpmd.fitting.shares import body_order_shares
@@ -117,16 +117,20 @@ def test_the_grade_counts_from_the_least_certain_of_all_training_frames(report):
     potential, many = report.potential, frames(150)
     species = potential.terms["expansion"].species
     largest = torch.zeros(150, 3, dtype=torch.float64)
+    energies = np.zeros(150)
     for i, atoms in enumerate(many):
-        spread = uncertainty(potential, potential.batch(atoms)).forces_std.norm(dim=1)
+        bars = uncertainty(potential, potential.batch(atoms))
+        spread = bars.forces_std.norm(dim=1)
+        energies[i] = float(bars.energy_std[0]) / len(atoms) ** 0.5
         for atom, number in enumerate(atoms.numbers):
             largest[i, species[number]] = max(largest[i, species[number]], spread[atom])
     least_certain = int(largest.sum(1).argmax())
     for place in (0, 77):  # wherever that frame stands
         moved = [*many[:least_certain], *many[least_certain + 1 :]]
         moved.insert(place, many[least_certain])
-        found = grade_scales(potential, potential.terms["expansion"], moved)
-        torch.testing.assert_close(found, largest.amax(0))
+        found = usual_spread(potential, potential.terms["expansion"], moved)
+        torch.testing.assert_close(found.force, largest.amax(0))
+        assert found.energy == pytest.approx(energies.max())
 
 
 def test_weights_of_subsets_were_called_weights():
@@ -153,9 +157,14 @@ def test_frames_of_little_weight_do_not_vouch_for_others():
         progress=False,
     ).potential
     term = potential.terms["expansion"]
-    assert torch.allclose(term.grade_scale, grade_scales(potential, term, molecules))
+    known = usual_spread(potential, term, molecules).force
+    ratio = term.grade_scale / known  # one factor, from the frames held out
+    assert torch.allclose(ratio, ratio[0]) and 0.3 < float(ratio[0]) < 3
     everything = [*molecules, *fragments]
-    assert (grade_scales(potential, term, everything) > 2 * term.grade_scale).any()
+    assert (usual_spread(potential, term, everything).force > 2 * known).any()
+    carbon, oxygen = (int(term.species[z]) for z in (6, 8))
+    widest = max(a.get_all_distances()[0, 1] for a in molecules)
+    assert widest < float(term.nearest[carbon, oxygen, 0, 1]) < widest + 0.5 < 3.0
 
 
 def test_isolated_atoms_from_frames_from_arguments_or_with_a_warning():

@@ -229,7 +229,7 @@ def test_error_bars(few, draws, monkeypatch):
     for pairs in (None, potential.neighbours(batch)):
         drawn = posterior(potential, batch, pairs, draws)
         expected = posterior_by_torch(potential, batch, pairs, draws)
-        for name in ("energies", "forces", "scale"):
+        for name in ("energies", "forces", "grades"):
             one, other = getattr(drawn, name), getattr(expected, name)
             assert other.max() > 1e-3 and one.shape == other.shape
             assert (one - other).abs().max() < 1e-9 * other.abs().max()
@@ -246,7 +246,7 @@ def test_error_bars_of_many_sites_and_of_two_expansions():
     potential, atoms = Potential(terms), [cloud(1, 40, 1.6)] * 8
     batch = potential.batch(atoms)
     drawn, expected = posterior(potential, batch), posterior_by_torch(potential, batch)
-    for name in ("energies", "forces", "scale"):
+    for name in ("energies", "forces", "grades"):
         one, other = getattr(drawn, name), getattr(expected, name)
         assert (one - other).abs().max() < 1e-9 * other.abs().max()
 
