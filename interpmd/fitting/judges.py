@@ -24,7 +24,8 @@ class Judged:
 
     Attributes:
         atoms: the frame.
-        energy, energy_std: in eV. forces, forces_std: in eV/Å, shape (atoms, 3).
+        energy, energy_std: in eV. forces, forces_std: in eV/Å, shape (atoms, 3). NaN where the
+            frame has no label.
     """
 
     atoms: Atoms
@@ -34,12 +35,12 @@ class Judged:
     forces_std: Float[np.ndarray, "atoms 3"]
 
     def ratios(self) -> tuple[Float[np.ndarray, 1], Float[np.ndarray, " components"]]:
-        """Absolute errors over bars of the energy and of the force components; 0 where an error
-        vanishes, as by symmetry."""
+        """Absolute errors over bars of the energy and of the force components, as far as they are
+        labelled; 0 where an error vanishes, as by symmetry."""
         errors = np.abs(np.array([self.energy])), np.abs(self.forces.ravel())
         bars = np.array([self.energy_std]), self.forces_std.ravel()
         energy, forces = (
-            np.where(e < NOTHING, 0.0, e / np.maximum(s, NOTHING))
+            np.where(e < NOTHING, 0.0, e / np.maximum(s, NOTHING))[np.isfinite(e)]
             for e, s in zip(errors, bars, strict=True)
         )
         return energy, forces
@@ -97,13 +98,15 @@ class Judges:
             first, last = last, last + len(values)
             if target.force_weight < most or not (target.energy_weight and target.force_weight):
                 continue
-            energy, energy_std = (x[first] / target.energy_weight for x in (missed, bars))
-            forces, forces_std = np.zeros((len(atoms), 3)), np.zeros((len(atoms), 3))
-            if len(values) > 1:  # a single atom has no rows of forces
-                here = slice(first + 1, first + 1 + forces.size)
-                forces = missed[here].reshape(-1, 3) / target.force_weight
-                forces_std = bars[here].reshape(-1, 3) / target.force_weight
-            yield Judged(atoms, float(energy), float(energy_std), forces, forces_std)
+            known = np.isfinite(weighted_values(atoms, target))
+            both = np.full((2, max(len(known), 1 + 3 * len(atoms))), np.nan)
+            both[0, : len(known)][known], both[1, : len(known)][known] = (
+                missed[first:last],
+                bars[first:last],
+            )
+            energies = both[:, 0] / target.energy_weight
+            forces = both[:, 1 : 1 + 3 * len(atoms)].reshape(2, -1, 3) / target.force_weight
+            yield Judged(atoms, float(energies[0]), float(energies[1]), *forces)
 
     def evaluation(self, mean: np.ndarray) -> Evaluation | None:
         """Predictions beside the labels; frames of weight 0 are not judged."""

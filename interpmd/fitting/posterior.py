@@ -113,5 +113,5 @@ def calibrated(
     if not first or not (judged := list(judges.judged(mean, both))):
         return sum(samples[1:], samples[0]), 1.0
     ratios = [np.concatenate(each) for each in zip(*(f.ratios() for f in judged), strict=True)]
-    factor = max(float(np.quantile(each, WITHIN_TWO)) / 2 for each in ratios)
+    factor = max(float(np.quantile(each, WITHIN_TWO)) / 2 for each in ratios if len(each))
     return factor * both, factor * judges.spread(both) / first

@@ -171,8 +171,8 @@ class Problem:
         samples, size = calibrated(kinds, solution.mean, judges)
         held = []
         for frame in judges.judged(solution.mean, samples) if judges else ():
-            sizes = np.linalg.norm(frame.forces_std, axis=1)
-            held.append(spread_of(self.term, frame.atoms, frame.energy_std, sizes))
+            sizes = np.linalg.norm(np.nan_to_num(frame.forces_std), axis=1)
+            held.append(spread_of(self.term, frame.atoms, np.nan_to_num(frame.energy_std), sizes))
         return samples, held, size
 
     def _accumulate(

@@ -134,7 +134,6 @@ class GradeWatch:
             *place,
         )
 
-
     def _warn_of_parts(self, potential: TermSum, parts: int) -> None:
         """Once in a run, where no term reaches from one part to the other."""
         if self._apart or potential.global_terms:
