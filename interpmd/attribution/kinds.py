@@ -40,6 +40,7 @@ from interpmd.structures.chemistry import (
     put_together,
 )
 from interpmd.structures.fragments import Fragments
+from interpmd.structures.images import image_sign
 
 #: All kinds, in the order of the table above.
 KINDS = (
@@ -255,10 +256,12 @@ def kind_of(places: list[Place], known: Chemistry) -> str:
 def _label(atoms: Atoms, places: list[Place], known: Chemistry, kind: str) -> str:
     order = _walk(_links(places, known.bonds))
     places = [places[i] for i in order]
+    home = places[0][1]
     text = _name(atoms, places[0][0])
     for before, after in zip(places, places[1:], strict=False):
         pair = _links([before, after], known.bonds)[0, 1]
-        text += ("–" if pair else "···") + _name(atoms, after[0])
+        shift = [int(s - h) for s, h in zip(after[1], home, strict=True)]
+        text += ("–" if pair else "···") + _name(atoms, after[0]) + image_sign(shift)
     return f"{text} {kind}"
 
 

@@ -67,9 +67,10 @@ class Clusters:
         members: Sequence[Sequence[int]],
         names: Sequence[str],
         orders: Sequence[int],
+        shifts: Sequence[Sequence[Sequence[int]]] | None = None,
     ) -> Clusters:
         """Clusters of which each has a name of its own, which stands as its term."""
-        made = cls.of_tuples(members, "", orders)
+        made = cls.of_tuples(members, "", orders, shifts)
         terms = tuple(dict.fromkeys(names))
         place = {name: index for index, name in enumerate(terms)}
         return replace(made, terms=terms, term=np.array([place[n] for n in names], dtype=np.int64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaxtyping import Float
 
 from interpmd.plots.style import AGAINST, ALONG, new_axes
 from interpmd.structures.chemistry import bonds
+from interpmd.structures.images import image_sign
 from interpmd.units import number_sign
 
 if TYPE_CHECKING:
@@ -22,8 +24,16 @@ if TYPE_CHECKING:
 #: Length in Å of an arrow per force in eV/Å; all are shorter where one would exceed `LONGEST`.
 ARROW, LONGEST = 0.35, 1.5
 
-#: Colour of the bonds.
-BOND = "#888888"
+#: Colours of the bonds and of the edges of the cell.
+BOND, CELL = "#888888", "#999999"
+
+#: Rows: right, up and towards the reader, where a cell is drawn: 20° from the side, 12° from above.
+TURNED = np.array(
+    [[0.939693, 0.342020, 0.0], [-0.071110, 0.195373, 0.978148], [0.334546, -0.919158, 0.207912]]
+)
+
+#: Atoms in a cell above which only those in the interactions are named.
+CROWD = 12
 
 #: Height of a line of words, relative to the picture.
 LINE = 0.065
@@ -37,8 +47,10 @@ def draw_molecule(
     ax: Axes | None = None,
     forces: np.ndarray | None = None,
     plane: np.ndarray | None = None,
+    corners: Sequence[np.ndarray] | None = None,
+    ghosts: Sequence[tuple[int, tuple[int, int, int]]] = (),
 ) -> Axes:
-    """Draw a molecule in the plane of its largest extent.
+    """Draw a molecule in the plane of its largest extent, or a cell slightly turned.
 
     Args:
         atoms: the molecule.
@@ -50,6 +62,9 @@ def draw_molecule(
         forces: on all atoms in eV/Å, drawn as thinner arrows.
         plane: directions to the right, upwards and to the reader, shape (3, 3), from `plane_of`;
             give it for pictures of a molecule that moves, else it is that of these positions.
+        corners: positions in Å that the band of each interaction joins, where they are not those
+            of its atoms in the home cell.
+        ghosts: atoms drawn in other cells, paler and named with their image: atom, cell vectors.
     """
     from matplotlib.patches import Circle
     from matplotlib.patheffects import withStroke
@@ -58,25 +73,45 @@ def draw_molecule(
     axes = plane_of(atoms) if plane is None else plane
     middle = atoms.positions.mean(0)
     points = (atoms.positions - middle) @ axes.T
+    cell = (edges_of(atoms) - middle) @ axes.T
+    for ends in cell:
+        ax.plot(*ends[:, :2].T, color=CELL, lw=0.8, zorder=0)
     for ends in (sticks(atoms) - middle) @ axes.T:
         ax.plot(*ends[:, :2].T, color=BOND, lw=5, solid_capstyle="round", zorder=1)
     largest = max((abs(value) for _, value, _ in interactions), default=1.0) or 1.0
-    for members, value, _ in interactions:
+    ways = [atoms.positions[list(m)] for m, _, _ in interactions] if corners is None else corners
+    for way, (_, value, _) in zip(ways, interactions, strict=True):
         (colour, _), dash = (ALONG, "-") if value >= 0 else (AGAINST, (0, (1.2, 0.8)))
-        corners = points[list(members), :2]
-        closed = np.vstack([corners, corners[:1]]) if len(members) > 2 else corners
+        flat = (np.reshape(way, (-1, 3)) - middle) @ axes.T
+        closed = np.vstack([flat, flat[:1]]) if len(flat) > 2 else flat
         width = 2 + 5 * abs(value) / largest
-        ax.plot(*closed.T, color=colour, ls=dash, lw=width, alpha=0.75, zorder=2)
+        ax.plot(*closed[:, :2].T, color=colour, ls=dash, lw=width, alpha=0.75, zorder=2)
     radii = 0.32 * covalent_radii[atoms.numbers] + 0.1
     for index in np.argsort(points[:, 2], kind="stable"):
         colour = jmol_colors[atoms.numbers[index]]
-        middle = (points[index, 0], points[index, 1])
-        ax.add_patch(Circle(middle, radii[index], fc=colour, ec="black", lw=0.8, zorder=4))
+        where = (points[index, 0], points[index, 1])
+        ax.add_patch(Circle(where, radii[index], fc=colour, ec="black", lw=0.8, zorder=4))
+    shown, names = points, [f"{symbol}{a}" for a, symbol in enumerate(atoms.symbols)]
+    if len(atoms) > CROWD and len(cell) and interactions:
+        told = {a for members, _, _ in interactions for a in members} | set(
+            force[:1] if force else ()
+        )
+        names = [name if a in told else "" for a, name in enumerate(names)]
+    if ghosts:
+        images = np.array([image for _, image in ghosts]) @ np.asarray(atoms.cell)
+        away = (atoms.positions[[a for a, _ in ghosts]] + images - middle) @ axes.T
+        shown = np.vstack([points, away])
+        names += [names[a] + image_sign(image) for a, image in ghosts]
+        for (atom, _), place in zip(ghosts, away, strict=True):
+            pale = 0.45 * np.asarray(jmol_colors[atoms.numbers[atom]]) + 0.55
+            edge = {"ec": "#777777", "lw": 0.8, "ls": ":", "zorder": 3}
+            ax.add_patch(Circle((place[0], place[1]), radii[atom], fc=pale, **edge))
+        radii = np.concatenate([radii, radii[[a for a, _ in ghosts]]])
     rim = withStroke(linewidth=2, foreground="white")
-    for index, place in enumerate(_label_places(points, radii)):
+    for name, place in zip(names, _label_places(shown, radii), strict=True):
         ax.text(
             *place,
-            f"{atoms.symbols[index]}{index}",
+            name,
             ha="center",
             va="center",
             fontsize=7,
@@ -87,9 +122,13 @@ def draw_molecule(
     arrows += [] if force is None else [(*force, 2.5)]
     flat = [(points[atom, :2], (axes @ vector)[:2], width) for atom, vector, width in arrows]
     longest = max((float(np.linalg.norm(vector)) for _, vector, _ in flat), default=0.0)
+    scale = min(ARROW, LONGEST / max(longest, 1e-12))
     for place, vector, width in flat:
-        _arrow(ax, place, vector, min(ARROW, LONGEST / max(longest, 1e-12)), width)
-    _frame(ax, points, len(interactions))
+        _arrow(ax, place, vector, scale, width)
+    tips = [place + (scale + 0.25 / max(np.linalg.norm(v), 1e-12)) * v for place, v, _ in flat]
+    # words stand clear of atoms, cell and arrows
+    room = np.vstack([shown[:, :2], cell.reshape(-1, 3)[:, :2], *np.reshape(tips, (-1, 1, 2))])
+    _frame(ax, room, len(interactions))
     for row, (_, value, name) in enumerate(interactions):
         ax.text(
             0.5,
@@ -107,7 +146,7 @@ def draw_molecule(
 
 def _frame(ax: Axes, points: np.ndarray, lines: int) -> None:
     """Room for the molecule and, below it, for lines of words."""
-    low, high = points[:, :2].min(0) - 0.7, points[:, :2].max(0) + 0.7
+    low, high = points.min(0) - 0.7, points.max(0) + 0.7
     height = max(high[1] - low[1], 0.7 * (high[0] - low[0]) * (1 - LINE * lines))
     top = 0.5 * (low[1] + high[1] + height)
     ax.set_xlim(low[0], high[0])
@@ -140,10 +179,29 @@ def _label_places(points: np.ndarray, radii: np.ndarray) -> np.ndarray:
 
 
 def plane_of(atoms: Atoms) -> np.ndarray:
-    """Rows: the two directions of largest extent, and the one that looks at the reader."""
+    """Rows: the two directions of largest extent, and the one that looks at the reader.
+
+    A periodic cell is seen along its axes, slightly from the side and from above.
+    """
+    if atoms.pbc.any():
+        return TURNED.copy()
     _, _, directions = np.linalg.svd(atoms.positions - atoms.positions.mean(0))
     directions[2] = np.cross(directions[0], directions[1])
     return directions
+
+
+def corners_of(atoms: Atoms) -> Float[np.ndarray, "corners 3"]:
+    """Corners of the periodic cell in Å; one where no direction is periodic."""
+    steps = [(0, 1) if periodic else (0,) for periodic in atoms.pbc]
+    return np.array(list(product(*steps)), dtype=float) @ np.asarray(atoms.cell)
+
+
+def edges_of(atoms: Atoms) -> Float[np.ndarray, "edges 2 3"]:
+    """Both ends of every edge of the periodic cell in Å; none where no direction is periodic."""
+    steps = [(0, 1) if periodic else (0,) for periodic in atoms.pbc]
+    corners = list(product(*steps))
+    pairs = [(a, b) for a, b in combinations(corners, 2) if sum(np.abs(np.subtract(a, b))) == 1]
+    return np.array(pairs, dtype=float).reshape(-1, 2, 3) @ np.asarray(atoms.cell)
 
 
 def _arrow(ax: Axes, place: np.ndarray, force: np.ndarray, scale: float, width: float) -> None:

@@ -44,6 +44,7 @@ def open_molecules(
     kept = explanation[~alone]
     names, kinds = list(kept.labels), list(kept.kinds)
     members, orders = list(kept.members), kept.orders.tolist()
+    shifts = [key[3] for key in kept.clusters.identities()]
     values, conventions = [kept.values], [np.zeros_like(kept.values)]
     samples = None if kept.samples is None else [kept.samples]
     for molecule in opened:
@@ -51,6 +52,7 @@ def open_molecules(
         names += part.names
         kinds += part.kinds
         members += part.members
+        shifts += part.shifts
         orders += [
             0 if kind == "remainder" else len(m)
             for m, kind in zip(part.members, part.kinds, strict=True)
@@ -64,7 +66,7 @@ def open_molecules(
             samples = None
     return replace(
         explanation,
-        clusters=Clusters.named(members, names, orders),
+        clusters=Clusters.named(members, names, orders, shifts),
         values=np.concatenate(values),
         samples=None if samples is None else np.concatenate(samples),
         convention=np.concatenate(conventions),
@@ -88,6 +90,7 @@ class _Part:
         coordinates, self.names = gauge.inside(molecule)
         self.kinds = list(coordinates.kinds)
         self.members = [tuple(inside[a] for a in atoms) for atoms in coordinates.atoms]
+        self.shifts = list(coordinates.shifts)
         _, [forces] = request.model.evaluate([part])
         at = balance(coordinates, part.positions, cell=np.asarray(part.cell))
         rows, weights = carried(at, forces), functional.forces[:, inside]
@@ -103,6 +106,7 @@ class _Part:
             self.names.append(f"not carried by coordinates of molecule {molecule}")
             self.kinds.append("remainder")
             self.members.append(tuple(inside))
+            self.shifts.append(((0, 0, 0),) * len(inside))
             self.values = np.concatenate([self.values, left[None]])
             self.convention = np.concatenate([self.convention, np.zeros_like(left)[None]])
         self.samples = None

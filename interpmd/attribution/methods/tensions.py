@@ -82,6 +82,7 @@ def tensions(request: Request, error_bars: bool = True, draws: int = 32) -> Expl
             [*coordinates.atoms, *(everyone for _ in left)],
             names,
             [*(len(a) for a in coordinates.atoms), *(0 for _ in left)],
+            [*coordinates.shifts, *([(0, 0, 0)] * len(atoms) for _ in left)],
         ),
         values=functional.shaped(np.concatenate([values, rest.reshape(-1, values.shape[1])])),
         predicted=np.asarray(functional.shaped(_felt(functional, forces))),

@@ -13,9 +13,10 @@ from interpmd.structures.coordinates.bonded import Bonded
 from interpmd.structures.coordinates.coordinates import Coordinates, Members
 from interpmd.structures.coordinates.graph import HERE, Graph, Place, added, link, put_together
 from interpmd.structures.coordinates.nonbonded import Between
+from interpmd.structures.images import image_sign
 
-#: Kind, label and atoms of a row.
-Row = tuple[str, str, tuple[int, ...]]
+#: Kind and label of a row, and the atoms in it with their cells.
+Row = tuple[str, str, tuple[Place, ...]]
 
 
 def assembled(graph: Graph, inside: Bonded, around: Between) -> Coordinates:
@@ -30,16 +31,16 @@ def assembled(graph: Graph, inside: Bonded, around: Between) -> Coordinates:
     stretches = [((i, HERE), (j, shift)) for _, _, (i, j, shift) in links]
     rows = [
         *(
-            (kind, f"{kind} {names.chain(ends, mark)}", _atoms(ends))
+            (kind, f"{kind} {names.chain(ends, mark)}", tuple(ends))
             for (kind, mark, _), ends in zip(links, stretches, strict=True)
         ),
-        *(("angle", f"angle {names.chain(p)}", _atoms(p)) for p in inside.angles),
+        *(("angle", f"angle {names.chain(p)}", tuple(p)) for p in inside.angles),
         *(
-            ("linear bend", f"linear bend {names.chain(p[:3])}", _atoms(p[:3]))
+            ("linear bend", f"linear bend {names.chain(p[:3])}", tuple(p[:3]))
             for p in (*inside.bends, *inside.lone_bends)
         ),
-        *(("torsion", f"torsion about {names.chain(p)}", _atoms(p)) for p, _ in inside.torsions),
-        *(("out of plane", f"out of plane {names.of(p[0])}", _atoms(p)) for p in inside.planes),
+        *(("torsion", f"torsion about {names.chain(p)}", tuple(p)) for p, _ in inside.torsions),
+        *(("out of plane", f"out of plane {names.of(p[0])}", tuple(p)) for p in inside.planes),
     ]
     components = np.repeat(np.arange(len(rows)), [1 + (r[0] == "linear bend") for r in rows])
 
@@ -65,7 +66,8 @@ def assembled(graph: Graph, inside: Bonded, around: Between) -> Coordinates:
         row=components,
         kinds=tuple(kind for kind, _, _ in rows),
         labels=tuple(label for _, label, _ in rows),
-        atoms=tuple(atoms for _, _, atoms in rows),
+        atoms=tuple(tuple(a for a, _ in places) for _, _, places in rows),
+        shifts=tuple(tuple(s for _, s in places) for _, _, places in rows),
         loose=np.array([kind == "contact" for kind, _, _ in links], dtype=bool),
         images=_images(graph, around, bodies),
     )
@@ -78,9 +80,9 @@ class Names:
         self.symbols = Atoms(graph.numbers).get_chemical_symbols()
 
     def of(self, place: Place) -> str:
-        """An atom, as "O4", or "O4[0 0 1]" in the next cell."""
+        """An atom, as "O4", or "O4 (0,0,+1)" in the next cell."""
         atom, shift = place
-        return f"{self.symbols[atom]}{atom}{_image(shift)}"
+        return f"{self.symbols[atom]}{atom}{image_sign(shift)}"
 
     def chain(self, places: Sequence[Place], mark: str = "–") -> str:
         """Atoms one after the other."""
@@ -92,7 +94,7 @@ class Names:
         if len(atoms) == 1:
             return self.of((atoms[0], added(places[0][1], shift)))
         formula = Atoms([self.symbols[a] for a in atoms]).get_chemical_formula()
-        return f"{formula}({atoms[0]}){_image(shift)}"
+        return f"{formula}({atoms[0]}){image_sign(shift)}"
 
 
 def _rows_of_pairs(
@@ -104,8 +106,8 @@ def _rows_of_pairs(
     for one, other, shift in around.pairs:
         first, second = around.molecules[one].places, around.molecules[other].places
         ends.append((names.molecule(first), names.molecule(second, shift)))
-        atoms = _atoms((*first, *second))
-        rows.append(("distance of molecules", "distance {}···{}".format(*ends[-1]), atoms))
+        places = (*first, *((a, added(s, shift)) for a, s in second))
+        rows.append(("distance of molecules", "distance {}···{}".format(*ends[-1]), places))
     number: dict[tuple, int] = {}
     for p, side, _ in pairs.tilts.tolist():
         if (p, side) not in number:

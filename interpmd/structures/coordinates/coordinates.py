@@ -72,6 +72,7 @@ class Coordinates:
         kinds: one of `KINDS` for each row.
         labels: "bond C1–H5", for each row.
         atoms: atoms of each row, as many as have a name in its label.
+        shifts: the cell of each of these.
         loose: whether each stretch is a contact, shape (stretches,).
         images: cells that put all that is linked together, shape (atoms, 3).
     """
@@ -92,6 +93,7 @@ class Coordinates:
     kinds: tuple[str, ...]
     labels: tuple[str, ...]
     atoms: tuple[tuple[int, ...], ...]
+    shifts: tuple[tuple[tuple[int, int, int], ...], ...]
     loose: Bool[np.ndarray, " stretches"]
     images: Int[np.ndarray, "atoms 3"]
 

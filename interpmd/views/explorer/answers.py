@@ -36,13 +36,18 @@ class Answer:
         title: what is explained.
         gauge: what stands for "absent", `absent` the same in words.
         method: by which it was made.
-        headline: the answer in a sentence.
+        headline: the answer in a sentence: what drives the changes over all frames where that is
+            known, else `now`.
+        now: the largest contribution of this frame, in words.
         unit: "eV" or "eV/A", as in tables.
         bars: the largest first; their values sum to `total`.
         lines: the largest first.
         pairs: the same contributions as a heat map.
         total: sum of the bars.
         total_std: its standard deviation under the posterior where it is known.
+        rest_stds: the same of the sum of all bars after each; empty where it is not known.
+        grade: largest extrapolation grade of what was evaluated, above 1 beyond the training data;
+            None where it is not known.
         predicted: what the bars should sum to, as the model predicts it.
         residual: completeness error of the whole explanation.
         apart: sum of the energies of isolated atoms in eV, which get no bars.
@@ -63,6 +68,7 @@ class Answer:
     absent: str
     method: str
     headline: str
+    now: str
     unit: str
     bars: tuple[Bar, ...]
     lines: tuple[Line, ...]
@@ -82,10 +88,12 @@ class Answer:
     statement: str
     forces: tuple[float, ...] = field(repr=False)
     total_std: float | None = None
+    rest_stds: tuple[float, ...] = ()
+    grade: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For the browser; numbers rounded to what a float32 holds."""
-        return _rounded(asdict(self))
+        return rounded(asdict(self))
 
 
 def answer(
@@ -97,6 +105,7 @@ def answer(
     forces: Float[np.ndarray, "atoms 3"],
     names: tuple[Sequence[str], Sequence[str]] | None = None,
     doubt: Explanation | None = None,
+    along: Float[np.ndarray, " 3"] | None = None,
 ) -> Answer:
     """Turn an explanation into bars and lines.
 
@@ -108,17 +117,20 @@ def answer(
         names: labels and kinds of the clusters; as the explanation names them if None.
         doubt: the same explanation along the direction of the answer, with samples of the
             posterior, where the explanation itself has none.
+        along: direction along which vectors count; their own sum if None.
     """
     labels, kinds = (np.array(n, dtype=object) for n in names or _names(explanation))
     isolated = _isolated(explanation)
     shown, apart = explanation[~isolated], float(explanation.values[isolated].sum())
     predicted, direction = np.asarray(explanation.predicted), None
     if predicted.ndim:
-        direction = direction_of(predicted)
+        direction = direction_of(predicted if along is None else along)
         predicted = predicted @ direction
     elif isinstance(explanation.target, Force):
         direction = explanation.target.direction(explanation.atoms)
-    rows = shown.contributions.along(explanation.predicted)
+    rows = shown.contributions
+    if direction is not None:
+        rows = rows.along(direction)
     if doubt is not None and doubt.samples is not None:
         rows = replace(rows, samples=doubt.samples[~isolated])
     # inside a fragment action and reaction cancel to rounding
@@ -126,7 +138,8 @@ def answer(
     some, some_rows = shown[acting], rows.take(acting)
     labels, kinds = labels[~isolated][acting].tolist(), kinds[~isolated][acting].tolist()
     groups = groups_of(some, question.grouping, kinds)
-    bars, places = bars_of(some, some_rows, groups, question.grouping, labels)
+    acts_on = question.atom if question.target in ("force", "along") else None
+    bars, places, rest_stds = bars_of(some, some_rows, groups, question.grouping, labels)
     lines = lines_of(
         some.atoms,
         some.clusters,
@@ -134,7 +147,7 @@ def answer(
         groups,
         places,
         pairwise=question.grouping == "pair",
-        acts_on=question.atom if question.target in ("force", "along") else None,
+        acts_on=acts_on,
         wholes=some.fragments or _molecules_of(some, kinds),
     )
     certificate = (explanation if doubt is None else doubt).certificate()
@@ -147,6 +160,7 @@ def answer(
         absent=GAUGES[explanation.gauge].absent,
         method=explanation.method,
         headline=of_frame(bars, total, explanation.unit),
+        now=of_frame(bars, total, explanation.unit),
         unit=explanation.unit,
         bars=bars,
         lines=lines,
@@ -170,6 +184,8 @@ def answer(
         total_std=(
             None if rows.samples is None else float(standard_deviation(rows.samples.sum(0)))
         ),
+        rest_stds=rest_stds,
+        grade=certificate.grade if certificate.group("on the data") else None,
     )
 
 
@@ -226,11 +242,12 @@ def _isolated(explanation: Explanation) -> Bool[np.ndarray, " clusters"]:
     return (orders == 1) & bool(apart)
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Numbers in whatever holds them rounded to what a float32 holds."""
     if isinstance(value, float):
         return float(f"{value:.7g}")
     if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
+        return {k: rounded(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(v) for v in value]
+        return [rounded(v) for v in value]
     return value

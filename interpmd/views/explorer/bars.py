@@ -54,7 +54,13 @@ def groups_of(
     if grouping == "interaction":
         # several coordinates may be of the same atoms, as the two bends of a linear angle
         named = explanation.kinds_of_terms is not None
-        names = explanation.labels if named else [""] * len(clusters)
+        if named:
+            names = list(explanation.labels)
+        else:
+            # atoms in other cells are other atoms, but what is left over stands at its site
+            images = [key[3] for key in clusters.identities()]
+            names = ["" if rest or not np.any(image) else str(image) for image, rest in
+                     zip(images, clusters.remainder, strict=True)]  # fmt: skip
         return [
             [(bool(rest), members, name)]
             for rest, members, name in zip(
@@ -77,10 +83,11 @@ def bars_of(
     groups: Sequence[Sequence[Hashable]],
     grouping: str,
     labels: Sequence[str] | None = None,
-) -> tuple[tuple[Bar, ...], dict[Hashable, int]]:
-    """The bars, the largest first, and the place among them of each group.
+) -> tuple[tuple[Bar, ...], dict[Hashable, int], tuple[float, ...]]:
+    """The bars, the largest first, the place among them of each group, and error bars of rests.
 
-    Groups beyond `MOST` share the last bar and have no place.
+    Groups beyond `MOST` share the last bar and have no place. The error bar of a rest is that of
+    the sum of all bars after one; there are none where the error bars are not known.
 
     Args:
         explanation: with the vectors and names.
@@ -115,7 +122,15 @@ def bars_of(
     if rest := order[MOST:]:
         total = float(sum(values[group] for group in rest))
         bars.append(Bar("others", f"{len(rest)} smaller ones", total, std(rest)))
-    return tuple(bars), {group: place for place, group in enumerate(order[:MOST])}
+    rests: tuple[float, ...] = ()
+    if spread is not None and order:
+        # from the smallest on
+        sums = np.cumsum([spread[group] for group in reversed(order)], axis=0)[::-1]
+        after = [*sums[1:], np.zeros_like(sums[0])][: len(bars)]
+        if len(order) > MOST:
+            after[-1] = np.zeros_like(sums[0])
+        rests = tuple(float(x) for x in standard_deviation(np.array(after)))
+    return tuple(bars), {group: place for place, group in enumerate(order[:MOST])}, rests
 
 
 def _who(
@@ -152,7 +167,8 @@ def _names(
             labels = explanation.labels
         first: dict[Any, tuple[str, str]] = {}
         for [(rest, members, name)], label in zip(groups, labels, strict=True):
-            key = f"{'rest ' if rest else ''}{name or members}"
+            of = f"{members} {name}" if name.startswith("((") else name or members
+            key = f"{'rest ' if rest else ''}{of}"
             first.setdefault((rest, members, name), (key, label))
         return first
     if grouping == "pair":

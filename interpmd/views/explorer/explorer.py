@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.dynamics import Trajectory
-from interpmd.errors import InterpmdError, ViewerError
+from interpmd.errors import InterpmdError, QuestionError, ViewerError
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.groups import Grouping
 from interpmd.units import DISPLAY, number_sign, unit_sign
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.answers import Answer
+from interpmd.views.explorer.comparison import Beside, Comparison
 from interpmd.views.explorer.export import contributions, save
 from interpmd.views.explorer.page import write_page
 from interpmd.views.explorer.picture import View, image
@@ -51,6 +52,7 @@ class ForceExplorer(anywidget.AnyWidget):
         trajectory: a `Trajectory`, a list of `ase.Atoms` of one structure, or one structure.
         gauge: what "absent" means, by name (then an attribute that can be changed), or one that
             is ready, as `interpmd.groups_of` makes them; chosen by the system if None.
+        models: other models to put beside this one, by name.
         choices: first values of the attributes below.
 
     Attributes:
@@ -67,6 +69,8 @@ class ForceExplorer(anywidget.AnyWidget):
         reference: number of a frame from which the difference is explained, or None.
         unit: display unit of energies, "eV", "meV", "kcal/mol" or "kJ/mol".
         shown: number of interactions that are listed and drawn; the others are one bar.
+        beside: what the answer is put beside, row by row: "frame 3", "gauge atoms", "method
+            shapley", "model ..." (a name of `models`), or None.
 
     Raises:
         FramesError: no frames, or frames with different atoms.
@@ -109,19 +113,22 @@ class ForceExplorer(anywidget.AnyWidget):
     reference = t.Int(None, allow_none=True).tag(sync=True)
     unit = t.Enum(list(DISPLAY), "eV").tag(sync=True)
     shown = t.Int(SHOWN).tag(sync=True)
+    beside = t.Unicode(None, allow_none=True).tag(sync=True)
 
     def __init__(
         self,
         potential: Any,
         trajectory: Trajectory | Sequence[Atoms] | Atoms,
         gauge: str | Gauge | Grouping | Coordinates | None = None,
+        models: Mapping[str, Any] | None = None,
         **choices: Any,
     ) -> None:
         ready = None if gauge is None or isinstance(gauge, str) else gauge
-        self.state = State(potential, trajectory, ready)
+        self.state = State(potential, trajectory, ready, models)
         if gauge is not None:
             choices["gauge"] = gauge if isinstance(gauge, str) else self.state.given
-        unknown = set(choices) - set(Question.__dataclass_fields__) - {"frame", "unit", "shown"}
+        own = {"frame", "unit", "shown", "beside"}
+        unknown = set(choices) - set(Question.__dataclass_fields__) - own
         if unknown:
             raise TypeError(f"ForceExplorer has no option {', '.join(sorted(unknown))}")
         self._task: asyncio.Task | None = None
@@ -153,6 +160,13 @@ class ForceExplorer(anywidget.AnyWidget):
             raise t.TraitError(f"frames are 0 to {len(self.state) - 1}, not {proposal['value']}")
         return proposal["value"]
 
+    @t.validate("beside")
+    def _check_beside(self, proposal: Any) -> str | None:
+        words = proposal["value"] or None
+        if words is not None:
+            Beside.of(words, len(self.state), tuple(self.state.others))
+        return words
+
     @property
     def question(self) -> Question:
         """The question that the controls show."""
@@ -174,6 +188,17 @@ class ForceExplorer(anywidget.AnyWidget):
         return self.state.answer(self.question, self.frame)
 
     @property
+    def comparison(self) -> Comparison:
+        """The answer beside what `beside` says, row by row; `to_frame` makes a table of it.
+
+        Raises:
+            QuestionError: nothing is chosen.
+        """
+        if self.beside is None:
+            raise QuestionError('choose first what to put beside: explorer.beside = "frame 0"')
+        return self.state.comparison(self.question, self.frame, self.beside, error_bars=True)
+
+    @property
     def explanation(self) -> Explanation:
         """What `interpmd.explain` says about the frame that is shown."""
         return self.state.explanation(self.question, self.frame, error_bars=True)
@@ -192,6 +217,14 @@ class ForceExplorer(anywidget.AnyWidget):
                 self._doubt_later()
             except (InterpmdError, ImportError) as error:
                 self._send_error(content, str(error))
+        elif content.get("ask") == "comparison":
+            try:
+                found = self.state.comparison(
+                    question, int(content["frame"]), str(content["beside"])
+                ).to_json()
+            except (InterpmdError, ImportError) as error:
+                found = {"trouble": str(error)}
+            self.send({"answer": "comparison", "mark": content["mark"], "content": found})
         elif content.get("ask") == "all":
             if self._task is not None:
                 self._task.cancel()
@@ -277,7 +310,9 @@ class ForceExplorer(anywidget.AnyWidget):
 
     @property
     def _present_view(self) -> View:
-        return View(self.state, self.question, self.frame, self.scene, self.unit, self.shown)
+        return View(
+            self.state, self.question, self.frame, self.scene, self.unit, self.shown, self.beside
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write the explorer's present view; the suffix says how.
@@ -298,6 +333,8 @@ class ForceExplorer(anywidget.AnyWidget):
         title: str | None = None,
     ) -> Path:
         """Write one file that opens in any browser, offline: frames step, bars are hovered.
+
+        All frames have error bars, and what `beside` says stands beside all of them.
 
         Args:
             path: of the file.

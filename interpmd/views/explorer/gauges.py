@@ -9,11 +9,13 @@ from ase import Atoms
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES, as_gauge
-from interpmd.attribution.kinds import Chemistry, describe, frozen_chemistry
+from interpmd.attribution.kinds import Chemistry, describe, fragment_names, frozen_chemistry
 from interpmd.attribution.methods.dispatch import settled_gauge
 from interpmd.errors import InterpmdError
+from interpmd.structures.chemistry import molecules
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.groups import Grouping
+from interpmd.structures.images import seen_from
 from interpmd.views.explorer.questions import TARGETS, Question
 
 #: Frames, evenly spaced, for which gauges and names are made.
@@ -66,14 +68,25 @@ class Gauges:
             self._made[name] = as_gauge(name, self.frames)
         return self._made[name]
 
-    def names(self, explanation: Explanation) -> tuple[list[str], list[str]] | None:
-        """Labels and kinds of clusters of atoms, the same in all frames; None of other rows."""
+    def names(self, explanation: Explanation, question: Question) -> tuple[list[str], list[str]]:
+        """Labels and kinds of the rows, the same in all frames; images as the atom sees them."""
         if explanation.kinds_of_terms is not None or explanation.fragments is not None:
-            return None
-        if self._chemistry is None:
-            self._chemistry = frozen_chemistry(self.frames)
-        labels, kinds, _ = describe(explanation.atoms, explanation.clusters, self._chemistry)
-        return labels, kinds
+            labels, kinds = explanation.labels, explanation.kinds
+        else:
+            if self._chemistry is None:
+                self._chemistry = frozen_chemistry(self.frames)
+            labels, kinds, _ = describe(explanation.atoms, explanation.clusters, self._chemistry)
+        return self.seen_from(labels, question), kinds
+
+    def seen_from(self, labels: Sequence[str], question: Question) -> list[str]:
+        """Labels with the atom of the question, or its molecule, in the home cell."""
+        first = self.frames[0]
+        if question.target not in ("force", "along") or not first.pbc.any():
+            return list(labels)
+        names = {f"{first.symbols[question.atom]}{question.atom}"}
+        whole = next(m for m in molecules(first) if question.atom in m)
+        names |= set(fragment_names(first, [whole]))
+        return [seen_from(label, names) for label in labels]
 
     def offered(self) -> list[dict[str, str]]:
         """The gauges that the structure has, and what absent means in each."""

@@ -24,32 +24,31 @@ def of_frame(bars: Sequence[Bar], total: float, unit: str) -> str:
     return f"largest: {bars[0].label}, {value} of {whole} {unit_sign(unit)}"
 
 
-def of_changes(found: Drivers, subject: str) -> str:
-    """The largest driver, as "80 % of the changing force on H8 is its bond to O4".
+def of_changes(found: Drivers, subject: str, label: str | None = None) -> str:
+    """The largest driver, as "80 % of the changing force on H8 comes from its bond to O4".
 
     A share above one says that others change against it, so that it is no part of the whole.
 
     Args:
         found: covariance shares.
         subject: what changes, as "Force on H8".
+        label: of the driver; as the shares call it if None.
     """
     share = 100 * float(found.shares.iloc[0])
     on = re.search(r" on (\S+)", subject)
-    name = _of(str(found.shares.index[0]), on.group(1) if on else "")
+    name = _of(label or str(found.shares.index[0]), on.group(1) if on else "")
     what = subject[:1].lower() + subject[1:]
     if 0 <= share <= 100.5:
-        return f"{share:.0f} % of the changing {what} is {name}"
+        return f"{share:.0f} % of the changing {what} comes from {name}"
     against = f"{number_sign(share, '.0f')} % of its changes, others against it"
     return f"the changing {what} comes first from {name} ({against})"
 
 
 def _of(label: str, atom: str) -> str:
-    """A bond of the atom itself as "its bond to O4", one of a shared proton too; other rows with
-    their article."""
-    kind, _, ends = label.rpartition(" ")
-    atoms = re.split("–|···", ends)
-    own = {"bond": "bond", "shared proton": "bond", "hydrogen bond": "hydrogen bond"}
-    if kind in own and len(atoms) == 2 and atom in atoms:
-        other = atoms[1 - atoms.index(atom)]
-        return f"its {own[kind]} to {other}"
+    """A bond of the atom itself as "its bond to O4"; other rows as they are listed."""
+    found = re.fullmatch(r"(bond|hydrogen bond|contact) (.*)", label)
+    atoms = re.split("–|···", found.group(2)) if found else []
+    if found and len(atoms) == 2 and atom in atoms:
+        joined = {"contact": "with"}.get(found.group(1), "to")
+        return f"its {found.group(1)} {joined} {atoms[1 - atoms.index(atom)]}"
     return f"the {label}"

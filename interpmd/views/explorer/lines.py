@@ -28,13 +28,16 @@ class Line:
         bar: index of its bar.
         value: eV or eV/Å.
         atoms: along the path.
-        offsets: of periodic images in Å, flat; empty without.
+        offsets: way from where each atom stands to its corner of the path in Å, flat; may be
+            empty where all are zero.
+        ghosts: atoms that stand in other cells: (atom, image in cell vectors).
     """
 
     bar: int
     value: float
     atoms: tuple[int, ...]
     offsets: tuple[float, ...] = ()
+    ghosts: tuple[Place, ...] = ()
 
 
 def lines_of(
@@ -62,7 +65,10 @@ def lines_of(
     drawn = ~clusters.remainder
     owner = numbered(wholes) if wholes else {}
     keys = [
-        list(zip(shared, _pairs(places) if pairwise else [places], strict=True))
+        [
+            (group, _seen_from(part, acts_on))
+            for group, part in zip(shared, _pairs(places) if pairwise else [places], strict=True)
+        ]
         for shared, places, wanted in zip(groups, _places(clusters), drawn, strict=True)
         if wanted
     ]
@@ -75,9 +81,13 @@ def lines_of(
             continue
         bar, value = bars[group], float(sums[group, places])
         if len(touched := _wholes(places, owner, wholes)) > 1:
-            lines.append(Line(bar, value, *_through_centres(atoms, touched)))
+            if atoms.pbc.any() and not any(any(image) for _, image in places):
+                touched = _together(atoms, touched, acts_on)
+            ghosts = tuple(sorted({p for whole in touched for p in whole if any(p[1])}))
+            lines.append(Line(bar, value, *_through_centres(atoms, touched), ghosts))
         elif len(places) > 1:
-            lines.append(Line(bar, value, *_path(atoms, places)))
+            ghosts = tuple(sorted({p for p in places if any(p[1])}))
+            lines.append(Line(bar, value, *_path(atoms, places), ghosts))
         elif acts_on not in (None, places[0][0]):
             lines.append(Line(bar, value, (acts_on, places[0][0])))
     return tuple(lines)
@@ -100,6 +110,59 @@ def _pairs(places: tuple[Place, ...]) -> list[tuple[Place, ...]]:
         step = tuple(int(a - b) for a, b in zip(image, home, strict=True))
         pairs.append(((one, (0, 0, 0)), (other, step)))
     return pairs or [places]
+
+
+def _seen_from(places: tuple[Place, ...], atom: int | None) -> tuple[Place, ...]:
+    """The places moved such that the first one of an atom lies in the home cell."""
+    home = next((image for other, image in places if other == atom), (0, 0, 0))
+    if not any(home):
+        return places
+    return tuple(
+        (other, (image[0] - home[0], image[1] - home[1], image[2] - home[2]))
+        for other, image in places
+    )
+
+
+def _together(
+    atoms: Atoms, wholes: Sequence[Sequence[Place]], acts_on: int | None
+) -> list[list[Place]]:
+    """Molecules that take part with all their images: each whole, in the image nearest to the
+    molecule of the atom, or else to the first."""
+    cell, inverse = np.asarray(atoms.cell), np.linalg.pinv(np.asarray(atoms.cell))
+
+    def moved(vectors: np.ndarray) -> np.ndarray:
+        return -np.round(vectors @ inverse).astype(int) * atoms.pbc
+
+    def whole(members: list[int], start: int) -> np.ndarray:
+        """The image of each member that puts the molecule together around one of them."""
+        shifts = np.zeros((len(members), 3), dtype=int)
+        left, known = set(range(len(members))) - {start}, [start]
+        while left:
+            here = atoms.positions[[members[k] for k in known]] + shifts[known] @ cell
+            ways = {k: atoms.positions[members[k]] - here for k in left}
+            near = {k: way + moved(way) @ cell for k, way in ways.items()}
+            best = min(left, key=lambda k: float((near[k] ** 2).sum(1).min()))
+            at = int((near[best] ** 2).sum(1).argmin())
+            shifts[best] = moved(ways[best])[at]
+            left.remove(best)
+            known.append(best)
+        return shifts
+
+    order = sorted(wholes, key=lambda inside: acts_on not in [atom for atom, _ in inside])
+    result: list[list[Place]] = []
+    anchor = None
+    for inside in order:
+        members = [atom for atom, _ in inside]
+        start = members.index(acts_on) if acts_on in members else 0
+        shifts = whole(members, start)
+        centre = (atoms.positions[members] + shifts @ cell).mean(0)
+        if anchor is None:
+            anchor = centre
+        shifts = shifts + moved(centre - anchor)
+        result.append(
+            [(a, (int(s[0]), int(s[1]), int(s[2]))) for a, s in zip(members, shifts, strict=True)]
+        )
+    return result
 
 
 def _wholes(

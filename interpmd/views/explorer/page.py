@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,7 @@ import numpy as np
 
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.picture import View, image
-from interpmd.views.explorer.questions import GROUPINGS, Question
-
-#: Frames for which a page has error bars, however long these take.
-FEW = 12
+from interpmd.views.explorer.questions import GROUPINGS
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -63,12 +61,20 @@ def write_page(
             **scene,
             "times": [float(state.times[frame]) for frame in frames],
             "bondsOf": [scene["bondsOf"][frame] for frame in frames],
+            "cellOf": [scene["cellOf"][frame] for frame in frames],
             "groupings": [[name, GROUPINGS[name]] for name in offered],
         },
         "positions": _floats(places),
         "forces": _floats(np.array([answer["forces"] for answer in first])),
-        "state": {**vars(question), "frame": shown, "unit": view.unit, "shown": view.shown},
+        "state": {
+            **vars(question),
+            "frame": shown,
+            "unit": view.unit,
+            "shown": view.shown,
+            "beside": view.beside,
+        },
         "answers": answers,
+        "comparisons": _comparisons(view, frames, offered),
     }
     formula = state.frames[frames[0]].get_chemical_formula()
     page = PAGE.format(
@@ -90,15 +96,30 @@ def _answers(
 ) -> dict[str, list[dict[str, Any]]]:
     """The answers to the present question by grouping, their frames numbered as in the page."""
     answers = {}
-    # with error bars where these are quick, or the frames few
-    late = view.state.settled(view.question).gauge != "atoms" or len(frames) <= FEW
     for grouping in groupings:
-        question = Question(**{**vars(view.question), "grouping": grouping})
+        question = replace(view.question, grouping=grouping)
         answers[grouping] = [
             {**answer.to_json(), "frame": index}
-            for index, answer in enumerate(view.state.answers(question, frames, None, late))
+            for index, answer in enumerate(view.state.answers(question, frames, error_bars=True))
         ]
     return answers
+
+
+def _comparisons(
+    view: View, frames: Sequence[int], groupings: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """What the view puts beside its answers, of all frames, by grouping; nothing if nothing."""
+    if view.beside is None:
+        return {}
+    return {
+        grouping: [
+            view.state.comparison(
+                replace(view.question, grouping=grouping), frame, view.beside, error_bars=True
+            ).to_json()
+            for frame in frames
+        ]
+        for grouping in groupings
+    }
 
 
 def _floats(values: np.ndarray) -> str:

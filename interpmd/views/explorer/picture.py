@@ -51,6 +51,7 @@ class View:
         scene: what the browser is told once; see `scene_of`.
         unit: display unit of energies.
         shown: interactions drawn in the molecule.
+        beside: what the answer is put beside; see `State.comparison`.
     """
 
     state: State
@@ -59,6 +60,7 @@ class View:
     scene: dict[str, Any]
     unit: str
     shown: int
+    beside: str | None = None
 
 
 def image(view: View, kind: str = "png", dpi: int = 150, frame: int | None = None) -> bytes:
@@ -118,8 +120,12 @@ def draw_answer(
 def _molecule(
     state: State, question: Question, answer: Answer, factor: float, shown: int, ax: Axes
 ) -> None:
-    atoms, drawn = state.frames[answer.frame], []
+    atoms, drawn, corners = state.frames[answer.frame], [], []
+    ghosts = {}
     for line in answer.lines[:shown]:
+        offsets = np.reshape(line.offsets, (-1, 3)) if line.offsets else 0.0
+        corners.append(atoms.positions[list(line.atoms)] + offsets)
+        ghosts |= dict.fromkeys(ghost for ghost in line.ghosts if ghost[0] in line.atoms)
         name = answer.bars[line.bar].label
         if question.grouping not in NAMED:
             name = f"{path_name(atoms, line.atoms)} {name}"
@@ -127,12 +133,14 @@ def _molecule(
     left = answer.total * factor - sum(value for _, value, _ in drawn)
     if len(answer.lines) > len(drawn) or abs(left) > NOTHING:
         drawn.append(((), left, "all others"))  # so that what is listed adds up
+        corners.append(np.zeros((0, 3)))
     arrow = None
     if len(answer.target_atoms) == 1:
         forces = np.reshape(answer.forces, (-1, 3))
         arrow = (answer.target_atoms[0], forces[answer.target_atoms[0]])
     when = f"{state.times[answer.frame]:.1f} fs" if state.timed else f"frame {answer.frame}"
-    draw_molecule(atoms, drawn, arrow, when, ax, plane=plane_of(state.frames[0]))
+    plane = plane_of(state.frames[0])
+    draw_molecule(atoms, drawn, arrow, when, ax, plane=plane, corners=corners, ghosts=tuple(ghosts))
 
 
 def _by_label(answer: Answer, factor: float) -> dict[str, float]:

@@ -11,7 +11,7 @@ from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 
 from interpmd.attribution.methods.registry import METHODS
-from interpmd.plots.molecule import plane_of
+from interpmd.plots.molecule import corners_of, edges_of, plane_of
 from interpmd.structures.chemistry import bonds
 from interpmd.views.explorer.choices import dihedrals
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS
@@ -31,6 +31,7 @@ def scene_of(state: State) -> dict[str, Any]:
         "colours": np.round(jmol_colors[first.numbers], 3).tolist(),
         "radii": np.round(0.16 + 0.2 * covalent_radii[first.numbers], 3).tolist(),
         **_bonds(state.frames),
+        **_cells(state.frames),
         "times": np.round(state.times, 6).tolist(),
         "timed": state.timed,
         "dihedrals": [list(d) for d in dihedrals(first)],
@@ -47,20 +48,43 @@ def scene_of(state: State) -> dict[str, Any]:
         "gauges": state.gauges.offered(),
         "suited": state.gauges.suited(),
         "model": state.model.name,
+        "models": list(state.others),
     }
 
 
 def _view(frames: Sequence[Atoms]) -> dict[str, Any]:
     """Middle, half width and height, and axes of the view in which the molecule lies flat."""
-    centre, axes = frames[0].positions.mean(0), plane_of(frames[0])
     some = frames[:: max(1, len(frames) // 50)]
-    turned = np.concatenate([atoms.positions - centre for atoms in some]) @ axes.T
-    radius = np.abs(turned[:, :2]).max(0) + 0.7
+    places, axes, margin = [atoms.positions for atoms in some], plane_of(frames[0]), 0.7
+    centre = frames[0].positions.mean(0)
+    if frames[0].pbc.any():
+        places += [corners_of(atoms) for atoms in some]
+        # images beyond the boundary are seen too
+        centre, margin = corners_of(frames[0]).mean(0), 1.6
+    turned = (np.concatenate(places) - centre) @ axes.T
+    radius = np.abs(turned[:, :2]).max(0) + margin
     return {
         "centre": np.round(centre, 4).tolist(),
         "radius": np.round(radius, 4).tolist(),
         "axes": np.round(axes, 5).tolist(),
     }
+
+
+def _cells(frames: Sequence[Atoms]) -> dict[str, Any]:
+    """The edges of the cell of every frame: ``cells``, the different ones, each of edges (two
+    corners in Å, flat; none where nothing is periodic), ``cellVectors`` of each, and ``cellOf``,
+    which of them belongs to each frame."""
+    sets: dict[bytes, int] = {}
+    shown, vectors, of = [], [], []
+    for atoms in frames:
+        edges, cell = np.round(edges_of(atoms), 4), np.round(np.asarray(atoms.cell), 4)
+        key = edges.tobytes() + cell.tobytes()
+        if key not in sets:
+            sets[key] = len(sets)
+            shown.append(edges.ravel().tolist())
+            vectors.append(cell.ravel().tolist())
+        of.append(sets[key])
+    return {"cells": shown, "cellVectors": vectors, "cellOf": of}
 
 
 def _bonds(frames: Sequence[Atoms]) -> dict[str, Any]:

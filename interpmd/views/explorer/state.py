@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from interpmd.errors import FramesError, TrajectoryError
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.groups import Grouping
 from interpmd.views.explorer.answers import Answer, answer, energy_split, subject_of
+from interpmd.views.explorer.comparison import Beside, Comparison, compare
 from interpmd.views.explorer.gauges import Gauges
 from interpmd.views.explorer.headline import of_changes
 from interpmd.views.explorer.memory import Remembering
@@ -46,10 +47,11 @@ class State:
         model: what `explain` takes: a Potential, an ASE calculator, a TorchModel.
         trajectory: a `Trajectory`, frames of one structure, or a single structure.
         gauge: one that is ready, which then goes by its name.
+        models: others to compare with, by name.
 
     Raises:
         FramesError: no frames, or frames with different atoms.
-        ModelError: the model gives no energies and forces.
+        ModelError: a model gives no energies and forces.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class State:
         model: Any,
         trajectory: Trajectory | Sequence[Atoms] | Atoms,
         gauge: Gauge | Grouping | Coordinates | None = None,
+        models: Mapping[str, Any] | None = None,
     ) -> None:
         self.frames = [trajectory] if isinstance(trajectory, Atoms) else list(trajectory)
         if not self.frames:
@@ -74,6 +77,13 @@ class State:
         self.gauges = Gauges(self.frames, gauge)
         self.given = self.gauges.given
         self._drivers: dict[str, str | None] = {}
+        self.others = {name: self._of(other) for name, other in (models or {}).items()}
+
+    def _of(self, model: Any) -> State:
+        """The same frames and gauges with another model."""
+        other = State(model, self.frames)
+        other.gauges, other.given = self.gauges, self.given
+        return other
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -126,19 +136,26 @@ class State:
                 self._explained.popitem(last=False)
         return self._explained[key]
 
-    def answer(self, question: Question, frame: int, error_bars: bool = False) -> Answer:
+    def answer(
+        self,
+        question: Question,
+        frame: int,
+        error_bars: bool = False,
+        along: tuple[float, ...] | None = None,
+    ) -> Answer:
         """Bars and lines of a question at a frame.
 
         Args:
             question, frame: what is asked.
             error_bars: whether to wait for error bars of forces, which take time; if not, the
                 answer has them only where they were asked for before.
+            along: direction along which a force counts that has none of its own; its own if None.
 
         Raises:
             TargetError, MethodError: the question has no answer; the message says why.
         """
         question = self.settled(question, frame)
-        key = (question.key, frame)
+        key = (question.key if along is None else f"{question.key} along {along}", frame)
         late = error_bars and self.doubtful(question)
         if key not in self._answers or (late and self._answers[key].total_std is None):
             explanation = self.explanation(question, frame)
@@ -150,8 +167,9 @@ class State:
                 self._split(question, frame),
                 float(energies[0]),
                 forces[0],
-                self.gauges.names(explanation),
-                self._doubt(explanation, question, frame) if late else None,
+                self.gauges.names(explanation, question),
+                self._doubt(explanation, question, frame, along) if late else None,
+                None if along is None else np.array(along),
             )
             if len(self._answers) > ANSWERS:
                 self._answers.popitem(last=False)
@@ -197,7 +215,8 @@ class State:
         with contextlib.suppress(TrajectoryError):  # nothing changes, so that nothing drives
             found = covariance_shares(table)
             subject = subject_of(self.frames[0], question, question.ask(self.frames[0]))
-            self._drivers[key] = of_changes(found, subject)
+            [name] = self.gauges.seen_from([str(found.shares.index[0])], question)
+            self._drivers[key] = of_changes(found, subject, name)
         return self._drivers[key]
 
     def opened(self, atom: int | None = None) -> tuple[int, int]:
@@ -232,13 +251,51 @@ class State:
         over_time = _over_time(self.settled(question)) not in self._drivers and len(self) > 2
         return over_time or self.doubtful(question)
 
-    def _doubt(self, explanation: Explanation, question: Question, frame: int) -> Explanation:
+    def _doubt(
+        self,
+        explanation: Explanation,
+        question: Question,
+        frame: int,
+        along: tuple[float, ...] | None = None,
+    ) -> Explanation:
         """With samples of the posterior; of vectors along the direction of the answer."""
         target = explanation.target
         if explanation.values.ndim > 1:
-            direction = direction_of(explanation.predicted)
+            direction = direction_of(explanation.predicted if along is None else np.array(along))
             target = replace(target, along=tuple(direction.tolist()))
         return self._explain(question, frame, target, error_bars=True)
+
+    def comparison(
+        self, question: Question, frame: int, beside: str, error_bars: bool = False
+    ) -> Comparison:
+        """The answer beside another one, counted along the same direction.
+
+        Args:
+            question, frame: what is asked.
+            beside: "frame 3", "gauge atoms", "method shapley" or "model ...", one of `models`.
+            error_bars: see `answer`.
+
+        Raises:
+            QuestionError: there is no such frame, gauge, method or model.
+            TargetError, MethodError, GaugeError: the other side has no answer.
+        """
+        what = Beside.of(beside, len(self), tuple(self.others))
+        asked = self.settled(question, frame)
+        first = self.answer(asked, frame, error_bars)
+        state = self.others[what.which] if what.kind == "model" else self
+        there = int(what.which) if what.kind == "frame" else frame
+        free = asked.target in ("force", "fragment")
+        along = first.direction if free else None
+        other = state.settled(what.question(asked), there)
+        second = state.answer(other, there, error_bars, along)
+        here = {
+            "frame": f"frame {frame}",
+            "gauge": f"gauge {first.gauge}",
+            "method": f"method {first.method}",
+            "model": self.model.name,
+        }[what.kind]
+        there_name = what.which if what.kind == "model" else beside
+        return compare(first, second, (here, there_name))
 
     def known(self, question: Question) -> list[int]:
         """Frames for which the answer is there."""

@@ -16,6 +16,8 @@ SHARED = (
     "pairs.js",
     "timeline.js",
     "panels.js",
+    "comparison.js",
+    "tabs.js",
     "controls.js",
     "player.js",
     "asking.js",

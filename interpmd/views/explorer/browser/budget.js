@@ -1,16 +1,18 @@
 // The force budget: bars, each starting where the last one ended, that add up to the target.
 
-// listed where none are drawn, and where the others are opened
-const BARS = 5, OPENED = 60;
+// listed where none are drawn
+const BARS = 5;
 
 class Budget {
   constructor(explorer) {
     this.explorer = explorer;
     this.headline = make("h3", { class: "im-headline" });
-    this.badge = make("button", { class: "im-badge", type: "button", "aria-expanded": "false",
-      onclick: () => explorer.toggleChecks() });
+    this.badge = make("button", { class: "im-badge", type: "button",
+      onclick: () => explorer.showChecks() });
     this.badge.title = "what was checked";
     this.answer = make("p", { class: "im-answer", "aria-live": "polite" });
+    this.now = make("p", { class: "im-now-words" });
+    this.grade = make("p", { class: "im-grade" });
     this.more = make("button", { type: "button", class: "im-more", hidden: true,
       onclick: () => explorer.openOthers() });
     this.summary = make("p", { class: "im-summary", "aria-live": "polite" });
@@ -27,8 +29,8 @@ class Budget {
       + "±: one standard deviation, for what the data leave open.";
     this.rest = make("p", { class: "im-legend", hidden: true });
     this.node = make("section", { class: "im-budget", "aria-label": "budget" },
-      make("div", { class: "im-head" }, this.headline, this.badge), this.answer, this.summary,
-      this.unit, this.list, this.more, this.legend, this.rest);
+      make("div", { class: "im-head" }, this.headline, this.badge), this.answer, this.now, this.summary,
+      this.unit, this.list, this.more, this.grade, this.legend, this.rest);
     this.rows = [];
     this.keys = [];
   }
@@ -41,20 +43,25 @@ class Budget {
     this.badge.dataset.badge = answer.badge;
     this.badge.dataset.determined = answer.determined;
     write(this.answer, answer.headline);
+    this.now.hidden = answer.now === answer.headline;
+    write(this.now, `In this frame, ${answer.now}.`);
+    this.grade.hidden = answer.grade === null;
+    if (answer.grade !== null) write(this.grade, gradeWords(answer.grade));
     write(this.summary, summary(answer, factor, unit));
     write(this.unit, unit);
     this.rest.hidden = !answer.bars.some(isRest);
     if (!this.rest.hidden) write(this.rest, restWords(state));
-    const listed = state.opened ? OPENED : Math.min(state.shown || BARS, OPENED);
+    const listed = state.opened ? answer.bars.length : state.shown || BARS;
     // a bar of the others for a single one would say less than that one itself
     const count = answer.bars.length === listed + 1 ? listed + 1 : listed;
     const bars = answer.bars.slice(0, count);
     const rest = answer.bars.slice(count);
     this.more.hidden = !rest.length && !state.opened;
+    this.list.classList.toggle("im-open", count > BARS);
     write(this.more, state.opened ? "fewer" : `open the ${rest.length} others`);
     if (rest.length)
       bars.push({ key: "", label: `${rest.length} other${rest.length === 1 ? "" : "s"}`,
-        value: rest.reduce((sum, bar) => sum + bar.value, 0) });
+        value: rest.reduce((sum, bar) => sum + bar.value, 0), std: answer.rest_stds[count - 1] });
     bars.push({ key: "=", label: "sum = " + sumName(answer), value: answer.total, std: answer.total_std });
     const [low, high] = extent(bars);
     this.keys = bars.map((bar) => bar.key);
@@ -90,8 +97,9 @@ class Budget {
     const hovered = row.node.classList.contains("im-hovered") ? " im-hovered" : "";
     if (row.node.className !== kind + pinned + hovered) row.node.className = kind + pinned + hovered;
     if (row.node.dataset.key !== bar.key) row.node.dataset.key = bar.key;
-    if (row.label.textContent !== bar.label) row.label.textContent = row.label.title = bar.label;
-    const spread = bar.std ? ` ±${doubt(bar.std * factor)}` : "";
+    write(row.label, breakable(bar.label));
+    if (row.label.title !== bar.label) row.label.title = bar.label;
+    const spread = bar.std * factor >= 1e-4 ? ` ±${doubt(bar.std * factor)}` : "";
     write(row.value, signed(bar.value, factor) + spread);
     row.box.style.left = `${at(Math.min(from, to)).toFixed(2)}%`;
     row.box.style.width = `${Math.max(0.4, Math.abs(at(to) - at(from))).toFixed(2)}%`;
@@ -142,9 +150,15 @@ function summary(answer, factor, unit) {
   return `${bars} add up to ${size}, counted ${way}.${gauge}`;
 }
 
+function gradeWords(grade) {
+  const where = grade <= 1 ? "inside the training data" : "beyond the training data: do not trust it";
+  return `Largest extrapolation grade ${grade < 10 ? grade.toFixed(2) : grade.toFixed(0)}, ${where} `
+    + "(1 is their edge).";
+}
+
 // what has no finite body order, or a higher one than was asked for
 function isRest(bar) {
-  return bar.key.startsWith("rest ");
+  return bar.label.startsWith("rest at");
 }
 
 function restWords({ order }) {

@@ -90,7 +90,7 @@ class Controls {
       const value = state[name];
       const text = Array.isArray(value) ? value.join(",") : value === null ? "" : String(value);
       if (name === "shown" && ![...box.options].some((option) => option.value === text))
-        box.append(make("option", { value: text }, `${text} in 3D`));
+        box.append(make("option", { value: text }, `${text} largest`));
       box.value = text;
       node.hidden = (name === "other" && state.target !== "along")
         || (name === "dihedral" && state.target !== "torque")

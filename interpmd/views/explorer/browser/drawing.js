@@ -33,7 +33,7 @@ class Drawing {
     const { arrowScale } = scene;
     const parts = {
       spheres,
-      sticks: geometry.sticks(state.frame),
+      sticks: geometry.sticks(state.frame, spheres.ghosts),
       lines: geometry.lines(state.frame, state, answer, marks),
       arrows: geometry.arrows(state.frame, state, forces, arrowScale, spheres.radius, false),
       own: geometry.arrows(state.frame, state, forces, arrowScale, spheres.radius, true),
@@ -41,7 +41,7 @@ class Drawing {
     };
     if (viewer) {
       viewer.draw(parts, player);
-      explorer.labels.place(viewer, state);
+      explorer.labels.show(viewer, state, spheres);
     }
     // in a film numbers that change more often than ten times a second cannot be read
     const now = performance.now();
@@ -64,7 +64,7 @@ class Drawing {
     this.drawn++;
     Object.assign(root.dataset, { frame: state.frame, atom: state.atom, drawn: this.drawn,
       hovered: state.hovered || "", pair: state.pair || "", lines: parts.lines.count,
-      bonds: parts.sticks.count, known: explorer.asking.known().brief.size });
+      bonds: parts.sticks.bonds, ghosts: spheres.ghosts.map((g) => g.name).filter(Boolean).join(" "), known: explorer.asking.known().brief.size });
   }
 
   panels(answer, marks) {
@@ -73,8 +73,8 @@ class Drawing {
     explorer.budget.update(answer, state, marks);
     explorer.pairs.update(answer, state, marks);
     explorer.timeline.update(explorer.asking.known(), answer, state, explorer.geometry.frames);
-    explorer.split.update(answer, state);
     explorer.table.update(answer, state);
+    explorer.beside.update(state);
     explorer.checks.update(answer);
     root.dataset.answered = answer.frame;
     root.dataset.title = answer.title;

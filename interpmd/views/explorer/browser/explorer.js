@@ -26,8 +26,12 @@ class Explorer {
     this.timeline = new TimeLine(this);
     this.pairs = new PairPanel(this);
     this.split = new EnergySplit();
-    this.table = new Table();
+    this.table = new Table(this, this.split);
     this.checks = new Checks();
+    this.beside = new ComparisonPanel(this);
+    this.tabs = new Tabs(this, [["time", "over time", this.timeline.node],
+      ["rows", "all rows", this.table.node], ["beside", "side by side", this.beside.node],
+      ["pairs", "pairs of atoms", this.pairs.node], ["checks", "fact and convention", this.checks.node]]);
     this.labels = new Labels(this.geometry);
     const view = make("div", { class: "im-view", role: "img", tabindex: 0,
       onkeydown: (event) => this.key(event), onmouseleave: () => this.hover(null) }, this.stage, this.labels.node,
@@ -38,14 +42,21 @@ class Explorer {
       make("div", { class: "im-main" },
         make("div", { class: "im-left" }, view, this.player.node, this.drawing.note),
         this.budget.node),
-      make("div", { class: "im-lower" },
-        make("div", { class: "im-left" }, this.timeline.node, this.split.node), this.pairs.node),
-      this.table.node, this.checks.node);
+      this.tabs.node);
+    this.tabs.offer(this.offered());
+    if (this.state.beside) this.tabs.open("beside", true);
+  }
+
+  // the panels that say something here
+  offered() {
+    const beside = this.source.live || this.state.beside;
+    return [this.geometry.frames > 1 && "time", "rows", beside && "beside", "pairs", "checks"]
+      .filter(Boolean);
   }
 
   async start(makeViewer) {
     const on = { click: (hit) => this.clicked(hit), hover: (hit) => this.pointed(hit),
-      turned: () => this.labels.place(this.viewer, this.state) };
+      turned: () => this.labels.place(this.viewer) };
     try {
       this.viewer = await makeViewer(this.stage, this.geometry, on);
       this.root.dataset.viewer = this.viewer.constructor.name;
@@ -157,10 +168,9 @@ class Explorer {
     this.draw();
   }
 
-  toggleChecks() {
-    this.checks.node.open = !this.checks.node.open;
-    this.budget.badge.setAttribute("aria-expanded", this.checks.node.open);
-    if (this.checks.node.open) this.checks.node.scrollIntoView({ block: "nearest" });
+  showChecks() {
+    this.tabs.open("checks");
+    this.checks.node.scrollIntoView({ block: "nearest" });
   }
 
   key(event) {

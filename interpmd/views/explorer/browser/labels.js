@@ -1,7 +1,12 @@
-// Names of the atoms beside the molecule, the chosen one set apart.
+// Names of the atoms in the molecule, each where it covers no other, the chosen one set apart.
 
-// more names than this would hide the molecule, so that only the chosen atom is named
+// more names than this would hide the molecule: only those of the chosen atom, of its images and of
+// the atoms of a marked interaction are written
 const NAMED = 40;
+// pixels: width of a letter, height of a name, and how far beside its atom a name may stand
+const LETTER = 7, LINE = 13;
+const ON_ATOM = [[0, 0], [0, -17], [0, 17], [1, 0], [-1, 0]];
+const BESIDE = [[1, 0], [-1, 0], [0, -17], [0, 17]];
 
 class Labels {
   constructor(geometry) {
@@ -9,32 +14,54 @@ class Labels {
     const { names } = geometry.scene;
     this.node = make("div", { class: "im-names", "aria-hidden": "true" });
     this.spans = names.map((name) => make("span", {}, name));
+    this.ghosts = [];
     this.node.append(...this.spans);
     this.few = names.length <= NAMED;
-    if (!this.few) for (const span of this.spans) span.hidden = true;
-    this.chosen = -1;
+    this.wanted = [];
   }
 
-  choose(atom) {
-    if (atom === this.chosen) return;
-    for (const [i, on] of [[this.chosen, false], [atom, true]]) {
-      if (i < 0) continue;
-      this.spans[i].className = on ? "im-chosen" : "";
-      this.spans[i].hidden = !this.few && !on;
-    }
-    this.chosen = atom;
-  }
-
-  place(viewer, state) {
-    if (!viewer) return;
-    const p = this.geometry.points(state.frame);
+  // which names are written: the chosen atom first, then atoms of the lines, then the others
+  show(viewer, state, spheres) {
     const asked = state.target !== "energy" && state.target !== "torque";
-    this.choose(asked ? state.atom : -1);
-    const drawn = this.few ? this.spans.keys() : asked ? [state.atom] : [];
-    for (const i of drawn) {
+    const chosen = asked ? state.atom : -1;
+    const others = this.few ? [...this.spans.keys()] : [];
+    const atoms = [...new Set([chosen, ...others])].filter((i) => i >= 0);
+    this.spans.forEach((span, i) => {
+      span.className = i === chosen ? "im-chosen" : "";
+      if (!atoms.includes(i)) span.hidden = true;
+    });
+    const named = spheres.ghosts.map((ghost, n) => [ghost, this.geometry.count + n])
+      .filter(([ghost]) => ghost.name);
+    while (this.ghosts.length < named.length) {
+      this.ghosts.push(make("span", { class: "im-ghost" }));
+      this.node.append(this.ghosts.at(-1));
+    }
+    this.ghosts.forEach((span, n) => {
+      if (n < named.length) write(span, named[n][0].name);
+      else span.hidden = true;
+    });
+    this.position = spheres.position;
+    this.wanted = [...atoms.slice(0, 1).map((i) => [this.spans[i], i]),
+      ...named.map(([, sphere], n) => [this.ghosts[n], sphere, BESIDE]),
+      ...atoms.slice(1).map((i) => [this.spans[i], i])];
+    this.place(viewer);
+  }
+
+  place(viewer) {
+    if (!viewer || !this.position) return;
+    const p = this.position;
+    const taken = [];
+    for (const [span, i, sides = ON_ATOM] of this.wanted) {
       const [x, y] = viewer.project([p[3 * i], p[3 * i + 1], p[3 * i + 2]]);
-      this.spans[i].style.transform =
-        `translate(${Math.round(x)}px, ${Math.round(y)}px) translate(-50%, -50%)`;
+      const width = LETTER * span.textContent.length + 2;
+      const spot = sides.map(([across, down]) => [x + across * (width / 2 + 10), y + down])
+        .find(([a, b]) => !taken.some((t) => Math.abs(t.x - a) < (t.width + width) / 2
+          && Math.abs(t.y - b) < LINE));
+      span.hidden = !spot;
+      if (!spot) continue;
+      taken.push({ x: spot[0], y: spot[1], width });
+      span.style.transform =
+        `translate(${Math.round(spot[0])}px, ${Math.round(spot[1])}px) translate(-50%, -50%)`;
     }
   }
 }

@@ -44,6 +44,11 @@ function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// long labels break between their atoms
+function breakable(label) {
+  return label.replaceAll("···", "···\u200b").replaceAll(")–", ")–\u200b");
+}
+
 function floats(data) {
   if (typeof data === "string") {
     const raw = atob(data);

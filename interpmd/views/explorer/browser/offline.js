@@ -1,8 +1,9 @@
 // In a file, which holds all answers.
 
 class Stored {
-  constructor(answers, offered) {
+  constructor(answers, offered, comparisons) {
     this.answers = answers;
+    this.comparisons = comparisons;
     this.offered = offered;
     this.live = false;
   }
@@ -17,16 +18,20 @@ class Stored {
 
   ask() {}
 
+  compare(panel, state, mark) {
+    panel.learn(mark, this.comparisons[state.grouping][state.frame]);
+  }
+
   all() {}
 
   save() {}
 }
 
-function open({ scene, positions, forces, state, answers }) {
+function open({ scene, positions, forces, state, answers, comparisons }) {
   const groupings = Object.keys(answers);
   scene.groupings = scene.groupings.filter(([name]) => groupings.includes(name));
   const explorer = new Explorer(document.getElementById("explorer"), scene, floats(positions),
-    floats(forces), state, new Stored(answers, groupings.length));
+    floats(forces), state, new Stored(answers, groupings.length, comparisons));
   explorer.choose = () => {}; // a file has no answers about other atoms
   explorer.asking.answers.room = Infinity; // what is dropped could not be asked for again
   for (const [key, list] of Object.entries(answers))

@@ -37,28 +37,41 @@ class EnergySplit {
   }
 }
 
+// every row with its number, whatever the bars show; and the same as sets of atoms
 class Table {
-  constructor() {
+  constructor(explorer, split) {
+    this.explorer = explorer;
+    this.split = split;
     this.body = make("tbody");
     this.unit = make("th", { scope: "col" });
-    this.node = make("details", { class: "im-table" },
-      make("summary", {}, "All contributions as a table"),
-      make("div", { class: "im-scroll", tabindex: 0, role: "region",
-        "aria-label": "all contributions" },
-      make("table", {}, make("thead", {}, make("tr", {},
-        make("th", { scope: "col" }, "contribution"), this.unit)), this.body)));
-    this.node.addEventListener("toggle", () => this.answer && this.update(this.answer, this.state));
+    this.words = make("p", { class: "im-how" });
+    this.raw = make("button", { type: "button", class: "im-more",
+      onclick: () => explorer.change({ gauge: "atoms", method: null, order: "auto" }) },
+    "show it as rows of sets of atoms");
+    this.node = make("section", { class: "im-table", "aria-label": "all rows" }, this.words, this.raw,
+      make("div", { class: "im-split" }, make("div", { class: "im-scroll", tabindex: 0,
+        role: "region", "aria-label": "all rows" },
+      make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "row"),
+        this.unit, make("th", { scope: "col" }, "±"))), this.body)), split.node));
   }
 
   update(answer, state) {
-    this.answer = answer;
-    this.state = state;
-    if (!this.node.open) return;
+    if (this.node.hidden) return;
+    const { scene, source } = this.explorer;
+    const count = answer.bars.length;
+    write(this.words, `${count} row${count === 1 ? "" : "s"} in the gauge ${answer.gauge}: absent `
+      + `means that ${answer.absent}. Their sum is the ${sumName(answer)}.`);
+    this.raw.hidden = !source.live || answer.gauge === "atoms"
+      || !scene.gauges.some((gauge) => gauge.name === "atoms");
+    const factor = UNITS[state.unit];
     this.unit.textContent = unitName(answer.unit, state.unit);
-    const line = (label, value, kind = "") => make("tr", { class: kind },
-      make("th", { scope: "row" }, label), make("td", {}, signed(value, UNITS[state.unit])));
-    this.body.replaceChildren(...answer.bars.map((bar) => line(bar.label, bar.value)),
-      line("sum", answer.total, "im-sum"), line("the model itself", answer.predicted, "im-sum"));
+    const line = (label, value, std, kind = "") => make("tr", { class: kind },
+      make("th", { scope: "row" }, label), make("td", {}, signed(value, factor)),
+      make("td", {}, std ? doubt(std * factor) : ""));
+    this.body.replaceChildren(...answer.bars.map((bar) => line(bar.label, bar.value, bar.std)),
+      line("sum", answer.total, answer.total_std, "im-sum"),
+      line("the model itself", answer.predicted, null, "im-sum"));
+    this.split.update(answer, state);
   }
 }
 
@@ -66,8 +79,8 @@ class Checks {
   constructor() {
     this.list = make("ul");
     this.words = make("p");
-    this.node = make("details", { class: "im-checks" },
-      make("summary", {}, "What is fact, what is convention"), this.words, this.list);
+    this.node = make("section", { class: "im-checks", "aria-label": "what is fact, what is convention" },
+      this.words, this.list);
   }
 
   update(answer) {

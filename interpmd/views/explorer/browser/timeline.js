@@ -12,8 +12,9 @@ class TimeLine {
     // on a layer of its own, which moves without painting the lines again
     this.cursor = make("div", { class: "im-now", "aria-hidden": "true" });
     this.marks = ["top", "nought", "bottom"].map((at) => make("span", { class: `im-tick im-${at}` }));
-    this.plot = make("div", { class: "im-plot", onclick: (event) => this.jump(event) }, this.svg,
-      ...this.marks, this.cursor);
+    this.plot = make("div", { class: "im-plot", onclick: (event) => this.jump(event) },
+      make("div", { class: "im-axis-words", "aria-hidden": "true" }, ...this.marks),
+      make("div", { class: "im-curves" }, this.svg, this.cursor));
     this.keys = make("p", { class: "im-series" });
     this.unit = make("span", { class: "im-unit" });
     this.status = make("span", { class: "im-status", role: "status" });
@@ -42,7 +43,6 @@ class TimeLine {
   }
 
   update(book, answer, state, frames) {
-    this.node.hidden = frames < 2;
     if (frames < 2) return;
     const chosen = this.chosen(book, answer, state);
     const signature = `${answer.key} ${book.brief.size} ${chosen} ${state.unit}`;
@@ -96,7 +96,7 @@ class TimeLine {
     bottom.textContent = low < 0 ? signed(low, factor) : "";
     zero.textContent = "0";
     zero.style.top = `${(100 * y(0)) / 150}%`;
-    zero.hidden = y(0) < 30 || y(0) > 120;
+    zero.hidden = (high > 0 && y(0) < 30) || (low < 0 && y(0) > 120);
     const { times, timed } = this.explorer.scene;
     const name = (frame) => timed ? `${+times[frame].toFixed(1)} fs` : `frame ${frame}`;
     this.ends.replaceChildren(make("span", {}, name(0)), make("span", {}, name(frames - 1)));

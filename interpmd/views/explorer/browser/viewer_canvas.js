@@ -82,7 +82,8 @@ class CanvasViewer {
     for (let i = 0; i < count; i++) {
       const [x, y, z] = this.place(position, 3 * i);
       const size = sizes[i] * this.scale;
-      this.spots.push({ x, y, size, atom: i });
+      this.spots.push({ x, y, size, atom: i < this.geometry.count ? i
+        : parts.spheres.ghosts[i - this.geometry.count].atom });
       queue.push([z, () => this.ball(pen, x, y, size, colour.subarray(3 * i, 3 * i + 3), i)]);
     }
     for (const [arrows, width] of [[parts.arrows, 2], [parts.own, 5]])

@@ -52,9 +52,15 @@ class NglViewer {
     const shape = hit && (hit.sphere || hit.cylinder);
     const name = shape && shape.name;
     if (!name) tell({});
-    else if (name[0] === "a") tell({ atom: Number(name.slice(1)) });
+    else if (name[0] === "a") tell({ atom: this.atomOf(Number(name.slice(1))) });
     else if (name[0] === "l") tell({ bar: this.lineBars[Number(name.slice(1))] });
     else tell({});
+  }
+
+  // what was clicked may be an atom in another cell
+  atomOf(sphere) {
+    const { count } = this.geometry;
+    return sphere < count ? sphere : (this.ghosts[sphere - count] || {}).atom;
   }
 
   resize() {
@@ -69,17 +75,26 @@ class NglViewer {
   // the plane of the molecule faces the reader and fills the picture
   fit() {
     const { NGL, stage, geometry } = this;
-    const { centre, radius, axes } = geometry.scene;
+    const { centre, axes } = geometry.scene;
     const camera = stage.viewerControls;
     const turn = new NGL.Matrix4();
     turn.set(...axes[0], 0, ...axes[1], 0, ...axes[2], 0, 0, 0, 0, 1);
     stage.viewer.rotationGroup.quaternion.identity();
     camera.rotate(new NGL.Quaternion().setFromRotationMatrix(turn));
     camera.center(new NGL.Vector3(...centre));
+    this.stepBack();
+    this.framed = true;
+  }
+
+  // so far that everything is in the picture
+  stepBack() {
+    const { stage, geometry } = this;
+    const { radius } = geometry.scene;
     const half = Math.tan((Math.PI / 180) * (stage.getParameters().cameraFov / 2));
     const { clientWidth, clientHeight } = this.host;
-    camera.distance(-Math.max(radius[0] * (clientHeight / clientWidth), radius[1]) / half - 0.5);
-    this.framed = true;
+    stage.viewerControls.distance(
+      -Math.max(radius[0] * (clientHeight / clientWidth), radius[1]) / half - 0.5);
+    geometry.grown = false;
   }
 
   // film: whether it is playing, and whether it is slow
@@ -98,6 +113,7 @@ class NglViewer {
     this.arrowLayer("share", { from: new Float32Array(from), to: new Float32Array(to), count: 1 },
       MARK, share ? 0.09 : 0);
     if (!this.framed) this.resize();
+    else if (this.geometry.grown) this.stepBack();
     // in a film at once: a picture that comes a moment later costs the browser a second one
     if (film.playing) this.stage.viewer.render();
     else this.stage.viewer.requestRender();
@@ -125,10 +141,13 @@ class NglViewer {
     return (this.layers[name] = { room, component, buffer: buffers[0] });
   }
 
-  sphereLayer({ position, radius, colour, count }) {
+  sphereLayer({ position, radius, colour, count, ghosts }) {
+    this.ghosts = ghosts;
     const layer = this.layer("atoms", count, (shape, i) =>
       shape.addSphere([0, 0, 0], [1, 1, 1], 0.3, `a${i}`));
-    layer.buffer.setAttributes({ position, radius, color: colour });
+    const spare = layer.room - count;
+    layer.buffer.setAttributes({ position: padded(position, 3 * spare),
+      radius: padded(radius, spare), color: padded(colour, 3 * spare) });
   }
 
   cylinderLayer(name, cylinders, letter) {

@@ -1,7 +1,7 @@
 // In Jupyter: answers come from the kernel, choices are kept there.
 
 const CHOICES = ["frame", "target", "atom", "other", "dihedral", "grouping", "gauge", "method",
-  "order", "reference", "unit", "shown"];
+  "order", "reference", "unit", "shown", "beside"];
 
 class Kernel {
   constructor(model) {
@@ -22,6 +22,11 @@ class Kernel {
 
   ask(state, frame, key) {
     this.model.send({ ask: "frame", question: this.question(state), frame, key });
+  }
+
+  compare(panel, state, mark) {
+    this.model.send({ ask: "comparison", question: this.question(state), frame: state.frame,
+      beside: state.beside, mark });
   }
 
   all(state, key) {
@@ -56,6 +61,7 @@ function render({ model, el }) {
     node.setAttribute("data-lm-suppress-shortcuts", "true");
   const heard = (message) => {
     if (message.answer === "frame") explorer.asking.learn(message.key || source.key(message.question), message.content);
+    else if (message.answer === "comparison") explorer.beside.learn(message.mark, message.content);
     else if (message.answer === "error") explorer.asking.failed(message.key, message.frame, message.words);
     else if (message.answer === "progress") explorer.timeline.status.textContent = message.words;
   };
