@@ -18,11 +18,12 @@ from interpmd.errors import ArgumentError
 from interpmd.potentials.base import AnyTerm, LocalTerm, Term
 from interpmd.potentials.potential import Potential
 from interpmd.structures.charged_parts import formal_charges
+from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.systems import Batch
 
 
 def decompose(
-    potential: Potential, atoms: Atoms | Batch, order: int | None = None, forces: bool = True
+    potential: Potential, atoms: Structures | Batch, order: int | None = None, forces: bool = True
 ) -> Decomposition:
     """The energy and forces of one structure as a table of rows.
 
@@ -31,7 +32,7 @@ def decompose(
 
     Args:
         potential: the sum of terms.
-        atoms: one structure.
+        atoms: one structure, or a file of it (see `read_frames`).
         order: largest body order to enumerate; what lies above is kept as remainders, one per
             site. If None the full body order, or, with a warning, the highest that
             `STAR_BUDGET` allows.
@@ -49,7 +50,9 @@ def decompose(
         raise ArgumentError(
             f"order is the largest number of atoms in a row, 1 or more, not {order!r}"
         )
-    batch = potential.batch(atoms if isinstance(atoms, Batch) else [atoms])
+    if not isinstance(atoms, Batch):
+        atoms = one_structure(atoms)
+    batch = potential.batch(atoms)
     if batch.n_structures != 1:
         raise ArgumentError(f"decompose takes one structure at a time, not {batch.n_structures}")
     structure = atoms.copy() if isinstance(atoms, Atoms) else batch.to_ase()[0]

@@ -41,10 +41,12 @@ class Record:
         self.file = TrajectoryWriter(path, "a" if self.frames else "w")
 
     def add(self, atoms: Atoms) -> None:
-        """Store a copy with energy and forces."""
+        """Store a copy with energy and forces of the potential, without those of constraints."""
         frame = atoms.copy()
         frame.calc = SinglePointCalculator(
-            frame, energy=atoms.get_potential_energy(), forces=atoms.get_forces()
+            frame,
+            energy=atoms.get_potential_energy(apply_constraint=False),
+            forces=atoms.get_forces(apply_constraint=False),
         )
         self.frames.append(frame)
         if self.file is not None:

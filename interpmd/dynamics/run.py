@@ -17,6 +17,8 @@ from interpmd.errors import ArgumentError
 from interpmd.keywords import renamed
 from interpmd.potentials.fingerprint import digest
 from interpmd.potentials.potential import Potential
+from interpmd.structures.charges import tell_calculators
+from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.motion import Ensemble, advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
 from interpmd.structures.threads import one_thread
@@ -26,7 +28,7 @@ from interpmd.structures.threads import one_thread
 @one_thread()
 def simulate(
     potential: Potential | Calculator,
-    atoms: Atoms,
+    atoms: Structures,
     ensemble: Ensemble = "nve",
     *,
     temperature: float = 300.0,
@@ -50,8 +52,10 @@ def simulate(
 
     Args:
         potential: a potential of interpmd, or any ASE calculator.
-        atoms: the first structure; left as it is. Velocities that it has are kept, else they
-            are drawn at `temperature`, without drift and (molecules) rotation.
+        atoms: the first structure, or a file of it ("run.xyz@-1"); left as it is. Velocities that
+            it has are kept, else they are drawn at `temperature`, without drift and (molecules)
+            rotation. Its constraints act on the motion; recorded energies and forces are those of
+            the potential.
         ensemble: "nve" or "nvt".
         temperature: K. timestep: fs. friction: of nvt and of the equilibration in 1/fs.
         equilibration: steps of Langevin dynamics at `temperature` before the first frame; 2000
@@ -80,6 +84,7 @@ def simulate(
         raise ArgumentError(
             "steps, interval, temperature and timestep must be positive, equilibration not negative"
         )
+    atoms = one_structure(atoms)
     check_structure(atoms)
     settings = {
         "ensemble": ensemble,
@@ -100,7 +105,9 @@ def simulate(
     first = record.frames[-1] if record.frames else with_velocities(atoms, temperature, seed)
     moving = first.copy()
     moving.calc = potential
-    if isinstance(potential, Potential):
+    if not isinstance(potential, Potential):
+        tell_calculators(moving)
+    else:
         moving.calc = potential.calculator(compile, precision)
     try:
         if not record.frames:

@@ -59,8 +59,10 @@ class Trajectory:
 
     @property
     def potential_energies(self) -> Float[np.ndarray, " frames"]:
-        """The potential energies in eV."""
-        return np.array([atoms.get_potential_energy() for atoms in self.frames])
+        """The potential energies in eV, without what constraints (springs) add."""
+        return np.array(
+            [atoms.get_potential_energy(apply_constraint=False) for atoms in self.frames]
+        )
 
     @property
     def total_energies(self) -> Float[np.ndarray, " frames"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from interpmd.potentials.folder import write_folder
 from interpmd.potentials.sum import Prediction, TermSum
 from interpmd.potentials.watch import watch_of
 from interpmd.structures.edges import Neighbours
+from interpmd.structures.files import Structures
 from interpmd.structures.systems import Batch
 
 
@@ -57,7 +57,7 @@ class Potential(TermSum):
 
     def predict(
         self,
-        structures: Atoms | Iterable[Atoms] | Batch,
+        structures: Structures | Batch,
         pairs: Neighbours | None = None,
         stress: bool = False,
     ) -> Prediction:
@@ -67,7 +67,7 @@ class Potential(TermSum):
         of `predict_by_torch`.
 
         Args:
-            structures: one or several structures, or a batch.
+            structures: one or several structures, files of them (see `read_frames`), or a batch.
             pairs: neighbours, if they are known already.
             stress: whether to compute the stress (needs a cell in three periodic directions).
 
@@ -101,7 +101,7 @@ class Potential(TermSum):
 
     def predict_by_torch(
         self,
-        structures: Atoms | Iterable[Atoms] | Batch,
+        structures: Structures | Batch,
         pairs: Neighbours | None = None,
         stress: bool = False,
     ) -> Prediction:

@@ -24,6 +24,7 @@ from interpmd.structures.edges import (
     site_groups,
     within,
 )
+from interpmd.structures.files import Structures, as_frames
 from interpmd.structures.systems import Batch, check_elements, sum_by_structure
 
 
@@ -164,15 +165,15 @@ class TermSum(nn.Module):
         tensors = chain(self.parameters(), self.buffers())
         return next((t.device for t in tensors), torch.device("cpu"))
 
-    def batch(self, structures: Atoms | Iterable[Atoms] | Batch) -> Batch:
-        """Structures as a batch in the type and on the device of the potential, checked.
+    def batch(self, structures: Structures | Batch) -> Batch:
+        """Structures (see `read_frames`) as a batch as the potential needs it, checked.
 
         Raises:
             StructureError: see `interpmd.structures.systems.check_structure`.
             UnknownElementError: an element that the potential does not know.
         """
         if not isinstance(structures, Batch):
-            frames = [structures] if isinstance(structures, Atoms) else list(structures)
+            frames = as_frames(structures)
             structures = Batch.from_ase(frames, self.dtype, self.device)
             self.check_states(frames)
         if self.elements is not None:
@@ -213,7 +214,7 @@ class TermSum(nn.Module):
 
     def predict(
         self,
-        structures: Atoms | Iterable[Atoms] | Batch,
+        structures: Structures | Batch,
         pairs: Neighbours | None = None,
         stress: bool = False,
     ) -> Prediction:

@@ -12,17 +12,19 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols, ground_state_magnetic_moments
 
 from interpmd.errors import ArgumentError, InterpmdError, MissingPackageError, StructureError
 from interpmd.keywords import renamed
+from interpmd.reference.by_calculator import CalculatorLevel
 from interpmd.reference.calculation import Level, Result, one_openmp_thread
 from interpmd.reference.checks import check_electrons, check_structure
 from interpmd.reference.levels import resolve
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
-from interpmd.structures.charges import multiplicity_of, whole_charge
-from interpmd.structures.files import prepare_output, read_frames
+from interpmd.structures.charges import multiplicity_of, stated_multiplicity, whole_charge
+from interpmd.structures.files import Structures, prepare_output, read_frames
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class _Job:
 
 @renamed(method="level")
 def label(
-    frames: Atoms | Iterable[Atoms] | str | Path,
-    level: str = "gfn2-xtb",
+    frames: Structures,
+    level: str | Calculator = "gfn2-xtb",
     out: str | Path | None = None,
     workers: int = 1,
     charge: int = 0,
@@ -49,9 +51,11 @@ def label(
     """Energies (eV) and forces (eV/Å) of structures at a level of theory.
 
     Args:
-        frames: structures, or a path that ``ase.io.read`` reads.
+        frames: structures, or files of them (see `read_frames`).
         level: ``"gfn2-xtb"``, ``"gfn1-xtb"`` or ``"functional/basis"`` such as
-            ``"wb97x-d3bj/def2-svp"``; ``interpmd.reference.available_levels`` lists them.
+            ``"wb97x-d3bj/def2-svp"``; ``interpmd.reference.available_levels`` lists them. Or any
+            ASE calculator, that of another potential for instance; with several workers it must
+            be one that can be pickled.
         out: an extxyz file that grows by one frame at a time. Calling again with the same file
             skips the frames that it holds; a last frame cut off by a kill is dropped and made
             again. Failures go to ``<out>.failed.jsonl`` with index, hash and reason.
@@ -84,6 +88,9 @@ def label(
     if out is not None and Path(out).suffix == ".gz":
         raise ArgumentError(f"out={str(out)!r} grows line by line and cannot be compressed")
     theory = resolve(level)
+    by_calculator = isinstance(theory, CalculatorLevel)
+    if by_calculator and theory.charge is not None:
+        charge = charge or round(theory.charge)
     if out is not None:
         prepare_output(out)
     store = FrameStore(Path(out), theory.name) if out is not None else None
@@ -94,7 +101,8 @@ def label(
         jobs.append(job)
         try:
             check_structure(atoms)
-            check_electrons(atoms, job.charge, job.multiplicity)
+            if not by_calculator or stated_multiplicity(atoms) is not None:
+                check_electrons(atoms, job.charge, job.multiplicity)
         except StructureError as error:
             if invalid == "raise":
                 raise StructureError(f"frame {index}: {error}") from None
@@ -128,7 +136,7 @@ def label(
 
 @renamed(method="level")
 def isolated_atoms(
-    numbers: Iterable[int | str], level: str = "gfn2-xtb", progress: bool = False
+    numbers: Iterable[int | str], level: str | Calculator = "gfn2-xtb", progress: bool = False
 ) -> list[Atoms]:
     """Isolated atoms labelled at the same level, one frame per element.
 

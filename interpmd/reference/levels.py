@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ase.calculators.calculator import Calculator
+
 from interpmd.errors import UnknownLevelError
+from interpmd.reference.by_calculator import CalculatorLevel, is_calculator
 from interpmd.reference.calculation import Level, version
 from interpmd.reference.dft import DFT, basis_error, functional_error
 from interpmd.reference.xtb import XTB, XTB_METHODS
@@ -18,13 +21,16 @@ if TYPE_CHECKING:
 DFT_EXAMPLES = ("wb97x-d3bj/def2-svp", "pbe/def2-svp", "b3lyp-d4/def2-tzvp", "hf/sto-3g")
 
 
-def resolve(level: str) -> Level:
-    """The level of theory of that name, such as ``"gfn2-xtb"`` or ``"wb97x-d3bj/def2-svp"``.
+def resolve(level: str | Calculator) -> Level:
+    """The level of theory of that name, such as ``"gfn2-xtb"`` or ``"wb97x-d3bj/def2-svp"``, or
+    that of an ASE calculator.
 
     Raises UnknownLevelError (with what exists) for a name that is neither a tight-binding
     method nor functional/basis, and, where PySCF is installed, for a functional or basis set
     that it does not know.
     """
+    if is_calculator(level):
+        return CalculatorLevel(level)
     name = str(level).strip().lower()
     if name in XTB_METHODS:
         return XTB(name)

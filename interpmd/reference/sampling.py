@@ -14,11 +14,12 @@ from interpmd.keywords import renamed
 from interpmd.reference.checks import check_structure
 from interpmd.reference.clusters import fragments, random_clusters
 from interpmd.reference.trajectories import langevin, normal_modes
+from interpmd.structures.files import Structures, read_frames
 
 
 @renamed(method="level")
 def sample(
-    atoms: Atoms | Sequence[Atoms],
+    atoms: Structures,
     how: str = "md",
     level: str | Calculator = "gfn2-xtb",
     n: int = 100,
@@ -30,7 +31,7 @@ def sample(
     """Geometries made from a structure or several; the same seed gives the same geometries.
 
     Args:
-        atoms: what to start from.
+        atoms: what to start from: structures or files of them (see `read_frames`).
         how: the way of sampling.
 
             - ``"md"``: Langevin dynamics, shared out over temperatures and structures (options
@@ -59,7 +60,7 @@ def sample(
     """
     if how not in _WAYS:
         raise UnknownSamplingError(f"unknown sampling {how!r}; available: {', '.join(_WAYS)}")
-    structures = [atoms] if isinstance(atoms, Atoms) else list(atoms)
+    structures = read_frames(atoms)
     if not structures:
         raise UnknownSamplingError("sample needs at least one structure")
     for structure in structures:

@@ -12,7 +12,13 @@ from interpmd.keywords import renamed
 from interpmd.reference.bias import BiasedCalculator, Restraint
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.checks import closest_overlap
-from interpmd.structures.charges import CHARGE_KEYS, FORMAL, MULTIPLICITY_KEYS
+from interpmd.structures.charges import (
+    CHARGE_KEYS,
+    FORMAL,
+    MULTIPLICITY_KEYS,
+    for_calculators,
+    tell_calculators,
+)
 from interpmd.structures.modes import hessian, modes_of
 from interpmd.structures.motion import advance, integrator, set_thermal_momenta
 
@@ -48,6 +54,7 @@ def langevin(
     """
     rng = np.random.default_rng(seed)
     moving = atoms.copy()
+    tell_calculators(moving)
     calculator = as_calculator(level)
     moving.calc = BiasedCalculator(calculator, restraints) if restraints else calculator
     set_thermal_momenta(moving, temperature, rng)
@@ -95,7 +102,7 @@ def normal_modes(
     calculator = as_calculator(level)
 
     def forces(displaced: list[Atoms]) -> np.ndarray:
-        return np.array([calculator.get_forces(moved) for moved in displaced])
+        return np.array([calculator.get_forces(for_calculators(moved)) for moved in displaced])
 
     modes, curvatures = modes_of(atoms, hessian(forces, _snapshot(atoms), displacement))
     thermal = units.kB * temperature / np.maximum(np.abs(curvatures), 1e-12)

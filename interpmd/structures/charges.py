@@ -123,7 +123,13 @@ def for_calculators(atoms: Atoms) -> Atoms:
     """
     copy = atoms.copy()
     copy.set_constraint()
-    charge, multiplicity = state_of(atoms)
+    tell_calculators(copy)
+    return copy
+
+
+def tell_calculators(copy: Atoms) -> None:
+    """Put charge and multiplicity where ASE's calculators look; see `for_calculators`."""
+    charge, multiplicity = state_of(copy)
     if charge is not None and abs(copy.get_initial_charges().sum() - charge) > 1e-6:
         spread = copy.arrays.get(FORMAL)
         if spread is None or abs(spread.sum() - charge) > 1e-6:
@@ -135,7 +141,6 @@ def for_calculators(atoms: Atoms) -> Atoms:
         and round(abs(copy.get_initial_magnetic_moments().sum())) != unpaired
     ):
         copy.set_initial_magnetic_moments(_first(len(copy), unpaired))
-    return copy
 
 
 class StatefulCalculator(Calculator):

@@ -12,6 +12,7 @@ from interpmd.errors import FragmentError
 from interpmd.extras import required
 from interpmd.structures.charges import whole_charge
 from interpmd.structures.chemistry import lewis_bonds, molecules
+from interpmd.structures.files import Structures, one_structure
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -22,11 +23,11 @@ Fragments = tuple[tuple[int, ...], ...]
 FOR_PATTERNS = "fragments by a SMARTS pattern"
 
 
-def fragments_of(atoms: Atoms, how: str | Sequence[Sequence[int]] = "molecules") -> Fragments:
+def fragments_of(atoms: Structures, how: str | Sequence[Sequence[int]] = "molecules") -> Fragments:
     """Every atom in exactly one fragment, each fragment in ascending order.
 
     Args:
-        atoms: the structure.
+        atoms: the structure, or a file of it.
         how: "molecules" (connected by bonds), "residues" (the array `residuenumbers`, which ASE
             reads from PDB files), a SMARTS pattern (every match is a fragment, the rest of each
             molecule another; needs RDKit), or a list of lists of atoms, the rest being fragments
@@ -37,6 +38,7 @@ def fragments_of(atoms: Atoms, how: str | Sequence[Sequence[int]] = "molecules")
             none or matches nothing.
         MissingPackageError: a pattern, and RDKit is not installed.
     """
+    atoms = one_structure(atoms)
     if not isinstance(how, str):
         if not isinstance(how, Sequence) or any(not isinstance(f, Collection) for f in how):
             raise FragmentError(

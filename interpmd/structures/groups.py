@@ -38,6 +38,7 @@ from jaxtyping import Float
 
 from interpmd.errors import ArgumentError, StructureError
 from interpmd.structures.chemistry import bonds as bonds_of
+from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.group_names import name_of, numbered, sign
 from interpmd.structures.skeleton import (
     Pair,
@@ -104,7 +105,7 @@ class Grouping:
 
 
 def groups_of(
-    frames: Atoms | Sequence[Atoms],
+    frames: Structures,
     groups: Mapping[str, Sequence[int]] | Sequence[Sequence[int]] | None = None,
     charges: Sequence[int] | None = None,
     bonds: Sequence[Pair] | None = None,
@@ -112,7 +113,7 @@ def groups_of(
     """Groups of the molecules of a structure, or of all frames of a trajectory.
 
     Args:
-        frames: one structure, or every frame that will be compared.
+        frames: one structure, or every frame that will be compared, or files of them.
         groups: lists of atoms, or these by name; by the rules of this file if None.
         charges: of each group in e, in the order of `groups` (of their first atoms if None); by
             formal charges if None.
@@ -125,7 +126,7 @@ def groups_of(
             multiple bond or a hydrogen off (the bond is named); another number of charges.
         MissingPackageError: RDKit is not installed.
     """
-    frames = [frames] if isinstance(frames, Atoms) else list(frames)
+    frames = read_frames(frames)
     skeleton = skeleton_of(frames, bonds)
     fixed = uncut(skeleton)
     if groups is None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from interpmd.errors import StructureError, UnknownElementError
 from interpmd.structures.charges import charge_of, stated_charge
+from interpmd.structures.files import Structures, as_frames
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ class Batch:
     @classmethod
     def from_ase(
         cls,
-        structures: Atoms | Sequence[Atoms],
+        structures: Structures,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> Batch:
-        """Build a batch from one or several `ase.Atoms`.
+        """Build a batch from one or several structures, or files of them (see `read_frames`).
 
         The total charge is what the structure says; see `interpmd.structures.charges`.
 
@@ -62,9 +63,7 @@ class Batch:
             StructureError: empty structure, NaN or infinite positions, singular periodic cell,
                 an atomic number that no element has, a charge that is not a number.
         """
-        frames = [structures] if isinstance(structures, Atoms) else list(structures)
-        if not frames:
-            raise StructureError("no structures given; pass one ase.Atoms or a list of them")
+        frames = as_frames(structures)
         for index, atoms in enumerate(frames):
             check_structure(atoms, name=f"structure {index}" if len(frames) > 1 else "structure")
         counts = [len(atoms) for atoms in frames]

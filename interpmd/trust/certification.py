@@ -18,6 +18,7 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.potentials.analytic import AnalyticTerm
 from interpmd.potentials.base import TERMS
 from interpmd.potentials.potential import Potential
+from interpmd.structures.files import as_frames
 from interpmd.trust.benchmark import cluster
 
 #: Fewer rows than this have no rank correlation to speak of.
@@ -49,7 +50,7 @@ def certify(
     Args:
         potential: what to certify; to store the result, `potential.card.certificate =
             certificate.to_json()` and save.
-        structures: that it knows; a few.
+        structures: that it knows, or files of them; a few.
         truths: further checks, for instance of learned and quantum truth.
         seed: of rotations and shuffles.
         progress: whether to show a progress bar.
@@ -57,7 +58,7 @@ def certify(
     Raises:
         StructureError, UnknownElementError: a structure cannot be evaluated.
     """
-    frames = [structures] if isinstance(structures, Atoms) else list(structures)
+    frames = as_frames(structures)
     rng = np.random.default_rng(seed)
     worst: dict[str, float] = {}
     # axioms of a periodic structure and of a molecule; then sanity and error bars of each frame

@@ -131,7 +131,7 @@ def reproducibility(
         ArgumentError: no frames.
         Others: see `explain`.
     """
-    frames = [frames] if isinstance(frames, Atoms) else list(frames)
+    frames = read_frames(frames)
     if not frames:
         raise ArgumentError("two models are compared on frames, and none are given")
     if target is None:

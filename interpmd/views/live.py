@@ -20,6 +20,7 @@ from interpmd.plots.molecule import draw_molecule, plane_of
 from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import uncertainty
+from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.motion import advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
 from interpmd.units import number_sign
@@ -64,7 +65,7 @@ class LiveMD(Panel):
     def __init__(
         self,
         potential: Potential,
-        atoms: Atoms,
+        atoms: Structures,
         temperature: float = 300.0,
         atom: int = 0,
         interval: int = 10,
@@ -73,6 +74,7 @@ class LiveMD(Panel):
         order: int = 3,
         seed: int = 0,
     ) -> None:
+        atoms = one_structure(atoms)
         check_structure(atoms)
         potential.batch(atoms)
         self.potential, self.order = potential, order
@@ -201,12 +203,12 @@ class LiveMD(Panel):
         frame = self._atoms.copy()
         frame.calc = SinglePointCalculator(
             frame,
-            energy=self._atoms.get_potential_energy(),
-            forces=self._atoms.get_forces(),
+            energy=self._atoms.get_potential_energy(apply_constraint=False),
+            forces=self._atoms.get_forces(apply_constraint=False),
         )
         self.frames.append(frame)
         self.times.append(self._dynamics.nsteps * self.timestep)
-        self.energies.append(float(self._atoms.get_potential_energy()))
+        self.energies.append(float(self._atoms.get_potential_energy(apply_constraint=False)))
         self.temperatures.append(float(frame.get_temperature()))
         self._draw()
 

@@ -25,6 +25,7 @@ from interpmd.errors import GaugeError, MethodError, StructureError
 from interpmd.potentials.watch import DOUBTFUL, watch_of
 from interpmd.structures.charged_parts import with_fragment_charges
 from interpmd.structures.coordinates import Coordinates
+from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.fragments import fragments_of
 from interpmd.structures.groups import Grouping
 from interpmd.structures.systems import check_structure
@@ -32,7 +33,7 @@ from interpmd.structures.systems import check_structure
 
 def explain(
     model: Any,
-    atoms: Atoms,
+    atoms: Structures,
     target: Target | None = None,
     method: str | None = None,
     order: int | str | None = "auto",
@@ -48,7 +49,7 @@ def explain(
 
     Args:
         model: a Potential, any ASE calculator, or a torch function (`TorchModel`).
-        atoms: the structure.
+        atoms: the structure, or a file of it (see `read_frames`).
         target: `Energy()` (if None), `Force(atom, along=...)` or `Torque(dihedral)`.
         method: see `methods`; that of the gauge if None.
         order: largest number of players that get a value together (the largest body order of
@@ -80,8 +81,7 @@ def explain(
     Warns:
         ExtrapolationWarning: an atom of the structure is unlike the training data.
     """
-    if not isinstance(atoms, Atoms):
-        raise StructureError(f"explain takes one ase.Atoms, not {type(atoms).__name__}")
+    atoms = one_structure(atoms)
     target = Energy() if target is None else target
     if not isinstance(target, Target):
         raise MethodError(f"the target is Energy(), Force(atom) or Torque(...), not {target!r}")
@@ -263,7 +263,7 @@ def knows_error_bars(method: str) -> bool:
 
 def cooperativity(
     model: Any,
-    atoms: Atoms,
+    atoms: Structures,
     target: Target | None = None,
     order: int = 2,
     fragments: str | Sequence[Sequence[int]] | None = None,

@@ -27,6 +27,7 @@ from interpmd.attribution.targets import Energy, Target
 from interpmd.dynamics import Trajectory
 from interpmd.errors import GroupingError, TrajectoryError
 from interpmd.structures.coordinates import Coordinates
+from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.fragments import fragments_of
 from interpmd.structures.groups import Grouping
 from interpmd.structures.threads import one_thread
@@ -37,7 +38,7 @@ ROWS = ("interaction", *GROUPINGS)
 
 def explain_trajectory(
     model: Any,
-    trajectory: Trajectory | Sequence[Atoms],
+    trajectory: Trajectory | Structures,
     target: Target | None = None,
     method: str | None = None,
     order: int | str | None = "auto",
@@ -58,7 +59,8 @@ def explain_trajectory(
     Args:
         model, target, method, order, context, options: see `explain`. Error bars of forces cost
             more than the forces, so that they are made only with ``error_bars=True``.
-        trajectory: frames with the same atoms in the same order.
+        trajectory: frames with the same atoms in the same order, or files of them (see
+            `read_frames`).
         fragments: see `explain`; those of the first frame are kept for all.
         by: "interaction", one row for each cluster of each term; or "order", "term", "kind",
             "pair", "atom", "fragment", sums as in `Explanation.by`. Names and kinds are the same
@@ -154,14 +156,14 @@ def _words(reference: Atoms | int | str) -> str:
 
 
 def frames_and_times(
-    trajectory: Trajectory | Sequence[Atoms], times: Sequence[float] | None
+    trajectory: Trajectory | Structures, times: Sequence[float] | None
 ) -> tuple[list[Atoms], np.ndarray]:
     """The frames and when they were taken, in fs.
 
     Raises:
         TrajectoryError: see `explain_trajectory`.
     """
-    frames: list[Atoms] = [trajectory] if isinstance(trajectory, Atoms) else [*trajectory]
+    frames = read_frames(trajectory)
     if not frames:
         raise TrajectoryError("the trajectory has no frames")
     for index, atoms in enumerate(frames):
@@ -171,6 +173,8 @@ def frames_and_times(
                 "frames must have the same atoms in the same order"
             )
     given = getattr(trajectory, "times", None) if times is None else times
+    if given is None and all("time_fs" in atoms.info for atoms in frames):
+        given = [atoms.info["time_fs"] for atoms in frames]
     moments = np.arange(len(frames), dtype=float) if given is None else np.asarray(given, float)
     if moments.shape != (len(frames),):
         raise TrajectoryError(f"{moments.size} times for {len(frames)} frames")

@@ -16,6 +16,7 @@ from interpmd.structures.coordinates.graph import Link, graph_of, link, unwrappe
 from interpmd.structures.coordinates.nonbonded import between_molecules
 from interpmd.structures.coordinates.span import span
 from interpmd.structures.coordinates.stiffness import model_stiffness
+from interpmd.structures.files import read_frames
 
 #: How much farther neighbours are looked for, one after the other, while motions are missing.
 FARTHER = (1.5, 2.5, 4.0)
@@ -73,7 +74,7 @@ def internal_coordinates(
     Raises:
         CoordinateError: no frames, or frames of different atoms.
     """
-    frames = [frames] if isinstance(frames, Atoms) else list(frames)
+    frames = read_frames(frames)
     _check(frames)
     frames = unwrapped(frames)
     graph = graph_of(

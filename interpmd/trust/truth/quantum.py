@@ -13,7 +13,7 @@ of S, and both are obtained here in the same way, from energies and forces of th
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from interpmd.reference.clusters import molecules_of
 from interpmd.reference.labelling import label
 from interpmd.structures.charged_parts import formal_charges, part_of, with_fragment_charges
 from interpmd.structures.charges import charge_of
+from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.threads import one_thread
 from interpmd.trust.truth.agreement import QuantumTruth, root_mean_square
 
@@ -50,7 +51,7 @@ Values = Float[np.ndarray, " one_and_components"]
 @renamed(method="level")
 def quantum_truth(
     potential: Potential,
-    frames: Atoms | Iterable[Atoms],
+    frames: Structures,
     level: str = "gfn2-xtb",
     order: int = 4,
     out: str | Path | None = None,
@@ -81,7 +82,7 @@ def quantum_truth(
         raise ArgumentError(
             f"order is the largest number of molecules in a set, 2 or more, not {order}"
         )
-    frames = [frames] if isinstance(frames, Atoms) else list(frames)
+    frames = read_frames(frames)
     groups = [molecules_of(atoms) for atoms in frames]
     if any(atoms.pbc.any() for atoms in frames):
         raise StructureError("the many-body expansion takes clusters, not periodic structures")

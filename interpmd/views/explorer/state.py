@@ -24,6 +24,7 @@ from interpmd.attribution.targets import Energy, Target
 from interpmd.dynamics import Trajectory
 from interpmd.errors import FramesError, TrajectoryError
 from interpmd.structures.coordinates import Coordinates
+from interpmd.structures.files import read_frames
 from interpmd.structures.groups import Grouping
 from interpmd.views.explorer.answers import Answer, answer, energy_split, subject_of
 from interpmd.views.explorer.comparison import Beside, Comparison, compare
@@ -61,7 +62,7 @@ class State:
         gauge: Gauge | Grouping | Coordinates | None = None,
         models: Mapping[str, Any] | None = None,
     ) -> None:
-        self.frames = [trajectory] if isinstance(trajectory, Atoms) else list(trajectory)
+        self.frames = read_frames(trajectory)
         if not self.frames:
             raise FramesError("there is no frame to show")
         first = self.frames[0]

@@ -23,6 +23,7 @@ from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.sum import Prediction
 from interpmd.potentials.uncertainty import Uncertainty, uncertainty
+from interpmd.structures.files import Structures, one_structure
 from interpmd.units import number_sign
 from interpmd.views.geometry.coordinates import coordinate, proposals
 from interpmd.views.geometry.modes import vibrations
@@ -61,10 +62,11 @@ class GeometryLab(Panel):
     def __init__(
         self,
         potential: Potential,
-        atoms: Atoms,
+        atoms: Structures,
         indices: tuple[int, ...] | None = None,
         order: int = 3,
     ) -> None:
+        atoms = one_structure(atoms)
         if atoms.pbc.any():
             raise StructureError("the geometry lab is for molecules, not for periodic structures")
         self.potential, self.start, self.order = potential, atoms.copy(), order
