@@ -24,7 +24,7 @@ PLACE = re.compile(r"(<!-- figures: (.+?) -->\n).*?(<!-- end of figures -->)", r
 #: What the README shows: accuracy, speed, stability, and how right and how determined rows are.
 HEADLINE = (
     "acetylacetone: RMSE at 300 K",
-    "malonaldehyde: energy and forces, generated code",
+    "malonaldehyde, 9 atoms: energy and forces",
     "malonaldehyde: table to fourth order with forces",
     "malonaldehyde: NVE, 100 ps, 0.5 fs, drift",
     "learned truth, mw, clusters, expansion, with dimers, trimers",
