@@ -12,13 +12,18 @@ CODE = """
 import numpy as np
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
+from interpmd.reference.calculator import as_calculator
 frames = []
 for step in range(6):
     atoms = MALONALDEHYDE.copy()
     atoms.positions[8, 0] -= 0.06 * step
     atoms.rattle(0.03, seed=step)
     frames.append(atoms)
-explorer = im.ForceExplorer(im.load("malonaldehyde"), frames, atom=8, order=2, frame=0)
+potential = im.load("malonaldehyde")
+xtb = as_calculator("gfn2-xtb")
+explorer = im.ForceExplorer(
+    potential, frames, atom=8, order=2, frame=0, models={"GFN2-xTB": xtb}
+)
 explorer
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 
 import numpy as np
@@ -114,6 +115,7 @@ def test_a_cell_of_the_heat_map_lights_up_its_bars(lab):
     assert marked.count() == 0
     ends = atoms_of_the_first_bar(lab)
     column, row = sorted(int("".join(filter(str.isdigit, name))) for name in ends)
+    lab.click(".im-tab[data-tab=pairs]")
     lab.locator(".im-map").focus()
     lab.keyboard.press("ArrowDown")  # enters at the first cell
     for _ in range(row):
@@ -169,11 +171,13 @@ def test_everything_works_by_keyboard(lab):
     lab.keyboard.press("Enter")
     lab.keyboard.press("Escape")
     wait_for(lab, "hovered", "")
-    lab.locator(".im-table summary").focus()
-    lab.keyboard.press("Enter")
+    lab.locator(".im-tab[aria-selected=true]").focus()
+    for _ in range(5):
+        if state(lab)["tab"] == "rows":
+            break
+        lab.keyboard.press("ArrowRight")
     lab.wait_for_selector(".im-table tbody tr:nth-child(6)")
-    lab.locator(".im-table summary").focus()
-    lab.keyboard.press("Enter")
+    lab.click(".im-tab[data-tab=time]")
     # nglview has buttons of its own, inside what counts as one picture
     unnamed = lab.evaluate(
         """[...document.querySelectorAll('.interpmd-explorer :is(select, button, input)')]
@@ -181,6 +185,74 @@ def test_everything_works_by_keyboard(lab):
         || node.textContent.trim() || (node.labels || []).length)).length"""
     )
     assert unnamed == 0
+
+
+def test_two_frames_two_gauges_and_two_models_side_by_side(lab):
+    """Aligned rows whose sides add up to their sums, and differences to the difference."""
+
+    def rows():
+        lines = lab.locator(".im-side-row").all()
+        return [[c.inner_text() for c in line.locator(".im-value").all()] for line in lines]
+
+    def number(text):
+        return 0.0 if text == "no such row" else float(text.split("±")[0].replace("−", "-"))
+
+    lab.click(".im-tab[data-tab=beside]")
+    for choice in ("frame 3", "gauge internal", "model GFN2-xTB"):
+        lab.select_option(".im-beside-choice", choice)
+        lab.wait_for_function(
+            "choice => [...document.querySelectorAll('.im-side-head span')]"
+            ".some(node => node.innerText.startsWith(choice.replace('model ', '')))",
+            arg=choice,
+        )
+        shown = [[number(text) for text in line] for line in rows()]
+        sums = np.array(shown).round(3)
+        assert sums[:-1].sum(0) == pytest.approx(sums[-1], abs=0.006)
+        assert sums[:, 0] - sums[:, 1] == pytest.approx(sums[:, 2], abs=0.0011)
+        assert nothing_overlaps(lab, ".im-beside")
+    lab.select_option(".im-beside-choice", "")
+    lab.click(".im-tab[data-tab=time]")
+
+
+def nothing_overlaps(made, inside: str) -> bool:
+    """No two words within an element lie on each other, and none leaves it."""
+    return made.evaluate(
+        """inside => {
+        const host = document.querySelector(inside), room = host.getBoundingClientRect();
+        const boxes = [];
+        const walk = document.createTreeWalker(host, NodeFilter.SHOW_TEXT);
+        for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+            if (!node.textContent.trim() || node.parentElement.closest('select')) continue;
+            if (!node.parentElement.checkVisibility()) continue;
+            const range = document.createRange();
+            range.selectNodeContents(node);
+            for (const box of range.getClientRects()) boxes.push(box);
+        }
+        const on = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
+            && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+        return boxes.every((a, n) => a.right <= room.right + 1 && a.left >= room.left - 1
+            && !boxes.slice(n + 1).some((b) => on(a, b)));
+        }""",
+        inside,
+    )
+
+
+@pytest.mark.parametrize("width", [800, 1280])
+def test_nothing_overlaps_in_any_panel(lab, width):
+    lab.set_viewport_size({"width": width, "height": 1300})
+    lab.wait_for_timeout(300)
+    for tab in ("time", "rows", "beside", "pairs", "checks"):
+        lab.click(f".im-tab[data-tab={tab}]")
+        assert nothing_overlaps(lab, ".im-budget"), (width, tab)
+        assert nothing_overlaps(lab, ".im-lower"), (width, tab)
+        photograph_explorer(lab, f"{tab}_{width}")
+    lab.click(".im-tab[data-tab=time]")
+    lab.set_viewport_size({"width": 1280, "height": 1300})
+
+
+def photograph_explorer(made, name: str) -> None:
+    if folder := os.environ.get("INTERPMD_PICTURES"):
+        made.locator(".interpmd-explorer").screenshot(path=f"{folder}/explorer_{name}.png")
 
 
 def test_all_frames_and_the_film(lab):
@@ -252,11 +324,11 @@ def test_a_gauge_can_be_chosen_and_only_what_suits_it_is_offered(lab):
     assert not field("up to").is_visible()
     assert "does not move" in field("gauge").locator("..").get_attribute("title")
     lab.wait_for_function("document.querySelector('.im-answer').textContent.includes('H8')")
-    field("less").select_option("2")
+    field("difference from").select_option("2")
     lab.wait_for_function(
         "document.querySelector('.im-headline').textContent.includes('less frame 2')"
     )
-    field("less").select_option("")
+    field("difference from").select_option("")
     field("gauge").select_option("atoms")
     lab.wait_for_function(
         "document.querySelector('.im-summary').textContent.includes('Gauge atoms')"

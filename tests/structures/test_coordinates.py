@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -354,11 +355,15 @@ def test_images_are_named_and_molecules_put_together():
     atoms.set_cell([12.0, 12.0, 12.0])
     atoms.pbc = True
     inside = internal_coordinates(atoms, bonds, hydrogen_bonds)
-    assert not any("[" in label for label in inside.labels)
+    assert not any(" (" in label for label in inside.labels)
+    assert not any(any(shift) for row in inside.shifts for shift in row)
     atoms.positions += [0, 0, 12.1 - atoms.positions[:, 2].max()]
     atoms.wrap()
     cut = internal_coordinates(atoms, bonds, hydrogen_bonds)
-    assert any("[" in label for label in cut.labels)
+    named = [label for label in cut.labels if re.search(r" \(\S*[+−]1\S*\)", label)]
+    assert named
+    for label, row in zip(cut.labels, cut.shifts, strict=True):
+        assert any(any(shift) for shift in row) or label not in named
     assert cut.values(atoms.positions) == pytest.approx(inside.values(inside.positions), abs=1e-9)
     whole = cut.put_together(atoms.positions)
     assert np.linalg.norm(whole[:, None] - whole, axis=-1).max() < 6.0

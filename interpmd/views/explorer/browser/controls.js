@@ -19,7 +19,7 @@ class Controls {
       method: this.select("method", [["", "as suits"], ...scene.methods.map((m) => [m.name, m.name])]),
       order: this.select("up to", [["auto", "as suits"], [2, "pairs"], [3, "triplets"],
         [4, "4 players"], [5, "5 players"], ["", "all orders"]]),
-      reference: this.select("less", [["", "nothing"], ...scene.times.map((_, n) => [n, `frame ${n}`])]),
+      reference: this.select("difference from", [["", "nothing"], ...scene.times.map((_, n) => [n, `frame ${n}`])]),
       unit: this.select("unit", Object.keys(UNITS).map((name) => [name, name])),
       shown: this.select("show", [[3, "3 largest"], [5, "5 largest"], [12, "12 largest"],
         [30, "30 largest"], [500, "all"], [0, "none in 3D"]]),

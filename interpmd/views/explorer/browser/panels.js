@@ -45,7 +45,7 @@ class Table {
     this.body = make("tbody");
     this.unit = make("th", { scope: "col" });
     this.words = make("p", { class: "im-how" });
-    this.raw = make("button", { type: "button", class: "im-more",
+    this.raw = make("button", { type: "button", class: "im-raw",
       onclick: () => explorer.change({ gauge: "atoms", method: null, order: "auto" }) },
     "show it as rows of sets of atoms");
     this.node = make("section", { class: "im-table", "aria-label": "all rows" }, this.words, this.raw,
