@@ -29,4 +29,7 @@ def number_sign(value: float, form: str = "+.3f") -> str:
         value: the number.
         form: as in format strings.
     """
-    return f"{value:{form}}".replace("-", "−")
+    text = f"{value:{form}}"
+    if "-" in text and not any(digit in text.split("e")[0] for digit in "123456789"):
+        text = f"{0.0:{form}}"  # rounded to nothing, it has no sign of its own
+    return text.replace("-", "−")

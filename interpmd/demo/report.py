@@ -115,7 +115,7 @@ def demo_report(level: str | None, jump: Jump) -> Report:
 def _molecules(report: Report, jump: Jump) -> None:
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(11, 4.4), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(9, 4.2), layout="constrained")
     places = {"before": 0, "at the jump": jump.middle, "after": len(jump.window) - 1}
     frames = [jump.trajectory.frames[index] for index in jump.window]
     plane = plane_of(frames[jump.middle])

@@ -38,8 +38,8 @@ def budget(
     Args:
         values: contribution by name, in `unit`.
         spread: standard deviations, drawn as whiskers of one to either side.
-        most: largest contributions that get a bar of their own; the rest share one, named by the
-            number of those that are not zero.
+        most: largest contributions that get a bar of their own; the rest, if it is more than one,
+            shares one, named by the number of those that are not zero.
         unit: of the values.
         title: above the picture.
         ax: where to draw.
@@ -186,6 +186,8 @@ def others(count: int) -> str:
 def _largest(values: Mapping[str, float], most: int) -> list[tuple[str, float]]:
     ordered = sorted(values.items(), key=lambda item: -abs(item[1]))
     rest = [value for _, value in ordered[most:] if value]
+    if len(rest) == 1:  # its name says more than "1 other"
+        return ordered[: most + 1]
     return ordered[:most] + ([(others(len(rest)), sum(rest))] if rest else [])
 
 

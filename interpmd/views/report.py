@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from interpmd.plots.style import image_of
+from interpmd.units import number_sign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ img { max-width: 100%; height: auto; display: block; margin: 1rem auto; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.8rem; border-bottom: 1px solid #cccccc; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
+tbody th { font-weight: normal; white-space: nowrap; }
 .note { border-left: 4px solid #0072B2; padding: 0.4rem 1rem; background: #f2f7fb; }
 summary { cursor: pointer; font-weight: bold; margin-top: 2.2rem; }
 .wide { overflow-x: auto; }
@@ -54,7 +56,9 @@ class Report:
 
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
         """Add a table."""
-        table = frame.round(digits).to_html(border=0)
+        table = frame.to_html(
+            border=0, float_format=lambda value: number_sign(value, f".{digits}f")
+        )
         self.parts.append(f'<div class="wide">{table}</div>')
 
     def figure(self, figure: Figure, description: str) -> None:
