@@ -363,7 +363,7 @@ class Explanation(Shown):
             table = order_shares(self.scalars("order"), self.method)
             return shares(table, "share of the sum (%)", title, ax)
         if kind not in ("waterfall", "bars"):
-            raise GroupingError(f"no plot {kind!r}; known: waterfall, bars, heat_map, shares")
+            raise GroupingError(f"no plot is called {kind!r}: waterfall, bars, heat_map, shares")
         picture = budget if kind == "waterfall" else bars
         return picture(self.scalars(by), self.spreads(by), most, unit, title, ax)
 

@@ -32,11 +32,15 @@ def training_frames(potential: Potential) -> list[Atoms] | None:
 def seen_distances(
     potential: Potential, frames: str | Path | Iterable[Atoms] | SeenDistances | None
 ) -> SeenDistances | None:
-    """Distances in the frames, or in the potential's own training data if they are available."""
+    """Distances in the frames; or in the potential's own training data, read anew if they are
+    there, else as its card counts them; None if neither is known."""
     if isinstance(frames, SeenDistances):
         return frames
     known = training_frames(potential) if frames is None else read_frames(frames)
-    return None if known is None else SeenDistances.of(known, potential.cutoff)
+    if known is not None:
+        return SeenDistances.of(known, potential.cutoff)
+    counts = potential.card.provenance.get("distances")
+    return None if counts is None else SeenDistances.from_json(counts, potential.cutoff)
 
 
 def single_terms(potential: Potential) -> dict[str, Potential]:

@@ -42,6 +42,7 @@ from interpmd.structures.files import (
     prepare_output,
     read_frames,
 )
+from interpmd.structures.seen import SeenDistances
 
 #: Numbers of Bessel functions that are tried.
 BASES = (5, 8, 12)
@@ -159,6 +160,7 @@ def fit(
         "train": str(train) if isinstance(train, str | Path) else f"{len(frames)} frames",
         "frames": len(frames),
         **states_of(used),
+        "distances": SeenDistances.of(used, potential.cutoff).to_json(),
         "force_slope": slope,
         "refinement": history,
     }

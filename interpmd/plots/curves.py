@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from interpmd.plots.style import BLUE, GREY, ORANGE, PALE, SERIES, bare, new_axes
+from interpmd.plots.style import BLUE, GREY, NO_DATA, ORANGE, PALE, SERIES, bare, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ def pair_energy(
     single_terms: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """The energy of a pair by its distance, with its terms; hatched where there are no data.
+    """The energy of a pair by its distance, with its terms; grey where there are no data.
 
     Args:
         distances: Å, ascending.
@@ -112,14 +112,14 @@ def error_band(
 def hatch_where(
     ax: Axes, x: Float[np.ndarray, " points"], where: Bool[np.ndarray, " points"], label: str
 ) -> None:
-    """Hatching over the whole height around some points, whatever the limits of the axis."""
+    """Hatched grey over the whole height around some points, whatever the limits of the axis."""
     edges = np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]])
     switches = np.flatnonzero(np.diff([False, *where, False]))
     for number, (start, end) in enumerate(zip(switches[::2], switches[1::2], strict=True)):
         ax.axvspan(
             float(edges[start]),
             float(edges[end]),
-            facecolor="none",
+            facecolor=NO_DATA,
             edgecolor=PALE,
             hatch="///",
             lw=0,

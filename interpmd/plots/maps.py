@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from interpmd.plots.style import new_axes
+from interpmd.plots.style import NO_DATA, new_axes
 from interpmd.units import number_sign
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def energy_map(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Colours and labelled contours; hatched where there are no data.
+    """Colours and labelled contours; grey where there are no data.
 
     Args:
         first, second: the coordinates.
@@ -58,8 +58,9 @@ def energy_map(
     ax.clabel(lines, fontsize=7, fmt=lambda level: number_sign(level, "g"))
     if seen is not None and not seen.all():
         unseen = (~seen).astype(float)
-        ax.contourf(first, second, unseen, levels=[0.5, 1.5], colors="none", hatches=["///"])
-        ax.set_title("hatched: a side is not in the data", fontsize=9, loc="right")
+        levels, style = [0.5, 1.5], {"hatches": ["///"], "alpha": 0.8}
+        ax.contourf(first, second, unseen, levels=levels, colors=[NO_DATA], **style)
+        ax.set_title("grey: a side is not in the data", fontsize=9, loc="right")
     ax.set_title(title, fontsize=10, loc="left")
     ax.set(xlabel=labels[0], ylabel=labels[1])
     return ax

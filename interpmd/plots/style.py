@@ -24,6 +24,9 @@ DARK = "#333333"
 #: Of hatching where something is not known.
 PALE = "#C8C8C8"
 
+#: Where no data lie.
+NO_DATA = "#E6E6E6"
+
 #: Colour, hatch and line style of the first, second, ... series.
 SERIES = (
     (BLUE, "", "-"),

@@ -10,6 +10,8 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list as neighbour_list
 from jaxtyping import Float, Int
 
+from interpmd.structures.bonding import longest_bond
+
 #: Distances this close in Å count as the same.
 WIDTH = 0.05
 
@@ -51,6 +53,32 @@ class SeenDistances:
         known = self.between(first, second)
         low, high = (np.searchsorted(known, distances + edge) for edge in (-WIDTH, WIDTH))
         return high - low
+
+    def bonds(self) -> dict[tuple[int, int], int]:
+        """How many bonds there are between each pair of elements, by atomic numbers, the most
+        frequent first."""
+        counts = {
+            pair: int((known < longest_bond(*pair)).sum()) for pair, known in self.distances.items()
+        }
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    def to_json(self) -> dict[str, list[int]]:
+        """How many distances lie in each interval of width `WIDTH` from 0 on, by pair ("1-8"), for
+        the card of a potential."""
+        edges = np.arange(0.0, self.cutoff + 2 * WIDTH, WIDTH)
+        return {
+            f"{a}-{b}": np.histogram(known, edges)[0].tolist()
+            for (a, b), known in self.distances.items()
+        }
+
+    @classmethod
+    def from_json(cls, counts: dict[str, list[int]], cutoff: float) -> SeenDistances:
+        """The inverse of `to_json`, every distance in the middle of its interval."""
+        distances = {}
+        for pair, many in counts.items():
+            a, b = map(int, pair.split("-"))
+            distances[a, b] = np.repeat((np.arange(len(many)) + 0.5) * WIDTH, many)
+        return cls(distances, cutoff)
 
     def rarest(
         self,

@@ -72,7 +72,7 @@ def test_sums_and_certificate(method, target, order):
     words = ("convention",) if METHODS[method].exact else ("estimate", "convention", "slope")
     assert any(word in str(certificate) for word in (*words, "do not sum"))
     for what in ("order", "term", "kind", "pair", "atom", "fragment"):
-        assert np.allclose(found.by(what).sum(), found.total, atol=1e-9), what
+        assert np.allclose(found.by(what, components=True).sum(), found.total, atol=1e-9), what
     frame = found.to_frame()
     columns = [c for c in frame if c.startswith("value_")]
     assert np.allclose(frame[columns].sum(), found.total, atol=1e-9)

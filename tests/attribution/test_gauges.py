@@ -245,7 +245,7 @@ def test_sums_and_tables_add_up(two):
         assert np.allclose(table[columns].sum().to_numpy().squeeze(), explanation.total)
         assert not table.label.duplicated().any() or explanation.gauge == "atoms"
         for by in ("kind", "order", "atom", "fragment"):
-            sums = explanation.by(by)
+            sums = explanation.by(by, components=True)
             assert np.allclose(sums.to_numpy().sum(0), explanation.total, atol=1e-9), by
 
 

@@ -51,7 +51,7 @@ def test_another_coordinate(lab):
     name = next(n for n, c in lab._choices.items() if len(c.atoms) == 3)
     lab.coordinate_name.value = name
     assert lab.slider.value == pytest.approx(lab.coordinate.value(MALONALDEHYDE))
-    assert lab.slider.max == 180
+    assert 179 < lab.slider.max <= 180
     data, _ = lab._repr_mimebundle_()
     assert "image/png" in data and name in data["text/plain"]
 
@@ -85,3 +85,21 @@ def test_what_cannot_be_moved():
         im.GeometryLab(potential, bulk("C"))
     with pytest.raises(StructureError, match="no atoms are bonded"):
         im.GeometryLab(potential, MALONALDEHYDE[:1])
+
+
+def test_it_shows_the_structure_that_it_was_given(lab):
+    """The first value lies on the grid of the slider, where browsers put it."""
+    chosen_of_size = {len(getattr(c, "atoms", ())): (n, c) for n, c in lab._choices.items()}
+    assert set(chosen_of_size) == {0, 2, 3, 4}  # a vibration, bond, angle, dihedral
+    for name, chosen in chosen_of_size.values():
+        lab.coordinate_name.value = name
+        slider = lab.slider
+        steps = (slider.value - slider.min) / slider.step
+        assert steps == pytest.approx(round(steps), abs=1e-6), name
+        low, high = chosen.limits(MALONALDEHYDE)
+        assert slider.min <= low + 1e-9 and slider.min > low - slider.step
+        assert high - slider.step < slider.max <= high + 1e-9
+        slider.value = round(slider.min + round(steps) * slider.step, 7)  # as a browser rounds
+        assert np.array_equal(lab.atoms.positions, MALONALDEHYDE.positions), name
+        slider.value += slider.step
+        assert np.abs(lab.atoms.positions - MALONALDEHYDE.positions).max() > 1e-3

@@ -120,16 +120,16 @@ def test_the_panel_follows_its_controls(water):
     panel = PotentialInspector(water)
     assert panel.seen is not None  # the shipped data lie beside the package
     before = [picture.value for picture in panel._pictures]
-    panel.pair.value, panel.triplet.value = "H-O", "H-O-H"
-    assert panel.curve.elements == "H-O" and panel.map.elements == "H-O-H"
+    panel.pair.value, panel.triplet.value = "O-O", "H-O-O"
+    assert panel.curve.elements == "O-O" and panel.map.elements == "H-O-O"
     panel.over.value = "distance"
     assert panel.distance.layout.display is None and panel.angle.layout.display == "none"
-    assert panel.map.by_angle and panel.distance.value == pytest.approx(0.97)
+    assert panel.map.by_angle and panel.distance.value == pytest.approx(1.32)
     after = [picture.value for picture in panel._pictures]
     assert all(old != new for old, new in zip(before, after, strict=True))
     data, _ = panel._repr_mimebundle_()
     assert base64.b64decode(data["image/png"])[:4] == b"\x89PNG"
-    assert 'alt="pair energy of H-O by distance"' in panel._pictures[0].value
+    assert 'alt="pair energy of O-O by distance"' in panel._pictures[0].value
 
 
 def test_questions_that_make_no_sense(water):
@@ -139,3 +139,37 @@ def test_questions_that_make_no_sense(water):
         pair_curve(water, "O", "H", [2.0, 1.0])
     with pytest.raises(UnknownElementError, match="elements="):
         PotentialInspector(Potential([ZBL()]))
+
+
+def test_it_opens_on_the_most_frequent_bond(water):
+    assert im.PotentialInspector(water).curve.elements == "H-O"
+    assert im.PotentialInspector(water).map.elements == "H-O-H"
+    panel = im.PotentialInspector(im.load("malonaldehyde"))
+    counts = panel.seen.bonds()
+    # of the whole molecule: three C–H, two C–C, two C–O, one O–H
+    assert next(iter(counts)) == (1, 6) and counts[1, 6] > counts[6, 6] > counts[1, 8]
+    assert set(panel.curve.elements.split("-")) == {"C", "H"}
+    assert panel.map.elements.split("-")[1] == "C"
+    silicon = im.PotentialInspector(Potential([SILICON]))
+    assert silicon.seen is None and silicon.curve.elements == "Si-Si"
+
+
+def test_a_fit_knows_its_training_data(tmp_path):
+    truth = Potential([SILICON])
+    frames = [Atoms("Si2", [[0, 0, 0], [x, 0, 0]]) for x in np.linspace(2.1, 2.9, 12)]
+    for atoms in frames:
+        atoms.calc = truth.calculator()
+        atoms.get_forces()
+    spec = im.Spec(cutoff=4.0, channels=(10,), lmax=0, basis=6)
+    options = {"isolated_energies": {"Si": 0.0}, "progress": False}
+    im.fit(frames, spec=spec, out=tmp_path / "si", **options)
+    panel = im.PotentialInspector(im.load(tmp_path / "si"))
+    assert panel.seen is not None
+    curve = pair_curve(panel.potential, "Si", "Si", [1.5, 2.2, 2.6, 3.5])
+    assert curve.seen.tolist() == [False, True, True, False]
+    assert "grey" in panel._note.value
+    exact = SeenDistances.of(frames, 4.0)
+    again = SeenDistances.from_json(exact.to_json(), 4.0)
+    r = np.linspace(1.5, 3.8, 24)
+    assert again.count(14, 14, r).sum() == pytest.approx(exact.count(14, 14, r).sum(), abs=3)
+    assert len(again.between(14, 14)) == 12

@@ -44,6 +44,8 @@ SMALL = (4.2, 3.5)
 class GeometryLab(Panel):
     """Move a molecule by hand: energy, its split and the forces follow.
 
+    It opens on the structure as it was given.
+
     Choose a bond, an angle, a dihedral or a normal mode and move the slider (by mouse, or by
     arrow keys). Left: the molecule with the forces on its atoms; middle: the energy along the
     coordinate with two standard deviations to either side; right: how the change of the energy
@@ -98,7 +100,10 @@ class GeometryLab(Panel):
     @property
     def atoms(self) -> Atoms:
         """The molecule as it is now."""
-        return self.coordinate.at(self.start, self.slider.value)
+        chosen, value = self.coordinate, float(self.slider.value)
+        if abs(value - chosen.value(self.start)) < 1e-3 * chosen.step:
+            return self.start.copy()  # sliders and formulas round
+        return chosen.at(self.start, value)
 
     @property
     def table(self) -> Decomposition:
@@ -146,12 +151,15 @@ class GeometryLab(Panel):
         """Another coordinate: its range, and the scan along it."""
         chosen = self.coordinate
         self.scan = scan(self.potential, self.start, chosen)
-        low, high = chosen.limits(self.start)
+        # browsers put sliders on the grid of their steps, on which the first structure must lie
+        now, (low, high) = chosen.value(self.start), chosen.limits(self.start)
+        low = now - chosen.step * np.ceil((now - low) / chosen.step - 1e-6)
+        high = now + chosen.step * np.floor((high - now) / chosen.step + 1e-6)
         # a new slider, so that late messages about the last coordinate do not move this one
         self.slider = widgets.FloatSlider(
-            value=chosen.value(self.start),
-            min=low,
-            max=high,
+            value=now,
+            min=float(low),
+            max=float(high),
             step=chosen.step,
             description=f"{chosen.quantity} ({chosen.unit})",
             style={"description_width": "initial"},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ase import Atoms
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 
 from interpmd.decomposition.curves import PairCurve, pair_curve
 from interpmd.decomposition.maps import TripletMap, triplet_map
@@ -22,6 +23,9 @@ from interpmd.views.toolkit import widgets
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: Part of the bonds of the most frequent partner below which another one is rare.
+RARE = 0.2
+
 #: Size of each picture in inches.
 PICTURE = (5.2, 3.9)
 
@@ -29,13 +33,15 @@ PICTURE = (5.2, 3.9)
 class PotentialInspector(Panel):
     """What has the network learned? Pair curves with error bands, and triplet energies as maps.
 
-    Both are rows of the table of dimers and trimers, hatched where the training data have no such
-    distances. Choose elements, angle and distance; the table below has the same numbers.
+    Both are rows of the table of dimers and trimers, grey where the training data have no such
+    distances. It opens on the most frequent bond, and on the angle of its atoms' most frequent
+    bonds. Choose elements, angle and distance; the table below has the same numbers.
 
     Args:
         potential: any.
-        frames: training data; those of a shipped potential are taken from a clone of the
-            repository. Nothing is hatched where they are not known.
+        frames: training data; if None, those of a shipped potential are taken from a clone of
+            the repository, and those of a fit from the counts that its card holds. Nothing is grey
+            where they are not known.
         elements: symbols to choose among, those of the potential if None.
 
     Raises:
@@ -109,6 +115,7 @@ class PotentialInspector(Panel):
             control.observe(lambda _: self._draw_curve(), "value")
         for control in (self.angle, self.distance, self.over):
             control.observe(lambda _: self._draw_map(), "value")
+        self._open(symbols)
         self.triplet.observe(lambda _: self._new_triplet(), "value")
         self._new_triplet()
         self._draw_curve()
@@ -158,12 +165,38 @@ class PotentialInspector(Panel):
         self.distance.value = round(float(covalent_radii[b] + covalent_radii[c]), 2)
         self._draw_map()
 
+    def _open(self, symbols: list[str]) -> None:
+        """Begin with the most frequent bond, and with the most frequent angle at its atoms."""
+        counts = {} if self.seen is None else self.seen.bonds()
+        named = {
+            tuple(chemical_symbols[z] for z in pair): count
+            for pair, count in counts.items()
+            if count and {chemical_symbols[z] for z in pair} <= set(symbols)
+        }
+        if not named:
+            return
+        bond = next(iter(named))
+        ends = {"-".join(bond), "-".join(reversed(bond))}
+        self.pair.value = next(pair for pair in self.pair.options if pair in ends)
+        middle = max(bond, key=lambda symbol: atomic_numbers[symbol])
+        partners = Counter()
+        for (first, second), count in named.items():
+            if middle in (first, second):
+                partners[second if first == middle else first] += count * (
+                    2 if first == second else 1
+                )
+        (a, first), *others = partners.most_common(2)
+        # a partner that is rare, as O of O in water, makes no angle to begin with
+        c = next((symbol for symbol, count in others if count > RARE * first), a)
+        wanted = {f"{a}-{middle}-{c}", f"{c}-{middle}-{a}"}
+        self.triplet.value = next(t for t in self.triplet.options if t in wanted)
+
     def _words(self) -> str:
         name = self.potential.card.level or ", ".join(self.potential.terms)
         data = (
-            "training data not known: nothing is hatched (pass frames=)"
+            "training data not known: nothing is grey (pass frames=)"
             if self.seen is None
-            else "hatched: no such distance in the training data"
+            else "grey: no such distance in the training data"
         )
         return (
             f"<b>What has the potential learned?</b> {name}. Energies of isolated pairs and "
