@@ -86,7 +86,7 @@ class Potential(TermSum):
 
     def predict_unwatched(
         self,
-        structures: Atoms | Iterable[Atoms] | Batch,
+        structures: Structures | Batch,
         pairs: Neighbours | None = None,
         stress: bool = False,
     ) -> Prediction:

@@ -102,7 +102,9 @@ class GradeWatch:
         if not (early or due or largest > LARGER * self._fine) or not potential.n_samples:
             return None
         self._calls, self._looks = 0, self._looks + 1
-        batch = structures if isinstance(structures, Batch) else potential.batch(structures)
+        batch = structures
+        if not isinstance(batch, Batch):  # checked when it was evaluated
+            batch = Batch.from_ase([batch], potential.dtype, potential.device)
         if batch.n_atoms > MOST_ATOMS and batch.positions.dtype != torch.float64:
             return None
         bars = uncertainty(potential, batch, draws=DRAWS)
