@@ -46,12 +46,12 @@ _NAMES = {
         "ArgumentError CalculationError CertificateError CoordinateError CourseError "
         "ExplanationFileError ExtrapolationWarning FragmentError FramesError GaugeError "
         "GroupingError InternalGaugeError InterpmdError LabelError LabelWarning LedgerError "
-        "LedgerWarning LevelMismatchError MemoryLimitError MethodError "
-        "MissingPackageError MissingPhysicsError ModelError NoFitError OutputError "
-        "PotentialFileError PotentialSealError QuestionError SealError SimulationError "
-        "SingularError StructureError StructureFileError "
-        "TargetError TrajectoryError TruthError UnknownElementError UnknownLevelError "
-        "UnknownMethodError UnknownSamplingError UnsealedWarning ViewerError"
+        "LedgerWarning LevelMismatchError MemoryLimitError MethodError MissingPackageError "
+        "MissingPhysicsError ModelError NoFitError OutputError PotentialFileError "
+        "PotentialSealError QuestionError SealError SimulationError SingularError "
+        "StructureError StructureFileError TargetError TrajectoryError TrajectorySealError "
+        "TruthError UnknownElementError UnknownLevelError UnknownMethodError "
+        "UnknownSamplingError UnsealedWarning ViewerError"
     ),
 }
 

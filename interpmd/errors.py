@@ -103,6 +103,10 @@ class SimulationError(InterpmdError, RuntimeError):
     """A simulation went wrong; what was recorded until then is kept in the file."""
 
 
+class TrajectorySealError(SealError, SimulationError):
+    """A trajectory file whose frames or settings are not those that were written."""
+
+
 class LabelWarning(UserWarning):
     """Something about the training data that the fit can live with."""
 

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -102,6 +103,26 @@ def append(path: str | Path, content: bytes | str) -> None:
                 file.close()
             os.truncate(path, before)
             raise
+
+
+def aside(path: Path, word: str) -> Path:
+    """Keep what a file holds now under another name beside it, `path.word`, and tell the name.
+
+    Raises:
+        OutputError: it cannot be kept.
+    """
+    numbers = ("", *(f"-{n}" for n in range(2, 1000)))
+    kept = next(
+        place
+        for number in numbers
+        if not (place := path.with_name(f"{path.name}.{word}{number}")).exists()
+    )
+    with writing(kept):
+        try:
+            os.link(path, kept)  # takes no room, where the disk may be full
+        except OSError:
+            shutil.copy2(path, kept)
+    return kept
 
 
 @contextlib.contextmanager

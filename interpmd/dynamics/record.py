@@ -1,79 +1,239 @@
-"""What a simulation leaves on disk while it runs, and what makes it the same simulation."""
+"""What a simulation leaves on disk while it runs, and what makes it the same simulation.
+
+run.traj        frames, as ASE reads them, each with its step and its seal
+run.traj.json   the settings
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import warnings
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io.trajectory import TrajectoryReader, TrajectoryWriter
+from ase.io.trajectory import TrajectoryWriter
 
-from interpmd.errors import SimulationError
-from interpmd.potentials.fingerprint import fingerprint
+from interpmd.dynamics.torn import MAGIC, whole_frames
+from interpmd.errors import SimulationError, TrajectorySealError, UnsealedWarning
+from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
+from interpmd.storage import aside, canonical, locked, replace_file, seal_of, writing
 from interpmd.structures.files import prepare_output
+from interpmd.structures.seals import STEP_KEY, exact_seal
 
 
 class Record:
-    """Frames in memory and, if there is a file, on disk."""
+    """Frames in memory and, if there is a file, on disk; a block, during which nobody else has it.
 
-    def __init__(self, out: str | Path | None, settings: dict[str, Any]) -> None:
-        self.frames: list[Atoms] = []
-        self.file = None
-        if out is None:
-            return
-        path, side = Path(out), Path(f"{out}.json")
-        if path.exists():
-            stored = json.loads(side.read_text()) if side.exists() else {}
-            asked = json.loads(json.dumps(settings))
-            if other := [key for key in asked if stored.get(key, settings) != asked[key]]:
-                raise SimulationError(
-                    f"{path} exists and was made with other settings ({', '.join(other)}); choose "
-                    "another file or delete it"
-                )
-            self.frames = _stored(path)
-        else:
-            prepare_output(path)
-            side.write_text(json.dumps(settings, indent=1) + "\n")
-        self.file = TrajectoryWriter(path, "a" if self.frames else "w")
+    Args:
+        out: trajectory file; None keeps the frames in memory.
+        settings: what makes it the same simulation, JSON values.
+        interval: steps between frames; only the last frame may stand off this grid.
 
-    def add(self, atoms: Atoms) -> None:
-        """Store a copy with energy and forces of the potential, without those of constraints."""
+    Attributes:
+        frames: by step, in their order.
+
+    Raises:
+        OutputError: the file cannot be written, or somebody else has it.
+        SimulationError: there is a file that is no trajectory, or of another simulation.
+        TrajectorySealError: a frame or the settings are not those that were written.
+    """
+
+    def __init__(self, out: str | Path | None, settings: dict[str, Any], interval: int) -> None:
+        self.frames: dict[int, Atoms] = {}
+        self.path = None if out is None else Path(out)
+        self.interval, self.settings = interval, json.loads(json.dumps(settings))
+        self._seal = seal_of(canonical(self.settings))[:32]
+        self._writer: TrajectoryWriter | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self.path is not None:
+            prepare_output(self.path)
+            self._open.enter_context(locked(self.path))
+            try:
+                self._read(self.path, Path(f"{self.path}.json"))
+            except BaseException:
+                self._open.close()
+                raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if self._writer is not None:
+                with contextlib.suppress(OSError):  # what was written is there already
+                    self._writer.close()
+        finally:
+            self._open.close()
+
+    def add(self, atoms: Atoms, step: int) -> Atoms:
+        """Store a copy with energy and forces of the potential, without those of constraints.
+
+        A file that goes further is left as it is.
+
+        Raises:
+            OutputError: the disk is full; the file keeps the frames before.
+        """
         frame = atoms.copy()
         frame.calc = SinglePointCalculator(
             frame,
             energy=atoms.get_potential_energy(apply_constraint=False),
             forces=atoms.get_forces(apply_constraint=False),
         )
-        self.frames.append(frame)
-        if self.file is not None:
-            self.file.write(frame)
+        if self.path is not None and all(step > held for held in self.frames):
+            if self.frames and (last := max(self.frames)) % self.interval:
+                del self.frames[last]  # a run that goes on does not stop there
+                self._rewrite(self.path)
+            self._write(self.path, frame, step)
+            self.frames[step] = frame
+        return frame
 
-    def close(self) -> None:
-        """Close the file."""
-        if self.file is not None:
-            self.file.close()
+    def _write(self, path: Path, frame: Atoms, step: int) -> None:
+        with writing(f"step {step} of {path}"):
+            if self._writer is None:
+                self._writer = TrajectoryWriter(path, "a" if self.frames else "w")
+            self._writer.write(self._sealed(frame, step))
+
+    def _sealed(self, frame: Atoms, step: int) -> Atoms:
+        marked = frame.copy()
+        marked.calc = frame.calc
+        seal = exact_seal(frame, f"{step} {self._seal}")
+        marked.info[STEP_KEY] = {"step": step, "settings": self._seal, "seal": seal}
+        return marked
+
+    def _rewrite(self, path: Path) -> None:
+        """Replace the file by the frames in memory."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        fresh = path.with_name(f".{path.name}.part")
+        try:
+            with writing(path):
+                with TrajectoryWriter(fresh, "w") as writer:
+                    for step, frame in self.frames.items():
+                        writer.write(self._sealed(frame, step))
+                fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def _read(self, path: Path, side: Path) -> None:
+        """Take up what is there, and put aside what cannot be read."""
+        begun = path.exists() and path.stat().st_size > 0
+        stored = _settings(side)
+        if begun:
+            with path.open("rb") as file:
+                head = file.read(len(MAGIC))
+            if not MAGIC.startswith(head):
+                raise SimulationError(
+                    f"{path} exists and is no trajectory; choose another file, it was left as it is"
+                )
+            if stored is None:
+                raise SimulationError(
+                    f"{path} exists and was not made by simulate: there is no {side.name} beside "
+                    "it; choose another file or delete it"
+                )
+        if stored is not None and path.exists():
+            keys = stored | self.settings
+            if other := [key for key in keys if stored.get(key) != self.settings.get(key)]:
+                raise SimulationError(
+                    f"{path} exists and was made with other settings ({', '.join(other)}); choose "
+                    "another file or delete it"
+                )
+        if not begun:
+            replace_file(side, json.dumps(self.settings, indent=1) + "\n")
+            return
+        frames, whole = whole_frames(path)
+        self._unseal(frames, path)
+        if not whole:
+            kept = aside(path, "torn")
+            warnings.warn(
+                f"{path} was broken off or damaged after {len(frames)} frames: the run goes on "
+                f"from there, and what was there is kept in {kept}",
+                stacklevel=6,
+            )
+            self._rewrite(path)
+
+    def _unseal(self, frames: list[Atoms], path: Path) -> None:
+        """Keep the frames, which must be as they were written."""
+        marks = [frame.info.pop(STEP_KEY, None) for frame in frames]
+        if frames and marks[0] is None:
+            self._take_unsealed(frames, path)
+            return
+        good = [
+            isinstance(mark, dict)
+            and mark.get("settings") == self._seal
+            and mark.get("seal") == exact_seal(frame, f"{mark.get('step')} {self._seal}")
+            for frame, mark in zip(frames, marks, strict=True)
+        ]
+        if not all(good):
+            raise TrajectorySealError(
+                f"{path}: frame {good.index(False)} is not what was written, it or the settings "
+                "were altered; choose another file, this one was left as it is"
+            )
+        for frame, mark in zip(frames, marks, strict=True):
+            self.frames[mark["step"]] = frame
+
+    def _take_unsealed(self, frames: list[Atoms], path: Path) -> None:
+        """Frames of an earlier release, whose last one may stand off the grid: it is made again."""
+        warnings.warn(
+            f"{path} carries no seals: it was made by an earlier release, and nothing shows "
+            "whether it is as it was written",
+            UnsealedWarning,
+            stacklevel=8,
+        )
+        kept = frames[: max(1, len(frames) - 1)]
+        self.frames = {self.interval * n: frame for n, frame in enumerate(kept)}
+        self._rewrite(path)
 
 
-def _stored(path: Path) -> list[Atoms]:
-    """Frames of a trajectory; none of a file that was broken off before its first one."""
-    if path.stat().st_size == 0:
-        return []
+def _settings(side: Path) -> dict[str, Any] | None:
+    """Stored settings, None if there are none."""
     try:
-        with TrajectoryReader(path) as old:
-            return [atoms for atoms in old if isinstance(atoms, Atoms)]
-    except Exception as error:
+        stored = json.loads(side.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError):
+        stored = None
+    if not isinstance(stored, dict) or "ensemble" not in stored:
         raise SimulationError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); it is no trajectory, or "
-            "damaged: choose another file or delete it"
-        ) from error
+            f"{side} exists and holds no settings of a simulation; choose another file, it was "
+            "left as it is"
+        )
+    return stored
 
 
 def name(potential: Potential | Calculator) -> str:
     """The same for the same potential, so that no run goes on with another one."""
     if not isinstance(potential, Potential):
-        return type(potential).__name__
+        settings = getattr(potential, "parameters", None)
+        words = json.dumps(settings, default=str, sort_keys=True) if settings else ""
+        return f"{type(potential).__name__} {digest(words=words) if words else ''}".strip()
     return f"{potential.card.level} {fingerprint(potential.terms)}"
+
+
+def start(atoms: Atoms) -> dict[str, Any]:
+    """What the first structure adds to the settings."""
+    more = {}
+    if atoms.has("momenta") and atoms.get_momenta().any():
+        more["velocities"] = digest(atoms.get_momenta())
+    if atoms.has("masses"):
+        more["masses"] = digest(atoms.get_masses())
+    if atoms.constraints:
+        held = [constraint.todict() for constraint in atoms.constraints]
+        more["constraints"] = digest(words=json.dumps(held, default=str))
+    return {
+        "atoms": str(atoms.symbols),
+        "start": digest(atoms.positions.round(6), atoms.cell.array.round(6)),
+        **more,
+    }

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from tqdm.auto import tqdm
 
-from interpmd.dynamics.record import Record, name
+from interpmd.dynamics.record import Record, name, start
 from interpmd.dynamics.trajectory import Trajectory
-from interpmd.errors import ArgumentError
+from interpmd.errors import ArgumentError, OutputError
 from interpmd.keywords import renamed
-from interpmd.potentials.fingerprint import digest
 from interpmd.potentials.potential import Potential
 from interpmd.structures.charges import tell_calculators
 from interpmd.structures.files import Structures, one_structure
@@ -63,9 +62,10 @@ def simulate(
             Not repeated where a run goes on.
         steps: number of steps. interval: steps between frames.
         seed: of velocities and thermostat.
-        out: trajectory file (.traj, read by ASE). If it is there and was made with the same
-            settings, the run goes on from its last frame, to the same trajectory as without
-            the break.
+        out: trajectory file (.traj, read by ASE), beside which ``<out>.json`` says how it was
+            made. If it is there and was made with the same settings, the run goes on from its
+            last whole frame, to the same numbers as without the break, wherever that was. A
+            file that goes further than `steps` is left as it is.
         stop_when: asked at every frame; true ends the run.
         compile: no longer has an effect; see `interpmd.potentials.calculator`.
         precision: of a potential on the CPU; "float32" is up to twice as fast, with forces good
@@ -74,9 +74,14 @@ def simulate(
 
     Raises:
         ArgumentError: unknown ensemble, or numbers that make no sense.
-        OutputError: `out` cannot be written.
-        SimulationError: the run exploded; or `out` cannot be read, or was made with other
-            settings, another potential or from another structure.
+        OutputError: `out` cannot be written, or another call writes it; `report` of the error
+            holds the trajectory until then.
+        SimulationError: the run exploded; or `out` is no trajectory, or was made with other
+            settings, another potential or from another structure; the file stays as it is.
+        TrajectorySealError: `out` was altered after it was written; it stays as it is.
+
+    Returns:
+        A frame every `interval` steps, and one at the last step.
     """
     if ensemble not in ("nve", "nvt"):
         raise ArgumentError(f"the ensemble is 'nve' or 'nvt', not {ensemble!r}")
@@ -93,44 +98,55 @@ def simulate(
         "record_every": interval,
         "friction_per_fs": friction if ensemble == "nvt" else None,
         "seed": seed,
-        "atoms": str(atoms.symbols),
-        "start": digest(atoms.positions.round(6), atoms.cell.array.round(6)),
+        **start(atoms),
         "potential": name(potential),
     }
     if equilibration:
         settings["equilibration_steps"] = equilibration
     if precision != "float64":
         settings["precision"] = precision
-    record = Record(out, settings)
-    first = record.frames[-1] if record.frames else with_velocities(atoms, temperature, seed)
-    moving = first.copy()
+    moving = with_velocities(atoms, temperature, seed)
     moving.calc = potential
     if not isinstance(potential, Potential):
         tell_calculators(moving)
     else:
         moving.calc = potential.calculator(compile, precision)
+    dynamics = integrator(moving, ensemble, temperature, timestep, friction)
+    frames: dict[int, Atoms] = {}
+    bar = tqdm(total=steps, unit="step", disable=not progress)
     try:
-        if not record.frames:
-            if equilibration:
+        with Record(out, settings, interval) as record, bar:
+            if equilibration and not record.frames:
                 heated = np.random.default_rng([seed, 0, equilibration])
                 bath = integrator(moving, "nvt", temperature, timestep, friction, heated)
                 advance(bath, equilibration, temperature)
-            record.add(moving)
-        dynamics = integrator(moving, ensemble, temperature, timestep, friction)
-        done = len(record.frames) - 1
-        with tqdm(total=steps, initial=done * interval, unit="step", disable=not progress) as bar:
-            while done * interval < steps and not (stop_when and stop_when(moving)):
-                # each stretch has noise of its own, so that a resumed run draws the same
-                dynamics.rng = np.random.default_rng([seed, done])
-                stretch = min(interval, steps - done * interval)
-                advance(dynamics, stretch, temperature)
-                done += 1
-                bar.update(stretch)
-                record.add(moving)
+            step, now = 0, moving
+            while True:
+                if held := record.frames.get(step):
+                    now = held
+                    moving.set_positions(held.positions, apply_constraint=False)
+                    moving.set_momenta(held.get_momenta(), apply_constraint=False)
+                else:
+                    now = moving
+                frames[step] = held or record.add(moving, step)
+                if step >= steps or (stop_when and stop_when(now)):
+                    break
+                following = min(step + interval, steps)
+                if following not in record.frames:
+                    # each stretch has noise of its own, so that a resumed run draws the same
+                    dynamics.rng = np.random.default_rng([seed, step // interval])
+                    advance(dynamics, following - step, temperature)
+                bar.update(following - step)
+                step = following
     except KeyboardInterrupt:
         if out is None:
             raise
-    finally:
-        record.close()
-    times = np.arange(len(record.frames)) * float(interval * timestep)
-    return Trajectory(record.frames, times, settings)
+    except OutputError as error:
+        error.report = _trajectory(frames, timestep, settings)
+        raise
+    return _trajectory(frames, timestep, settings)
+
+
+def _trajectory(frames: dict[int, Atoms], timestep: float, settings: dict[str, Any]) -> Trajectory:
+    """A trajectory of frames by step; the time step is in fs."""
+    return Trajectory([*frames.values()], np.array([*frames], dtype=float) * timestep, settings)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Frames of a simulation, evenly spaced in time.
+    """Frames of a simulation, evenly spaced in time; the last one may come sooner.
 
     Attributes:
         frames: structures with velocities, energies and forces, as ASE reads them.
