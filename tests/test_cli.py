@@ -85,7 +85,7 @@ def places(tmp_path_factory):
         ("label water.xyz -o o.xyz --multiplicity 2", "multiplicity 2"),
         ("label water.xyz -o file/o.xyz", "file/o.xyz cannot be written"),
         ("fit water.xyz", "frame 0 (OH2) has no energy"),
-        ("fit labels.extxyz --lmax -3", "lmax 0 or more"),
+        ("fit labels.extxyz --lmax -3", "0 or more"),
         ("fit labels.extxyz --term nonsense", "no term is called 'nonsense'"),
         ("fit labels.extxyz --weight dimer", "dimer=5, not 'dimer'"),
         ("fit labels.extxyz --memory 0.001", "more than the limit of 0.001 GiB"),

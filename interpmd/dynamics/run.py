@@ -113,9 +113,11 @@ def simulate(
         moving.calc = potential.calculator(compile, precision)
     dynamics = integrator(moving, ensemble, temperature, timestep, friction)
     frames: dict[int, Atoms] = {}
-    bar = tqdm(total=steps, unit="step", disable=not progress)
     try:
-        with Record(out, settings, interval) as record, bar:
+        with (
+            Record(out, settings, interval) as record,
+            tqdm(total=steps, unit="step", disable=not progress) as bar,
+        ):
             if equilibration and not record.frames:
                 heated = np.random.default_rng([seed, 0, equilibration])
                 bath = integrator(moving, "nvt", temperature, timestep, friction, heated)

@@ -136,7 +136,7 @@ def test_other_units_are_refused(folder):
     ("change", "words"),
     [
         ({"channels": [1_000_000] * 4}, r"mixing of 1000000 channels would hold 3\.6e.07 numbers"),
-        ({"lmax": [0, 60, 60, 60]}, "lmax is 0 to 6"),
+        ({"lmax": [0, 60, 60, 60]}, "lmax is a whole number, 0 or more and at most 6"),
         ({"functions": 100_000}, "would hold"),
         ({"basis": 10**9}, "would hold"),
         ({"channels": ["many"]}, "channels are 1 to 4 positive numbers"),

@@ -106,7 +106,7 @@ class ClusterExpansion(LearnedTerm):
             raise ArgumentError(f"lmax is one number, or one for each of the channels, not {lmax}")
         if not all(_whole(l, 0, MAX_L) for l in each):
             raise ArgumentError(
-                f"lmax is 0 to {MAX_L}, not {lmax}: beyond, couplings take too long"
+                f"lmax is a whole number, 0 or more and at most {MAX_L}, not {lmax}"
             )
         if not 0 < cutoff < math.inf or not math.isfinite(gain) or not elements:
             raise ArgumentError("the cutoff must be positive, gain a number, and elements given")
