@@ -47,6 +47,10 @@ class PotentialSealError(SealError, PotentialFileError):
     """A potential whose weights or description are not those that were saved."""
 
 
+class LabelSealError(SealError, LabelError):
+    """A labelled frame that was altered after it was written."""
+
+
 class UnsealedWarning(UserWarning):
     """A file of an earlier release: nothing shows whether it is as it was written."""
 

@@ -25,7 +25,7 @@ from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.storage import aside, canonical, locked, replace_file, seal_of, writing
 from interpmd.structures.files import prepare_output
-from interpmd.structures.seals import STEP_KEY, exact_seal
+from interpmd.structures.seals import STEP_KEY, trajectory_seal
 
 
 class Record:
@@ -108,7 +108,7 @@ class Record:
     def _sealed(self, frame: Atoms, step: int) -> Atoms:
         marked = frame.copy()
         marked.calc = frame.calc
-        seal = exact_seal(frame, f"{step} {self._seal}")
+        seal = trajectory_seal(frame, step, self._seal)
         marked.info[STEP_KEY] = {"step": step, "settings": self._seal, "seal": seal}
         return marked
 
@@ -173,7 +173,7 @@ class Record:
         good = [
             isinstance(mark, dict)
             and mark.get("settings") == self._seal
-            and mark.get("seal") == exact_seal(frame, f"{mark.get('step')} {self._seal}")
+            and mark.get("seal") == trajectory_seal(frame, mark.get("step"), self._seal)
             for frame, mark in zip(frames, marks, strict=True)
         ]
         if not all(good):

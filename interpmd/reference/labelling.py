@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import warnings
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,22 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols, ground_state_magnetic_moments
 
-from interpmd.errors import ArgumentError, InterpmdError, MissingPackageError, StructureError
+from interpmd.errors import (
+    ArgumentError,
+    InterpmdError,
+    MissingPackageError,
+    OutputError,
+    StructureError,
+)
 from interpmd.keywords import renamed
 from interpmd.reference.by_calculator import CalculatorLevel
-from interpmd.reference.calculation import Level, Result, one_openmp_thread
+from interpmd.reference.calculation import Level, Result
 from interpmd.reference.checks import check_electrons, check_structure
 from interpmd.reference.levels import resolve
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
+from interpmd.reference.workers import Killed, in_order
 from interpmd.structures.charges import multiplicity_of, stated_multiplicity, whole_charge
-from interpmd.structures.files import Structures, prepare_output, read_frames
+from interpmd.structures.files import Structures, read_frames
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,13 @@ def label(
             ASE calculator, that of another potential for instance; with several workers it must
             be one that can be pickled.
         out: an extxyz file that grows by one frame at a time. Calling again with the same file
-            skips the frames that it holds; a last frame cut off by a kill is dropped and made
-            again. Failures go to ``<out>.failed.jsonl`` with index, hash and reason.
+            skips the frames that it holds, wherever they stand in it; a last frame cut off by a
+            kill is made again, and lines that belong to no frame are kept in
+            ``<out>.unreadable``. Failures go to ``<out>.failed.jsonl`` with index, hash and
+            reason. Frames carry seals, which `read_frames` and `fit` check.
         workers: number of processes, one thread each. More than one needs a script guarded by
-            ``if __name__ == "__main__"`` (notebooks need nothing).
+            ``if __name__ == "__main__"`` (notebooks need nothing). Frames whose process is killed
+            are tried again, one at a time, and one that is killed again is a failure.
         charge, multiplicity: of structures that name none; see `interpmd.structures.charges` for
             where one does.
         progress: show a bar.
@@ -78,8 +87,10 @@ def label(
         UnknownLevelError, MissingPackageError: before anything is computed.
         StructureError: also before: empty structure, positions that are not finite, overlapping
             atoms, electrons that do not fit the multiplicity.
-        LevelMismatchError: ``out`` holds another level of theory.
-        OutputError: ``out`` cannot be written.
+        LevelMismatchError: ``out`` holds another level of theory, or no labels; it stays as it is.
+        LabelSealError: a frame of ``out`` was altered; it stays as it is.
+        OutputError: ``out`` cannot be written, or another call writes it; ``report`` of the
+            error holds what is labelled.
     """
     if invalid not in ("raise", "skip"):
         raise ArgumentError(f"invalid must be 'raise' or 'skip', not {invalid!r}")
@@ -91,10 +102,6 @@ def label(
     by_calculator = isinstance(theory, CalculatorLevel)
     if by_calculator and theory.charge is not None:
         charge = charge or round(theory.charge)
-    if out is not None:
-        prepare_output(out)
-    store = FrameStore(Path(out), theory.name) if out is not None else None
-    done = store.load() if store else {}
     jobs, failures = [], {}
     for index, atoms in enumerate(read_frames(frames)):
         job = _job(index, atoms, theory, charge, multiplicity)
@@ -108,8 +115,36 @@ def label(
                 raise StructureError(f"frame {index}: {error}") from None
             failures[job.key] = str(error)
 
-    todo = {job.key: job for job in reversed(jobs)}
-    todo = [job for job in jobs if todo[job.key] is job and job.key not in done]
+    with nullcontext() if out is None else FrameStore(Path(out), theory.name) as store:
+        done = store.load() if store else {}
+        try:
+            todo = _to_do(jobs, done, failures, store, retry_failed)
+            for job, outcome in _outcomes(todo, theory, workers, progress):
+                if isinstance(outcome, Result):
+                    done[job.key] = _labelled(job, outcome, theory)
+                    if store:
+                        store.append(done[job.key])
+                else:
+                    failures[job.key] = str(outcome)
+                    if store:
+                        store.append_failure(job.index, job.key, failures[job.key])
+        except OutputError as error:
+            error.report = _in_order(jobs, done)
+            raise
+        _warn_of([job for job in jobs if job.key not in done], failures, store)
+    return _in_order(jobs, done)
+
+
+def _to_do(
+    jobs: list[_Job],
+    done: dict[str, Atoms],
+    failures: dict[str, str],
+    store: FrameStore | None,
+    retry_failed: bool,
+) -> list[_Job]:
+    """What is to be calculated, each once; failures that are known already are noted."""
+    first = {job.key: job for job in reversed(jobs)}
+    todo = [job for job in jobs if first[job.key] is job and job.key not in done]
     if store:
         if retry_failed:
             store.forget_failures({job.key for job in todo})
@@ -119,18 +154,10 @@ def label(
         for job in todo:
             if job.key in failures and job.key not in known:
                 store.append_failure(job.index, job.key, failures[job.key])
-    todo = [job for job in todo if job.key not in failures]
+    return [job for job in todo if job.key not in failures]
 
-    for job, outcome in _outcomes(todo, theory, workers, progress):
-        if isinstance(outcome, Result):
-            done[job.key] = _labelled(job, outcome, theory)
-            if store:
-                store.append(done[job.key])
-        else:
-            failures[job.key] = outcome
-            if store:
-                store.append_failure(job.index, job.key, outcome)
-    _warn_of([job for job in jobs if job.key not in done], failures, store)
+
+def _in_order(jobs: list[_Job], done: dict[str, Atoms]) -> list[Atoms]:
     return [_with_info(done[job.key], job.atoms) for job in jobs if job.key in done]
 
 
@@ -176,34 +203,22 @@ def _evaluate(level: Level, atoms: Atoms, charge: int, multiplicity: int) -> Res
 
 def _outcomes(
     jobs: list[_Job], level: Level, workers: int, progress: bool
-) -> Iterator[tuple[_Job, Result | str]]:
+) -> Iterator[tuple[_Job, Result | str | Killed]]:
     from tqdm.auto import tqdm
 
     bar = tqdm(total=len(jobs), desc=level.name, unit="frame", disable=not progress or not jobs)
+    arguments = [(level, _bare(job.atoms), job.charge, job.multiplicity) for job in jobs]
+    alone = workers == 1 or len(jobs) < 2
+    names = [f"frame {job.index}" for job in jobs]
     with bar:
-        if workers == 1 or len(jobs) < 2:
-            for job in jobs:
-                yield job, _evaluate(level, _bare(job.atoms), job.charge, job.multiplicity)
-                bar.update()
-            return
-        with one_openmp_thread():
-            pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-            waiting, rest = deque(), iter(jobs)
-            try:
-                while True:
-                    # a short queue, taken in order: the file does not depend on the workers' pace
-                    for job in rest:
-                        arguments = (level, _bare(job.atoms), job.charge, job.multiplicity)
-                        waiting.append((job, pool.submit(_evaluate, *arguments)))
-                        if len(waiting) >= 2 * workers:
-                            break
-                    if not waiting:
-                        break
-                    job, future = waiting.popleft()
-                    yield job, future.result()
-                    bar.update()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        results = (
+            starmap(_evaluate, arguments)
+            if alone
+            else in_order(_evaluate, arguments, workers, names)
+        )
+        for job, result in zip(jobs, results, strict=True):
+            yield job, result
+            bar.update()
 
 
 def _bare(atoms: Atoms) -> Atoms:

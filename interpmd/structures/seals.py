@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from ase import Atoms
 
+from interpmd.errors import LabelSealError, TrajectorySealError
 from interpmd.storage import seal_of
 
 #: Under which key of `info` the frames of a trajectory carry their step and seal.
 STEP_KEY = "interpmd"
+
+#: Under which key of `info` labelled frames in a file carry their seal.
+LABEL_SEAL = "label_seal"
+
+#: What else a label means, by keys of `info`.
+MEANING = ("label_hash", "level", "code", "charge", "multiplicity")
 
 
 def exact_seal(atoms: Atoms, words: str) -> str:
@@ -21,7 +30,56 @@ def rounded_seal(atoms: Atoms, words: str) -> str:
     return seal_of(words, *_parts(atoms, lambda array: np.rint(array * 1e8).astype("<i8")))[:32]
 
 
-def _parts(atoms: Atoms, numbers_of) -> list[bytes]:
+def seal_label(atoms: Atoms) -> Atoms:
+    """A labelled frame, as it was read from text, with its seal in `info`."""
+    atoms.info.pop(LABEL_SEAL, None)
+    # a word that is no number, whatever its digits
+    atoms.info[LABEL_SEAL] = f"s{rounded_seal(atoms, _meaning(atoms))}"
+    return atoms
+
+
+def check_label(atoms: Atoms, where: str) -> bool:
+    """Take the seal of a labelled frame off; whether it had one.
+
+    Raises:
+        LabelSealError: positions, energy, forces, level, ... are not those that were written.
+    """
+    seal = atoms.info.pop(LABEL_SEAL, None)
+    if seal is not None and seal != f"s{rounded_seal(atoms, _meaning(atoms))}":
+        raise LabelSealError(
+            f"{where} was altered after it was labelled: structure, energy, forces and level do "
+            f"not fit its seal; label it again, or remove {LABEL_SEAL}= from the file if you mean "
+            "what it says now"
+        )
+    return seal is not None
+
+
+def trajectory_seal(atoms: Atoms, step: int, settings: str) -> str:
+    """Seal of the frame of a step, under settings with a seal of their own."""
+    return exact_seal(atoms, f"{step} {settings}")
+
+
+def check_seals(frames: Iterable[Atoms], where: str) -> None:
+    """Check frames that were read from a file and carry seals, and take these off.
+
+    Raises:
+        LabelSealError, TrajectorySealError: a frame is not what was written.
+    """
+    for index, atoms in enumerate(frames):
+        name = f"{where}: frame {index}"
+        check_label(atoms, name)
+        mark = atoms.info.get(STEP_KEY)
+        if isinstance(mark, dict) and {"step", "settings", "seal"} <= set(mark):
+            del atoms.info[STEP_KEY]
+            if mark["seal"] != trajectory_seal(atoms, mark["step"], mark["settings"]):
+                raise TrajectorySealError(f"{name} is not what was written: it was altered")
+
+
+def _meaning(atoms: Atoms) -> str:
+    return repr([str(atoms.info.get(key)) for key in MEANING])
+
+
+def _parts(atoms: Atoms, numbers_of: Callable[[np.ndarray], np.ndarray]) -> list[bytes]:
     """Everything that was computed or that a computation began with, as bytes."""
     results = {} if atoms.calc is None else atoms.calc.results
     arrays = {

@@ -30,12 +30,16 @@ from ase.io.formats import string2index
 from interpmd.errors import StructureError, StructureFileError
 from interpmd.structures.files import foreign
 from interpmd.structures.files.keys import Keys, labelled_frames
+from interpmd.structures.seals import check_seals
 
 #: What the gate takes.
 Structures = str | os.PathLike[str] | Atoms | Iterable[Any] | Any
 
 #: Compressed text that ASE would read slowly, since it seeks in it.
 COMPRESSED = (".xyz.gz", ".extxyz.gz")
+
+#: A blank line.
+BLANK = re.compile(rb"\n[ \t\r]*\n")
 
 #: Characters of a pattern of file names.
 PATTERN = re.compile(r"[*?\[]")
@@ -63,6 +67,8 @@ def read_frames(
         StructureFileError: a file that is missing, unreadable, truncated or without structures, or
             something that holds none.
         LabelError: no frame has what a key names.
+        LabelSealError, TrajectorySealError: a frame was altered after `label` or `simulate` wrote
+            it.
         MissingPackageError: a trajectory whose reader is not installed.
     """
     frames = list(_all(source, topology))
@@ -169,6 +175,7 @@ def _of_file(path: Path, index: str, topology: str | os.PathLike[str] | None) ->
         frames = frames[which] if isinstance(which, slice) else [_at(frames, which, path)]
     else:
         frames = _by_ase(path, which)
+    check_seals(frames, str(path))
     if not frames:
         raise StructureFileError(
             f"{path} holds no structures" + (f" at {index}" if index != ":" else "")
@@ -198,8 +205,12 @@ def _by_ase(path: Path, which: int | slice) -> list[Atoms]:
     try:
         if path.name.endswith(COMPRESSED):
             with gzip.open(path, "rt") as file:
-                return list(iread(io.StringIO(file.read()), which, format="extxyz"))
+                text = without_gaps(file.read())
+            return list(iread(io.StringIO(text), which, format="extxyz"))
         text = path.suffix in {".xyz", ".extxyz"}
+        if text and BLANK.search(whole := path.read_bytes()):
+            lines = io.StringIO(without_gaps(whole.decode()))
+            return list(iread(lines, which, format="extxyz"))
         # ASE itself looks for @ in names
         return list(
             iread(
@@ -216,6 +227,17 @@ def _by_ase(path: Path, which: int | slice) -> list[Atoms]:
             f"{path} cannot be read ({type(error).__name__}: {error}); is it truncated, or not a "
             "file of structures?"
         ) from error
+
+
+def without_gaps(text: str) -> str:
+    """XYZ without blank lines between frames, at which ASE stops; comments may be blank."""
+    lines, kept, at = text.splitlines(keepends=True), [], 0
+    while at < len(lines):
+        head = lines[at].strip()
+        size = int(head) + 2 if head.isdigit() else int(bool(head))
+        kept += lines[at : at + size]
+        at += max(size, 1)
+    return "".join(kept)
 
 
 def _rows(database: Database, path: Path) -> list[AtomsRow]:
