@@ -59,13 +59,14 @@ def fit(
     spec: Spec | Mapping[str, Any] | None = None,
     *,
     isolated_energies: Mapping[int | str, float] | None = None,
-    energy_weight: float = 80.0,
+    energy_weight: float = 40.0,
     virial_weight: float = 1.0,
     subset_weights: Mapping[str, float] | None = None,
     ridge: float | None = None,
     validation: float = 0.1,
     refine: int = 0,
     memory: float = 5.0,
+    device: str = "cpu",
     level: str | None = None,
     energy_key: str | None = None,
     forces_key: str | None = None,
@@ -99,6 +100,7 @@ def fit(
         validation: fraction of `train` held out if `valid` is None.
         refine: rounds of gradient descent on the radial network, the read-out solved again.
         memory: limit in GiB for the normal equations.
+        device: where they are made and solved: "cpu", or a GPU as torch calls it, such as "cuda".
         level: level of theory, for the card; read from info "level" if None.
         energy_key, forces_key, stress_key: names of the labels where ASE does not know them, such
             as "REF_energy"; see `interpmd.structures.files.keys`.
@@ -126,7 +128,9 @@ def fit(
         prepare_output(out)
         check_place(Path(out))
     spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
-    settings = FitSettings(energy_weight, virial_weight, dict(subset_weights or {}), memory, seed)
+    settings = FitSettings(
+        energy_weight, virial_weight, dict(subset_weights or {}), memory, seed, device
+    )
     keys = Keys(energy_key, forces_key, stress_key)
     frames = labelled_frames(read_frames(train), keys)
     labels.check_labels(frames)
@@ -236,7 +240,7 @@ def choose_basis(
     elements = base.elements or ()
     errors: dict[int, float] = {}
     for basis in tqdm(BASES, desc="smoothness", unit="trial", disable=not progress):
-        trial = replace(spec, basis=basis, channels=channels, weights=spec.weights // 4)
+        trial = replace(spec, basis=basis, channels=channels, weights=spec.size(len(elements)) // 4)
         problem = Problem(trial.expansion(elements, settings.seed), base, trial, settings)
         solved = problem.solve(sample, fraction=0.25, samples=False)
         errors[basis] = solved.scan.validation_error.min()

@@ -6,6 +6,9 @@ included, the posterior of the read-out is normal with
     precision  X^T X + P,   mean  (X^T X + P)^-1 X^T y,   P diagonal (the prior)
 
 (Bishop, Pattern Recognition and Machine Learning, equations 3.53 and 3.54).
+
+One array of one column more than a square holds the two triangles that are needed, X^T X and the
+Cholesky factor: a fit takes 8 bytes times the square of the number of weights.
 """
 
 from __future__ import annotations
@@ -54,24 +57,25 @@ class NormalEquations:
     Args:
         term: the expansion whose read-out is to be fitted.
         scale: divisor of each column, shape (weights,).
-        memory: limit in GiB for the matrix, its factor and one block.
+        memory: limit in GiB for the matrix and one block.
 
     Raises:
-        MemoryLimitError: the matrix and its factor alone exceed the limit.
+        MemoryLimitError: the matrix alone exceeds the limit.
     """
 
     def __init__(self, term: ClusterExpansion, scale: np.ndarray, memory: float) -> None:
         self.term = quick(term)
         self.scale = scale
         size = len(scale)
-        block = memory * GIB - 2 * 8.0 * size**2
+        block = memory * GIB - 8.0 * size**2
         if block < 2**27:
             raise MemoryLimitError(
-                f"{size} weights need {2 * 8 * size**2 / GIB + 0.125:.2f} GiB, more than the limit "
+                f"{size} weights need {8 * size**2 / GIB + 0.125:.2f} GiB, more than the limit "
                 f"of {memory} GiB; raise memory= or use fewer channels"
             )
         self.block_rows = int(min(4000, max(1, block / 4 / (8 * size))))
-        self.matrix = np.zeros((size, size), order="F")
+        self._both = np.zeros((size, size + 1), order="F")
+        self.matrix = self._both[:, :-1]
         self.vector = np.zeros(size)
         self.square = 0.0
         self.rows = 0
@@ -112,33 +116,30 @@ class NormalEquations:
 
     def restore(self, state: dict[str, np.ndarray]) -> int:
         """Take the sums of a checkpoint; returns the number of frames that they hold."""
-        self.matrix, self.vector = np.asfortranarray(state["matrix"]), state["vector"]
+        self.matrix[...] = state["matrix"]
+        self.vector = state["vector"]
         self.square, self.rows = float(state["square"]), int(state["rows"])
         return int(state["done"])
 
     def solve(self, prior: np.ndarray) -> Solution:
         """Mean and Cholesky factor for a diagonal prior precision (scaled columns)."""
-        matrix = self.matrix.copy(order="F")
-        diagonal = np.diag_indices_from(matrix)
-        matrix[diagonal] += prior
-        factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, overwrite_a=1)
+        upper = self._both[:, 1:]
+        _mirror(self.matrix, upper)
+        np.fill_diagonal(upper, self.matrix.diagonal() + prior)
+        factor, info = scipy.linalg.lapack.dpotrf(upper, lower=0, clean=0, overwrite_a=1)
         if info:
             raise SingularError(
                 f"the normal equations are singular (column {info - 1}); use a stronger ridge"
             )
-        mean = scipy.linalg.cho_solve((factor, True), self.vector)
-        misfit = self.square - 2 * mean @ self.vector + mean @ self._product(mean)
-        return Solution(mean, factor, max(misfit, 0.0) / max(self.rows, 1))
-
-    def _product(self, vector: np.ndarray) -> np.ndarray:
-        return scipy.linalg.blas.dsymv(1.0, self.matrix, vector, lower=1)
+        mean = scipy.linalg.cho_solve((factor, False), self.vector, check_finite=False)
+        # X^T X mean = X^T y - P mean
+        misfit = self.square - mean @ self.vector - mean @ (prior * mean)
+        return Solution(mean, factor.T, max(misfit, 0.0) / max(self.rows, 1))
 
     def _flush(self, pending: list[tuple[np.ndarray, np.ndarray]]) -> None:
         rows = np.concatenate([x for x, _ in pending]).astype(np.float64, copy=False)
         values = np.concatenate([y for _, y in pending])
-        self.matrix = scipy.linalg.blas.dsyrk(
-            1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1
-        )
+        scipy.linalg.blas.dsyrk(1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1)
         self.vector += rows.T @ values
         self.square += float(values @ values)
         self.rows += len(values)
@@ -150,7 +151,8 @@ class Solution:
 
     Attributes:
         mean: shape (weights,).
-        factor: lower Cholesky factor of the precision, shape (weights, weights).
+        factor: Cholesky factor of the precision in its lower triangle, shape (weights, weights);
+            what is above the diagonal has no meaning, and the next solution takes its place.
         variance: mean square of the weighted misfit, the scale of the posterior.
     """
 
@@ -165,7 +167,24 @@ class Solution:
     def unit_samples(self, count: int, seed: int) -> np.ndarray:
         """The same for a misfit of one: their covariance is the inverse of the precision."""
         noise = np.random.default_rng(seed).normal(size=(len(self.mean), count))
-        return scipy.linalg.solve_triangular(self.factor, noise, lower=True, trans=1)
+        return scipy.linalg.solve_triangular(
+            self.factor, noise, lower=True, trans=1, check_finite=False
+        )
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """The inverse of the precision times some vectors, shape (weights, vectors)."""
+        if self.factor.flags.c_contiguous:  # what LAPACK would copy is its upper factor
+            return scipy.linalg.cho_solve((self.factor.T, False), right, check_finite=False)
+        return scipy.linalg.cho_solve((self.factor, True), right, check_finite=False)
+
+
+def _mirror(lower: np.ndarray, upper: np.ndarray, size: int = 512) -> None:
+    """Copy what is below the diagonal of one square to what is above that of another."""
+    for first in range(0, len(lower), size):
+        part = slice(first, first + size)
+        upper[:first, part] = lower[part, :first].T
+        corner = np.triu_indices_from(lower[part, part], 1)
+        upper[part, part][corner] = lower[part, part].T[corner]
 
 
 def quick(term: ClusterExpansion) -> ClusterExpansion:
@@ -193,7 +212,7 @@ def weighted_rows(
     dtype = frame.energy.numpy().dtype.type
     scale = scale.astype(dtype)
     rows = [frame.energy.numpy() / scale * dtype(target.energy_weight)]
-    if _has_forces(atoms):
+    if has_forces(atoms):
         rows.append(frame.forces.flatten(0, 1).numpy() / scale * dtype(target.force_weight))
     if target.stress is not None and frame.virial is not None:
         rows.append(frame.virial.flatten(0, 2).numpy() / scale * dtype(target.virial_weight))
@@ -206,14 +225,15 @@ def weighted_rows(
 def weighted_values(atoms: Atoms, target: Targets) -> np.ndarray:
     """Targets of the rows of one frame, weighted: energy, forces, virial; NaN where missing."""
     values = [np.array([target.energy * target.energy_weight])]
-    if _has_forces(atoms):
+    if has_forces(atoms):
         values.append(target.forces.ravel() * target.force_weight)
     if target.stress is not None:
         values.append(-target.stress.ravel() * atoms.get_volume() * target.virial_weight)
     return np.concatenate(values)
 
 
-def _has_forces(atoms: Atoms) -> bool:
+def has_forces(atoms: Atoms) -> bool:
+    """Whether forces of a frame say anything: not those of a single atom in nothing."""
     return len(atoms) > 1 or bool(atoms.pbc.any())
 
 

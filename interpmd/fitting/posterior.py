@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.linalg
 from ase import Atoms
 from jaxtyping import Float
 
@@ -71,7 +70,7 @@ def misfit_samples(
         kept = leverage > least
         signs = rng.choice([-1.0, 1.0], size=(int(kept.sum()), count))
         total += rows[kept].T @ ((missed[kept] / leverage[kept])[:, None] * signs)
-    return scipy.linalg.cho_solve((solution.factor, True), total)
+    return solution.solve(total)
 
 
 def _median_leverage(

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from interpmd.errors import SingularError
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import Checkpoint
+from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import Spread, calibrate_grade, spread_of
 from interpmd.fitting.judges import Judges
 from interpmd.fitting.normal import NormalEquations, Solution, Targets, column_scales
@@ -101,9 +102,17 @@ class Problem:
         )
 
     def prior(self, equations: NormalEquations, ridge: float) -> Float[np.ndarray, " weights"]:
-        """Diagonal precision of the prior."""
+        """Diagonal precision of the prior of scaled columns.
+
+        It is inversely proportional to the force of a feature, relative to others of its order:
+        dividing the columns by their forces has made rough features too dear already.
+        """
         order = np.tile(self.term.feature_order, len(self.term.elements))
-        return ridge * equations.rows * self.spec.parsimony ** (order - 2.0)
+        prior = ridge * equations.rows * self.spec.parsimony ** (order - 2.0)
+        for each in np.unique(order):
+            mine = order == each
+            prior[mine] *= np.median(equations.scale[mine]) / equations.scale[mine]
+        return prior
 
     def solve(
         self,
@@ -132,7 +141,7 @@ class Problem:
         """
         seed = self.settings.seed
         scale = column_scales(self.term, frames, seed)
-        equations = NormalEquations(self.term, scale, self.settings.memory)
+        equations = equations_on(self.settings.device, self.term, scale, self.settings.memory)
         _, held = labels.split(len(frames), 0.0 if valid is not None else fraction, seed)
         held = held[:MOST_JUDGES]
         # shuffled, so that the first frames are a fair sample of all

@@ -21,13 +21,15 @@ class FitSettings:
         subset_weights: factors on all three by the subset of a frame; 1 where not given.
         memory: limit in GiB for the normal equations.
         seed: of the random radial network, the split and the samples.
+        device: on which the normal equations are made and solved.
     """
 
-    energy_weight: float = 80.0
+    energy_weight: float = 40.0
     virial_weight: float = 1.0
     subset_weights: Mapping[str, float] = field(default_factory=dict)
     memory: float = 5.0
     seed: int = 0
+    device: str = "cpu"
 
     def factor(self, atoms: Atoms) -> float:
         """Factor on the weights of the labels of a frame."""

@@ -8,6 +8,9 @@ from typing import Any
 
 from interpmd.potentials.expansion import ClusterExpansion
 
+#: Weights of the read-out for each element, and for all together, where they are not given.
+PER_ELEMENT, MOST = 5_000, 20_000
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -18,11 +21,12 @@ class Spec:
         lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
         channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
             `weights` weights.
-        weights: most weights of the read-out, over all elements.
+        weights: most weights of the read-out, over all elements; if None, `PER_ELEMENT` for each,
+            at most `MOST`.
         basis: number of Bessel functions of the radial network, the smoothness prior: few
             functions vary slowly. If None, small trial fits choose one of `BASES` by their
             validation error.
-        functions, gain: of the radial network.
+        functions, gain, stretch, decay: of the radial network; see `RadialNetwork`.
         terms: physics terms beside the expansion, by kind, with their arguments.
         parsimony: factor on the ridge per body order above two: among fits of equal quality it
             prefers the one of lower body order.
@@ -36,15 +40,21 @@ class Spec:
     """
 
     cutoff: float = 5.0
-    lmax: int | tuple[int, ...] = 4
-    channels: tuple[int, ...] = (128, 128, 128, 48)
-    weights: int = 15_000
-    basis: int | None = None
+    lmax: int | tuple[int, ...] = (0, 4, 4, 3)
+    channels: tuple[int, ...] = (256, 256, 256, 64)
+    weights: int | None = None
+    basis: int | None = 8
     functions: int = 32
-    gain: float = 1.0
+    gain: float = 0.7
+    stretch: float = 1.0
+    decay: float = 2.0
     terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     parsimony: float = 3.0
     samples: int = 32
+
+    def size(self, elements: int) -> int:
+        """Most weights of the read-out for a number of elements."""
+        return min(PER_ELEMENT * elements, MOST) if self.weights is None else self.weights
 
     def expansion(self, elements: Iterable[int], seed: int) -> ClusterExpansion:
         """The expansion for some elements, its channels scaled to the number of weights."""
@@ -55,11 +65,14 @@ class Spec:
             "basis": self.basis,
             "functions": self.functions,
             "gain": self.gain,
+            "stretch": self.stretch,
+            "decay": self.decay,
             "seed": seed,
         }
         term = ClusterExpansion(channels=self.channels, **arguments)
         count = len(term.elements) * term.n_features
-        if count <= self.weights:
+        most = self.size(len(term.elements))
+        if count <= most:
             return term
-        channels = [max(1, int(k * self.weights / count)) for k in self.channels]
+        channels = [max(1, int(k * most / count)) for k in self.channels]
         return ClusterExpansion(channels=channels, **arguments)

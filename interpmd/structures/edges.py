@@ -25,8 +25,8 @@ CLOSEST_APPROACH = 0.25
 #: Most periodic images per direction that a neighbour search may need.
 MOST_IMAGES = 12
 
-#: Number of sites on which local terms are evaluated together.
-SITES_AT_ONCE = 128
+#: Number of sites on which local terms are evaluated together, on a CPU and on a GPU.
+SITES_AT_ONCE, SITES_ON_GPU = 128, 4096
 
 
 @dataclass(frozen=True)
@@ -165,14 +165,15 @@ def within(env: Environments, cutoff: float, present: float) -> Environments:
 
 
 def site_groups(env: Environments) -> Iterator[Environments]:
-    """The sites in groups of at most `SITES_AT_ONCE`."""
-    if env.n_sites <= SITES_AT_ONCE:
+    """The sites in groups of at most `SITES_AT_ONCE`, or of `SITES_ON_GPU`."""
+    most = SITES_ON_GPU if env.vectors.is_cuda else SITES_AT_ONCE
+    if env.n_sites <= most:
         yield env
         return
     counts = torch.bincount(env.centre, minlength=env.n_sites)
     last = torch.cumsum(counts, 0).tolist()
-    for start in range(0, env.n_sites, SITES_AT_ONCE):
-        stop = min(start + SITES_AT_ONCE, env.n_sites)
+    for start in range(0, env.n_sites, most):
+        stop = min(start + most, env.n_sites)
         edges = slice(last[start - 1] if start else 0, last[stop - 1])
         yield replace(
             env,

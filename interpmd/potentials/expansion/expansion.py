@@ -71,6 +71,7 @@ class ClusterExpansion(LearnedTerm):
         functions: number of radial functions of the network.
         gain: how fast the random radial functions vary; see `RadialNetwork`.
         seed: of the random network and mixing.
+        stretch, decay: where the radial functions are fine and large, in Å; see `RadialNetwork`.
 
     Raises:
         ArgumentError: a body order beyond 5, a size beyond `MAX_L` or `MAX_NUMBERS`, or other
@@ -97,6 +98,8 @@ class ClusterExpansion(LearnedTerm):
         functions: int = 32,
         gain: float = 1.0,
         seed: int = 0,
+        stretch: float = 0.0,
+        decay: float = 0.0,
     ) -> None:
         super().__init__()
         if not 1 <= len(channels) <= MAX_DEGREE or not all(_whole(k, 1) for k in channels):
@@ -120,7 +123,9 @@ class ClusterExpansion(LearnedTerm):
         self.lmax_by_order, self.lmax = tuple(each), max(each)
         self.functions, self.gain, self.seed = int(functions), float(gain), int(seed)
         self.body_order = len(channels) + 1
-        self.radial = RadialNetwork(self.cutoff, basis, functions, gain, seed)
+        self.radial = RadialNetwork(
+            self.cutoff, basis, functions, gain, seed, float(stretch), float(decay)
+        )
         species = torch.full((max(self.elements) + 1,), -1)
         species[list(self.elements)] = torch.arange(len(self.elements))
         self.register_buffer("species", species, persistent=False)
@@ -152,6 +157,8 @@ class ClusterExpansion(LearnedTerm):
             "functions": self.functions,
             "gain": self.gain,
             "seed": self.seed,
+            "stretch": self.radial.stretch,
+            "decay": self.radial.decay,
         }
 
     def row_name(self, order: int) -> str:

@@ -56,6 +56,9 @@ SPEC = {
     "channels": (32, 160, 48, 24),
     "basis": 16,
     "functions": 16,
+    "gain": 1.0,
+    "stretch": 0.0,
+    "decay": 0.0,
     "parsimony": 10.0,
 }
 
