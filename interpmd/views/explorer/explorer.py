@@ -133,6 +133,7 @@ class ForceExplorer(anywidget.AnyWidget):
             raise TypeError(f"ForceExplorer has no option {', '.join(sorted(unknown))}")
         self._task: asyncio.Task | None = None
         self._doubt: asyncio.Task | None = None
+        self._compared: asyncio.Task | None = None
         self._doubted: tuple[Question, int] | None = None
         if "frame" not in choices and choices.get("target") not in ("energy", "torque"):
             frame, atom = self.state.opened(choices.get("atom"))
@@ -218,13 +219,8 @@ class ForceExplorer(anywidget.AnyWidget):
             except (InterpmdError, ImportError) as error:
                 self._send_error(content, str(error))
         elif content.get("ask") == "comparison":
-            try:
-                found = self.state.comparison(
-                    question, int(content["frame"]), str(content["beside"])
-                ).to_json()
-            except (InterpmdError, ImportError) as error:
-                found = {"trouble": str(error)}
-            self.send({"answer": "comparison", "mark": content["mark"], "content": found})
+            self._send_comparison(question, content)
+            self._compare_later(question, content)
         elif content.get("ask") == "all":
             if self._task is not None:
                 self._task.cancel()
@@ -273,6 +269,29 @@ class ForceExplorer(anywidget.AnyWidget):
         content = self.state.answer(question, frame, error_bars).to_json()
         question = question if key else question.settled(self.state.frames[frame])
         self.send({"answer": "frame", "key": key, "question": vars(question), "content": content})
+
+    def _send_comparison(
+        self, question: Question, content: dict[str, Any], error_bars: bool = False
+    ) -> None:
+        try:
+            found = self.state.comparison(
+                question, int(content["frame"]), str(content["beside"]), error_bars
+            ).to_json()
+        except (InterpmdError, ImportError) as error:
+            found = {"trouble": str(error)}
+        self.send({"answer": "comparison", "mark": content["mark"], "content": found})
+
+    def _compare_later(self, question: Question, content: dict[str, Any]) -> None:
+        """The same with error bars, when nothing else was put beside for a while."""
+        if self._compared is not None:
+            self._compared.cancel()
+
+        async def send() -> None:
+            await asyncio.sleep(2 * AT_REST)
+            self._send_comparison(question, content, error_bars=True)
+
+        with contextlib.suppress(RuntimeError):  # no loop where nobody looks
+            self._compared = asyncio.get_running_loop().create_task(send())
 
     def _send_error(self, content: dict[str, Any], words: str) -> None:
         self.send(

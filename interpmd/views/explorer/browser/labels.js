@@ -3,8 +3,8 @@
 // more names than this would hide the molecule: only those of the chosen atom, of its images and of
 // the atoms of a marked interaction are written
 const NAMED = 40;
-// pixels: width of a letter, height of a name, and how far beside its atom a name may stand
-const LETTER = 7, LINE = 13;
+// pixels: height of a name; and where beside its atom a name may stand
+const LINE = 15;
 const ON_ATOM = [[0, 0], [0, -17], [0, 17], [1, 0], [-1, 0]];
 const BESIDE = [[1, 0], [-1, 0], [0, -17], [0, 17]];
 
@@ -18,6 +18,18 @@ class Labels {
     this.node.append(...this.spans);
     this.few = names.length <= NAMED;
     this.wanted = [];
+    this.widths = new Map();
+  }
+
+  // in pixels; measured once for each name
+  width(span) {
+    const key = `${span.className} ${span.textContent}`;
+    if (!this.widths.has(key)) {
+      span.hidden = false;
+      if (!span.offsetWidth) return 8 * span.textContent.length; // not in the page yet
+      this.widths.set(key, span.offsetWidth + 2);
+    }
+    return this.widths.get(key);
   }
 
   // which names are written: the chosen atom first, then atoms of the lines, then the others
@@ -51,11 +63,12 @@ class Labels {
     if (!viewer || !this.position) return;
     const p = this.position;
     const taken = [];
+    const room = this.node.clientWidth;
     for (const [span, i, sides = ON_ATOM] of this.wanted) {
       const [x, y] = viewer.project([p[3 * i], p[3 * i + 1], p[3 * i + 2]]);
-      const width = LETTER * span.textContent.length + 2;
+      const width = this.width(span);
       const spot = sides.map(([across, down]) => [x + across * (width / 2 + 10), y + down])
-        .find(([a, b]) => !taken.some((t) => Math.abs(t.x - a) < (t.width + width) / 2
+        .find(([a, b]) => a > width / 2 && a < room - width / 2 && !taken.some((t) => Math.abs(t.x - a) < (t.width + width) / 2
           && Math.abs(t.y - b) < LINE));
       span.hidden = !spot;
       if (!spot) continue;
