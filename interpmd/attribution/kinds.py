@@ -71,6 +71,9 @@ KINDS = (
     "remainder",
 )
 
+#: What some atoms are called that are no molecule.
+COUNTED = {2: "pair", 3: "triplet", 4: "quadruplet"}
+
 Place = tuple[int, tuple[int, int, int]]
 Pair = tuple[int, int, tuple[int, int, int]]
 
@@ -93,6 +96,11 @@ class Chemistry:
     across: frozenset[Pair]
     molecules: Molecules
     shared: frozenset[Pair] = frozenset()
+
+    def alone(self, place: Place) -> bool:
+        """Whether an atom is a molecule by itself."""
+        number = self.molecules.number
+        return int((number == number[place[0]]).sum()) == 1
 
     def molecule(self, place: Place) -> tuple[int, tuple[int, int, int]]:
         """Which molecule an atom belongs to; images of a molecule are other molecules."""
@@ -262,6 +270,8 @@ def _label(atoms: Atoms, places: list[Place], known: Chemistry, kind: str) -> st
         pair = _links([before, after], known.bonds)[0, 1]
         shift = [int(s - h) for s, h in zip(after[1], home, strict=True)]
         text += ("–" if pair else "···") + _name(atoms, after[0]) + image_sign(shift)
+    if kind == "between fragments" and all(known.alone(place) for place in places):
+        kind = COUNTED.get(len(places), kind)
     return f"{text} {kind}"
 
 

@@ -8,6 +8,7 @@ import shutil
 import pytest
 from conftest import CODE
 from servers import READY, ROOT, TOKEN, lab, page, run_cells, server, state, wait_for
+from test_jupyterlab import overlapping
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -76,7 +77,53 @@ def test_a_file_opens_offline_and_its_frames_step(stored):
         made.select_option("label:has-text('group by') select", "kind")
         wait_for(made, "answered", "5")
         assert "hydrogen bond" in made.inner_text(".im-bars")
+        made.select_option("label:has-text('group by') select", "interaction")
+        for frame in range(6):
+            made.keyboard.press("Home")
+            made.locator(".im-frame").fill(str(frame))
+            wait_for(made, "answered", str(frame))
+            values = made.locator(".im-bars .im-value").all_inner_texts()
+            assert "±" in values[0] and "±" in values[-1], (frame, values)
+        # a click on the others lists what is in them, and what is listed adds up
+        made.locator(".im-bars li[data-key='']").click()
+        assert not made.locator(".im-bars li[data-key='']").count()
+        values = [
+            float(v.split("±")[0].replace("−", "-"))
+            for v in made.locator(".im-bars .im-value").all_inner_texts()
+        ]
+        assert len(values) > 12
+        assert sum(values[:-1]) == pytest.approx(values[-1], abs=0.0006 * len(values))
+        made.locator(".im-more").click()
+        assert made.locator(".im-bars li[data-key='']").count() == 1
         assert not [w for w in made.words if "error" in w.lower()]
+
+
+@pytest.mark.parametrize("width", [800, 1280])
+def test_a_page_shows_two_gauges_side_by_side_and_no_words_overlap(width, tmp_path):
+    import interpmd as im
+    from interpmd.demo import MALONALDEHYDE
+
+    frames = []
+    for seed in range(3):
+        frames.append(MALONALDEHYDE.copy())
+        frames[-1].rattle(0.03, seed=seed)
+    explorer = im.ForceExplorer(
+        im.load("malonaldehyde"), frames, atom=8, frame=1, beside="gauge atoms"
+    )
+    explorer.save(tmp_path / "page.html")
+    with page(width) as made:
+        made.goto((tmp_path / "page.html").as_uri())
+        made.wait_for_selector(READY)
+        assert state(made)["tab"] == "beside"
+        sums = made.locator(".im-side-row.im-sum .im-value").all_inner_texts()
+        first, second, gap = (float(s.split("±")[0].replace("−", "-")) for s in sums)
+        assert first == pytest.approx(second, abs=0.0011)
+        assert gap == pytest.approx(0.0, abs=0.0011)
+        assert "±" in sums[0] and "±" in sums[1]
+        for tab in ("time", "rows", "beside", "pairs", "checks"):
+            made.click(f".im-tab[data-tab={tab}]")
+            assert not overlapping(made, ".im-budget") + overlapping(made, ".im-lower"), tab
+        assert made.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_bonds_come_and_go_as_the_rule_says(tmp_path):

@@ -9,6 +9,9 @@ from interpmd.attribution.over_time.drivers import Drivers
 from interpmd.units import number_sign, unit_sign
 from interpmd.views.explorer.bars import Bar
 
+#: eV or eV/Å. Contributions below this are shown as zero.
+SEEN = 5e-4
+
 
 def of_frame(bars: Sequence[Bar], total: float, unit: str) -> str:
     """The largest contribution beside the sum, as "largest: bond O4–H8, −3.2 of −2.7 eV/Å".
@@ -21,6 +24,10 @@ def of_frame(bars: Sequence[Bar], total: float, unit: str) -> str:
     if not bars:
         return "nothing acts"
     value, whole = (number_sign(number, "+.2f") for number in (bars[0].value, total))
+    if abs(bars[0].value) < SEEN:
+        return f"hardly anything acts: no contribution reaches {SEEN} {unit_sign(unit)}"
+    if len(bars) == 1:
+        return f"all of it: {bars[0].label}, {value} {unit_sign(unit)}"
     return f"largest: {bars[0].label}, {value} of {whole} {unit_sign(unit)}"
 
 
