@@ -9,6 +9,7 @@ import pytest
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
+from interpmd.views.live.stage import POINTS
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +70,12 @@ def test_the_slider_sets_the_temperature(potential):
 
 def test_another_atom_is_explained(potential):
     panel = live(potential)
-    before = panel._pictures[0].value
+    before = panel.stage.state
     panel.atom.value = 0
-    assert panel._pictures[0].value != before
+    assert panel.stage.state["force"] == panel.frames[-1].get_forces()[0].tolist()
+    assert panel.stage.state["rows"] != before["rows"]
+    along = np.linalg.norm(panel.explanation.total)
+    assert along == pytest.approx(np.linalg.norm(panel.stage.state["force"]), abs=1e-6)
     assert "image/png" in panel._repr_mimebundle_()[0]
 
 
@@ -108,3 +112,46 @@ def test_it_says_when_the_data_end(potential):
     torn = MALONALDEHYDE.copy()
     torn.set_distance(2, 6, 2.4, fix=0)
     assert "beyond the training data" in im.LiveMD(potential, torn)._words.value
+
+
+def test_the_gauge_is_that_of_the_molecule_and_atoms_have_names(potential):
+    panel = im.LiveMD(potential, MALONALDEHYDE, atom="H8")
+    assert panel.explanation.gauge == "internal" and panel.atom.value == 8
+    rows = panel.stage.state["rows"]
+    assert rows[0]["name"].startswith("angle") and rows[0]["atoms"] == [3, 4, 8]
+    assert sum(row["value"] for row in rows) == pytest.approx(0.373, abs=0.01)  # of 0.373 eV/Å
+    with pytest.raises(im.TargetError, match="no H4"):
+        im.LiveMD(potential, MALONALDEHYDE, atom="H4")
+
+
+def test_it_keeps_up_and_drops_frames_that_no_browser_has_time_for(potential):
+    """A browser that answers gets its pictures; one that does not delays nothing."""
+
+    async def run(answers):
+        panel = live(potential)
+        sent = []
+        panel.stage.observe(lambda change: sent.append(change.new["number"]), "state")
+        panel.start()
+        for _ in range(30):
+            await asyncio.sleep(0.05)
+            if answers and sent:
+                panel.stage._heard(None, {"seen": sent[-1]}, [])
+        recorded = len(panel.frames)
+        panel.stop()
+        return recorded, len(sent) - 1  # the last one is that of the stop
+
+    recorded, sent = asyncio.run(run(answers=True))
+    assert sent > 8 and recorded >= sent
+    alone, waited = asyncio.run(run(answers=False))
+    assert alone > 0.4 * recorded and waited <= 5
+
+
+def test_the_curves_are_thinned_out(potential):
+    panel = live(potential)
+    history = np.arange(3 * 5000, dtype=float).reshape(3, -1)
+    panel.stage.show(panel.stage.state, MALONALDEHYDE.positions, history)
+    shown = np.frombuffer(panel.stage.history, "<f4").reshape(3, -1)
+    assert shown.shape == (3, POINTS)
+    assert shown[0, 0] == 0 and shown[0, -1] == 4999 and shown[2, -1] == 14999
+    places = np.frombuffer(panel.stage.positions, "<f4").reshape(-1, 3)
+    assert np.allclose(places, MALONALDEHYDE.positions, atol=1e-6)
