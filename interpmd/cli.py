@@ -20,7 +20,18 @@ app = typer.Typer(
 
 T = TypeVar("T")
 
-Frames = Annotated[Path, typer.Argument(help="Structures: any file that ASE reads (also .gz).")]
+Frames = Annotated[
+    Path,
+    typer.Argument(
+        help='Structures: any file that ASE reads (also .gz), a part of it ("run.xyz@:10"), a '
+        'pattern in quotes ("runs/*.xyz"), or a database of ASE.'
+    ),
+]
+EnergyKey = Annotated[
+    str | None, typer.Option(help='Name of the energy where it is another, e.g. "REF_energy".')
+]
+ForcesKey = Annotated[str | None, typer.Option(help="Name of the forces.")]
+StressKey = Annotated[str | None, typer.Option(help="Name of the stress or virial.")]
 PotentialName = Annotated[str, typer.Argument(help="Shipped potential (see `shipped`) or folder.")]
 
 
@@ -65,6 +76,9 @@ def fit(
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
     refine: Annotated[int, typer.Option(help="Rounds of refinement.")] = 0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
 ) -> None:
     """Fit a potential to energies and forces; go on with an interrupted fit."""
     import interpmd as im
@@ -83,6 +97,9 @@ def fit(
         subset_weights=dict(_factor(given) for given in weight or ()),
         memory=memory,
         refine=refine,
+        energy_key=energy_key,
+        forces_key=forces_key,
+        stress_key=stress_key,
         seed=seed,
         out=out,
     )
@@ -100,11 +117,24 @@ def _factor(given: str) -> tuple[str, float]:
 
 
 @app.command()
-def evaluate(potential: PotentialName, frames: Frames) -> None:
+def evaluate(
+    potential: PotentialName,
+    frames: Frames,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+) -> None:
     """Errors of a potential on labelled frames, by subset and by element."""
     import interpmd as im
 
-    evaluation = im.evaluate(im.load(potential), frames, progress=True)
+    evaluation = im.evaluate(
+        im.load(potential),
+        frames,
+        progress=True,
+        energy_key=energy_key,
+        forces_key=forces_key,
+        stress_key=stress_key,
+    )
     typer.echo(repr(evaluation))
 
 
@@ -129,10 +159,46 @@ def label(
 
 
 @app.command()
+def sample(
+    structures: Frames,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ to write.")],
+    how: Annotated[
+        str,
+        typer.Option(
+            help='"md", "normal_modes", "rattle", "monomers", "dimers", "trimers", "tetramers" or '
+            '"fragments".'
+        ),
+    ] = "md",
+    level: Annotated[str, typer.Option(help="Level of theory that moves the atoms.")] = "gfn2-xtb",
+    potential: Annotated[
+        str | None, typer.Option(help="Shipped potential or folder that moves them instead.")
+    ] = None,
+    n: Annotated[int, typer.Option("--number", "-n", help="Number of geometries.")] = 100,
+    temperature: Annotated[
+        list[float] | None, typer.Option(help="K; repeatable; 300 if left out.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+) -> None:
+    """Geometries worth labelling, made from one structure or several."""
+    import interpmd as im
+    from interpmd.structures.files import write_new
+
+    write_new(out)
+    mover = level if potential is None else im.load(potential).calculator()
+    frames = im.sample(
+        structures, how, mover, n=n, temperatures=tuple(temperature or (300.0,)), seed=seed
+    )
+    write_new(out, frames)
+    typer.echo(f"{len(frames)} structures to label in {out}")
+
+
+@app.command()
 def md(
     potential: PotentialName,
     structure: Frames,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Trajectory (.traj) to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Trajectory to write: .traj, .xyz or .extxyz.")
+    ],
     ensemble: Annotated[str, typer.Option(help='"nve" or "nvt".')] = "nve",
     temperature: Annotated[float, typer.Option(help="K.")] = 300.0,
     steps: Annotated[int, typer.Option(help="Number of steps.")] = 2000,
@@ -146,9 +212,11 @@ def md(
 ) -> None:
     """Run molecular dynamics with a potential."""
     import interpmd as im
+    from interpmd.dynamics.as_text import simulate_into
     from interpmd.structures.files import read_frames
 
-    trajectory = im.simulate(
+    trajectory = simulate_into(
+        out,
         im.load(potential),
         read_frames(structure)[-1],
         ensemble=ensemble,
@@ -158,7 +226,6 @@ def md(
         interval=interval,
         equilibration=equilibration,
         seed=seed,
-        out=out,
     )
     typer.echo(str(trajectory))
 

@@ -104,6 +104,11 @@ def places(tmp_path_factory):
         ("explain water water.xyz --gauge nonsense", "no gauge is called 'nonsense'"),
         ("explain water water.xyz --order 0", "not 0"),
         ("explain water water.xyz --csv file/x.csv", "file/x.csv cannot be written"),
+        ("md water water.xyz -o run.pdb", "run.pdb: structures are written as .xyz, .extxyz or"),
+        ("md water water.xyz -o water.xyz", "water.xyz is there already"),
+        ("sample water.xyz -o water.xyz", "water.xyz is there already"),
+        ("evaluate water water.xyz@:3", "no energy and no forces"),
+        ("evaluate water no*.xyz", "no file fits the pattern no*.xyz"),
         ("doctor water --threshold -1", "not -1"),
         ("doctor water --propose file/p.extxyz", "file/p.extxyz cannot be written"),
         ("benchmark nonsense", "known: explainers, learned, quantum"),
@@ -139,6 +144,48 @@ def test_md_and_explain(tmp_path, structure):
     parts = run("explain", "malonaldehyde", out, "--atom", 8, "--gauge", "groups", "--components")
     assert "value_eV/A_z" in parts.stdout and "gauge groups" in parts.stdout
     assert (tmp_path / "rows.csv").read_text().startswith("label,kind,term")
+
+
+def test_md_writes_what_the_name_says(tmp_path, structure):
+    out, steps = tmp_path / "run.xyz", ("--steps", 20, "--interval", 10)
+    found = run("md", "malonaldehyde", structure, "-o", out, *steps)
+    assert found.exit_code == 0
+    frames = read_frames(out)
+    assert out.read_text().splitlines()[0] == "9"
+    assert len(frames) == 3 and frames[2].get_forces().shape == (9, 3)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.xyz", "start.xyz"]
+    binary = tmp_path / "run.traj"
+    run("md", "malonaldehyde", structure, "-o", binary, *steps)
+    whole = read_frames(binary)
+    assert abs(frames[2].positions - whole[2].positions).max() < 1e-7
+    explained = run("explain", "malonaldehyde", f"{out}@1", "--atom", 8)
+    assert explained.exit_code == 0
+
+
+def test_sample(tmp_path, structure):
+    out = tmp_path / "made.extxyz"
+    found = run("sample", structure, "-o", out, "--how", "rattle", "-n", 4, "--seed", 3)
+    assert f"4 structures to label in {out}" in found.stdout
+    expected = im.sample(structure, "rattle", n=4, seed=3)
+    made = read_frames(out)
+    assert abs(made[3].positions - expected[3].positions).max() < 1e-7
+    by_potential = tmp_path / "moved.xyz"
+    run("sample", structure, "-o", by_potential, "--potential", "malonaldehyde", "-n", 2)
+    assert [a.info["temperature"] for a in read_frames(by_potential)] == [300, 300]
+
+
+def test_labels_by_other_names(tmp_path):
+    frames = im.sample(MALONALDEHYDE, "rattle", n=3, seed=1)
+    potential = im.load("malonaldehyde")
+    for atoms in frames:
+        found = potential.predict(atoms)
+        atoms.info["REF_energy"] = float(found.energy)
+        atoms.arrays["REF_forces"] = found.forces.numpy()
+    write(tmp_path / "named.xyz", frames)
+    keys = ("--energy-key", "REF_energy", "--forces-key", "REF_forces")
+    found = run("evaluate", "malonaldehyde", tmp_path / "named.xyz", *keys)
+    assert found.exit_code == 0
+    assert "0.0" in found.stdout
 
 
 def test_former_options_work_and_say_what_they_are_called_now(tmp_path, structure):

@@ -17,7 +17,7 @@ from interpmd.errors import ArgumentError, OutputError
 from interpmd.keywords import renamed
 from interpmd.potentials.potential import Potential
 from interpmd.structures.charges import tell_calculators
-from interpmd.structures.files import Structures, one_structure
+from interpmd.structures.files import Structures, one_structure, text_format
 from interpmd.structures.motion import Ensemble, advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
 from interpmd.structures.threads import one_thread
@@ -88,6 +88,11 @@ def simulate(
     if min(steps, interval) < 1 or equilibration < 0 or min(temperature, timestep) <= 0:
         raise ArgumentError(
             "steps, interval, temperature and timestep must be positive, equilibration not negative"
+        )
+    if out is not None and text_format(out):
+        raise ArgumentError(
+            f"out={str(out)!r}: a run grows in a .traj file; for text write its frames when it is "
+            "done: ase.io.write('run.xyz', list(trajectory))"
         )
     atoms = one_structure(atoms)
     check_structure(atoms)

@@ -10,7 +10,7 @@ from ase import Atoms
 from interpmd.potentials import fast
 from interpmd.potentials.calculator import InterpmdCalculator
 from interpmd.potentials.folder import write_folder
-from interpmd.potentials.sum import Prediction, TermSum
+from interpmd.potentials.sum import Prediction, TermSum, require_volume
 from interpmd.potentials.watch import watch_of
 from interpmd.structures.edges import Neighbours
 from interpmd.structures.files import Structures
@@ -72,7 +72,7 @@ class Potential(TermSum):
             stress: whether to compute the stress (needs a cell in three periodic directions).
 
         Raises:
-            StructureError, UnknownElementError: the structure cannot be evaluated.
+            StructureError, UnknownElementError: a structure cannot be evaluated, or has no stress.
 
         Warns:
             ExtrapolationWarning: an atom is unlike the training data; see
@@ -93,9 +93,13 @@ class Potential(TermSum):
         """As `predict`, for what is meant to be unlike the training data: parts, scans."""
         ready = fast.ready(self)
         if ready is not None and isinstance(structures, Atoms) and pairs is None:
+            if stress:
+                require_volume(structures.pbc[None])
             return ready.predict_one(structures, stress)
         batch = self.batch(structures)
         if ready is not None and batch.positions.dtype == torch.float64:
+            if stress:
+                require_volume(batch.pbc)
             return ready.predict(batch, pairs, stress)
         return self.predict_by_torch(batch, pairs, stress)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple, Self, cast
 
+import numpy as np
 import torch
 from ase import Atoms
 from ase.data import chemical_symbols
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from interpmd.errors import ArgumentError
+from interpmd.errors import ArgumentError, StructureError
 from interpmd.potentials.base import GlobalTerm, LearnedTerm, LocalTerm, Term
 from interpmd.potentials.card import Card
 from interpmd.potentials.states import warn_of_state
@@ -224,8 +225,13 @@ class TermSum(nn.Module):
             structures: one or several structures, or a batch.
             pairs: neighbours, if they are already known.
             stress: whether to compute the stress (needs a cell in three periodic directions).
+
+        Raises:
+            StructureError, UnknownElementError: see `batch`; or a structure that has no stress.
         """
         batch = self.batch(structures)
+        if stress:
+            require_volume(batch.pbc)
         if not self.local_terms:
             pairs = None
         elif pairs is None:
@@ -289,6 +295,17 @@ class TermSum(nn.Module):
             sites = torch.stack([term(moved) for term in self.global_terms.values()]).sum(0)
             gradients = _gradients(sites, inputs)
         return GlobalForces(sites.detach(), -gradients[0], gradients[1] if stress else strain)
+
+
+def require_volume(pbc: Bool[Tensor, "structures 3"] | np.ndarray) -> None:
+    """Raise StructureError for the first structure that is not periodic in three directions."""
+    for index, directions in enumerate(pbc.tolist()):
+        if not all(directions):
+            which = f"structure {index} is" if len(pbc) > 1 else "the structure is"
+            raise StructureError(
+                f"{which} periodic in {sum(directions)} of 3 directions, so that it has no volume "
+                "and no stress; leave stress=True out, or give it a cell and pbc=True"
+            )
 
 
 def _gradients(sites: Tensor, inputs: list[Tensor]) -> list[Tensor]:

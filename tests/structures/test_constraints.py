@@ -1,4 +1,4 @@
-"""Constraints act on motion alone: explanations, evaluations and recorded forces are the model's."""
+"""Constraints act on motion alone, not on explanations, evaluations and recorded forces."""
 
 import numpy as np
 import pytest

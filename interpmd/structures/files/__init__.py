@@ -8,7 +8,7 @@
 
 from interpmd.structures.files.gate import Structures, as_frames, one_structure, read_frames
 from interpmd.structures.files.keys import Keys, labelled_frames
-from interpmd.structures.files.places import prepare_output
+from interpmd.structures.files.places import prepare_output, text_format, write_new
 
 __all__ = [
     "Keys",
@@ -18,4 +18,6 @@ __all__ = [
     "one_structure",
     "prepare_output",
     "read_frames",
+    "text_format",
+    "write_new",
 ]

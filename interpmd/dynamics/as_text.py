@@ -1,0 +1,37 @@
+"""Runs that end in a text file, whatever they grow in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ase.calculators.calculator import Calculator
+
+from interpmd.dynamics.run import simulate
+from interpmd.dynamics.trajectory import Trajectory
+from interpmd.potentials.potential import Potential
+from interpmd.structures.files import Structures, text_format, write_new
+
+
+def simulate_into(
+    out: str | Path, potential: Potential | Calculator, atoms: Structures, **options: Any
+) -> Trajectory:
+    """As `simulate`, into the format that the name says: .traj, .xyz or .extxyz.
+
+    A text file is written when the run is done. Until then it grows in ``<out>.partial.traj``, from
+    which the same call goes on.
+
+    Raises:
+        ArgumentError: another ending.
+        OutputError: a text file that is there already, or cannot be written.
+        Others: see `simulate`.
+    """
+    if not text_format(out):
+        return simulate(potential, atoms, out=out, **options)
+    write_new(out)
+    grows = Path(f"{out}.partial.traj")
+    trajectory = simulate(potential, atoms, out=grows, **options)
+    write_new(out, trajectory.frames)
+    for path in (grows, Path(f"{grows}.json")):
+        path.unlink(missing_ok=True)
+    return trajectory
