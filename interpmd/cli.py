@@ -196,9 +196,7 @@ def sample(
 def md(
     potential: PotentialName,
     structure: Frames,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Trajectory to write: .traj, .xyz or .extxyz.")
-    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A .traj, .xyz or .extxyz.")],
     ensemble: Annotated[str, typer.Option(help='"nve" or "nvt".')] = "nve",
     temperature: Annotated[float, typer.Option(help="K.")] = 300.0,
     steps: Annotated[int, typer.Option(help="Number of steps.")] = 2000,
