@@ -49,6 +49,9 @@ def write(path: str | Path, about: Mapping[str, Any]) -> None:
         if (extra := about.pop(name)) is not None:
             arrays[name] = extra.astype(np.float32)
     write_structure(text, atoms, format="extxyz")
+    if (reference := about.pop("reference")) is not None:
+        arrays["reference"] = reference.positions
+        about["cell_of_reference"] = reference.cell.tolist()
     described = {
         **about,
         "format": "interpmd-explanation",
@@ -87,6 +90,10 @@ def read(path: str | Path) -> dict[str, Any]:
             )
         atoms = read_structure(StringIO(about.pop("atoms")), format="extxyz")
         atoms.positions = arrays["positions"]
+        cell_of_reference = about.pop("cell_of_reference", None)
+        reference = None if cell_of_reference is None else atoms.copy()
+        if reference is not None:
+            reference.positions, reference.cell = arrays["reference"], cell_of_reference
         stored_target = about.pop("target")
         kind = stored_target.pop("kind")
         target = getattr(targets, kind)(**{k: _frozen(v) for k, v in stored_target.items()})
@@ -94,6 +101,7 @@ def read(path: str | Path) -> dict[str, Any]:
         return {
             **about,
             "atoms": atoms,
+            "reference": reference,
             "target": target,
             "fragments": _frozen(about["fragments"]),
             "clusters": clusters,

@@ -60,6 +60,7 @@ class Explanation(Shown):
         kinds_of_terms: kind of each term, where the terms are the names of the rows.
         checks: what the method itself found out, by name ("momentum", "torque", ...).
         provenance: of the model.
+        reference: the structure from which the difference is explained; None where it is not one.
         evaluations: structures, parts of structures and sets of gates that the model evaluated;
             the making of a table is not counted.
 
@@ -88,6 +89,7 @@ class Explanation(Shown):
     kinds_of_terms: dict[str, str] | None = None
     checks: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    reference: Atoms | None = None
     evaluations: int = 0
 
     #: so that numbers of numpy leave multiplication to `__rmul__`
@@ -257,6 +259,7 @@ class Explanation(Shown):
             convention=None,
             kinds_of_terms=kinds and {**kinds, **(other.kinds_of_terms or {})},
             checks=of_both(self.checks, other.checks),
+            reference=None,
             evaluations=self.evaluations + other.evaluations,
         )
 

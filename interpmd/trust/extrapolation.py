@@ -8,6 +8,7 @@ from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.models import as_model
 from interpmd.potentials.uncertainty import uncertainty
+from interpmd.trust.removal import frames_of
 
 
 def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
@@ -27,10 +28,11 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
     potential = as_model(model).potential
     if potential is None:
         return []
-    structures = {"extrapolation grade": [explanation.atoms]}
+    structures = {"extrapolation grade": frames_of(explanation)}
     # groups are evaluated closed with hydrogen, and graded by the explanation itself
     if explanation.fragments is not None and explanation.gauge != "groups":
-        parts = [explanation.atoms[list(members)] for members in explanation.fragments]
+        whole = frames_of(explanation)
+        parts = [atoms[list(members)] for atoms in whole for members in explanation.fragments]
         structures["extrapolation grade of fragments"] = parts
     words = "above 1 the training data do not vouch for it"
     found = {n: uncertainty(potential, potential.batch(many)) for n, many in structures.items()}
@@ -40,7 +42,7 @@ def extrapolation_checks(model: Any, explanation: Explanation) -> list[Check]:
         Check("on the data", name, float(bars.extrapolation.max()), words=words)
         for name, bars in found.items()
     ]
-    if (parts := int(found["extrapolation grade"].parts[0])) > 1:
+    if (parts := int(found["extrapolation grade"].parts.max())) > 1:
         words = "further apart than the cutoff: what they do to each other was not learned"
         checks.append(Check("on the data", "separate parts", parts, words=words))
     return checks

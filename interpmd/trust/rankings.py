@@ -134,8 +134,8 @@ def faithfulness(
         seed: of the random orders.
 
     Raises:
-        MethodError: another word, pairs of a model that has no gates on edges, or no
-            player that can leave.
+        MethodError: another word, pairs of a model that has no gates on edges or of a
+            difference, or no player that can leave.
         GaugeError: the gauge "internal", whose coordinates cannot leave.
         ModelError: the model gives no energies and forces.
     """
@@ -194,6 +194,8 @@ def _pairs(model: Model, explanation: Explanation) -> tuple[Ask, np.ndarray, np.
         terms = "" if model.potential is None else ", ".join(model.potential.global_terms)
         why = f"{terms} depends on the whole structure" if terms else f"{model.name} has none"
         raise MethodError(f'pairs need gates on edges, and {why}; pass players="atoms"')
+    if explanation.reference is not None:
+        raise MethodError('pairs leave one structure, and this is a difference; take "atoms"')
     gated = GatedPotential(model.potential, explanation.atoms)
     pairs, number = np.unique(gated.edges, axis=0, return_inverse=True)
     number = number.reshape(-1)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from jaxtyping import Bool, Float
 
 from interpmd.attribution.explanation import Explanation
@@ -21,28 +22,56 @@ from interpmd.errors import MethodError
 Ask = Callable[[Bool[np.ndarray, "sets players"]], Float[np.ndarray, "sets components"]]
 
 
-def game_of(model: Model, explanation: Explanation) -> Game:
+class Difference:
+    """The game of a difference: players leave both structures.
+
+    Args:
+        game: of the structure. reference: of the one from which the difference is explained.
+    """
+
+    def __init__(self, game: Game, reference: Game) -> None:
+        self.game, self.reference = game, reference
+        self.players = game.players
+
+    def __call__(
+        self, present: Bool[np.ndarray, "coalitions players"]
+    ) -> Float[np.ndarray, "coalitions components"]:
+        """Values of coalitions."""
+        return self.game(present) - self.reference(present)
+
+
+def game_of(model: Model, explanation: Explanation) -> Game | Difference:
     """The game that was explained, in which players leave as its gauge has it.
 
     Raises:
         GaugeError: the gauge "internal", whose coordinates cannot leave.
     """
-    return gauge_of(explanation).game(model, explanation.atoms, explanation.target)
+    gauge = gauge_of(explanation)
+    game = gauge.game(model, explanation.atoms, explanation.target)
+    if explanation.reference is None:
+        return game
+    return Difference(game, gauge.game(model, explanation.reference, explanation.target))
 
 
 def gauge_of(explanation: Explanation) -> Gauge:
     """The gauge of an explanation, made again for its structure."""
     if explanation.gauge == "molecules" and explanation.kinds_of_terms is None:
         return MoleculesGauge(explanation.fragments or ())  # a molecule's own force is one row
-    return GAUGES[explanation.gauge].of([explanation.atoms], explanation.fragments)
+    return GAUGES[explanation.gauge].of(frames_of(explanation), explanation.fragments)
 
 
-def values_alone(game: Game) -> Float[np.ndarray, "players components"]:
+def frames_of(explanation: Explanation) -> list[Atoms]:
+    """The structure that was explained, and the one that it was compared with."""
+    both = explanation.atoms, explanation.reference
+    return [atoms for atoms in both if atoms is not None]
+
+
+def values_alone(game: Game | Difference) -> Float[np.ndarray, "players components"]:
     """Value of every player by itself."""
     return game(np.eye(len(game.players), dtype=bool))
 
 
-def counted_from_alone(game: Game) -> Ask:
+def counted_from_alone(game: Game | Difference) -> Ask:
     """Values counted from those of the players alone."""
     alone = values_alone(game)
     return lambda present: game(present) - present @ alone
@@ -69,7 +98,7 @@ def shares_of(
     return shares
 
 
-def removable(game: Game, target: Target) -> Bool[np.ndarray, " players"]:
+def removable(game: Game | Difference, target: Target) -> Bool[np.ndarray, " players"]:
     """Which players may leave: without the atoms that feel a force there is nothing to explain."""
     stay = set(target.indices) if isinstance(target, Force) else set()
     return np.array([not stay & set(members) for members in game.players], dtype=bool)
@@ -77,9 +106,14 @@ def removable(game: Game, target: Target) -> Bool[np.ndarray, " players"]:
 
 def check_same(model: Any, explanation: Explanation) -> None:
     """Raise MethodError if the model does not say what was explained (to single precision)."""
-    functional = explanation.target.functional(explanation.atoms)
-    energies, forces = as_model(model).evaluate([explanation.atoms])
-    whole = np.asarray(functional.shaped(functional.of(energies, np.asarray(forces))[0]))
+    frames, known = frames_of(explanation), as_model(model)
+    values = []
+    for atoms in frames:
+        functional = explanation.target.functional(atoms)
+        energies, forces = known.evaluate([atoms])
+        of_frame = functional.of(energies, np.asarray(forces))[0]
+        values.append(np.asarray(functional.shaped(of_frame)))
+    whole = values[0] if len(values) == 1 else values[0] - values[1]
     if not np.allclose(whole, explanation.predicted, rtol=1e-5, atol=1e-4):
         raise MethodError(
             f"the model gives {whole} {explanation.unit} where {explanation.predicted} was "

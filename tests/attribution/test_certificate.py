@@ -219,3 +219,37 @@ def test_shipped_potentials_carry_what_they_have_learned_of_known_rows():
     found = SHIPPED.card.certificate
     assert {c["group"] for c in found} >= {"axioms", "analytic truth", "learned truth", "sanity"}
     im.explain(SHIPPED, MALONALDEHYDE, gauge="atoms").certificate().require("learned truth")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"gauge": "molecules"},
+        {"gauge": "molecules", "target": im.Force(0)},
+        {"gauge": "internal", "target": im.Force(0)},
+        {"gauge": "atoms", "method": "shapley", "target": im.Force(0, along=1)},
+    ],
+    ids=lambda q: "-".join(map(str, q.values())),
+)
+def test_a_difference_is_certified_against_the_difference_of_its_model(question, tmp_path):
+    potential = im.load("water")
+    here = molecule("H2O") + molecule("H2O")
+    here.positions[3:] += [0, 0.3, 2.9]
+    there = here.copy()
+    there.positions[3:] += [0.1, 0, 0.2]
+    change = im.explain(potential, here, reference=there, **question)
+    made = im.certify_explanation(change, potential)
+    assert made.passed and made.completeness < 1e-8
+    change.save(tmp_path / "change.npz")
+    again = im.load_explanation(tmp_path / "change.npz")
+    assert np.allclose(again.reference.positions, there.positions)
+    im.certify_explanation(again, potential)
+    if question["gauge"] == "molecules":
+        # one player leaves: what remains differs by its own change
+        truth = {c.name: c for c in im.certify_explanation(change, potential, potential).checks}
+        assert truth["rows"].value < 1e-10
+    other = im.load("water")
+    other.terms["expansion"].readout.mul_(1.1)
+    with pytest.raises(im.MethodError, match="pass the model that was explained"):
+        im.certify_explanation(change, other)
+    assert (change - change).reference is None

@@ -142,7 +142,9 @@ def explain(
                 + _words_of_charges(request, chosen_gauge),
             )
         )
-    answer = answers[0] if reference is None else answers[0] - answers[1]
+    answer = answers[0]
+    if reference is not None:
+        answer = replace(answers[0] - answers[1], reference=frames[1].copy())
     if chosen.error_bars and options.get("error_bars", True):
         if wrapped.grade is None:  # a table asks for no posterior of structures
             wrapped.posterior(frames)

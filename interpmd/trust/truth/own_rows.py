@@ -47,6 +47,7 @@ def reference_rows(explanation: Explanation, reference: Any) -> Explanation:
         _order(explanation),
         explanation.context,
         gauge=gauge_of(explanation),
+        reference=explanation.reference,
         **options,
     )
 
