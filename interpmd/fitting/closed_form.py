@@ -205,6 +205,7 @@ def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:
         "spec": asdict(spec) | {"terms": {k: dict(v) for k, v in spec.terms.items()}},
         "weights": problem.term.readout.numel(),
         "ridge": solved.ridge,
+        "least_rows": solved.scan.attrs["least_rows"],
         "energy_weight": problem.settings.energy_weight,
     }
 

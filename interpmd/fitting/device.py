@@ -95,6 +95,11 @@ class DeviceEquations(NormalEquations):
     def solve(self, prior: np.ndarray) -> Solution:
         matrix = self.sums.clone()
         matrix.diagonal().add_(torch.as_tensor(prior).to(matrix))
+        if self.penalty is not None and self.penalty_weight:
+            upper = torch.as_tensor(self.penalty).to(matrix)
+            whole = upper + upper.triu(1).mT
+            matrix.add_(whole, alpha=self.penalty_weight * self.rows)
+            del upper, whole
         factor, info = torch.linalg.cholesky_ex(matrix)
         del matrix
         if int(info):

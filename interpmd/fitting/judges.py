@@ -84,6 +84,14 @@ class Judges:
         """Root mean square of the weighted errors."""
         return float(np.sqrt((self.misfit(mean) ** 2).mean()))
 
+    def worse(self, mean: np.ndarray, than: np.ndarray) -> float:
+        """Error of one read-out over that of another, and a standard error more, so that few rows
+        do not pass for many."""
+        ours, theirs = (self.misfit(each).astype(float) ** 2 for each in (mean, than))
+        more = ours - theirs
+        doubt = more.std() / len(more) ** 0.5
+        return float(np.sqrt(1 + (more.mean() + doubt) / max(theirs.mean(), 1e-300)))
+
     def spread(self, samples: np.ndarray) -> float:
         """Root mean square of posterior samples, weighted like the misfit."""
         return float(np.sqrt(((self.stacked @ samples.astype(np.float32)) ** 2).mean()))

@@ -14,7 +14,7 @@ Cholesky factor: a fit takes 8 bytes times the square of the number of weights.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,32 @@ class NormalEquations:
         self.vector = np.zeros(size)
         self.square = 0.0
         self.rows = 0
+        self.memory = memory
+        self.penalty: np.ndarray | None = None
+        self.penalty_weight = 0.0
+
+    def penalise(self, sums: Iterable[np.ndarray], count: int) -> None:
+        """Take a quadratic form that counts `penalty_weight` times per row in every solution.
+
+        Args:
+            sums: blocks of rows, shape (rows, weights), whose squares add up to it.
+            count: by which the sum is divided.
+
+        Raises:
+            MemoryLimitError: it does not fit beside the matrix.
+        """
+        size = len(self.scale)
+        needed = (2 * 8 * size**2 + 2**27) / GIB
+        if needed > self.memory:
+            raise MemoryLimitError(
+                f"{size} weights with a penalty on rows need {needed:.2f} GiB, more than the limit "
+                f"of {self.memory} GiB; raise memory=, use fewer channels, or least_rows=0"
+            )
+        self.penalty = np.zeros((size, size), order="F")
+        for block in sums:
+            scipy.linalg.blas.dsyrk(
+                1.0 / count, block.T, beta=1.0, c=self.penalty, overwrite_c=1, lower=0
+            )
 
     def add(
         self,
@@ -126,14 +152,20 @@ class NormalEquations:
         upper = self._both[:, 1:]
         _mirror(self.matrix, upper)
         np.fill_diagonal(upper, self.matrix.diagonal() + prior)
+        weight = self.penalty_weight * self.rows
+        if self.penalty is not None and weight:
+            for first in range(0, len(prior), 512):  # what is below its diagonal is zero
+                upper[:, first : first + 512] += weight * self.penalty[:, first : first + 512]
         factor, info = scipy.linalg.lapack.dpotrf(upper, lower=0, clean=0, overwrite_a=1)
         if info:
             raise SingularError(
                 f"the normal equations are singular (column {info - 1}); use a stronger ridge"
             )
         mean = scipy.linalg.cho_solve((factor, False), self.vector, check_finite=False)
-        # X^T X mean = X^T y - P mean
+        # X^T X mean = X^T y - P mean, where P holds the penalty too
         misfit = self.square - mean @ self.vector - mean @ (prior * mean)
+        if self.penalty is not None and weight:
+            misfit -= weight * mean @ scipy.linalg.blas.dsymv(1.0, self.penalty, mean, lower=0)
         return Solution(mean, factor.T, max(misfit, 0.0) / max(self.rows, 1))
 
     def _flush(self, pending: list[tuple[np.ndarray, np.ndarray]]) -> None:

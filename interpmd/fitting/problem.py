@@ -21,6 +21,7 @@ from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import Spread, calibrate_grade, spread_of
 from interpmd.fitting.judges import Judges
+from interpmd.fitting.least_rows import FRAMES, WEIGHTS, penalise
 from interpmd.fitting.normal import NormalEquations, Solution, Targets, column_scales
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
@@ -29,6 +30,7 @@ from interpmd.fitting.spec import Spec
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
+from interpmd.structures.networks import made_of_atoms
 
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6)
@@ -154,6 +156,8 @@ class Problem:
         scan = self._scan(equations, judges, ridge, watch)
         best = _strongest_of_the_good(scan)
         scan.attrs["ridge"] = float(best.ridge)
+        least_rows = self._choose_least_rows(equations, learned, judges, best)
+        scan.attrs["least_rows"] = least_rows
         drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
         if samples:
             drawn = self._samples(equations, learned, judges, best.ridge)
@@ -161,6 +165,31 @@ class Problem:
             equations.add_rows(judges.rows)
         solution = equations.solve(self.prior(equations, best.ridge))
         return Solved(solution, scale, float(best.ridge), *drawn, scan)
+
+    def _choose_least_rows(
+        self,
+        equations: NormalEquations,
+        frames: Sequence[Atoms],
+        judges: Judges,
+        best: pd.Series,
+    ) -> float:
+        """Weight of the penalty on row forces, which the equations take."""
+        wanted = self.spec.least_rows
+        if wanted is None:
+            some = frames[:: max(1, len(frames) // FRAMES)]
+            if not judges or np.mean([made_of_atoms(atoms) for atoms in some]) < 0.5:
+                return 0.0
+        elif wanted == 0:
+            return 0.0
+        penalise(equations, frames, self.settings.seed)
+        prior = self.prior(equations, best.ridge)
+        without = equations.solve(prior).mean if wanted is None else None
+        for weight in WEIGHTS if wanted is None else (wanted,):
+            equations.penalty_weight = weight
+            if without is None or judges.worse(equations.solve(prior).mean, without) <= TOLERANCE:
+                return weight
+        equations.penalty_weight = 0.0
+        return 0.0
 
     def _samples(
         self,

@@ -31,6 +31,10 @@ class Spec:
         parsimony: factor on the ridge per body order above two: among fits of equal quality it
             prefers the one of lower body order.
         samples: number of posterior samples that are kept.
+        least_rows: weight of a penalty on the forces of the rows themselves, which makes rows of
+            atoms small and alike in two fits, where totals leave them open. If None, solids and
+            liquids of atoms, whose rows are read, have the largest of some weights that costs at
+            most 3 % of the validation error; others, and those of weight 0, have none.
 
     Example:
         >>> import interpmd as im
@@ -51,6 +55,7 @@ class Spec:
     terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     parsimony: float = 3.0
     samples: int = 32
+    least_rows: float | None = None
 
     def size(self, elements: int) -> int:
         """Most weights of the read-out for a number of elements."""

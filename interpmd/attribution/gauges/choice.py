@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from ase import Atoms
 
 from interpmd.attribution.gauges.atoms import AtomsGauge
@@ -14,22 +13,16 @@ from interpmd.attribution.gauges.grouped import GroupsGauge
 from interpmd.attribution.gauges.molecules import MoleculesGauge
 from interpmd.attribution.targets import Target
 from interpmd.errors import GaugeError, InterpmdError
-from interpmd.structures.bonding import NOBLE_GASES
-from interpmd.structures.chemistry import bonds, put_together
+from interpmd.structures.chemistry import molecules
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.fragments import Fragments
 from interpmd.structures.groups import Grouping
+from interpmd.structures.networks import made_of_atoms
 
 #: All gauges by name.
 GAUGES: dict[str, type[Gauge]] = {
     gauge.name: gauge for gauge in (InternalGauge, GroupsGauge, MoleculesGauge, AtomsGauge)
 }
-
-#: Elements of which covalent molecules are made: H, B, C, N, O, F, Si, P, S, Cl, Se, Br, I.
-ORGANIC = (1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 34, 35, 53)
-
-#: Elements whose atoms by themselves make networks, not molecules: B, C, Si.
-NETWORKS = frozenset((5, 6, 14))
 
 
 def as_gauge(
@@ -78,32 +71,12 @@ def suitable_gauge(frames: Sequence[Atoms], target: Target) -> Gauge:
         target: what is explained.
     """
     atoms = frames[0]
-    known = put_together(bonds(atoms), len(atoms))
-    if known.endless or not np.isin(atoms.numbers, (*ORGANIC, *NOBLE_GASES)).all():
+    if made_of_atoms(atoms):
         return AtomsGauge()
-    count = int(known.number.max(initial=-1)) + 1
-    if count == len(atoms):
-        return AtomsGauge()
-    if _network(atoms):
-        return AtomsGauge()
-    if count > 1:
+    if len(molecules(atoms)) > 1:
         return MoleculesGauge.of(frames)
     better = GroupsGauge if target.functional(atoms).energy.any() else InternalGauge
     try:
         return better.of(frames)
     except InterpmdError as error:
         return AtomsGauge(because=f'the gauge "{better.name}" does not suit it: {error}')
-
-
-def _network(atoms: Atoms) -> bool:
-    """A piece of a crystal: atoms of one element that makes no molecules by itself, or most of
-    which have three neighbours or more."""
-    elements = set(atoms.numbers.tolist())
-    if len(elements) > 1:
-        return False
-    if elements <= NETWORKS:
-        return True
-    if len(atoms) < 5:
-        return False
-    degrees = np.bincount(bonds(atoms).pairs.ravel(), minlength=len(atoms))
-    return bool(np.mean(degrees >= 3) > 0.5)
