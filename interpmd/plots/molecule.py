@@ -32,7 +32,7 @@ TURNED = np.array(
     [[0.939693, 0.342020, 0.0], [-0.071110, 0.195373, 0.978148], [0.334546, -0.919158, 0.207912]]
 )
 
-#: Atoms in a cell above which only those in the interactions are named.
+#: Atoms above which only those in the interactions are named.
 CROWD = 12
 
 #: Height of a line of words, relative to the picture.
@@ -92,7 +92,7 @@ def draw_molecule(
         where = (points[index, 0], points[index, 1])
         ax.add_patch(Circle(where, radii[index], fc=colour, ec="black", lw=0.8, zorder=4))
     shown, names = points, [f"{symbol}{a}" for a, symbol in enumerate(atoms.symbols)]
-    if len(atoms) > CROWD and len(cell) and interactions:
+    if len(atoms) > CROWD and interactions:
         told = {a for members, _, _ in interactions for a in members} | set(
             force[:1] if force else ()
         )

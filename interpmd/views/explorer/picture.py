@@ -91,8 +91,9 @@ def draw_answer(
     name = unit if answer.unit == "eV" else f"{unit}/A"
     axes = grid_of_axes((11, 8.2), 2, (1, 1.25))
     _molecule(state, question, answer, factor, min(shown, DRAWN), axes[0, 0])
+    now = "" if answer.now == answer.headline else f"\nin this frame, {answer.now}"
     axes[0, 0].figure.suptitle(
-        f"{answer.headline}\n[{answer.verdict}; gauge {answer.gauge}: absent means that "
+        f"{answer.headline}{now}\n[{answer.verdict}; gauge {answer.gauge}: absent means that "
         f"{answer.absent}]",
         fontsize=10,
     )
@@ -180,6 +181,9 @@ def _time_line(
     strongest = list(_by_label(answer, factor))[:FOLLOWED]
     series = {label: values[label].to_numpy() for label in strongest}
     series["sum"] = values.sum(axis=1).to_numpy()
+    others = series["sum"] - sum(series[label] for label in strongest)
+    if len(values.columns) > len(strongest):
+        series["all others"] = others  # so that the lines add up
     now = float(times[answer.frame])
     ax = time_lines(times[frames], series, unit, now, axes[1, 1], "now")
     ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)

@@ -143,11 +143,11 @@ function summary(answer, factor, unit) {
     || "Isolated atoms";
   const apart = answer.apart
     ? ` ${alone} (${signed(answer.apart, factor)} ${unit}) are not drawn.` : "";
-  const bars = `${count} contribution${count === 1 ? "" : "s"}`;
+  const bars = count === 1 ? "1 contribution makes" : `${count} contributions add up to`;
   const gauge = ` Gauge ${answer.gauge}: absent means that ${answer.absent}.`;
-  if (!answer.target_atoms.length) return `${bars} add up to ${size}.${apart}${gauge}`;
+  if (!answer.target_atoms.length) return `${bars} ${size}.${apart}${gauge}`;
   const way = answer.title.includes("towards") ? "in that direction" : "in the force's direction";
-  return `${bars} add up to ${size}, counted ${way}.${gauge}`;
+  return `${bars} ${size}, counted ${way}.${gauge}`;
 }
 
 function gradeWords(grade) {

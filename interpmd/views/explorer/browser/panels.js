@@ -10,13 +10,15 @@ class EnergySplit {
   }
 
   update(answer, state) {
-    this.node.hidden = !Object.keys(answer.split.order).length;
+    // a single part says nothing about how it splits
+    this.node.hidden = Object.values(answer.split).every((part) => Object.keys(part).length < 2);
     const largest = Math.max(...Object.values(answer.split).flatMap((part) =>
       Object.values(part).map(Math.abs)), 1e-12);
     ["term", "order"].forEach((by, n) => {
       const table = this.tables[n];
       write(table.caption, `${by === "term" ? "by term" : "by body order"} (${state.unit})`);
       const parts = Object.entries(answer.split[by]);
+      table.node.hidden = parts.length < 2;
       while (table.rows.length > parts.length) table.rows.pop().node.remove();
       parts.forEach(([name, value], r) => {
         const row = table.rows[r] || this.newRow(table);
@@ -44,6 +46,7 @@ class Table {
     this.split = split;
     this.body = make("tbody");
     this.unit = make("th", { scope: "col" });
+    this.spread = make("th", { scope: "col" });
     this.words = make("p", { class: "im-how" });
     this.raw = make("button", { type: "button", class: "im-raw",
       onclick: () => explorer.change({ gauge: "atoms", method: null, order: "auto" }) },
@@ -52,7 +55,7 @@ class Table {
       make("div", { class: "im-split" }, make("div", { class: "im-scroll", tabindex: 0,
         role: "region", "aria-label": "all rows" },
       make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "row"),
-        this.unit, make("th", { scope: "col" }, "±"))), this.body)), split.node));
+        this.unit, this.spread)), this.body)), split.node));
   }
 
   update(answer, state) {
@@ -65,6 +68,7 @@ class Table {
       || !scene.gauges.some((gauge) => gauge.name === "atoms");
     const factor = UNITS[state.unit];
     this.unit.textContent = unitName(answer.unit, state.unit);
+    write(this.spread, answer.total_std ? "±" : "");
     const line = (label, value, std, kind = "") => make("tr", { class: kind },
       make("th", { scope: "row" }, label), make("td", {}, signed(value, factor)),
       make("td", {}, std ? doubt(std * factor) : ""));

@@ -60,7 +60,12 @@ class TimeLine {
     const frameList = [...book.brief.keys()].sort((a, b) => a - b);
     const series = chosen.map((key) => ({ key,
       values: frameList.map((frame) => valueAt(book, frame, key)) }));
-    series.push({ key: "=", values: frameList.map((frame) => book.brief.get(frame).total) });
+    const totals = frameList.map((frame) => book.brief.get(frame).total);
+    // what has no line of its own, so that the lines add up to the sum
+    const others = totals.map((total, n) => series.some(({ values }) => values[n] === null) ? null
+      : total - series.reduce((sum, { values }) => sum + values[n], 0));
+    if (others.some((value) => Math.abs(value) > 5e-4)) series.push({ key: "", values: others });
+    series.push({ key: "=", values: totals });
     const every = series.flatMap((s) => s.values).filter((value) => value !== null);
     const low = every.reduce((a, b) => Math.min(a, b), 0);
     const high = every.reduce((a, b) => Math.max(a, b), 0);
@@ -70,7 +75,8 @@ class TimeLine {
     this.keys.replaceChildren();
     series.forEach(({ key, values }, n) => {
       const sum = key === "=";
-      const [colour, dash] = sum ? ["#000", ""] : SERIES[n % SERIES.length];
+      const [colour, dash] = sum ? ["#000", ""] : key === "" ? ["#777", "1 2"]
+        : SERIES[n % SERIES.length];
       let before = -2;
       const path = frameList.map((frame, i) => {
         if (values[i] === null) return "";
@@ -87,7 +93,7 @@ class TimeLine {
       const bar = answer.bars.find((b) => b.key === key);
       const sample = make("svg", { width: 30, height: 8, "aria-hidden": "true" },
         make("line", { x1: 0, x2: 30, y1: 4, y2: 4, ...style }));
-      this.keys.append(make("span", {}, sample, ` ${sum ? "sum" : bar ? bar.label : key} `));
+      this.keys.append(make("span", {}, sample, ` ${sum ? "sum" : key === "" ? "all others" : bar ? bar.label : key} `));
     });
     const factor = UNITS[state.unit];
     this.unit.textContent = unitName(answer.unit, state.unit);
