@@ -19,7 +19,8 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from interpmd.demo import MALONALDEHYDE
-from interpmd.errors import ArgumentError, StructureError
+from interpmd.errors import ArgumentError, FragmentError, StructureError
+from interpmd.structures.fragments import fragments_of
 from interpmd.structures.groups import groups_of, placed
 from interpmd.structures.skeleton import skeleton_of, uncut
 
@@ -324,3 +325,12 @@ def test_bond_lengths_decide_where_no_lewis_structure_is_found():
     by_length = skeleton_of([atoms])
     assert by_length.charges == (None,)
     assert by_length.order((0, 1)) == 2 and by_length.order((1, 2)) == 1
+
+
+def test_what_rdkit_says_itself_is_not_heard_before_a_good_message(capfd):
+    with pytest.raises(FragmentError, match="neither 'molecules', 'residues' nor a SMARTS"):
+        fragments_of(molecule("CH3OH"), "C(=")
+    radical = molecule("CH3OH")[1:]  # no bond orders
+    assert len(fragments_of(radical, "[#8]")) >= 1
+    said = capfd.readouterr()
+    assert said.err == "" and said.out == ""
