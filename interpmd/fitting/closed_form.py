@@ -10,22 +10,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from ase import Atoms
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.errors import ArgumentError, InterpmdError, LabelError, OutputError
 from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import remove_checkpoints
-from interpmd.fitting.consistency import check_consistency
+from interpmd.fitting.checks.check import check_data
+from interpmd.fitting.checks.finding import settle
 from interpmd.fitting.problem import Problem, Solved
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.refinement import refine_radial
 from interpmd.fitting.report import FitReport, evaluate
-from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.settings import FitSettings, check_numbers, check_subset_weights
 from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.spec import Spec
 from interpmd.keywords import renamed
@@ -58,10 +60,11 @@ def fit(
     test: Structures | None = None,
     spec: Spec | Mapping[str, Any] | None = None,
     *,
-    isolated_energies: Mapping[int | str, float] | None = None,
+    isolated_energies: Mapping[int | str, float] | str | None = None,
     energy_weight: float = 40.0,
     virial_weight: float = 1.0,
     subset_weights: Mapping[str, float] | None = None,
+    outliers: Literal["keep", "leave out"] = "keep",
     ridge: float | None = None,
     validation: float = 0.1,
     refine: int = 0,
@@ -90,12 +93,15 @@ def fit(
             joins the final solution.
         test: frames for the report.
         spec: what to fit, a `Spec` or its fields as a mapping.
-        isolated_energies: eV by element, where `train` has no single atoms.
+        isolated_energies: eV by element, where `train` has no single atoms; "average" takes them
+            from a least-squares fit to the total energies.
         energy_weight: weight of an energy relative to a force component, times the square root
             of the number of atoms, in 1/Å.
         virial_weight: weight of a virial component relative to a force component, in 1/Å.
         subset_weights: factors on the weights of all labels of a subset (info "subset" or
             "config_type"), for instance ``{"dimer": 5.0}``. It was called `weights`.
+        outliers: frames whose labels do not fit those of all others are named by a LabelWarning;
+            "leave out" learns without them.
         ridge: strength per row of the linear problem; by validation if None.
         validation: fraction of `train` held out if `valid` is None.
         refine: rounds of gradient descent on the radial network, the read-out solved again.
@@ -113,9 +119,10 @@ def fit(
             with the same potential.
 
     Raises:
-        LabelError: labels missing (the keys that look like them are named), infinite or
-            inconsistent.
+        LabelError: labels missing (the keys that look like them are named), infinite, or
+            contradicting each other (units, signs, frames; see `interpmd.fitting.checks`).
         StructureFileError: a file that cannot be read.
+        ArgumentError: numbers that make no sense, or a subset that no frame is of.
         StructureError: structures that cannot be used.
         UnknownElementError: `valid` or `test` hold elements that `train` does not have.
         MemoryLimitError: the problem does not fit into `memory`.
@@ -128,19 +135,32 @@ def fit(
         prepare_output(out)
         check_place(Path(out))
     spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
-    settings = FitSettings(
-        energy_weight, virial_weight, dict(subset_weights or {}), memory, seed, device
-    )
+    check_numbers(energy_weight, virial_weight, memory, seed, ridge, validation, refine)
+    arguments.one_of(("keep", "leave out"), outliers=outliers)
     keys = Keys(energy_key, forces_key, stress_key)
     frames = labelled_frames(read_frames(train), keys)
     labels.check_labels(frames)
-    isolated = labels.isolated_energies(frames, isolated_energies)
-    slope = check_consistency(frames, seed)
+    weights = check_subset_weights(frames, subset_weights or {})
+    settings = FitSettings(energy_weight, virial_weight, weights, memory, seed, device)
+    elements = {int(z) for atoms in frames for z in atoms.numbers}
     others = {
-        name: _others(source, isolated, f"{name} data", keys)
+        name: _others(source, elements, f"{name} data", keys)
         for name, source in (("valid", valid), ("test", test))
         if source is not None
     }
+    checked = check_data(
+        frames,
+        others,
+        isolated=labels.known_isolated_energies(frames, isolated_energies),
+        cutoff=spec.cutoff,
+        level=level,
+        weights=weights,
+        leave_out=outliers == "leave out",
+        seed=seed,
+    )
+    findings = settle(checked.findings)
+    frames = [a for i, a in enumerate(frames) if i not in set(checked.left_out)]
+    isolated = labels.isolated_energies(frames, isolated_energies)
     used = [a for a in frames if not labels.is_isolated(a)]
     if not used:
         raise LabelError("the training data hold single atoms only; there is nothing to learn")
@@ -165,7 +185,7 @@ def fit(
         "frames": len(frames),
         **states_of(used),
         "distances": SeenDistances.of(used, potential.cutoff).to_json(),
-        "force_slope": slope,
+        "force_slope": checked.force_factor,
         "refinement": history,
     }
     level = level or next((str(a.info["level"]) for a in frames if "level" in a.info), None)
@@ -179,7 +199,7 @@ def fit(
     sample = others.get("test", used)
     sample = sample[:: max(1, len(sample) // 100)]
     orders = body_order_shares(potential, sample, budget=SPLIT)
-    report = FitReport(potential, solved.scan, errors, fitted, sample, orders)
+    report = FitReport(potential, solved.scan, errors, fitted, sample, orders, findings)
     if out is not None:
         _save(report, Path(out))
         remove_checkpoints(out)
@@ -253,10 +273,10 @@ def choose_basis(
 def baseline(isolated: Mapping[int, float], terms: Mapping[str, Mapping[str, Any]]) -> Potential:
     """Isolated atoms and physics terms: what is not learned."""
     parts: dict[str, Term] = {"isolated": Isolated(isolated)}
-    for kind, arguments in terms.items():
+    for kind, given in terms.items():
         if kind not in TERMS:
             raise ArgumentError(f"no term is called {kind!r}; known: {', '.join(sorted(TERMS))}")
-        parts[kind] = TERMS[kind](**arguments)
+        parts[kind] = TERMS[kind](**given)
     return Potential(parts, elements=sorted(isolated))
 
 

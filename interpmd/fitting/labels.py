@@ -10,12 +10,13 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from jaxtyping import Float
 
-from interpmd.errors import LabelError, LabelWarning, UnknownElementError
+from interpmd.errors import ArgumentError, LabelError, LabelWarning, UnknownElementError
+from interpmd.fitting.checks import isolated
 from interpmd.structures.files.keys import in_words, results_of
 from interpmd.structures.systems import atomic_number, check_structure
 
-#: Values of ``atoms.info["config_type"]`` that mark an isolated atom.
-ISOLATED = {"isolatedatom", "isolated_atom", "isolated"}
+#: Energies of isolated atoms (eV) that differ by more contradict each other.
+CONTRADICTION = 0.02
 
 
 def check_labels(frames: Sequence[Atoms], name: str = "training data") -> None:
@@ -134,39 +135,43 @@ def subset_of(atoms: Atoms) -> str:
 
 
 def is_isolated(atoms: Atoms) -> bool:
-    """Whether a frame is marked as an isolated atom."""
-    marked = str(atoms.info.get("config_type", "")).lower() in ISOLATED
-    return len(atoms) == 1 and (marked or not atoms.pbc.any())
+    """Whether a frame is an isolated atom: one atom without neighbours or near images."""
+    return isolated.is_isolated(atoms)
 
 
 def isolated_energies(
-    frames: Sequence[Atoms], given: Mapping[int | str, float] | None = None
+    frames: Sequence[Atoms], given: Mapping[int | str, float] | str | None = None
 ) -> dict[int, float]:
     """Energies of the isolated atoms in eV: given, of single atoms, or by least squares.
 
     Least squares fit them to the differences between compositions; the energies of the table's
-    one-atom rows are then a convention, and a LabelWarning says so.
+    one-atom rows are then a convention, and a LabelWarning says so unless `given` is "average".
+
+    Raises:
+        LabelError: two energies of one element contradict each other.
+        ArgumentError: `given` is neither a mapping to numbers nor "average".
     """
     elements = sorted({int(z) for a in frames for z in a.numbers})
+    known = known_isolated_energies(frames, given)
     frames = [a for a in frames if np.isfinite(energy_of(a))]
-    known = {int(a.numbers[0]): energy_of(a) for a in frames if is_isolated(a)}
-    for key, value in (given or {}).items():
-        known[atomic_number(key)] = float(value)
     missing = [z for z in elements if z not in known]
     if missing:
-        warnings.warn(
-            "no isolated-atom energies for "
-            + ", ".join(chemical_symbols[z] for z in missing)
-            + (
-                ": taken from a least-squares fit to the total energies, so they are a convention; "
-                if frames
-                else ", nor any energy: zero, so that energies of a composition mean nothing but "
-                "their differences, which follow from the forces; "
+        if not isinstance(given, str):
+            warnings.warn(
+                "no isolated-atom energies for "
+                + ", ".join(chemical_symbols[z] for z in missing)
+                + (
+                    ": taken from a least-squares fit to the total energies, so they are a "
+                    "convention; "
+                    if frames
+                    else ", nor any energy: zero, so that energies of a composition mean nothing "
+                    "but their differences, which follow from the forces; "
+                )
+                + 'add single-atom frames or pass isolated_energies ("average" if that is what you '
+                "want)",
+                LabelWarning,
+                stacklevel=4,  # the caller of `fit`, whose decorator is one level
             )
-            + "add single-atom frames or pass isolated_energies",
-            LabelWarning,
-            stacklevel=4,  # the caller of `fit`, whose decorator is one level
-        )
         counts = np.array([[(a.numbers == z).sum() for z in elements] for a in frames], float)
         counts = counts.reshape(len(frames), len(elements))
         of_known = counts @ np.array([known.get(z, 0.0) for z in elements])
@@ -176,6 +181,62 @@ def isolated_energies(
             solution = np.linalg.lstsq(counts[:, columns], energies(frames) - of_known)[0]
         known |= dict(zip(missing, solution.tolist(), strict=True))
     return {z: known[z] for z in elements}
+
+
+def known_isolated_energies(
+    frames: Sequence[Atoms], given: Mapping[int | str, float] | str | None = None
+) -> dict[int, float]:
+    """As `isolated_energies`, without those that nothing says."""
+    known = _of_frames(frames)
+    for z, value in _given(given).items():
+        if z in known and abs(known[z] - value) > CONTRADICTION:
+            raise LabelError(
+                f"isolated_energies gives {value:g} eV for {chemical_symbols[z]}, but its frame of "
+                f"one atom says {known[z]:g} eV; give one of them"
+            )
+        known[z] = value
+    return known
+
+
+def _of_frames(frames: Sequence[Atoms]) -> dict[int, float]:
+    """Energies of the frames of one isolated atom, by atomic number."""
+    known: dict[int, tuple[int, float]] = {}
+    for index, atoms in enumerate(frames):
+        isolated.check_marks(atoms, f"training data, frame {index}")
+        if not is_isolated(atoms) or not np.isfinite(energy_of(atoms)):
+            continue
+        z, energy = int(atoms.numbers[0]), energy_of(atoms)
+        first, before = known.setdefault(z, (index, energy))
+        if abs(energy - before) > CONTRADICTION:
+            raise LabelError(
+                f"frames {first} and {index} are both an isolated {chemical_symbols[z]} atom, with "
+                f"{before:g} and {energy:g} eV; keep the one of the ground state"
+            )
+    return {z: energy for z, (_, energy) in known.items()}
+
+
+def _given(given: Mapping[int | str, float] | str | None) -> dict[int, float]:
+    """Energies that the user gives, by atomic number."""
+    if given is None or (isinstance(given, str) and given.strip().lower() == "average"):
+        return {}
+    if not isinstance(given, Mapping):
+        raise ArgumentError(
+            f'isolated_energies is a mapping such as {{"H": -13.6}}, or "average", not {given!r}'
+        )
+    found: dict[int, float] = {}
+    for key, value in given.items():
+        try:
+            energy = float(value)
+        except (TypeError, ValueError):
+            energy = np.nan
+        if not np.isfinite(energy):
+            raise ArgumentError(f"isolated_energies[{key!r}] is an energy in eV, not {value!r}")
+        z = atomic_number(key)
+        if abs(found.setdefault(z, energy) - energy) > CONTRADICTION:
+            raise ArgumentError(
+                f"isolated_energies gives {found[z]:g} and {energy:g} eV for {chemical_symbols[z]}"
+            )
+    return found
 
 
 def check_elements_of(frames: Sequence[Atoms], elements: Iterable[int], name: str) -> None:

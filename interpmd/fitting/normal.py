@@ -31,6 +31,9 @@ from interpmd.structures.systems import Batch
 
 GIB = 2.0**30
 
+#: Standard deviation in Å of displacements that break the symmetry of a frame.
+DISPLACEMENT = 0.1
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -275,15 +278,35 @@ def column_scales(
     """Root mean square force of each feature over some frames, in 1/Å.
 
     Columns divided by it have forces of the same size, so that one ridge strength for all weights
-    is a smoothness prior: it costs features that vary fast more.
+    is a smoothness prior: it costs features that vary fast more. Where symmetry makes all forces
+    of a feature vanish, as in a perfect crystal, what is left is rounding; the scale is then that
+    of the same frames with every atom displaced by `DISPLACEMENT`.
     """
     term = quick(term)
-    many = [a for a in frames if len(a) > 1] or list(frames)
-    chosen = np.random.default_rng(seed).permutation(len(many))[:most]
-    total, count = np.zeros(len(term.elements) * term.n_features), 0
-    for index in chosen:
-        rows = rows_of(term, many[index]).forces.flatten(0, 1).double()
-        total, count = total + rows.pow(2).sum(0).numpy(), count + len(rows)
-    scale = np.sqrt(total / max(count, 1))
+    many = [a for a in frames if len(a) > 1 or a.pbc.any()] or list(frames)
+    order = np.random.default_rng(seed).permutation(len(many))[:most]
+    chosen = [many[i] for i in order]
+    scale = _root_mean_square(term, chosen)
+    moved = [displaced(atoms, seed + k) for k, atoms in enumerate(chosen[:8])]
+    general = _root_mean_square(term, moved)
+    scale = np.where(scale > 1e-6 * general, scale, general)
     typical = np.median(scale[scale > 0]) if (scale > 0).any() else 1.0
     return np.where(scale > 1e-9 * typical, scale, typical)
+
+
+def displaced(atoms: Atoms, seed: int) -> Atoms:
+    """A frame of which no symmetry is left: repeated if it has one atom, every atom displaced."""
+    moved = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    if len(moved) == 1 and moved.pbc.any():
+        moved = moved.repeat([2 if periodic else 1 for periodic in moved.pbc])
+    moved.rattle(DISPLACEMENT, seed=seed)
+    return moved
+
+
+def _root_mean_square(term: ClusterExpansion, frames: Sequence[Atoms]) -> np.ndarray:
+    """Of the forces of each feature."""
+    total, count = np.zeros(len(term.elements) * term.n_features), 0
+    for atoms in frames:
+        rows = rows_of(term, atoms).forces.flatten(0, 1).double()
+        total, count = total + rows.pow(2).sum(0).numpy(), count + len(rows)
+    return np.sqrt(total / max(count, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from ase.data import chemical_symbols
 from tqdm.auto import tqdm
 
 from interpmd.fitting import labels
+from interpmd.fitting.checks.finding import Finding
 from interpmd.fitting.shares import body_order_shares
 from interpmd.plots.comparisons import energies_and_forces
 from interpmd.plots.style import png_of
@@ -110,6 +112,7 @@ class FitReport:
         sample: frames that `shares` evaluates.
         body_orders: share of each body order in the variance of energies and forces, for as many
             frames of `sample` and as high an order as take some seconds.
+        findings: what was suspicious about the labels, and what could not be determined.
 
     Example:
         >>> import numpy as np
@@ -133,6 +136,7 @@ class FitReport:
     seconds: float
     sample: Sequence[Atoms] = ()
     body_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
+    findings: tuple[Finding, ...] = ()
 
     def errors(self) -> pd.DataFrame:
         """Errors on every set: meV and meV/Å."""
@@ -150,6 +154,20 @@ class FitReport:
             progress: whether to show a progress bar.
         """
         return body_order_shares(self.potential, self.sample[:most], progress=progress)
+
+    def suspicions(self) -> pd.DataFrame:
+        """What was suspicious about the labels and what was not determined, one line each."""
+        rows = [
+            {
+                "check": f.check,
+                "was": "not determined" if f.weight == "note" else "suspicious",
+                "what": f.what,
+                "what to do": f.advice,
+                "frames": len(f.frames),
+            }
+            for f in self.findings
+        ]
+        return pd.DataFrame(rows, columns=["check", "was", "what", "what to do", "frames"])
 
     def plot(self) -> Sequence[Axes]:
         """Parity on the test set; on the validation or training set if there is none."""
@@ -172,6 +190,7 @@ class FitReport:
             "by_subset": {n: e.by_subset().to_dict("index") for n, e in self.evaluations.items()},
             "by_element": {n: e.by_element().to_dict("index") for n, e in self.evaluations.items()},
             "body_orders": self.body_orders.to_dict("index"),
+            "findings": self.suspicions().to_dict("records"),
             "ridge_scan": self.scan.to_dict("records"),
         }
         for name in ("report.json", "parity.png"):  # of the potential that was there
@@ -187,10 +206,17 @@ class FitReport:
                 f"{weights} weights, fitted in {self.seconds:.0f} s",
                 self.errors().round(2).to_string(),
                 *([self.body_orders.round(3).to_string()] if len(self.body_orders) else []),
+                *self._said("suspicious", "warning"),
+                *self._said("not determined", "note"),
             ]
         )
 
     __repr__ = __str__
+
+    def _said(self, title: str, weight: str) -> list[str]:
+        """Findings of one weight under their title; nothing if there are none."""
+        said = [f"- {finding}" for finding in self.findings if finding.weight == weight]
+        return [f"{title}:", *said] if said else []
 
     def _repr_html_(self) -> str:
         tables = [
@@ -205,7 +231,9 @@ class FitReport:
                 "cancel, which whole molecules alone do not prevent.</p>"
             )
         errors = self.errors().round(2).to_html()
-        return f"<pre>{self.potential}</pre>{errors}{''.join(tables)}{orders}"
+        said = [*self._said("suspicious", "warning"), *self._said("not determined", "note")]
+        words = f"<pre>{escape(chr(10).join(said))}</pre>" if said else ""
+        return f"<pre>{self.potential}</pre>{errors}{words}{''.join(tables)}{orders}"
 
 
 def evaluate(

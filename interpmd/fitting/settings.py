@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ase import Atoms
 
-from interpmd.fitting.labels import subset_of
+from interpmd import arguments
+from interpmd.errors import ArgumentError
+from interpmd.fitting.labels import is_isolated, subset_of
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,36 @@ class FitSettings:
     def factor(self, atoms: Atoms) -> float:
         """Factor on the weights of the labels of a frame."""
         return self.subset_weights.get(subset_of(atoms), 1.0)
+
+
+def check_numbers(
+    energy_weight: float,
+    virial_weight: float,
+    memory: float,
+    seed: int,
+    ridge: float | None,
+    validation: float,
+    refine: int,
+) -> None:
+    """Raise ArgumentError for a number that makes no sense; for their meaning see `fit`."""
+    arguments.not_negative(energy_weight=energy_weight, virial_weight=virial_weight)
+    arguments.positive(memory=memory)
+    arguments.seeds(seed=seed)
+    arguments.part(validation=validation)
+    arguments.count(0, refine=refine)
+    if ridge is not None:
+        arguments.positive(ridge=ridge)
+
+
+def check_subset_weights(frames: Sequence[Atoms], weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights of subsets as numbers.
+
+    Raises:
+        ArgumentError: a subset that no frame is of, a weight that is negative or no number, or
+            nothing but weights of zero.
+    """
+    subsets = {subset_of(atoms) for atoms in frames}
+    found = arguments.factors(subsets, weights, "subset_weights")
+    if found and not any(found.get(subset_of(a), 1.0) for a in frames if not is_isolated(a)):
+        raise ArgumentError("all weights are 0, so that there is nothing to learn")
+    return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from ase import Atoms
 from ase.data import chemical_symbols
 from ase.geometry import complete_cell
 from jaxtyping import Float, Int
@@ -137,6 +138,16 @@ def edge_vectors(batch: Batch, pairs: Neighbours) -> Float[Tensor, "edges 3"]:
         cells = batch.cells[batch.structure[pairs.centre]]
         vectors = vectors + torch.einsum("es,esx->ex", pairs.shifts.to(vectors.dtype), cells)
     return vectors
+
+
+def nearest_distances(atoms: Atoms, within: float) -> Float[np.ndarray, " atoms"]:
+    """Distance of each atom to its nearest neighbour or image in Å, at most `within`."""
+    batch = Batch.from_ase(atoms)
+    pairs = search_neighbours(batch, within)
+    lengths = edge_vectors(batch, pairs).norm(dim=1).numpy()
+    found = np.full(len(atoms), within)
+    np.minimum.at(found, pairs.centre.numpy(), lengths)
+    return found
 
 
 def environments(batch: Batch, pairs: Neighbours) -> Environments:

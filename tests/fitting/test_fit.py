@@ -18,20 +18,12 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.errors import LabelWarning, MemoryLimitError
 from interpmd.fitting import closed_form as fitting
-from interpmd.fitting.consistency import check_consistency
 from interpmd.fitting.grade import usual_spread
 from interpmd.fitting.labels import isolated_energies
 from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
 from interpmd.fitting.shares import body_order_shares
 from interpmd.potentials import ClusterExpansion
 from interpmd.potentials.uncertainty import uncertainty
-
-
-def scaled(factor, count=40):
-    return [
-        labelled(a.copy(), a.calc.results["energy"], factor * a.calc.results["forces"])
-        for a in frames(count)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -175,29 +167,6 @@ def test_isolated_atoms_from_frames_from_arguments_or_with_a_warning():
         found = isolated_energies(frames(3))
     mean = np.mean([a.calc.results["energy"] for a in frames(3)])
     assert 4 * found[1] + found[6] + found[8] == pytest.approx(mean)
-
-
-@pytest.mark.parametrize(
-    ("factor", "words"),
-    [(-1.0, "wrong sign"), (1 / 51.422, "Hartree/bohr"), (23.06, "kcal/mol/Å")],
-)
-def test_inconsistent_forces_are_named(factor, words):
-    with pytest.raises(im.LabelError, match=words):
-        check_consistency(scaled(factor))
-
-
-def test_crystals_of_one_cell_are_checked_too():
-    bad = scaled(-1.0)
-    for atoms in bad:
-        calculator, atoms.calc = atoms.calc, None
-        atoms.set_cell([30.0, 30.0, 30.0])
-        atoms.pbc, atoms.calc = True, calculator
-    with pytest.raises(im.LabelError, match="wrong sign"):
-        check_consistency(bad)
-
-
-def test_consistent_forces_pass():
-    assert check_consistency(scaled(1.0)) == pytest.approx(1.0, abs=0.2)
 
 
 def test_frames_without_labels_are_named():

@@ -1,0 +1,100 @@
+"""Numbers that people pass: refused by name where they make no sense."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from interpmd.errors import ArgumentError, StructureError
+
+
+def positive(**values: Any) -> None:
+    """Raise ArgumentError unless every value is a finite number above zero."""
+    for name, value in values.items():
+        _number(name, value, "a number above 0", lambda x: x > 0)
+
+
+def not_negative(**values: Any) -> None:
+    """Raise ArgumentError unless every value is a finite number, 0 or more."""
+    for name, value in values.items():
+        _number(name, value, "a number, 0 or more", lambda x: x >= 0)
+
+
+def part(**values: Any) -> None:
+    """Raise ArgumentError unless every value is a number from 0 to below 1."""
+    for name, value in values.items():
+        _number(name, value, "a number from 0 to below 1", lambda x: 0 <= x < 1)
+
+
+def count(at_least: int = 1, **values: Any) -> None:
+    """Raise ArgumentError unless every value is a whole number, `at_least` or more."""
+    for name, value in values.items():
+        if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+            raise ArgumentError(f"{name} is a whole number, {at_least} or more, not {value!r}")
+        if value < at_least:
+            raise ArgumentError(f"{name} is a whole number, {at_least} or more, not {value}")
+
+
+def seeds(**values: Any) -> None:
+    """Raise ArgumentError unless every value is a whole number that can seed a generator."""
+    for name, value in values.items():
+        count(0, **{name: value})
+        if value >= 2**63:
+            raise ArgumentError(f"{name} is a whole number below 2^63, not {value}")
+
+
+def one_of(known: Iterable[str], **values: Any) -> None:
+    """Raise ArgumentError unless every value is one of the known words."""
+    known = list(known)
+    for name, value in values.items():
+        if value not in known:
+            words = " or ".join(map(repr, known))
+            raise ArgumentError(f"{name} is {words}, not {value!r}{meant(value, known)}")
+
+
+def factors(known: Iterable[str], given: Mapping[str, Any], name: str) -> dict[str, float]:
+    """Factors by name, each 0 or more, of names that are known.
+
+    Raises:
+        ArgumentError: a name that nothing has, or a factor that makes no sense.
+    """
+    if not isinstance(given, Mapping):
+        raise ArgumentError(f"{name} is a mapping from names to factors, not {given!r}")
+    known = sorted(set(known))
+    for key, value in given.items():
+        if key not in known:
+            raise ArgumentError(
+                f"{name} names {key!r}, which no frame is; the subsets are "
+                f"{', '.join(map(repr, known))}{meant(key, known)}"
+            )
+        not_negative(**{f"{name}[{key!r}]": value})
+    return {key: float(value) for key, value in given.items()}
+
+
+def meant(given: Any, known: Iterable[str]) -> str:
+    """A question whether a near name was meant, empty if none is near."""
+    near = get_close_matches(str(given), list(known), 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def masses_of(atoms: Atoms, name: str = "structure") -> None:
+    """Raise StructureError unless every mass is a finite number above zero."""
+    masses = atoms.get_masses()
+    if (wrong := np.flatnonzero(~(np.isfinite(masses) & (masses > 0)))).size:
+        atom = int(wrong[0])
+        raise StructureError(
+            f"{name}: the mass of atom {atom} ({atoms.symbols[atom]}) is {masses[atom]:g}; atoms "
+            "that move need a mass above 0 (to hold an atom in its place, use FixAtoms)"
+        )
+
+
+def _number(name: str, value: Any, what: str, good: Any) -> None:
+    real = isinstance(value, numbers.Real | np.number) and not isinstance(value, bool | np.bool_)
+    if not real or not math.isfinite(value) or not good(value):
+        raise ArgumentError(f"{name} is {what}, not {value!r}")
