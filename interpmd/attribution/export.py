@@ -1,13 +1,17 @@
-"""Explanations from files, and several of them as one table of shap."""
+"""Explanations from files, and one or several of them as a table of shap."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import xarray as xr
+
 from interpmd.attribution import archive
 from interpmd.attribution.explanation import Explanation
+from interpmd.errors import GroupingError
 
 if TYPE_CHECKING:
     import shap
@@ -23,16 +27,52 @@ def load_explanation(path: str | Path) -> Explanation:
     return Explanation(**archive.read(path))
 
 
-def to_shap(explanations: Sequence[Explanation], by: str = "label") -> shap.Explanation:
-    """Several explanations as one `shap.Explanation`, for shap's waterfall, bar and beeswarm.
+def to_shap(
+    explanations: Explanation | Iterable[Explanation] | xr.Dataset, by: str | None = None
+) -> shap.Explanation:
+    """Explanations as one `shap.Explanation`, for shap's waterfall, bar and beeswarm.
 
     Args:
-        explanations: of one target in different structures; vectors are projected on their
-            direction.
-        by: the features: "label" for single clusters, or a grouping of `Explanation.by`.
+        explanations: one; several, of one target in different structures; or the dataset of
+            `explain_trajectory`. Vectors are projected on their direction.
+        by: the features: "label" (if None) for single clusters, or a grouping of `Explanation.by`.
+            The rows of a dataset are grouped already.
 
     Returns:
-        Values of shape (explanations, features), base values 0: nobody, no energy. Atoms are named
-        by symbol and index.
+        Values of shape (features,) of one explanation, else (explanations, features); base values
+        0: nobody, no energy. Atoms are named by symbol and index.
+
+    Raises:
+        GroupingError: `by` beside a dataset, or things that are no explanations.
     """
-    return archive.shap_table([explanation.named(by) for explanation in explanations])
+    if isinstance(explanations, Explanation):
+        return explanations.to_shap(by or "label")
+    if isinstance(explanations, xr.Dataset):
+        if by is not None:
+            raise GroupingError(
+                "the rows of a dataset are grouped already; pass by= to explain_trajectory"
+            )
+        return archive.shap_table(_samples(explanations))
+    many = list(explanations)
+    for index, one in enumerate(many):
+        if not isinstance(one, Explanation):
+            raise GroupingError(f"item {index} is {type(one).__name__}, not an explanation")
+    return archive.shap_table([one.named(by or "label") for one in many])
+
+
+def _samples(dataset: xr.Dataset) -> list[dict[str, float]]:
+    """Values of each frame by the name of their row, vectors along the direction of their sum."""
+    values = dataset.value
+    if "component" in values.dims:
+        total = dataset.total
+        length = np.maximum(np.sqrt((total**2).sum("component")), 1e-300)
+        values = (values * total / length).sum("component")
+    labels = [str(label) for label in np.atleast_1d(dataset.label.values)]
+    table = values.transpose("frame", "interaction").values
+    samples = []
+    for row in table:
+        named: dict[str, float] = {}
+        for label, value in zip(labels, row.tolist(), strict=True):
+            named[label] = named.get(label, 0.0) + value
+        samples.append(named)
+    return samples

@@ -20,6 +20,9 @@ from interpmd.errors import StructureError, UnknownElementError
 from interpmd.structures.charges import charge_of, stated_charge
 from interpmd.structures.files import Structures, as_frames
 
+#: Å; structures whose centre lies farther out are moved to the origin in single precision.
+FAR = 10.0
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -57,6 +60,9 @@ class Batch:
     ) -> Batch:
         """Build a batch from one or several structures, or files of them (see `read_frames`).
 
+        In single precision structures that lie more than `FAR` from the origin are moved there:
+        at 1e5 Å its steps are 0.008 Å, and forces would be wrong by tenths of eV/Å.
+
         The total charge is what the structure says; see `interpmd.structures.charges`.
 
         Raises:
@@ -71,7 +77,9 @@ class Batch:
         return cls(
             numbers=torch.as_tensor(np.concatenate([a.numbers for a in frames]), device=device),
             positions=torch.as_tensor(
-                np.concatenate([a.positions for a in frames]), dtype=dtype, device=device
+                np.concatenate([_placed(a.positions, dtype) for a in frames]),
+                dtype=dtype,
+                device=device,
             ),
             cells=torch.as_tensor(cells, dtype=dtype, device=device),
             pbc=torch.as_tensor(np.stack([a.pbc for a in frames]), device=device),
@@ -99,7 +107,16 @@ class Batch:
     def to(
         self, dtype: torch.dtype | None = None, device: torch.device | str | None = None
     ) -> Batch:
-        """The same structures in another floating-point type or on another device."""
+        """The same structures in another floating-point type or on another device.
+
+        In single precision what lies far out is moved to the origin; see `from_ase`.
+        """
+        if dtype == torch.float32 and self.positions.dtype == torch.float64:
+            counts = torch.bincount(self.structure, minlength=self.n_structures)
+            parts = self.positions.split(counts.tolist())
+            if any(_centre(p) is not None for p in parts):
+                near = [p if (c := _centre(p)) is None else p - c for p in parts]
+                return self.with_positions(torch.cat(near)).to(dtype, device)
         moved = {
             name: value.to(
                 device=device,
@@ -189,3 +206,21 @@ def check_elements(numbers: Int[Tensor, " atoms"], elements: Sequence[int], name
 def sum_by_structure(values: Float[Tensor, " atoms"], batch: Batch) -> Float[Tensor, " structures"]:
     """Per-atom values summed over the atoms of each structure."""
     return values.new_zeros(batch.n_structures).index_add(0, batch.structure, values)
+
+
+def _placed(
+    positions: Float[np.ndarray, "atoms 3"], dtype: torch.dtype
+) -> Float[np.ndarray, "atoms 3"]:
+    """Positions as a type can hold them: near the origin unless it is double."""
+    if dtype == torch.float64:
+        return positions
+    centre = _centre(torch.from_numpy(positions))
+    return positions if centre is None else positions - centre.numpy()
+
+
+def _centre(positions: Float[Tensor, "atoms 3"]) -> Float[Tensor, " 3"] | None:
+    """The centre of a structure if it lies far from the origin, else None."""
+    if not len(positions):
+        return None
+    centre = positions.detach().mean(0)
+    return centre if float(centre.abs().max()) > FAR else None
