@@ -23,7 +23,7 @@ from interpmd.attribution.contributions import (
     summed,
     sums_of,
 )
-from interpmd.attribution.kinds import KINDS, describe, name_fragments, player_name
+from interpmd.attribution.kinds import KINDS, ORDER_OF_KINDS, describe, name_fragments, player_name
 from interpmd.attribution.shown import Shown
 from interpmd.attribution.targets import Target
 from interpmd.decomposition.clusters import Clusters
@@ -162,10 +162,9 @@ class Explanation(Shown):
             GroupingError: a tuple with an atom that the structure lacks.
         """
         if isinstance(key, tuple):
-            if lacking := [a for a in key if a not in range(len(self.atoms))]:
-                raise GroupingError(
-                    f"there is no atom {lacking[0]!r}: atoms are 0 to {len(self.atoms) - 1}"
-                )
+            count = len(self.atoms)
+            if lacking := [a for a in key if a not in range(count)]:
+                raise GroupingError(f"there is no atom {lacking[0]!r}: atoms are 0 to {count - 1}")
             wanted = tuple(sorted(key))
             same = [tuple(sorted(t)) == wanted for t in self.members]
             return self.values[np.array(same, dtype=bool) & ~self.clusters.remainder].sum(axis=0)
@@ -203,7 +202,7 @@ class Explanation(Shown):
             GroupingError: no such kind or term.
         """
         for what, name, known in (("kind", kind, KINDS), ("term", term, self.clusters.terms)):
-            if name is not None and name not in known:
+            if name not in (None, *known):
                 raise GroupingError(f"no {what} is called {name!r}; known: {', '.join(known)}")
         keep = np.ones(len(self), dtype=bool)
         if order is not None:
@@ -218,7 +217,7 @@ class Explanation(Shown):
 
     @property
     def interactions(self) -> Explanation:
-        """The same without single players, whose own energies would drown what they do together."""
+        """All but single players, whose own energies would drown what they do together."""
         return self[self.orders != 1]
 
     def merged(self) -> Explanation:
@@ -265,10 +264,9 @@ class Explanation(Shown):
 
     def __mul__(self, factor: float) -> Explanation:
         """Values times a number."""
-        rows, convention = self.contributions.scaled(factor), self.convention
-        if convention is not None:
-            convention = abs(factor) * convention
-        return self._with(rows, predicted=self.predicted * factor, convention=convention)
+        convention = None if self.convention is None else abs(factor) * self.convention
+        rows, predicted = self.contributions.scaled(factor), factor * self.predicted
+        return self._with(rows, predicted=predicted, convention=convention)
 
     __rmul__ = __mul__
 
@@ -312,9 +310,8 @@ class Explanation(Shown):
             GroupingError: another word.
         """
         keys = self._keys(what, fragments)
-        ranking = {kind: place for place, kind in enumerate(KINDS)}
         rows = self.contributions if components else self.contributions.along(self.predicted)
-        return sums_of(rows, keys, ranking, what, self.unit, std)
+        return sums_of(rows, keys, ORDER_OF_KINDS, what, self.unit, std)
 
     def _keys(self, what: str, fragments: Fragments | None = None) -> list[list[Any]]:
         kinds = self.kinds if what == "kind" else ()

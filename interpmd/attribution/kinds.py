@@ -71,6 +71,9 @@ KINDS = (
     "remainder",
 )
 
+#: Places of the kinds in that order.
+ORDER_OF_KINDS = {kind: place for place, kind in enumerate(KINDS)}
+
 #: What some atoms are called that are no molecule.
 COUNTED = {2: "pair", 3: "triplet", 4: "quadruplet"}
 

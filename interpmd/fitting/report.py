@@ -124,7 +124,7 @@ class FitReport:
         >>> for atoms in frames:
         ...     atoms.calc = argon.calculator()
         ...     _ = atoms.get_forces()
-        >>> pairs = im.Spec(cutoff=7.0, channels=(30,), lmax=0, basis=12)
+        >>> pairs = im.Spec(cutoff=7.0, channels=(30,), lmax=0, stretch=0.0, decay=0.0)
         >>> report = im.fit(frames, spec=pairs, isolated_energies={"Ar": 0.0}, progress=False)
         >>> bool((abs(report.evaluations["train"].energy @ [1, -1]) < 1e-4).all())  # eV
         True
