@@ -29,6 +29,7 @@ from interpmd.fitting.refinement import refine_radial
 from interpmd.fitting.report import FitReport, evaluate
 from interpmd.fitting.settings import FitSettings, check_numbers, check_subset_weights
 from interpmd.fitting.shares import body_order_shares
+from interpmd.fitting.size import choose_size
 from interpmd.fitting.spec import Spec
 from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
@@ -168,6 +169,7 @@ def fit(
     base = baseline(isolated, spec.terms)
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
+    spec = choose_size(used, isolated, base, spec, settings)
     problem = Problem(spec.expansion(isolated, seed), base, spec, settings)
     history = refine_radial(problem, used, refine, progress, watch, out) if refine else []
     solved = problem.solve(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 from ase import Atoms
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpmd.errors import ArgumentError, SingularError
@@ -91,6 +91,13 @@ class DeviceEquations(NormalEquations):
     def restore(self, state: dict[str, np.ndarray]) -> int:
         self.sums.copy_(torch.from_numpy(np.ascontiguousarray(state["matrix"])))
         return super().restore({**state, "matrix": self.matrix})
+
+    def part(self, columns: Int[np.ndarray, " columns"]) -> DeviceEquations:
+        some = copy.copy(self)
+        some.scale, some.vector = self.scale[columns], self.vector[columns]
+        there = torch.from_numpy(columns).to(self.sums.device)
+        some.sums = self.sums[there][:, there]
+        return some
 
     def solve(self, prior: np.ndarray) -> Solution:
         matrix = self.sums.clone()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 from ase import Atoms
+from jaxtyping import Int
 
 from interpmd.errors import MemoryLimitError, SingularError
 from interpmd.fitting.checkpoint import uninterrupted
@@ -171,6 +172,15 @@ class NormalEquations:
             misfit -= weight * mean @ scipy.linalg.blas.dsymv(1.0, self.penalty, mean, lower=0)
         return Solution(mean, factor.T, max(misfit, 0.0) / max(self.rows, 1))
 
+    def part(self, columns: Int[np.ndarray, " columns"]) -> NormalEquations:
+        """The equations of some of the weights, in ascending order; the others are zero."""
+        some = copy.copy(self)
+        some.scale, some.vector = self.scale[columns], self.vector[columns]
+        some._both = np.zeros((len(columns), len(columns) + 1), order="F")
+        some.matrix = some._both[:, :-1]
+        some.matrix[...] = self.matrix[np.ix_(columns, columns)]
+        return some
+
     def _flush(self, pending: list[tuple[np.ndarray, np.ndarray]]) -> None:
         rows = np.concatenate([x for x, _ in pending]).astype(np.float64, copy=False)
         values = np.concatenate([y for _, y in pending])
@@ -220,6 +230,19 @@ def _mirror(lower: np.ndarray, upper: np.ndarray, size: int = 512) -> None:
         upper[:first, part] = lower[part, :first].T
         corner = np.triu_indices_from(lower[part, part], 1)
         upper[part, part][corner] = lower[part, part].T[corner]
+
+
+def first_channels(term: ClusterExpansion, part: float) -> Int[np.ndarray, " columns"]:
+    """Columns of the weights of the first channels of every body order, for all elements.
+
+    Channels are random and alike, so that they are what an expansion of fewer weights would have.
+    """
+    kept, start = [], 0
+    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
+        kept.append(start + np.arange(max(1, int(part * channels)) * invariants))
+        start += channels * invariants
+    features = np.concatenate(kept)
+    return np.concatenate([features + s * term.n_features for s in range(len(term.elements))])
 
 
 def quick(term: ClusterExpansion) -> ClusterExpansion:

@@ -22,7 +22,13 @@ from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import Spread, calibrate_grade, spread_of
 from interpmd.fitting.judges import Judges
 from interpmd.fitting.least_rows import FRAMES, WEIGHTS, penalise
-from interpmd.fitting.normal import NormalEquations, Solution, Targets, column_scales
+from interpmd.fitting.normal import (
+    NormalEquations,
+    Solution,
+    Targets,
+    column_scales,
+    first_channels,
+)
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.fitting.settings import FitSettings
@@ -33,13 +39,16 @@ from interpmd.potentials.potential import Potential
 from interpmd.structures.networks import made_of_atoms
 
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
-RIDGES = (1e-9, 1e-8, 1e-7, 1e-6)
+RIDGES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 
 #: Ridge strength that a watched fit uses before it has chosen one.
 FIRST_RIDGE = 1e-7
 
 #: A stronger ridge is preferred as long as its validation error is within this factor.
 TOLERANCE = 1.03
+
+#: Up to so many weights the ridge strength is chosen with all of them.
+FEW_WEIGHTS = 6_000
 
 #: Most frames of the training data that are held out to judge ridge strengths.
 MOST_JUDGES = 100
@@ -273,22 +282,29 @@ class Problem:
         ridge: float | None,
         watch: Watch | None,
     ) -> pd.DataFrame:
-        """Ridge strengths from strong to weak, until validation stops improving."""
+        """Ridge strengths from strong to weak, until validation stops improving.
+
+        Many weights are judged by half of the channels, which wants the same strength.
+        """
         tried: list[dict[str, float]] = []
+        half = len(equations.scale) > FEW_WEIGHTS and ridge is None
+        columns = first_channels(self.term, 0.5 if half else 1.0)
+        some = equations.part(columns) if half else equations
         strengths = sorted(RIDGES, reverse=True) if ridge is None else [ridge]
         if ridge is None and not judges:
             strengths = [FIRST_RIDGE]
         for strength in strengths:
             try:
-                solution = equations.solve(self.prior(equations, strength))
+                mean = np.zeros(len(equations.scale))
+                mean[columns] = some.solve(self.prior(equations, strength)[columns]).mean
             except SingularError:
                 if not tried:
                     raise
                 break
-            error = judges.error(solution.mean) if judges else np.nan
+            error = judges.error(mean) if judges else np.nan
             tried.append({"ridge": strength, "validation_error": error})
             if judges and watch is not None:
-                evaluation = judges.evaluation(solution.mean)
+                evaluation = judges.evaluation(mean)
                 watch(FitProgress("ridge", len(tried), len(strengths), strength, error, evaluation))
             errors = [t["validation_error"] for t in tried]
             if len(errors) > 1 and errors[-1] * TOLERANCE > min(errors[:-1]):

@@ -22,7 +22,7 @@ class Spec:
         channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
             `weights` weights.
         weights: most weights of the read-out, over all elements; if None, `PER_ELEMENT` for each,
-            at most `MOST`.
+            at most `MOST`, and where labels are fewer, as many as validation wants.
         basis: number of Bessel functions of the radial network, the smoothness prior: few
             functions vary slowly. If None, small trial fits choose one of `BASES` by their
             validation error.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -12,7 +12,7 @@ from interpmd.potentials import fast
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.sum import TermSum
 from interpmd.potentials.surroundings import grade_of_surroundings, separate_parts
-from interpmd.structures.edges import Neighbours, environments, within
+from interpmd.structures.edges import Neighbours, environments, site_groups, within
 from interpmd.structures.systems import Batch
 
 
@@ -85,23 +85,34 @@ def posterior(
 def posterior_by_torch(
     potential: TermSum, batch: Batch, pairs: Neighbours | None = None, draws: int | None = None
 ) -> Posterior | None:
-    """As `posterior`, by automatic differentiation; on any device, in any type."""
-    positions = batch.positions.detach().requires_grad_(True)
-    moved = batch.with_positions(positions)
+    """As `posterior`, by automatic differentiation; on any device, in any type.
+
+    Some sites and one draw at a time: all together would take gigabytes for a hundred atoms.
+    """
+    terms = _sampled(potential)
+    if not terms:
+        return None
     pairs = potential.neighbours(batch) if pairs is None else pairs
-    samples = None
-    with torch.enable_grad():
-        env = environments(moved, pairs)
-        for term in _sampled(potential):
-            near = within(env, term.cutoff, potential.cutoff)
-            of_term = term.site_energy_samples(near)[:, :draws]
-            samples = of_term if samples is None else samples + of_term
-        if samples is None:
-            return None
-        total = samples.sum(0)
-        eye = torch.eye(len(total), dtype=total.dtype, device=total.device)
-        (slopes,) = torch.autograd.grad(total, positions, grad_outputs=eye, is_grads_batched=True)
-    return _summed(potential, batch, pairs, samples.detach().mT, -slopes)
+    whole = environments(batch.with_positions(batch.positions.detach()), pairs)
+    sites, slopes = [], []
+    for env in site_groups(whole):
+        vectors = env.vectors.requires_grad_(True)
+        with torch.enable_grad():
+            samples = sum(
+                term.site_energy_samples(
+                    within(replace(env, vectors=vectors), term.cutoff, potential.cutoff)
+                )[:, :draws]
+                for term in terms
+            )
+            sums = samples.sum(0).unbind()
+            slopes.append(
+                torch.stack([torch.autograd.grad(e, vectors, retain_graph=True)[0] for e in sums])
+            )
+        sites.append(samples.detach())
+    of_edges = torch.cat(slopes, dim=1)
+    forces = of_edges.new_zeros(len(of_edges), batch.n_atoms, 3)
+    forces.index_add_(1, pairs.centre, of_edges).index_add_(1, pairs.neighbour, -of_edges)
+    return _summed(potential, batch, pairs, torch.cat(sites).mT, forces)
 
 
 def _summed(
