@@ -64,16 +64,21 @@ def fit(
     test: Annotated[Path | None, typer.Option(help="Frames for the report.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("potential"),
     cutoff: Annotated[float, typer.Option(help="Cutoff in Å.")] = 5.0,
-    lmax: Annotated[int, typer.Option(help="Largest degree of the harmonics.")] = 4,
-    weights: Annotated[int, typer.Option(help="Most weights of the read-out.")] = 15_000,
+    lmax: Annotated[
+        int | None, typer.Option(help="Largest degree of the harmonics, for all body orders.")
+    ] = None,
+    weights: Annotated[
+        int | None, typer.Option(help="Most weights of the read-out; by element if not given.")
+    ] = None,
     term: Annotated[
         list[str] | None, typer.Option(help="Physics term to add, e.g. repulsion; repeatable.")
     ] = None,
-    energy_weight: Annotated[float, typer.Option(help="Energies against forces, 1/Å.")] = 80.0,
+    energy_weight: Annotated[float, typer.Option(help="Energies against forces, 1/Å.")] = 40.0,
     weight: Annotated[
         list[str] | None, typer.Option(help="Factor of a subset, e.g. dimer=5; repeatable.")
     ] = None,
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
+    device: Annotated[str, typer.Option(help="Where to solve: cpu, cuda.")] = "cpu",
     refine: Annotated[int, typer.Option(help="Rounds of refinement.")] = 0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     energy_key: EnergyKey = None,
@@ -89,13 +94,14 @@ def fit(
         test=test,
         spec={
             "cutoff": cutoff,
-            "lmax": lmax,
+            **({} if lmax is None else {"lmax": lmax}),
             "weights": weights,
             "terms": {name: {} for name in term or ()},
         },
         energy_weight=energy_weight,
         subset_weights=dict(_factor(given) for given in weight or ()),
         memory=memory,
+        device=device,
         refine=refine,
         energy_key=energy_key,
         forces_key=forces_key,
