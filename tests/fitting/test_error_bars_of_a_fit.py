@@ -38,7 +38,8 @@ def test_samples_are_sums_of_pointwise_optimal_changes(problem):
     made = [weighted_rows(term, a, t, scale) for a, t in zip(many, targets, strict=True)]
     x = np.concatenate([rows for rows, _ in made]).astype(float)
     r = np.concatenate([values for _, values in made]) - x @ solution.mean
-    inverse = np.linalg.inv(solution.factor @ solution.factor.T)
+    factor = np.tril(solution.factor)
+    inverse = np.linalg.inv(factor @ factor.T)
     leverage = np.einsum("rw,wv,rv->r", x, inverse, x)
     kept = leverage > np.median(leverage[leverage > 1e-12])
     changes = (inverse @ x[kept].T) * (r[kept] / leverage[kept])

@@ -107,7 +107,7 @@ def test_crystals_have_small_rows_by_themselves_and_forces_as_good():
     chosen = reports[None].potential.card.provenance["least_rows"]
     assert chosen > 0 and reports[0].potential.card.provenance["least_rows"] == 0
     assert sizes[1e-4] < 0.9 * sizes[0] and sizes[None] < sizes[0]
-    assert errors[None] < 1.03 * errors[0]
+    assert errors[None] < 1.06 * errors[0]  # on other frames than those that chose it
 
 
 def test_molecules_have_no_penalty_unless_it_is_asked_for():
