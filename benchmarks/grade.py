@@ -40,7 +40,9 @@ WRONG = 2.0
 
 
 def test_frames(name: str) -> list[Atoms]:
-    return im.read_frames(ROOT / "data" / name / "test.extxyz.gz")
+    """Those that no error bar was calibrated on."""
+    frames = im.read_frames(ROOT / "data" / name / "test.extxyz.gz")
+    return frames[1::2] if "calibrated_on" in im.load(name).card.provenance else frames
 
 
 def grade(potential: im.Potential, atoms: Atoms) -> float:

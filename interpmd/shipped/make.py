@@ -1,5 +1,6 @@
 """Fit the shipped potentials to the shipped data: ``python -m interpmd.shipped.make [name ...]``;
 with ``--errors`` only their error bars and extrapolation grades are made anew, the weights kept;
+with ``--calibrate`` their sizes alone, on every other test frame, without normal equations;
 with ``--certify`` only their certificates, with ``--keep-truth`` their learned truth, which depends
 on the form of the expansion and not on the data, is taken from those that are there; with
 ``--seal`` they are only written again, with a seal and the same numbers.
@@ -14,19 +15,24 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from ase import Atoms
 
 from interpmd.attribution import Certificate
-from interpmd.errors import UnsealedWarning
+from interpmd.errors import ModelError, UnsealedWarning
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.closed_form import fit
+from interpmd.fitting.grade import calibrate_grade, spread_of
+from interpmd.fitting.judges import Judged
 from interpmd.fitting.labels import is_isolated
+from interpmd.fitting.posterior import factor_of
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.spec import Spec
 from interpmd.potentials import Potential
 from interpmd.potentials.shelf import load_potential
+from interpmd.potentials.uncertainty import posterior
 from interpmd.structures.files import read_frames
 from interpmd.trust import certify
 from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth
@@ -93,6 +99,9 @@ MORE = {
     "alanine_dipeptide": ("groups.extxyz.gz",),
 }
 
+#: What the card says of error bars that were calibrated on test frames.
+CALIBRATED = "every other test frame"
+
 #: What makes the form of an expansion, whatever the elements and the cutoff.
 EXPANSION = ("channels", "lmax", "basis", "functions", "gain", "stretch", "decay", "parsimony")
 
@@ -150,6 +159,8 @@ def renew_errors(name: str) -> None:
         FitSettings(
             energy_weight=potential.card.provenance["energy_weight"],
             subset_weights=recipe.get("subset_weights", {}),
+            memory=recipe.get("memory", 5.0),
+            device="cuda" if torch.cuda.is_available() else "cpu",
         ),
     )
     frames = [atoms for atoms in training_frames(name) if not is_isolated(atoms)]
@@ -162,6 +173,41 @@ def renew_errors(name: str) -> None:
     renewed.save(HERE / name)
     remove_checkpoints(scratch)
     print(f"{name}: error bars {solved.calibration:.2f} times those of the bare posterior")
+
+
+def calibrate(name: str) -> None:
+    """Set the size of stored error bars and the units of the grade by every other test frame.
+
+    For potentials of so many weights that normal equations need a GPU. Frames between these judge
+    the result; the card says so.
+    """
+    potential = load_potential(HERE / name)
+    term = potential.learned_terms["expansion"]
+    judging, judged = read_frames(DATA / name / "test.extxyz.gz")[::2], []
+    for atoms in judging:
+        drawn, predicted = posterior(potential, potential.batch(atoms)), potential.predict(atoms)
+        if drawn is None:
+            raise ModelError(f"{name} has no samples of the posterior; fit it again")
+        energy = float(predicted.energy) - atoms.get_potential_energy()
+        forces = predicted.forces.numpy() - atoms.get_forces()
+        bars = float(drawn.energy_std[0]), drawn.forces_std.numpy()
+        judged.append(Judged(atoms, energy, bars[0], forces, bars[1]))
+    factor = factor_of(judged)
+    term.samples.mul_(factor)
+    held = [
+        spread_of(
+            term,
+            frame.atoms,
+            factor * frame.energy_std,
+            factor * np.linalg.norm(frame.forces_std, axis=1),
+        )
+        for frame in judged
+    ]
+    frames = [atoms for atoms in training_frames(name) if not is_isolated(atoms)]
+    calibrate_grade(potential, term, frames, held)
+    potential.card.provenance["calibrated_on"] = CALIBRATED
+    potential.save(HERE / name)
+    print(f"{name}: error bars {factor:.2f} times those that were stored")
 
 
 def certificate_of(name: str, potential: Potential, keep_truth: bool = False) -> Certificate:
@@ -211,6 +257,9 @@ if __name__ == "__main__":
             continue
         if "--errors" in options:
             renew_errors(wanted)
+            continue
+        if "--calibrate" in options:
+            calibrate(wanted)
             continue
         work = recertify if "--certify" in options else make
         work(wanted, keep_truth="--keep-truth" in options)
