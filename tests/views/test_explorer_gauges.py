@@ -185,6 +185,9 @@ def test_it_opens_where_the_force_is_largest(potential, frames):
     sizes = np.linalg.norm(forces, axis=-1)
     state = State(potential, frames)
     assert state.opened(8)[0] == sizes[:, 8].argmax()
+    ways = np.stack([a.positions[0] - a.positions[8] for a in frames])
+    along = np.abs(np.einsum("fx,fx->f", forces[:, 8], ways) / np.linalg.norm(ways, axis=1))
+    assert state.opened(8, 0)[0] == along.argmax()
     frame, atom = state.opened()
     assert sizes[frame, atom] == pytest.approx(sizes.max())
 

@@ -136,7 +136,8 @@ class ForceExplorer(anywidget.AnyWidget):
         self._compared: asyncio.Task | None = None
         self._doubted: tuple[Question, int] | None = None
         if "frame" not in choices and choices.get("target") not in ("energy", "torque"):
-            frame, atom = self.state.opened(choices.get("atom"))
+            other = choices.get("other") if choices.get("target") == "along" else None
+            frame, atom = self.state.opened(choices.get("atom"), other)
             choices = {"frame": frame, "atom": atom, **choices}
         trouble, view = "", None
         try:

@@ -220,8 +220,10 @@ class State:
             self._drivers[key] = of_changes(found, subject, name)
         return self._drivers[key]
 
-    def opened(self, atom: int | None = None) -> tuple[int, int]:
+    def opened(self, atom: int | None = None, other: int | None = None) -> tuple[int, int]:
         """Frame and atom of the largest force, or the frame where that on one atom is largest.
+
+        Where another atom is given, only the force towards it or away from it counts.
 
         Where forces are neither stored nor cheap it is the first frame.
         """
@@ -231,7 +233,15 @@ class State:
             forces[some] = self.model.evaluate([self.frames[f] for f in some])[1]
         sizes = np.nan_to_num(np.linalg.norm(forces, axis=-1))
         if atom is not None:
-            return (int(sizes[:, atom].argmax()) if 0 <= atom < sizes.shape[1] else 0), atom
+            if not 0 <= atom < sizes.shape[1]:
+                return 0, atom
+            size = sizes[:, atom]
+            if other is not None and 0 <= other < sizes.shape[1] and other != atom:
+                ways = [a.get_distance(atom, other, mic=True, vector=True) for a in self.frames]
+                lengths = np.maximum(np.linalg.norm(ways, axis=1), 1e-9)
+                along = np.einsum("fx,fx->f", np.nan_to_num(forces[:, atom]), ways) / lengths
+                size = np.abs(along)
+            return int(size.argmax()), atom
         # forces that symmetry makes equal differ by rounding: the first of them
         frame, largest = np.argwhere(sizes >= sizes.max() - 1e-6)[0]
         return int(frame), int(largest)
