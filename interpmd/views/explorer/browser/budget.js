@@ -42,9 +42,9 @@ class Budget {
     write(this.badge, `${answer.badge === "NOT EXACT" ? "✗" : "✓"} ${answer.verdict}`);
     this.badge.dataset.badge = answer.badge;
     this.badge.dataset.determined = answer.determined;
-    write(this.answer, answer.headline);
+    write(this.answer, unbroken(answer.headline));
     this.now.hidden = answer.now === answer.headline;
-    write(this.now, `In this frame, ${answer.now}.`);
+    write(this.now, unbroken(`In this frame, ${answer.now}.`));
     this.grade.hidden = answer.grade === null;
     if (answer.grade !== null) write(this.grade, gradeWords(answer.grade));
     write(this.summary, summary(answer, factor, unit));

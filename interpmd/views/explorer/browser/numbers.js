@@ -44,6 +44,11 @@ function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// units do not break
+function unbroken(words) {
+  return words.replaceAll("/Å", "/\u2060Å");
+}
+
 // long labels break between their atoms
 function breakable(label) {
   return label.replaceAll("···", "···\u200b").replaceAll(")–", ")–\u200b");
