@@ -39,8 +39,9 @@ SHOWN, LEAST = 5, 0.005
 #: Most frames in a second, and seconds of dynamics at a stretch, between which buttons work.
 RATE, SLICE = 30.0, 0.02
 
-#: Least seconds between two explanations, and between them at least so many times what one takes.
-EXPLAINED, PART = 0.5, 5.0
+#: Least seconds between two explanations, and between them at least so many times what one takes;
+#: least seconds between two of the curves and words, for whose change browsers need long.
+EXPLAINED, PART, WRITTEN = 0.5, 5.0, 0.25
 
 
 class LiveMD(Panel):
@@ -254,6 +255,7 @@ class LiveMD(Panel):
 
     def _stand(self) -> None:
         """Explain and show the last frame."""
+        self._written = -np.inf
         self._explain()
         self._show()
 
@@ -284,12 +286,16 @@ class LiveMD(Panel):
         return self.times, self.energies, self.temperatures
 
     def _show(self) -> None:
-        frame, atom = self.frames[-1], self.atom.value
-        self._words.value = (
-            f"{self.times[-1]:.0f} fs, {self.temperatures[-1]:.0f} K, "
-            f"potential energy {number_sign(self.energies[-1], '.3f')} eV; "
-            f"{len(self.frames)} frames; {trust(self._grade)}"
-        )
+        frame, atom, history = self.frames[-1], self.atom.value, None
+        if time.monotonic() - self._written > WRITTEN:
+            self._written = time.monotonic()
+            history = np.array(self._history())
+            history[1] -= history[1, 0]
+            self._words.value = (
+                f"{self.times[-1]:.0f} fs, {self.temperatures[-1]:.0f} K, "
+                f"potential energy {number_sign(self.energies[-1], '.3f')} eV; "
+                f"{len(self.frames)} frames; {trust(self._grade)}"
+            )
         state = {
             "number": len(self.frames),
             "atom": atom,
@@ -299,8 +305,6 @@ class LiveMD(Panel):
             "thermostat": float(self.temperature.value),
             "words": f"the molecule and the force on {self.atom.label}",
         }
-        history = np.array(self._history())
-        history[1] -= history[1, 0]
         self.stage.show(state, frame.positions, history)
 
     def __repr__(self) -> str:

@@ -169,13 +169,15 @@ function render({ model, el }) {
   const root = make("div", el, { class: "interpmd-live" });
   const molecule = make("canvas", root, { role: "img" }), strip = make("canvas", root, { role: "img" });
   const moments = [];
-  let turn = model.get("scene").axes, asked = false, drawn = 0, spot = null;
+  let turn = model.get("scene").axes, asked = false, drawn = 0, spot = null, last = [];
 
   const draw = () => {
     asked = false;
     const state = model.get("state");
     drawMolecule(molecule, model.get("scene"), state, floats(model.get("positions")), turn);
-    drawStrip(strip, state, floats(model.get("history")));
+    const curves = [model.get("history"), strip.clientWidth, state.thermostat];
+    if (curves.some((part, k) => part !== last[k])) drawStrip(strip, state, floats(curves[0]));
+    last = curves;
     molecule.setAttribute("aria-label", state.words);
     strip.setAttribute("aria-label", "potential energy and temperature by time");
     const now = performance.now();

@@ -73,26 +73,32 @@ class Stage(anywidget.AnyWidget):
         self,
         state: dict[str, Any],
         positions: Float[np.ndarray, "atoms 3"],
-        history: Float[np.ndarray, "three frames"],
+        history: Float[np.ndarray, "three frames"] | None = None,
     ) -> None:
         """Send a picture.
 
         Args:
             state: number, atom, force, bonds, rows, thermostat and words, for `stage.js`.
             positions: Å.
-            history: times in fs, energies in eV since the first, temperatures in K.
+            history: times in fs, energies in eV since the first, temperatures in K; what the
+                browser has if None.
         """
-        count = history.shape[1]
-        if count > POINTS:
-            history = history[:, np.linspace(0, count - 1, POINTS).round().astype(int)]
         self._sent = time.monotonic()
         self._on_the_way = [*self._on_the_way[-3:], state["number"]]
         with self.hold_sync():
             self.state = state
             self.positions = positions.astype("<f4").tobytes()
-            self.history = np.ascontiguousarray(history, dtype="<f4").tobytes()
+            if history is not None:
+                self.history = _thinned(history).tobytes()
 
     def _heard(self, _: Any, content: dict[str, Any], __: Any) -> None:
         if "seen" in content:
             self.shown += 1
             self._on_the_way = [n for n in self._on_the_way if n > content["seen"]]
+
+
+def _thinned(history: Float[np.ndarray, "three frames"]) -> Float[np.ndarray, "three points"]:
+    """At most `POINTS` of the frames, the first and the last among them."""
+    count = history.shape[1]
+    chosen = np.linspace(0, count - 1, min(count, POINTS)).round().astype(int)
+    return np.ascontiguousarray(history[:, chosen], dtype="<f4")
