@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from interpmd.attribution.certificate import TOLERANCE, UNREADABLE, Check
+from interpmd.attribution.contributions import Contributions
 from interpmd.decomposition.decomposition import standard_deviation
 
 #: Name of the torque that a pair exerts on itself.
@@ -52,6 +53,20 @@ def of_both(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str
     """What is known of a sum or difference of explanations: the larger grade."""
     grades = [measured["grade"] for measured in (first, second) if "grade" in measured]
     return {"grade": max(grades)} if len(grades) == 2 else {}
+
+
+def of_rows(
+    rows: Contributions,
+    predicted: np.ndarray,
+    total_std: float | np.ndarray | None,
+    unit: str,
+    gauge: str,
+) -> list[Check]:
+    """`readability` of the rows, and their `determination`."""
+    return [
+        *readability(rows.values, predicted, gauge),
+        *determination(rows.values, rows.samples, total_std, unit),
+    ]
 
 
 def determination(

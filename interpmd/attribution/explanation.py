@@ -13,7 +13,7 @@ from ase import Atoms
 
 from interpmd.attribution import archive
 from interpmd.attribution.certificate import Certificate
-from interpmd.attribution.checks import determination, of_both, own_checks, readability
+from interpmd.attribution.checks import of_both, of_rows, own_checks
 from interpmd.attribution.contributions import (
     Contributions,
     directed,
@@ -327,8 +327,8 @@ class Explanation(Shown):
         """
         checks = own_checks(self.residual, self.complete, self.method, self.unit, self.checks)
         shown = self.interactions if self.unit == "eV" and (self.orders != 1).any() else self
-        checks += readability(shown.values, shown.predicted, self.gauge)
-        checks += determination(shown.values, shown.samples, self.total_std, self.unit)
+        rows, total = shown.contributions, shown.predicted
+        checks += of_rows(rows, total, self.total_std, self.unit, self.gauge)
         made = Certificate.from_json(self.provenance.get("certificate", ())).of_gauge(self.gauge)
         return Certificate((*checks, *made.checks), self.statement, self.exact)
 
@@ -368,11 +368,9 @@ class Explanation(Shown):
         return picture(self.scalars(by), self.spreads(by), most, unit, title, ax)
 
     def pair_matrix(self) -> pd.DataFrame:
-        """Players by players: values of pairs, and of larger clusters in equal parts to their
-        pairs, below the diagonal; single players and remainders on it; NaN above. The cells sum
-        to the total (of vectors: along its direction).
-
-        Players are the fragments if there are some, else the atoms.
+        """Players by players (fragments if there are some, else atoms): values of pairs, and of
+        larger clusters in equal parts to their pairs, below the diagonal; single players and
+        remainders on it; NaN above. The cells sum to the total (of vectors: along its direction).
         """
         players = self.fragments or tuple((a,) for a in range(len(self.atoms)))
         names = [player_name(self.atoms, members) for members in players]
