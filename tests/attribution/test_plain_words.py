@@ -105,3 +105,10 @@ def test_a_share_below_zero_is_explained_where_it_stands():
     assert "comes first from row 0 (116 % of the changes; others change against it)" in text
     plain = covariance_shares(dataset(np.stack([0.7 * driving, 0.3 * driving], axis=1)))
     assert "below zero" not in repr(plain) and "70 % of the changing" in repr(plain)
+
+
+def test_the_explorer_takes_names_too():
+    panel = im.ForceExplorer(SHIPPED, [MALONALDEHYDE], atom="H8", target="along", other="O0")
+    assert (panel.atom, panel.other) == (8, 0)
+    with pytest.raises(im.TargetError, match="no H4"):
+        im.ForceExplorer(SHIPPED, [MALONALDEHYDE], atom="H4")

@@ -17,6 +17,7 @@ from ase import Atoms
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES
+from interpmd.attribution.targets import atom_of
 from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError, QuestionError, ViewerError
 from interpmd.structures.coordinates import Coordinates
@@ -60,7 +61,7 @@ class ForceExplorer(anywidget.AnyWidget):
         target: "force", "fragment" (the net force on the molecule, residue or group of the atom;
             see `fragment_around`), "along" (the force along a line to `other`), "energy" or
             "torque" (about the middle bond of `dihedral`).
-        atom: the chosen atom; first the one with the largest force.
+        atom: the chosen atom (given by index or name, "H8"); first the one with the largest force.
         grouping: "interaction", "pair", "kind", "fragment", "order" or "term".
         gauge: one of `interpmd.gauges()`; None: as `interpmd.explain` chooses by the system and
             the target. The answer names it.
@@ -131,6 +132,9 @@ class ForceExplorer(anywidget.AnyWidget):
         unknown = set(choices) - set(Question.__dataclass_fields__) - own
         if unknown:
             raise TypeError(f"ForceExplorer has no option {', '.join(sorted(unknown))}")
+        for name in {"atom", "other"} & set(choices):
+            if isinstance(choices[name], str):
+                choices[name] = atom_of(choices[name], self.state.frames[0])
         self._task: asyncio.Task | None = None
         self._doubt: asyncio.Task | None = None
         self._compared: asyncio.Task | None = None
