@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -39,6 +39,26 @@ def count(at_least: int = 1, **values: Any) -> None:
             raise ArgumentError(f"{name} is a whole number, {at_least} or more, not {value!r}")
         if value < at_least:
             raise ArgumentError(f"{name} is a whole number, {at_least} or more, not {value}")
+
+
+def range_of(given: Any, name: str) -> tuple[float, float]:
+    """Two numbers above zero that ascend, or ArgumentError."""
+    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or len(given) != 2:
+        raise ArgumentError(f"{name} are two numbers, the lower and the upper, not {given!r}")
+    low, high = given
+    positive(**{f"{name}[0]": low, f"{name}[1]": high})
+    if low > high:
+        raise ArgumentError(f"{name} ascend, but {low} is above {high}")
+    return float(low), float(high)
+
+
+def options(given: Mapping[str, Any], known: Iterable[str], name: str) -> None:
+    """Raise ArgumentError for an option that is not known."""
+    known = list(known)
+    for key in given:
+        if key not in known:
+            words = ", ".join(known) or "none"
+            raise ArgumentError(f"{name} has no option {key!r}{meant(key, known)}; known: {words}")
 
 
 def seeds(**values: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms, units
 from jaxtyping import Float
 
+from interpmd import arguments
 from interpmd.potentials.potential import Potential
 from interpmd.structures.modes import hessian, modes_of
 
@@ -45,6 +46,8 @@ def normal_modes(potential: Potential, atoms: Atoms) -> list[NormalMode]:
     Those of the structure as it is: only at a minimum or saddle point are the wave numbers those
     of vibrations. The Hessian comes from central differences of the forces.
     """
+
+    arguments.masses_of(atoms)
 
     def forces(displaced: list[Atoms]) -> np.ndarray:
         return potential.predict_unwatched(displaced).forces.double().cpu().numpy()

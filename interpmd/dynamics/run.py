@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.dynamics.record import Record, name, start
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import ArgumentError, OutputError
@@ -83,12 +84,13 @@ def simulate(
     Returns:
         A frame every `interval` steps, and one at the last step.
     """
-    if ensemble not in ("nve", "nvt"):
-        raise ArgumentError(f"the ensemble is 'nve' or 'nvt', not {ensemble!r}")
-    if min(steps, interval) < 1 or equilibration < 0 or min(temperature, timestep) <= 0:
-        raise ArgumentError(
-            "steps, interval, temperature and timestep must be positive, equilibration not negative"
-        )
+    arguments.one_of(("nve", "nvt"), ensemble=ensemble)
+    arguments.one_of(("float64", "float32"), precision=precision)
+    arguments.count(steps=steps, interval=interval)
+    arguments.count(0, equilibration=equilibration)
+    arguments.positive(temperature=temperature, timestep=timestep)
+    arguments.not_negative(friction=friction)
+    arguments.seeds(seed=seed)
     if out is not None and text_format(out):
         raise ArgumentError(
             f"out={str(out)!r}: a run grows in a .traj file; for text write its frames when it is "
@@ -96,6 +98,7 @@ def simulate(
         )
     atoms = one_structure(atoms)
     check_structure(atoms)
+    arguments.masses_of(atoms)
     settings = {
         "ensemble": ensemble,
         "temperature_K": temperature,

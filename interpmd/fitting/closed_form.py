@@ -7,7 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -135,7 +135,9 @@ def fit(
     if out is not None:
         prepare_output(out)
         check_place(Path(out))
-    spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
+    if not isinstance(spec, Spec):
+        arguments.options(spec or {}, [f.name for f in fields(Spec)], "spec")
+        spec = Spec(**(spec or {}))
     check_numbers(energy_weight, virial_weight, memory, seed, ridge, validation, refine)
     arguments.one_of(("keep", "leave out"), outliers=outliers)
     keys = Keys(energy_key, forces_key, stress_key)

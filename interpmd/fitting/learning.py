@@ -32,6 +32,7 @@ def learning_curve(
     Returns:
         One line per size: errors in meV and meV/Å.
     """
+    seeds(seed=seed)
     frames, judges = read_frames(train), read_frames(test)
     isolated = [a for a in frames if labels.is_isolated(a)]
     rest = [a for a in frames if not labels.is_isolated(a)]

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from interpmd import arguments
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Weights of the read-out for each element, and for all together, where they are not given.
@@ -57,13 +60,23 @@ class Spec:
     samples: int = 32
     least_rows: float | None = None
 
+    def __post_init__(self) -> None:
+        arguments.positive(cutoff=self.cutoff, gain=self.gain, parsimony=self.parsimony)
+        arguments.count(functions=self.functions, samples=self.samples)
+        optional = {"weights": self.weights, "basis": self.basis}
+        arguments.count(**{name: value for name, value in optional.items() if value is not None})
+        for degree in np.atleast_1d(np.asarray(self.lmax, dtype=object)):
+            arguments.count(0, lmax=degree)
+        for count in self.channels:
+            arguments.count(0, channels=count)
+
     def size(self, elements: int) -> int:
         """Most weights of the read-out for a number of elements."""
         return min(PER_ELEMENT * elements, MOST) if self.weights is None else self.weights
 
     def expansion(self, elements: Iterable[int], seed: int) -> ClusterExpansion:
         """The expansion for some elements, its channels scaled to the number of weights."""
-        arguments = {
+        given = {
             "elements": sorted(elements),
             "cutoff": self.cutoff,
             "lmax": self.lmax,
@@ -74,10 +87,10 @@ class Spec:
             "decay": self.decay,
             "seed": seed,
         }
-        term = ClusterExpansion(channels=self.channels, **arguments)
+        term = ClusterExpansion(channels=self.channels, **given)
         count = len(term.elements) * term.n_features
         most = self.size(len(term.elements))
         if count <= most:
             return term
         channels = [max(1, int(k * most / count)) for k in self.channels]
-        return ClusterExpansion(channels=channels, **arguments)
+        return ClusterExpansion(channels=channels, **given)

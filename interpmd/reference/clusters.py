@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import vdw_radii
 
+from interpmd import arguments
 from interpmd.errors import StructureError
 from interpmd.structures.charged_parts import formal_charges
 from interpmd.structures.charges import charge_of
@@ -40,9 +41,12 @@ def random_clusters(
     the sum of their charges where it is not zero.
     Raises RuntimeError where the range of distances leaves no room.
     """
+    arguments.count(size=size, n=n)
+    arguments.positive(contact=contact)
+    arguments.seeds(seed=seed)
+    low, high = arguments.range_of(distances, "distances")
     pool = [molecules] if isinstance(molecules, Atoms) else list(molecules)
     rng = np.random.default_rng(seed)
-    low, high = distances
     frames, misses = [], 0
     while len(frames) < n:
         first = pool[rng.integers(len(pool))]

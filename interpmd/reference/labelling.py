@@ -15,6 +15,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols, ground_state_magnetic_moments
 
+from interpmd import arguments
 from interpmd.errors import (
     ArgumentError,
     InterpmdError,
@@ -92,10 +93,8 @@ def label(
         OutputError: ``out`` cannot be written, or another call writes it; ``report`` of the
             error holds what is labelled.
     """
-    if invalid not in ("raise", "skip"):
-        raise ArgumentError(f"invalid must be 'raise' or 'skip', not {invalid!r}")
-    if workers < 1:
-        raise ArgumentError(f"workers must be at least 1, not {workers}")
+    arguments.one_of(("raise", "skip"), invalid=invalid)
+    arguments.count(workers=workers, multiplicity=multiplicity)
     if out is not None and Path(out).suffix == ".gz":
         raise ArgumentError(f"out={str(out)!r} grows line by line and cannot be compressed")
     theory = resolve(level)

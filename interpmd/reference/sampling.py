@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.errors import UnknownSamplingError
 from interpmd.keywords import renamed
 from interpmd.reference.checks import check_structure
@@ -58,6 +60,10 @@ def sample(
         UnknownSamplingError: no such way, or no structure.
         StructureError: a structure that cannot be used.
     """
+    arguments.count(n=n)
+    arguments.seeds(seed=seed)
+    for temperature in temperatures:
+        arguments.positive(temperatures=temperature)
     if how not in _WAYS:
         raise UnknownSamplingError(f"unknown sampling {how!r}; available: {', '.join(_WAYS)}")
     structures = read_frames(atoms)
@@ -65,6 +71,7 @@ def sample(
         raise UnknownSamplingError("sample needs at least one structure")
     for structure in structures:
         check_structure(structure)
+    arguments.options(options, _options(how), f"sample(how={how!r})")
     with tqdm(total=n, desc=how, unit="frame", disable=not progress or how not in THERMAL) as bar:
         frames = _WAYS[how](structures, level, n, tuple(temperatures), seed, options, bar)
     for frame in frames:
@@ -98,6 +105,7 @@ def _thermal(engine: Callable) -> Callable:
 def _rattled(structures, level, n, temperatures, seed, options, bar):
     rng = np.random.default_rng(seed)
     stdev = options.get("stdev", 0.05)
+    arguments.not_negative(stdev=stdev)
     frames = []
     for index in range(n):
         frame = structures[index % len(structures)].copy()
@@ -134,3 +142,19 @@ _WAYS: dict[str, Callable] = {
     "tetramers": _clusters(4),
     "fragments": _sub_clusters,
 }
+
+#: Who takes the options of a way of sampling, and what they do not say themselves.
+_TAKERS: dict[str, Callable] = {
+    "md": langevin,
+    "normal_modes": normal_modes,
+    "fragments": fragments,
+} | dict.fromkeys(("monomers", "dimers", "trimers", "tetramers"), random_clusters)
+
+_GIVEN = {"atoms", "molecules", "size", "n", "level", "temperature", "seed", "tick"}
+
+
+def _options(how: str) -> list[str]:
+    """Names of the options of a way of sampling."""
+    if how == "rattle":
+        return ["stdev"]
+    return [name for name in inspect.signature(_TAKERS[how]).parameters if name not in _GIVEN]

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 
+from interpmd import arguments
 from interpmd.keywords import renamed
 from interpmd.reference.bias import BiasedCalculator, Restraint
 from interpmd.reference.calculator import as_calculator
@@ -52,6 +53,12 @@ def langevin(
     Raises:
         SimulationError: the dynamics explodes.
     """
+    arguments.positive(temperature=temperature, timestep=timestep)
+    arguments.not_negative(friction=friction)
+    arguments.count(n=n, interval=interval)
+    arguments.count(0, equilibration=equilibration)
+    arguments.seeds(seed=seed)
+    arguments.masses_of(atoms)
     rng = np.random.default_rng(seed)
     moving = atoms.copy()
     tell_calculators(moving)
@@ -98,6 +105,11 @@ def normal_modes(
     Raises:
         RuntimeError: most displacements make atoms overlap.
     """
+    arguments.positive(temperature=temperature, displacement=displacement)
+    arguments.not_negative(imaginary_width=imaginary_width)
+    arguments.count(n=n)
+    arguments.seeds(seed=seed)
+    arguments.masses_of(atoms)
     rng = np.random.default_rng(seed)
     calculator = as_calculator(level)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ase import Atoms, units
 from ase.data import chemical_symbols
 
+from interpmd import arguments
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.methods.registry import METHODS
@@ -60,6 +61,7 @@ def check_explainer(
     Raises:
         AssertionError: naming the guarantee, the target, and by how much it fails.
     """
+    arguments.seeds(seed=seed)
     rng = np.random.default_rng(seed)
     direction = rng.normal(size=3)
     asked = _Asked(method, potential, order, gauge, options)

@@ -11,6 +11,7 @@ import pandas as pd
 from ase import Atoms
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.methods.registry import METHODS
@@ -45,6 +46,7 @@ def benchmark_explainers(
         truth per atom, pair and triplet (eV; NaN where a method has no such values), correlation
         per atom, time in seconds, and why a method was not run.
     """
+    arguments.seeds(seed=seed)
     terms = [cls.example() for cls in TERMS.values() if issubclass(cls, AnalyticTerm)]
     structures = {"cluster": cluster(atoms, seed, periodic=False)}
     if periodic:

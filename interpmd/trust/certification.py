@@ -11,6 +11,7 @@ from ase import Atoms
 from scipy.stats import spearmanr
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.attribution.certificate import TOLERANCE, Certificate, Check
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.decomposition import Decomposition
@@ -58,6 +59,7 @@ def certify(
     Raises:
         StructureError, UnknownElementError: a structure cannot be evaluated.
     """
+    arguments.seeds(seed=seed)
     frames = as_frames(structures)
     rng = np.random.default_rng(seed)
     worst: dict[str, float] = {}

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from ase import Atoms
 
+from interpmd import arguments
 from interpmd.decomposition.gated import GatedPotential
 from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.potential import Potential
@@ -36,6 +37,7 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
     Raises:
         AssertionError: naming what fails and by how much.
     """
+    arguments.seeds(seed=seed)
     for check in (
         _symmetries,
         _derivatives,

@@ -26,6 +26,7 @@ from ase.data import chemical_symbols
 from jaxtyping import Float, Int
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.attribution.models import as_model
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
@@ -75,6 +76,8 @@ def doctor(
         UnknownElementError: `train` holds elements that the potential does not know.
         ValueError: distances, angles or a threshold that make no sense.
     """
+    arguments.seeds(seed=seed)
+    arguments.positive(threshold=threshold)
     if not isinstance(potential, Potential):
         potential = load_potential(potential)
     if not potential.n_samples:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd import arguments
 from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.models import as_model
@@ -108,6 +109,8 @@ def infidelity(
         GaugeError: the gauge "internal", whose coordinates cannot leave.
         ModelError: the model gives no energies and forces.
     """
+    arguments.seeds(seed=seed)
+    arguments.count(samples=samples)
     metrics = required("captum.metrics", "the infidelity of an explanation")
     game = game_of(as_model(model), explanation)
     free, ask = removable(game, explanation.target), counted_from_alone(game)

@@ -15,6 +15,7 @@ import torch
 from ase import Atoms
 from jaxtyping import Float
 
+from interpmd import arguments
 from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.models import Model, as_model
@@ -139,6 +140,7 @@ def faithfulness(
         GaugeError: the gauge "internal", whose coordinates cannot leave.
         ModelError: the model gives no energies and forces.
     """
+    arguments.seeds(seed=seed)
     wrapped, rng = as_model(model), np.random.default_rng(seed)
     if players == "pairs":
         ask, sizes, near = _pairs(wrapped, explanation)

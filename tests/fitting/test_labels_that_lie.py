@@ -422,6 +422,9 @@ def test_what_could_not_be_checked_is_said():
         ({"refine": -1}, "refine"),
         ({"seed": -1}, "seed is a whole number, 0 or more, not -1"),
         ({"seed": 0.5}, "seed"),
+        ({"spec": {"cutof": 4.0}}, "spec has no option 'cutof' .did you mean 'cutoff'"),
+        ({"spec": {"cutoff": -4.0}}, "cutoff is a number above 0, not -4.0"),
+        ({"spec": {"channels": (4, -1)}}, "channels"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -431,7 +434,7 @@ def test_numbers_of_a_fit_that_make_no_sense_are_refused_by_name(arguments, word
         atoms.calc = old.calc
         atoms.info["subset"] = "dimer"
     with pytest.raises(ArgumentError, match=words):
-        im.fit(many + ISOLATED, spec=SMALL, progress=False, **arguments)
+        im.fit(many + ISOLATED, **({"spec": SMALL, "progress": False} | arguments))
 
 
 @pytest.mark.parametrize("name", ["malonaldehyde", "water", "alanine_dipeptide"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from interpmd import arguments
 from interpmd.attribution import methods as _families  # noqa: F401 (registers them)
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.atoms import AtomsGauge
@@ -120,6 +121,8 @@ def explain(
             f"{chosen.name} has no option {', '.join(sorted(unknown))}; known: "
             + (", ".join(known) or "none")
         )
+    arguments.seeds(**{key: value for key, value in options.items() if key == "seed"})
+    arguments.count(**{key: value for key, value in options.items() if key == "samples"})
     answers = []
     for frame in frames:
         request = Request(

@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from interpmd import arguments
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.methods.dispatch import explain, settled_gauge
 from interpmd.attribution.targets import Force, atom_of
@@ -87,7 +88,12 @@ class LiveMD(Panel):
         order: int | None = None,
         seed: int = 0,
     ) -> None:
+        arguments.positive(temperature=temperature, timestep=timestep)
+        arguments.count(interval=interval)
+        arguments.seeds(seed=seed)
+        arguments.not_negative(friction=friction)
         check_structure(atoms)
+        arguments.masses_of(atoms)
         potential.batch(atoms)
         self.potential, self.order = potential, order
         self.interval, self.timestep = interval, timestep
