@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from interpmd.arguments import seeds
 from interpmd.fitting import labels
 from interpmd.fitting.closed_form import fit
 from interpmd.structures.files import Structures, read_frames
