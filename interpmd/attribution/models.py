@@ -29,6 +29,7 @@ from interpmd.structures.charges import (
     stated_charge,
     stated_multiplicity,
 )
+from interpmd.structures.threads import one_thread
 
 #: Rows of tables that are kept, some hundred megabytes at most; the oldest tables go first.
 ROWS_KEPT = 1_000_000
@@ -123,6 +124,7 @@ class PotentialModel(Model):
     def sees_charge(self) -> bool:
         return bool(self._precise.global_terms)
 
+    @one_thread()  # small tensors: more threads are slower
     def evaluate(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
         energies, forces, part = [], [], []
         for index, atoms in enumerate(frames):
@@ -135,6 +137,7 @@ class PotentialModel(Model):
                 part = []
         return np.concatenate(energies) if energies else np.zeros(0), forces
 
+    @one_thread()
     def posterior(self, frames: Sequence[Atoms]) -> ModelPosterior | None:
         energies, forces, grades = [], [], []
         for atoms in frames:
@@ -146,10 +149,12 @@ class PotentialModel(Model):
             grades.append(float(drawn.grades.max()))
         return ModelPosterior(np.stack(energies, axis=1), forces, np.array(grades))
 
+    @one_thread()
     def energy(self, atoms: Atoms) -> float:
         with torch.no_grad():
             return float(self._precise(self._precise.batch(atoms)))
 
+    @one_thread()
     def table(self, atoms: Atoms, order: int | None = None, forces: bool = True) -> Decomposition:
         keys = [(identity(atoms), order, with_forces) for with_forces in (True, False)]
         key = next((k for k in keys if k in self._tables and (k[2] or not forces)), None)
