@@ -72,6 +72,10 @@ class Judges:
         if self.rows:
             self.stacked = np.concatenate([x for x, _ in self.rows])
             self.values = np.concatenate([y for _, y in self.rows])
+            # views of one array: the rows of many weights are gigabytes
+            ends = np.cumsum([len(y) for _, y in self.rows])[:-1]
+            parts = np.split(self.stacked, ends), np.split(self.values, ends)
+            self.rows = list(zip(*parts, strict=True))
 
     def __bool__(self) -> bool:
         return bool(self.rows)

@@ -77,7 +77,7 @@ class NormalEquations:
                 f"{size} weights need {8 * size**2 / GIB + 0.125:.2f} GiB, more than the limit "
                 f"of {memory} GiB; raise memory= or use fewer channels"
             )
-        self.block_rows = int(min(4000, max(1, block / 4 / (8 * size))))
+        self.block_rows = int(min(2000, max(1, block / 4 / (8 * size))))
         self._both = np.zeros((size, size + 1), order="F")
         self.matrix = self._both[:, :-1]
         self.vector = np.zeros(size)

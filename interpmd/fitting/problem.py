@@ -50,8 +50,9 @@ TOLERANCE = 1.03
 #: Up to so many weights the ridge strength is chosen with all of them.
 FEW_WEIGHTS = 6_000
 
-#: Most frames of the training data that are held out to judge ridge strengths.
-MOST_JUDGES = 100
+#: Most frames of the training data that are held out to judge ridge strengths, and most of their
+#: atoms, whose rows are kept.
+MOST_JUDGES, MOST_JUDGED_ATOMS = 100, 3_200
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +156,8 @@ class Problem:
         equations = equations_on(self.settings.device, self.term, scale, self.settings.memory)
         _, held = labels.split(len(frames), 0.0 if valid is not None else fraction, seed)
         held = held[:MOST_JUDGES]
+        atoms = np.cumsum([len(frames[i]) for i in held])
+        held = held[: max(1, int((atoms <= MOST_JUDGED_ATOMS).sum()))]
         # shuffled, so that the first frames are a fair sample of all
         shuffled = np.random.default_rng(seed).permutation(len(frames))
         learned = [frames[i] for i in shuffled[~np.isin(shuffled, held)]]
