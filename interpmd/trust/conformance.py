@@ -16,9 +16,10 @@ from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
 from interpmd.structures.edges import search_neighbours
+from interpmd.structures.files import Structures, one_structure
 
 
-def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
+def check_potential(potential: Potential, atoms: Structures, seed: int = 0) -> None:
     """Check one potential on one structure.
 
     Checked: energies unchanged by translation, rotation, inversion and permutation, forces
@@ -38,6 +39,7 @@ def check_potential(potential: Potential, atoms: Atoms, seed: int = 0) -> None:
         AssertionError: naming what fails and by how much.
     """
     arguments.seeds(seed=seed)
+    atoms = one_structure(atoms)
     for check in (
         _symmetries,
         _derivatives,

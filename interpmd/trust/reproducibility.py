@@ -8,9 +8,8 @@ its coordinates with r = 0.999.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from interpmd.errors import ArgumentError
 from interpmd.fitting import labels
 from interpmd.fitting.closed_form import fit
 from interpmd.plots.comparisons import parity
-from interpmd.structures.files import read_frames
+from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.threads import one_thread
 from interpmd.trust.rows import compared, correlation, relative_difference
 
@@ -111,7 +110,7 @@ class Reproducibility:
 def reproducibility(
     first: Any,
     second: Any,
-    frames: Atoms | Sequence[Atoms],
+    frames: Structures,
     target: Target | Sequence[Target] | None = None,
     gauge: str | Gauge | None = None,
     method: str | None = None,
@@ -161,8 +160,8 @@ def reproducibility(
 
 
 def reproduce(
-    train: str | Path | Iterable[Atoms],
-    frames: str | Path | Iterable[Atoms] | None = None,
+    train: Structures,
+    frames: Structures | None = None,
     target: Target | Sequence[Target] | None = None,
     gauge: str | Gauge | None = None,
     *,

@@ -24,6 +24,7 @@ from interpmd.plots.molecule import draw_molecule, plane_of
 from interpmd.plots.style import axes_in_a_row
 from interpmd.potentials.potential import Potential
 from interpmd.structures.chemistry import bonds
+from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.motion import advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
 from interpmd.units import number_sign
@@ -79,7 +80,7 @@ class LiveMD(Panel):
     def __init__(
         self,
         potential: Potential,
-        atoms: Atoms,
+        atoms: Structures,
         temperature: float = 300.0,
         atom: int | str = 0,
         interval: int = 10,
@@ -92,6 +93,7 @@ class LiveMD(Panel):
         arguments.count(interval=interval)
         arguments.seeds(seed=seed)
         arguments.not_negative(friction=friction)
+        atoms = one_structure(atoms)
         check_structure(atoms)
         arguments.masses_of(atoms)
         potential.batch(atoms)
@@ -252,7 +254,8 @@ class LiveMD(Panel):
 
     def _record(self) -> None:
         frame = self._atoms.copy()
-        energy, forces = self._atoms.get_potential_energy(), self._atoms.get_forces()
+        energy = self._atoms.get_potential_energy(apply_constraint=False)
+        forces = self._atoms.get_forces(apply_constraint=False)
         frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces)
         self.frames.append(frame)
         self.times.append(self._dynamics.nsteps * self.timestep)
@@ -305,7 +308,7 @@ class LiveMD(Panel):
         state = {
             "number": len(self.frames),
             "atom": atom,
-            "force": frame.get_forces()[atom].tolist(),
+            "force": frame.get_forces(apply_constraint=False)[atom].tolist(),
             "bonds": self._bonds,
             "rows": self._rows,
             "thermostat": float(self.temperature.value),
