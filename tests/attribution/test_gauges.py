@@ -136,7 +136,7 @@ def test_the_tables_say_what_suits_what():
 
 
 def test_radicals_without_a_converged_state_are_named_with_a_way_out():
-    with pytest.raises(ModelError, match=r'tblite fails for .*"groups".*"internal"'):
+    with pytest.raises(ModelError, match=r'gfn2-xtb fails for .*"groups".*"internal"'):
         im.explain(gfn2(), MALONALDEHYDE, gauge="atoms")
 
 
