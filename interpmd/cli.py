@@ -133,14 +133,8 @@ def evaluate(
     """Errors of a potential on labelled frames, by subset and by element."""
     import interpmd as im
 
-    evaluation = im.evaluate(
-        im.load(potential),
-        frames,
-        progress=True,
-        energy_key=energy_key,
-        forces_key=forces_key,
-        stress_key=stress_key,
-    )
+    keys = {"energy_key": energy_key, "forces_key": forces_key, "stress_key": stress_key}
+    evaluation = im.evaluate(im.load(potential), frames, progress=True, **keys)
     typer.echo(repr(evaluation))
 
 
@@ -170,10 +164,7 @@ def sample(
     out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ to write.")],
     how: Annotated[
         str,
-        typer.Option(
-            help='"md", "normal_modes", "rattle", "monomers", "dimers", "trimers", "tetramers" or '
-            '"fragments".'
-        ),
+        typer.Option(help='"md", "normal_modes", "rattle", "dimers", "trimers", "fragments", ...'),
     ] = "md",
     level: Annotated[str, typer.Option(help="Level of theory that moves the atoms.")] = "gfn2-xtb",
     potential: Annotated[
