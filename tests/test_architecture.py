@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1] / "interpmd"
 
 #: From the ground up; a module imports from its own floor and from those before it.
 FLOORS = (
-    ("arguments", "errors", "extras", "keywords", "storage", "units"),
+    ("arguments", "errors", "extras", "keywords", "markup", "storage", "units"),
     ("structures",),
     ("plots",),
     ("potentials",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from interpmd.errors import CertificateError
+from interpmd.markup import joined, markup
 
 #: Groups of checks; the first belongs to each explanation, the others to potentials too.
 GROUPS = {
@@ -282,17 +282,21 @@ class Certificate:
         if doubtful and self.badge != "NOT EXACT":
             colour = "#666666"
         mark = {True: "✓ passed", False: "✗ failed", None: "• noted"}
-        whole = '<td style="white-space:nowrap">'
-        rows = "".join(
-            f"<tr>{whole}{mark[c.passed]}</td><td>{html.escape(c.group)}</td>"
-            f"<td>{html.escape(c.name)}</td><td>{html.escape(c.measured)}</td>"
-            f"{whole}{_limit(c)}</td><td>{html.escape(c.meaning)}</td></tr>"
+        row = (
+            '<tr><td style="white-space:nowrap">{}</td><td>{}</td><td>{}</td><td>{}</td>'
+            '<td style="white-space:nowrap">{}</td><td>{}</td></tr>'
+        )
+        rows = joined(
+            markup(row, mark[c.passed], c.group, c.name, c.measured, _limit(c), c.meaning)
             for c in self.checks
         )
-        return (
-            f'<div><span style="background:{colour};color:white;padding:2px 8px;'
-            f'border-radius:4px;font-weight:bold">{self.verdict}</span>'
-            f"<table>{rows}</table><i>{html.escape(self.statement)}</i></div>"
+        return markup(
+            '<div><span style="background:{};color:white;padding:2px 8px;'
+            'border-radius:4px;font-weight:bold">{}</span><table>{}</table><i>{}</i></div>',
+            colour,
+            self.verdict,
+            rows,
+            self.statement,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -11,6 +10,7 @@ from ase import Atoms
 
 from interpmd.attribution.certificate import Certificate
 from interpmd.attribution.targets import Target
+from interpmd.markup import markup, table
 
 #: Lines of the table in a notebook.
 LINES = 12
@@ -89,10 +89,14 @@ class Shown(ABC):
         rows, certificate = self.to_frame(), self.certificate()
         more = ""
         if len(rows) > LINES:
-            more = f"<p>… {len(rows) - LINES} more: <code>.to_frame()</code></p>"
-        return (
-            f"<p><b>{html.escape(str(self.target))}</b>, {html.escape(how)}</p>"
-            f"{rows.head(LINES).round(4).to_html()}{more}"
-            f"<details><summary>certificate: <b>{html.escape(certificate.verdict)}</b></summary>"
-            f"{certificate._repr_html_()}</details>"
+            more = markup("<p>… {} more: <code>.to_frame()</code></p>", len(rows) - LINES)
+        return markup(
+            "<p><b>{}</b>, {}</p>{}{}"
+            "<details><summary>certificate: <b>{}</b></summary>{}</details>",
+            self.target,
+            how,
+            table(rows.head(LINES).round(4)),
+            more,
+            certificate.verdict,
+            certificate._repr_html_(),
         )

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from interpmd.decomposition.clusters import Clusters
 from interpmd.decomposition.groups import GROUPINGS, groups_of, shares_of_atoms
 from interpmd.errors import ArgumentError
+from interpmd.markup import markup, table
 from interpmd.plots.terms import plot_shares
 
 if TYPE_CHECKING:
@@ -267,16 +268,17 @@ class Decomposition:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        head = f"<b>{escape(repr(self))}</b>"
-        table = self.by("term").to_html(float_format=lambda v: f"{v:.4f}")
+        terms = table(self.by("term"), float_format=lambda v: f"{v:.4f}")
         # isolated atoms outweigh all that they do together
         together = np.flatnonzero(self.order != 1)
         largest = together[np.argsort(-np.abs(self.energies[together]))[:8]]
-        frame = self.take(np.sort(largest)).to_frame().drop(columns="forces").to_html(index=False)
-        rows = f"<p>Largest rows, isolated atoms left out:</p>{frame}" if len(largest) else ""
-        return f"<div>{head}{table}{rows}<p><i>{CONVENTION}</i></p></div>"
+        rows = ""
+        if len(largest):
+            frame = self.take(np.sort(largest)).to_frame().drop(columns="forces")
+            words = "<p>Largest rows, isolated atoms left out:</p>{}"
+            rows = markup(words, table(frame, index=False))
+        page = "<div><b>{}</b>{}{}<p><i>{}</i></p></div>"
+        return markup(page, repr(self), terms, rows, CONVENTION)
 
     def take(self, rows: Int[np.ndarray, " chosen"]) -> Decomposition:
         """The table with only some rows; sums over it are no longer complete."""

@@ -12,6 +12,7 @@ from ase import Atoms
 from jaxtyping import Float
 
 from interpmd.errors import ArgumentError
+from interpmd.markup import markup, table
 from interpmd.plots import time_lines
 
 if TYPE_CHECKING:
@@ -106,4 +107,4 @@ class Trajectory:
         return f"{ensemble} trajectory of {atoms}: {len(self)} frames, {span:.1f} fs"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self}</p>{self.to_frame().describe().round(4).to_html()}"
+        return markup("<p>{}</p>{}", self, table(self.to_frame().describe().round(4)))

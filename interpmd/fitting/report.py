@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from tqdm.auto import tqdm
 from interpmd.fitting import labels
 from interpmd.fitting.checks.finding import Finding
 from interpmd.fitting.shares import body_order_shares
+from interpmd.markup import joined, markup, table
 from interpmd.plots.comparisons import energies_and_forces
 from interpmd.plots.style import png_of
 from interpmd.potentials.potential import Potential
@@ -88,7 +88,7 @@ class Evaluation:
         return "\n".join(table.to_string() for table in tables)
 
     def _repr_html_(self) -> str:
-        return f"{self.by_subset().round(3).to_html()}{self.by_element().round(3).to_html()}"
+        return joined([table(self.by_subset().round(3)), table(self.by_element().round(3))])
 
     def plot(self, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
         """Parity of energies and forces, with the errors above."""
@@ -219,21 +219,24 @@ class FitReport:
         return [f"{title}:", *said] if said else []
 
     def _repr_html_(self) -> str:
-        tables = [
-            f"<h4>{n}</h4>{e.by_subset().round(2).to_html()}" for n, e in self.evaluations.items()
-        ]
+        tables = joined(
+            markup("<h4>{}</h4>{}", name, table(evaluation.by_subset().round(2)))
+            for name, evaluation in self.evaluations.items()
+        )
         orders = ""
         if len(self.body_orders):
             frames = self.body_orders.attrs.get("frames")
-            orders = (
-                f"<h4>body orders ({frames} frames)</h4>{self.body_orders.round(3).to_html()}"
+            orders = markup(
+                "<h4>body orders ({} frames)</h4>{}"
                 "<p>Shares of the variance sum to one; they lie outside 0 to 1 where orders "
-                "cancel, which whole molecules alone do not prevent.</p>"
+                "cancel, which whole molecules alone do not prevent.</p>",
+                frames,
+                table(self.body_orders.round(3)),
             )
-        errors = self.errors().round(2).to_html()
+        errors = table(self.errors().round(2))
         said = [*self._said("suspicious", "warning"), *self._said("not determined", "note")]
-        words = f"<pre>{escape(chr(10).join(said))}</pre>" if said else ""
-        return f"<pre>{self.potential}</pre>{errors}{words}{''.join(tables)}{orders}"
+        words = markup("<pre>{}</pre>", "\n".join(said)) if said else ""
+        return markup("<pre>{}</pre>{}{}{}{}", self.potential, errors, words, tables, orders)
 
 
 def evaluate(

@@ -11,6 +11,7 @@ import pandas as pd
 from ase import Atoms
 from jaxtyping import Float, Int
 
+from interpmd.markup import markup, table
 from interpmd.plots.determination import plot_determination
 from interpmd.trust.proposal import propose
 
@@ -120,7 +121,8 @@ class Diagnosis:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{self._headline()}</b>{self._shown().to_html(na_rep='')}</div>"
+        rows = table(self._shown(), na_rep="")
+        return markup("<div><b>{}</b>{}</div>", self._headline(), rows)
 
     def _shown(self, most: int = 12) -> pd.DataFrame:
         """All pairs and the worst triplets of the summary, rounded."""

@@ -19,6 +19,7 @@ from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.models import as_model
 from interpmd.errors import MethodError
 from interpmd.extras import required
+from interpmd.markup import markup
 from interpmd.plots import parity
 from interpmd.trust.removal import (
     counted_from_alone,
@@ -78,7 +79,7 @@ class Infidelity:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>"
+        return markup("<p>{}</p>", repr(self))
 
 
 def infidelity(

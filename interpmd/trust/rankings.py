@@ -22,6 +22,7 @@ from interpmd.attribution.models import Model, as_model
 from interpmd.attribution.targets import Force, Target, Torque
 from interpmd.decomposition.gated import GatedPotential
 from interpmd.errors import MethodError
+from interpmd.markup import markup, table
 from interpmd.plots import rankings
 from interpmd.trust.removal import (
     Ask,
@@ -94,7 +95,8 @@ class Faithfulness:
 
     def _repr_html_(self) -> str:
         title = f"{self.target} by {self.players}: mean distance from the full value"
-        return f"<p><b>{title}</b> ({self.target.unit})</p>{self.areas.round(4).to_html()}"
+        areas = table(self.areas.round(4))
+        return markup("<p><b>{}</b> ({})</p>{}", title, self.target.unit, areas)
 
     def plot(self) -> tuple[Axes, ...]:
         """Both curves of every ranking, told apart by colour and line style."""

@@ -18,6 +18,7 @@ from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.attribution.models import Model, as_model
 from interpmd.extras import required
+from interpmd.markup import markup
 from interpmd.trust.removal import game_of, shares_of, values_alone
 
 
@@ -45,7 +46,7 @@ class Sensitivity:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{self}</p>"
+        return markup("<p>{}</p>", self)
 
 
 def sensitivity(

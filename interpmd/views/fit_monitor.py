@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pandas as pd
 from interpmd.errors import NoFitError
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation
+from interpmd.markup import markup
 from interpmd.plots.learning import held_out_errors
 from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.units import unit_sign
@@ -94,7 +94,7 @@ class FitMonitor(Panel):
             step = f"ridge {now.value:.0e}"
         elif now.stage == "test":
             step = "test set" if now.evaluation is not None else ""
-        self._words.value = f"<b>{STAGES[now.stage]}</b> {html.escape(step)}"
+        self._words.value = markup("<b>{}</b> {}", STAGES[now.stage], step)
         if now.evaluation is not None:
             self.milestones.append(Milestone(now.stage, step, self.frames, now.evaluation))
             self._draw()

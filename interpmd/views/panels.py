@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from interpmd.errors import InterpmdError
+from interpmd.markup import Markup, markup, table
 from interpmd.plots.style import png_of
 from interpmd.units import number_sign
 from interpmd.views.toolkit import widgets
@@ -28,9 +28,8 @@ class Picture(widgets.HTML):
     def show(self, ax: Axes, words: str, dpi: int = 100) -> None:
         """Show the figure of an Axes, and close it."""
         source = base64.b64encode(png_of(ax, dpi)).decode()
-        self.value = (
-            f'<img alt="{html.escape(words)}" src="data:image/png;base64,{source}" '
-            'style="max-width:100%">'
+        self.value = markup(
+            '<img alt="{}" src="data:image/png;base64,{}" style="max-width:100%">', words, source
         )
 
 
@@ -60,16 +59,18 @@ class Panel(widgets.VBox):
         return data, metadata
 
 
-def trust(grade: float) -> str:
+def trust(grade: float) -> Markup:
     """What an extrapolation grade says, in words."""
     if grade <= 1:
-        return "inside the training data"
-    return f"<b>beyond the training data</b> (extrapolation grade {grade:.1f}): do not trust"
+        return markup("inside the training data")
+    words = "<b>beyond the training data</b> (extrapolation grade {}): do not trust"
+    return markup(words, f"{grade:.1f}")
 
 
-def table_html(table: pd.DataFrame, digits: int = 3, index: bool = True) -> str:
+def table_html(frame: pd.DataFrame, digits: int = 3, index: bool = True) -> Markup:
     """A table for an HTML widget, which has no style of its own for tables."""
-    text = table.to_html(
-        border=0, index=index, float_format=lambda value: number_sign(value, f".{digits}f")
+    text = table(
+        frame, border=0, index=index, float_format=lambda value: number_sign(value, f".{digits}f")
     )
-    return text.replace("<table ", '<table style="border-spacing:14px 2px;text-align:right" ')
+    style = '<table style="border-spacing:14px 2px;text-align:right" '
+    return Markup(text.replace("<table ", style, 1))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import html
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from interpmd.markup import Markup, joined, markup, table
 from interpmd.plots.style import image_of
+from interpmd.storage import replace_file
+from interpmd.structures.files import prepare_output
 from interpmd.units import number_sign
 
 if TYPE_CHECKING:
@@ -33,6 +33,23 @@ summary { cursor: pointer; font-weight: bold; margin-top: 2.2rem; }
 .wide { overflow-x: auto; }
 """
 
+PICTURE = '<img alt="{}" src="data:image/png;base64,{}">'
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<h1>{title}</h1>
+{parts}
+</body>
+</html>
+"""
+
 
 @dataclass
 class Report:
@@ -43,56 +60,39 @@ class Report:
     """
 
     title: str
-    parts: list[str] = field(default_factory=list)
+    parts: list[Markup] = field(default_factory=list)
 
     def heading(self, text: str) -> None:
         """Start a section."""
-        self.parts.append(f"<h2>{html.escape(text)}</h2>")
+        self.parts.append(markup("<h2>{}</h2>", text))
 
     def text(self, text: str, note: bool = False) -> None:
         """Add a paragraph; `note` sets it apart."""
-        kind = ' class="note"' if note else ""
-        self.parts.append(f"<p{kind}>{html.escape(text)}</p>")
+        self.parts.append(markup('<p class="note">{}</p>' if note else "<p>{}</p>", text))
 
     def table(self, frame: pd.DataFrame, digits: int = 3) -> None:
         """Add a table."""
-        table = frame.to_html(
-            border=0, float_format=lambda value: number_sign(value, f".{digits}f")
-        )
-        self.parts.append(f'<div class="wide">{table}</div>')
+        rows = table(frame, border=0, float_format=lambda value: number_sign(value, f".{digits}f"))
+        self.parts.append(markup('<div class="wide">{}</div>', rows))
 
     def figure(self, figure: Figure, description: str) -> None:
         """Add a picture, with words for those who cannot see it; the figure is closed."""
         data = base64.b64encode(image_of(figure, dpi=130)).decode()
-        words = html.escape(description, quote=True)
-        self.parts.append(f'<img alt="{words}" src="data:image/png;base64,{data}">')
+        self.parts.append(markup(PICTURE, description, data))
 
     def folded(self, heading: str, inside: Report) -> None:
         """Add another report's parts under a heading that opens them."""
-        summary = f"<summary>{html.escape(heading)}</summary>"
-        self.parts.append("\n".join([f"<details>{summary}", *inside.parts, "</details>"]))
+        parts = joined(inside.parts, "\n")
+        self.parts.append(markup("<details><summary>{}</summary>\n{}\n</details>", heading, parts))
 
     def write(self, path: str | Path) -> Path:
         """Write the file, either as a whole or not at all.
 
         Raises:
-            OSError: the disk is full, or the folder cannot be written to.
+            OutputError: the disk is full, or the folder cannot be written to.
         """
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        title = html.escape(self.title)
-        page = (
-            f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-            f"<h1>{title}</h1>\n" + "\n".join(self.parts) + "\n</body>\n</html>\n"
-        )
-        handle, fresh = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(page)
-            Path(fresh).replace(path)
-        except BaseException:
-            Path(fresh).unlink(missing_ok=True)
-            raise
+        prepare_output(path)
+        parts = joined(self.parts, "\n")
+        replace_file(path, markup(PAGE, title=self.title, style=Markup(STYLE), parts=parts))
         return path

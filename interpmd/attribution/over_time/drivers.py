@@ -15,7 +15,6 @@ slopes of the relative energy gradient (REG; Thacker and Popelier, Theor. Chem. 
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from interpmd.errors import TrajectoryError
+from interpmd.markup import markup, table
 from interpmd.plots.budgets import bars
 from interpmd.units import number_sign
 
@@ -106,9 +106,8 @@ class Drivers:
         return f"{self.headline}\n{self.to_frame().round(3).head(8)}\n{self.note}"
 
     def _repr_html_(self) -> str:
-        table = self.to_frame().round(3).head(12).to_html()
-        words = (html.escape(part) for part in (self.headline, self.note))
-        return f"<p><b>{next(words)}</b></p>{table}<p>{next(words)}</p>"
+        rows = table(self.to_frame().round(3).head(12))
+        return markup("<p><b>{}</b></p>{}<p>{}</p>", self.headline, rows, self.note)
 
 
 @xr.register_dataset_accessor("drivers")

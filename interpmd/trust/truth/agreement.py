@@ -12,6 +12,7 @@ import pandas as pd
 
 from interpmd.attribution.certificate import Check
 from interpmd.errors import ArgumentError
+from interpmd.markup import markup, table
 from interpmd.plots.comparisons import many_body
 
 if TYPE_CHECKING:
@@ -152,8 +153,9 @@ class QuantumTruth:
         )
 
     def _repr_html_(self) -> str:
-        errors, shares = self.errors().round(4).to_html(), self.shares().round(2).to_html()
-        return f"<p><b>{self!r}</b></p>{errors}<p>Shares in percent:</p>{shares}"
+        errors, shares = table(self.errors().round(4)), table(self.shares().round(2))
+        page = "<p><b>{}</b></p>{}<p>Shares in percent:</p>{}"
+        return markup(page, repr(self), errors, shares)
 
     def by_order(self) -> list[tuple[int, pd.DataFrame]]:
         """Orders with their lines of `contributions`, the remainder (0) last."""

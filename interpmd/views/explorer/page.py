@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from interpmd.markup import Markup, in_script, markup
+from interpmd.storage import replace_file
 from interpmd.views.explorer import browser
 from interpmd.views.explorer.picture import View, image
 from interpmd.views.explorer.questions import GROUPINGS
@@ -77,17 +77,17 @@ def write_page(
         "comparisons": _comparisons(view, frames, offered),
     }
     formula = state.frames[frames[0]].get_chemical_formula()
-    page = PAGE.format(
-        title=escape(title or f"{formula}: {first[0]['title']}"),
-        words=escape(first[0]["title"], quote=True),
+    page = markup(
+        PAGE,
+        title=title or f"{formula}: {first[0]['title']}",
+        words=first[0]["title"],
         png=base64.b64encode(image(view, "png", 100, frames[shown])).decode(),
-        css=browser.read("explorer.css"),
-        script=browser.source("offline.js"),
-        # "</script>" inside a label would end the script
-        data=json.dumps(data).replace("</", "<\\/"),
+        css=Markup(browser.read("explorer.css")),
+        script=Markup(browser.source("offline.js")),
+        data=in_script(data),
     )
     path = Path(path)
-    path.write_text(page, encoding="utf-8")
+    replace_file(path, page)
     return path
 
 

@@ -15,6 +15,7 @@ from interpmd.decomposition import Decomposition
 from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.errors import StructureError
+from interpmd.markup import markup
 from interpmd.plots import budget
 from interpmd.plots.budgets import order_name
 from interpmd.plots.curves import energy_scan
@@ -191,10 +192,14 @@ class GeometryLab(Panel):
 
     def _say(self, energy: float, spread: Uncertainty) -> str:
         above, std = number_sign(energy - self.scan.lowest), float(spread.energy_std[0])
-        return (
-            f"<b>{self.coordinate_name.value} = {self.slider.value:.2f} {self.coordinate.unit}</b>"
-            f": {above} ± {std:.3f} eV above the lowest of the scan; "
-            f"{trust(float(spread.extrapolation.max()))}."
+        return markup(
+            "<b>{} = {} {}</b>: {} ± {} eV above the lowest of the scan; {}.",
+            self.coordinate_name.value,
+            f"{self.slider.value:.2f}",
+            self.coordinate.unit,
+            above,
+            f"{std:.3f}",
+            trust(float(spread.extrapolation.max())),
         )
 
     def _draw_molecule(self, ax: Axes, prediction: Prediction) -> None:

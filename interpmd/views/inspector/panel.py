@@ -15,6 +15,7 @@ from interpmd.decomposition.curves import PairCurve, pair_curve
 from interpmd.decomposition.maps import TripletMap, triplet_map
 from interpmd.decomposition.training_data import seen_distances
 from interpmd.errors import UnknownElementError
+from interpmd.markup import markup
 from interpmd.plots.style import axes_in_a_row, unshown_axes
 from interpmd.potentials.potential import Potential
 from interpmd.views.panels import Panel, Picture, table_html
@@ -198,9 +199,11 @@ class PotentialInspector(Panel):
             if self.seen is None
             else "grey: no such distance in the training data"
         )
-        return (
-            f"<b>What has the potential learned?</b> {name}. Energies of isolated pairs and "
-            f"triplets, band ± 2 std of the posterior; {data}."
+        return markup(
+            "<b>What has the potential learned?</b> {}. Energies of isolated pairs and "
+            "triplets, band ± 2 std of the posterior; {}.",
+            name,
+            data,
         )
 
     def __repr__(self) -> str:

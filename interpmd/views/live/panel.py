@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import html
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from interpmd.attribution.targets import Force, atom_of
 from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError
 from interpmd.keywords import renamed
+from interpmd.markup import joined, markup
 from interpmd.plots.lines import energy_and_temperature
 from interpmd.plots.molecule import draw_molecule, plane_of
 from interpmd.plots.style import axes_in_a_row
@@ -235,7 +235,7 @@ class LiveMD(Panel):
                         now = time.monotonic()
                         due = now + max(EXPLAINED, PART * (now - asked))
                 except InterpmdError as error:
-                    self._words.value = f"<b>stopped</b>: {html.escape(str(error))}"
+                    self._words.value = markup("<b>stopped</b>: {}", error)
                     self._ended = True
                     return
                 if self.stage.free:
@@ -300,11 +300,12 @@ class LiveMD(Panel):
             self._written = time.monotonic()
             history = np.array(self._history())
             history[1] -= history[1, 0]
-            self._words.value = (
+            words = (
                 f"{self.times[-1]:.0f} fs, {self.temperatures[-1]:.0f} K, "
                 f"potential energy {number_sign(self.energies[-1], '.3f')} eV; "
-                f"{len(self.frames)} frames; {trust(self._grade)}"
+                f"{len(self.frames)} frames; "
             )
+            self._words.value = joined([words, trust(self._grade)])
         state = {
             "number": len(self.frames),
             "atom": atom,
