@@ -44,11 +44,11 @@ _NAMES = {
     "interpmd.demo": "run_demo",
     "interpmd.errors": (
         "ArgumentError CalculationError CertificateError CoordinateError CourseError "
-        "ExplanationFileError ExtrapolationWarning FragmentError FramesError GaugeError "
-        "GroupingError InternalGaugeError InterpmdError LabelError LabelSealError "
-        "LabelWarning LedgerError LedgerWarning LevelMismatchError MemoryLimitError "
-        "MethodError MissingPackageError MissingPhysicsError ModelError NoFitError "
-        "OutputError PotentialFileError PotentialSealError QuestionError SealError "
+        "ExplanationFileError ExplanationSealError ExtrapolationWarning FragmentError "
+        "FramesError GaugeError GroupingError InternalGaugeError InterpmdError LabelError "
+        "LabelSealError LabelWarning LedgerError LedgerWarning LevelMismatchError "
+        "MemoryLimitError MethodError MissingPackageError MissingPhysicsError ModelError "
+        "NoFitError OutputError PotentialFileError PotentialSealError QuestionError SealError "
         "SimulationError SingularError StructureError StructureFileError TargetError "
         "TrajectoryError TrajectorySealError TruthError UnknownElementError UnknownLevelError "
         "UnknownMethodError UnknownSamplingError UnsealedWarning ViewerError"

@@ -91,6 +91,10 @@ class ExplanationFileError(InterpmdError, ValueError):
     """A file that holds no explanation."""
 
 
+class ExplanationSealError(SealError, ExplanationFileError):
+    """An explanation in a file that was altered after it was written."""
+
+
 class TargetError(InterpmdError, ValueError):
     """The target does not exist in the structure."""
 

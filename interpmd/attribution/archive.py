@@ -1,11 +1,13 @@
 """Explanations as files and as tables of shap: descriptions, arrays, names and numbers.
 
-one .npz file   about (JSON: method, target, structure, ...), values, clusters, samples
+one .npz file   about (JSON: method, target, structure, ..., and a seal), values, clusters, samples
 """
 
 from __future__ import annotations
 
 import json
+import warnings
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
@@ -19,20 +21,30 @@ from ase.io import write as write_structure
 
 from interpmd.attribution import targets
 from interpmd.decomposition.clusters import Clusters
-from interpmd.errors import ExplanationFileError
+from interpmd.errors import ExplanationFileError, ExplanationSealError, UnsealedWarning
 from interpmd.extras import required
+from interpmd.storage import canonical, replacing, seal_of
 
 if TYPE_CHECKING:
     import shap
 
 #: Version of the format.
-VERSION = 3
+VERSION = 4
+
+#: What numpy raises at an archive that is cut or overwritten.
+DAMAGED = (BadZipFile, zlib.error, EOFError)
+
+#: The first version with a seal.
+SEALED = 4
 
 CLUSTERS = ("term", "order", "first", "member_atoms", "member_shifts")
 
 
 def write(path: str | Path, about: Mapping[str, Any]) -> None:
     """Write to one .npz file: arrays and JSON, no pickles. A half-written file never stays.
+
+    Raises:
+        OutputError: the disk is full or not writable; what was there is as it was.
 
     Args:
         path: of the file.
@@ -60,15 +72,34 @@ def write(path: str | Path, about: Mapping[str, Any]) -> None:
         "target": {"kind": type(target).__name__, **asdict(target)},
         "terms": clusters.terms,
     }
-    fresh = path.with_name(f".{path.name}.part")
-    try:
-        with fresh.open("wb") as file:
-            np.savez_compressed(
-                file, about=np.array(json.dumps(described, default=_plain)), **arrays
-            )
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    described = json.loads(json.dumps(described, default=_plain))
+    described["seal"] = _seal(described, arrays)
+    with replacing(path) as file:
+        np.savez_compressed(file, about=np.array(json.dumps(described)), **arrays)
+
+
+def _seal(described: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
+    """Digest of a description without its seal, and of all arrays."""
+    parts: list[bytes | str] = [canonical({k: v for k, v in described.items() if k != "seal"})]
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        parts += [name, array.dtype.str, str(array.shape), array.tobytes()]
+    return seal_of(*parts)
+
+
+def _check_seal(described: Mapping[str, Any], arrays: Mapping[str, Any], path: str | Path) -> None:
+    if described["version"] < SEALED:
+        warnings.warn(
+            f"{path} carries no seal: an earlier release wrote it, and nothing shows whether it is "
+            "as it was written",
+            UnsealedWarning,
+            stacklevel=4,
+        )
+    elif described.get("seal") != _seal(described, arrays):
+        raise ExplanationSealError(
+            f"{path} is not what was written: its numbers or its description were altered; explain "
+            "again"
+        )
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -76,6 +107,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
     Raises:
         ExplanationFileError: the file is truncated or something else.
+        ExplanationSealError: it was altered.
         FileNotFoundError: there is none.
     """
     try:
@@ -88,6 +120,8 @@ def read(path: str | Path) -> dict[str, Any]:
                 f"{path} is of format {form} version {version}; this version "
                 f"of interpmd reads interpmd-explanation up to {VERSION}"
             )
+        _check_seal({**about, "format": form, "version": version}, arrays, path)
+        about.pop("seal", None)
         atoms = read_structure(StringIO(about.pop("atoms")), format="extxyz")
         atoms.positions = arrays["positions"]
         cell_of_reference = about.pop("cell_of_reference", None)
@@ -110,7 +144,15 @@ def read(path: str | Path) -> dict[str, Any]:
             "samples": arrays.get("samples"),
             "convention": arrays.get("convention"),
         }
-    except (BadZipFile, KeyError, ValueError, EOFError, AttributeError) as error:
+    except (
+        BadZipFile,
+        zlib.error,
+        KeyError,
+        ValueError,
+        EOFError,
+        AttributeError,
+        TypeError,
+    ) as error:
         if isinstance(error, ExplanationFileError):
             raise
         raise ExplanationFileError(

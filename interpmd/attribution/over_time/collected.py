@@ -31,6 +31,56 @@ class About:
     atoms: str = ""
 
 
+@dataclass(frozen=True)
+class Heading:
+    """What the explanations of all frames have in common.
+
+    Attributes:
+        target, unit, gauge, method, context, statement: in words, as of `Explanation`.
+        provenance: of the model, JSON.
+        tail: shape of one value, (3,) for vectors.
+        joint: whether samples of the rows stand in the dataset.
+    """
+
+    target: str
+    unit: str
+    gauge: str
+    method: str
+    context: str
+    statement: str
+    provenance: str
+    tail: tuple[int, ...]
+    joint: bool
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> Heading:
+        """The heading of an explanation."""
+        known = {k: v for k, v in explanation.provenance.items() if k != "certificate"}
+        return cls(
+            str(explanation.target),
+            explanation.unit,
+            explanation.gauge,
+            explanation.method,
+            explanation.context,
+            explanation.statement,
+            json.dumps(known, default=str),
+            explanation.values.shape[1:],
+            isinstance(explanation.target, Force | Torque | Power),
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One frame: values and samples by key, what is known of the keys, and the sums."""
+
+    heading: Heading
+    about: dict[Any, About]
+    values: dict[Any, np.ndarray]
+    samples: dict[Any, np.ndarray]
+    total: np.ndarray
+    predicted: np.ndarray
+
+
 @dataclass
 class Collected:
     """Explanations as they come, row by row.
@@ -43,7 +93,7 @@ class Collected:
         values: of each frame, by key.
         stds, samples: the same, where they are known.
         totals, predicted: of each frame.
-        first: explanation of the first frame, which says what all of them are.
+        heading: of the first frame, which says what all of them are.
     """
 
     by: str
@@ -55,25 +105,33 @@ class Collected:
     samples: list[dict[Any, np.ndarray]] = field(default_factory=list)
     totals: list[np.ndarray] = field(default_factory=list)
     predicted: list[np.ndarray] = field(default_factory=list)
-    first: Explanation | None = None
+    heading: Heading | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def add(self, explanation: Explanation) -> None:
-        """Take in one frame."""
-        if self.first is None:
-            self.first = explanation
-        values, samples = (
+    def add(self, explanation: Explanation) -> Row:
+        """Take in one frame, and return what is kept of it."""
+        about, values, samples = (
             self._single(explanation) if self.by == "interaction" else self._sums(explanation)
         )
-        self.values.append(values)
-        self.samples.append(samples)
-        self.stds.append({key: standard_deviation(drawn) for key, drawn in samples.items()})
-        self.totals.append(np.asarray(explanation.total))
-        self.predicted.append(np.asarray(explanation.predicted))
+        total, predicted = np.asarray(explanation.total), np.asarray(explanation.predicted)
+        row = Row(Heading.of(explanation), about, values, samples, total, predicted)
+        self.take(row)
+        return row
 
-    def _single(self, explanation: Explanation) -> tuple[dict, dict]:
+    def take(self, row: Row) -> None:
+        """Take in one frame of which this was kept."""
+        self.heading = self.heading or row.heading
+        self.about |= {key: one for key, one in row.about.items() if key not in self.about}
+        self.values.append(row.values)
+        self.samples.append(row.samples)
+        self.stds.append({key: standard_deviation(drawn) for key, drawn in row.samples.items()})
+        self.totals.append(row.total)
+        self.predicted.append(row.predicted)
+
+    def _single(self, explanation: Explanation) -> tuple[dict, dict, dict]:
+        about: dict[Any, About] = {}
         values: dict[Any, np.ndarray] = {}
         samples: dict[Any, np.ndarray] = {}
         clusters = explanation.clusters
@@ -83,12 +141,12 @@ class Collected:
             inside = members[row]
             # who else feels a remainder changes as neighbours come and go
             key = (term, order, inside, shifts if order else ())
-            if key not in self.about:
-                self.about[key] = About(labels[row], kinds[row], order, term, _dashed(inside))
+            if key not in about:
+                about[key] = About(labels[row], kinds[row], order, term, _dashed(inside))
             values[key] = values.get(key, 0.0) + explanation.values[row]
             if explanation.samples is not None:
                 samples[key] = samples.get(key, 0.0) + explanation.samples[row]
-        return values, samples
+        return about, values, samples
 
     def _names(self, explanation: Explanation) -> tuple[list[str], list[str]]:
         """Labels and kinds that are the same in all frames."""
@@ -97,14 +155,16 @@ class Collected:
         labels, kinds, _ = describe(explanation.atoms, explanation.clusters, self.chemistry)
         return labels, kinds
 
-    def _sums(self, explanation: Explanation) -> tuple[dict, dict]:
+    def _sums(self, explanation: Explanation) -> tuple[dict, dict, dict]:
         kinds = self._names(explanation)[1] if self.by == "kind" else ()
         keys = keys_of(explanation.clusters, self.by, kinds, self.molecules)
         values = summed(keys, explanation.values)
-        for key in values:
-            if key not in self.about:
-                self.about[key] = _about_group(explanation, self.by, key, self.molecules)
-        return values, {} if explanation.samples is None else summed(keys, explanation.samples)
+        about = {key: _about_group(explanation, self.by, key, self.molecules) for key in values}
+        return (
+            about,
+            values,
+            {} if explanation.samples is None else summed(keys, explanation.samples),
+        )
 
     def dataset(self, times: np.ndarray) -> xr.Dataset:
         """All frames as one array; see `explain_trajectory`.
@@ -112,12 +172,10 @@ class Collected:
         Raises:
             TrajectoryError: no frame was explained.
         """
-        first = self.first
-        if first is None:
+        heading = self.heading
+        if heading is None:
             raise TrajectoryError("no frame was explained")
-        target, unit = first.target, first.unit
-        keys = list(self.about)
-        tail = first.values.shape[1:]
+        keys, tail = list(self.about), heading.tail
         value = np.zeros((len(self), len(keys), *tail))
         for frame, rows in enumerate(self.values):
             for place, key in enumerate(keys):
@@ -129,7 +187,7 @@ class Collected:
         residual = np.abs(total - predicted).reshape(len(self), -1).max(1)
         of_values = ("frame", "interaction", *(["component"] if tail else []))
         of_sums = ("frame", *of_values[2:])
-        units = {"units": unit}
+        units = {"units": heading.unit}
         variables = {
             "value": (of_values, value[:, ranked], units),
             "total": (of_sums, total, units),
@@ -140,7 +198,7 @@ class Collected:
             none = np.zeros(tail)
             table = [[stds.get(keys[place], none) for place in ranked] for stds in self.stds]
             variables["std"] = (of_values, np.array(table), units)
-        if all(self.samples) and isinstance(first.target, Force | Torque | Power):
+        if all(self.samples) and heading.joint:
             size = min(drawn.shape[-1] for one in self.samples for drawn in one.values())
             none = np.zeros((*tail, size))
             table = [
@@ -161,17 +219,15 @@ class Collected:
         if tail:
             coordinates["component"] = list("xyz")
         attributes = {
-            "target": str(target),
-            "unit": unit,
-            "gauge": first.gauge,
-            "method": first.method,
-            "context": first.context,
+            "target": heading.target,
+            "unit": heading.unit,
+            "gauge": heading.gauge,
+            "method": heading.method,
+            "context": heading.context,
             "by": self.by,
-            "statement": first.statement,
+            "statement": heading.statement,
             "largest_residual": float(residual.max()),
-            "provenance": json.dumps(
-                {k: v for k, v in first.provenance.items() if k != "certificate"}, default=str
-            ),
+            "provenance": heading.provenance,
         }
         return xr.Dataset(variables, coordinates, attributes)
 

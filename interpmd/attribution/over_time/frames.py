@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from tqdm.auto import tqdm
 
 from interpmd.attribution.contributions import GROUPINGS
 from interpmd.attribution.gauges.base import Gauge
+from interpmd.attribution.gauges.coordinates import InternalGauge
 from interpmd.attribution.kinds import frozen_chemistry
 from interpmd.attribution.methods.dispatch import (
     explain,
@@ -23,9 +26,12 @@ from interpmd.attribution.methods.dispatch import (
 from interpmd.attribution.models import as_model
 from interpmd.attribution.over_time import drivers  # noqa: F401 (registers .drivers and .reg)
 from interpmd.attribution.over_time.collected import Collected
+from interpmd.attribution.over_time.kept import Kept, frames_digest
 from interpmd.attribution.targets import Energy, Target
 from interpmd.dynamics import Trajectory
-from interpmd.errors import GroupingError, TrajectoryError
+from interpmd.dynamics.record import name as potential_name
+from interpmd.errors import GroupingError, OutputError, TrajectoryError
+from interpmd.potentials.potential import Potential
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.fragments import fragments_of
@@ -50,6 +56,7 @@ def explain_trajectory(
     *,
     gauge: str | Gauge | Grouping | Coordinates | None = None,
     reference: Atoms | int | str | None = None,
+    out: str | Path | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Explain every frame; `trajectory[::10]` explains every tenth.
@@ -70,6 +77,8 @@ def explain_trajectory(
         gauge: see `explain`; made once for all frames.
         reference: explain differences: from a frame (its number), a structure of the same atoms,
             the "relaxed" first frame, or the "mean" of all frames.
+        out: a file (say .jsonl) that grows by one line a frame. The same call with the same file
+            goes on where it was broken off, to the same dataset.
 
     Returns:
         Dataset with the dimensions frame, interaction and, for vectors, component, in the unit
@@ -92,6 +101,11 @@ def explain_trajectory(
         TrajectoryError: no frames, frames with other atoms, a reference that is none of them, or
             another number of times than of frames.
         GroupingError: another word for `by`.
+        ExplanationFileError: `out` holds something else, or explanations of other frames, by
+            another model or with other settings; it stays as it is.
+        ExplanationSealError: `out` was altered; it stays as it is.
+        OutputError: `out` cannot be written, or another call writes it; `report` of the error
+            holds the dataset of the frames that were explained.
         Others: see `explain`.
     """
     frames, moments = frames_and_times(trajectory, times)
@@ -108,6 +122,7 @@ def explain_trajectory(
         order,
         context,
         compared,
+        out,
         **options,
     )
     moments = np.concatenate([moments, np.full(len(compared), np.nan)])
@@ -193,6 +208,7 @@ def collect(
     order: int | str | None = "auto",
     context: str = "vacuum",
     extra: Sequence[Atoms] = (),
+    out: str | Path | None = None,
     **options: Any,
 ) -> Collected:
     """Explain each frame with the target that belongs to its index; see `explain_trajectory`.
@@ -201,6 +217,7 @@ def collect(
         model, frames, by, fragments, progress, gauge, method, order, context, options: see there.
         target_of: target of the frame of an index.
         extra: more structures, explained after the frames.
+        out: a file that grows by one line a frame, and from which the same call goes on.
     """
     if by not in ROWS:
         raise GroupingError(f"cannot sum by {by!r}; choose one of {', '.join(ROWS)}")
@@ -214,19 +231,50 @@ def collect(
     molecules = made.players if made.players is not None else fragments_of(frames[0])
     named = frozen_chemistry(everything) if made.name == "atoms" and not made.players else None
     collected = Collected(by, molecules=molecules, chemistry=named)
+    question = {
+        "model": _name(model),
+        "frames": frames_digest(everything),
+        "target": repr(target_of(0)),
+        "method": method,
+        "order": order,
+        "context": context,
+        "by": by,
+        "gauge": made.name,
+        "players": made.players,
+        "coordinates": made.coordinates.labels if isinstance(made, InternalGauge) else None,
+        "fragments": molecules,
+        "options": repr(sorted(options.items())),
+    }
     bar = tqdm(range(len(everything)), desc="explain", unit="frame", disable=not progress)
     try:
-        with one_thread():  # small tensors: more threads are slower
+        # small tensors: more threads are slower
+        with one_thread(), nullcontext() if out is None else Kept(out, question) as kept:
             for index in bar:
-                target = target_of(min(index, len(frames) - 1))
-                atoms = everything[index]
-                collected.add(
+                target, atoms = target_of(min(index, len(frames) - 1)), everything[index]
+                words = f"{index} {target!r}"
+                if kept and (row := kept.get(atoms, words)):
+                    collected.take(row)
+                    continue
+                row = collected.add(
                     explain(wrapped, atoms, target, method, order, context, gauge=made, **options)
                 )
+                if kept:
+                    kept.add(atoms, words, row)
     except KeyboardInterrupt:
         if not len(collected) or extra:
             raise
         warnings.warn(
             f"interrupted: {len(collected)} of {len(frames)} frames are explained", stacklevel=3
         )
+    except OutputError as error:
+        if len(collected):
+            error.report = collected.dataset(np.arange(len(collected), dtype=float))
+        raise
     return collected
+
+
+def _name(model: Any) -> str:
+    """The same for the same model, so that explanations of two do not mix."""
+    if isinstance(model, Potential) or hasattr(model, "get_potential_energy"):
+        return potential_name(model)
+    return type(model).__name__
