@@ -9,6 +9,7 @@ import pandas as pd
 
 from interpmd.errors import ArgumentError
 from interpmd.extras import required
+from interpmd.storage import replace_file
 from interpmd.views.explorer.page import write_page
 from interpmd.views.explorer.picture import View, image
 
@@ -18,9 +19,9 @@ def save(view: View, path: str | Path) -> Path:
     path = Path(path)
     kind = path.suffix.lower()
     if kind in (".png", ".svg"):
-        path.write_bytes(image(view, kind[1:]))
+        replace_file(path, image(view, kind[1:]))
     elif kind == ".csv":
-        contributions(view).to_csv(path, index=False)
+        replace_file(path, contributions(view).to_csv(index=False))
     elif kind == ".gif":
         _film(view, path)
     elif kind == ".html":
@@ -59,4 +60,4 @@ def _film(view: View, path: Path) -> None:
     ]
     height, width = (min(picture.shape[axis] for picture in pictures) for axis in (0, 1))
     stack = np.stack([picture[:height, :width] for picture in pictures])
-    iio.imwrite(path, stack, duration=100, loop=0)
+    replace_file(path, iio.imwrite("<bytes>", stack, extension=".gif", duration=100, loop=0))
