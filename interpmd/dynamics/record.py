@@ -25,7 +25,7 @@ from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.storage import aside, canonical, locked, replace_file, seal_of, writing
 from interpmd.structures.files import prepare_output
-from interpmd.structures.seals import STEP_KEY, trajectory_seal
+from interpmd.structures.seals import STEP_KEY, mark_step, take_mark
 
 
 class Record:
@@ -108,8 +108,7 @@ class Record:
     def _sealed(self, frame: Atoms, step: int) -> Atoms:
         marked = frame.copy()
         marked.calc = frame.calc
-        seal = trajectory_seal(frame, step, self._seal)
-        marked.info[STEP_KEY] = {"step": step, "settings": self._seal, "seal": seal}
+        mark_step(marked, step, step * self.settings["time_step_fs"], self._seal)
         return marked
 
     def _rewrite(self, path: Path) -> None:
@@ -166,16 +165,11 @@ class Record:
 
     def _unseal(self, frames: list[Atoms], path: Path) -> None:
         """Keep the frames, which must be as they were written."""
-        marks = [frame.info.pop(STEP_KEY, None) for frame in frames]
-        if frames and marks[0] is None:
+        if frames and STEP_KEY not in frames[0].info:
             self._take_unsealed(frames, path)
             return
-        good = [
-            isinstance(mark, dict)
-            and mark.get("settings") == self._seal
-            and mark.get("seal") == trajectory_seal(frame, mark.get("step"), self._seal)
-            for frame, mark in zip(frames, marks, strict=True)
-        ]
+        marks = [take_mark(frame) or {} for frame in frames]
+        good = ["seal" in mark and mark["settings"] == self._seal for mark in marks]
         if not all(good):
             raise TrajectorySealError(
                 f"{path}: frame {good.index(False)} is not what was written, it or the settings "

@@ -114,6 +114,7 @@ def simulate(
     if precision != "float64":
         settings["precision"] = precision
     moving = with_velocities(atoms, temperature, seed)
+    moving.info.pop("time_fs", None)  # of the file that it was read from
     moving.calc = potential
     if not isinstance(potential, Potential):
         tell_calculators(moving)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -54,13 +55,27 @@ def check_label(atoms: Atoms, where: str) -> bool:
     return seal is not None
 
 
-def trajectory_seal(atoms: Atoms, step: int, settings: str) -> str:
-    """Seal of the frame of a step, under settings with a seal of their own."""
-    return exact_seal(atoms, f"{step} {settings}")
+def mark_step(atoms: Atoms, step: int, time: float, settings: str) -> None:
+    """Give a frame of a trajectory its mark: step, time in fs, seal of the settings, and seal."""
+    mark = {"step": step, "time_fs": time, "settings": settings}
+    atoms.info[STEP_KEY] = mark | {"seal": exact_seal(atoms, repr(sorted(mark.items())))}
+
+
+def take_mark(atoms: Atoms) -> dict[str, Any] | None:
+    """Take the mark of a frame off; None if there is none, without "seal" if it does not fit."""
+    mark = atoms.info.get(STEP_KEY)
+    if not isinstance(mark, dict) or not {"step", "time_fs", "settings", "seal"} <= set(mark):
+        return None
+    del atoms.info[STEP_KEY]
+    seal = mark.pop("seal")
+    fits = seal == exact_seal(atoms, repr(sorted(mark.items())))
+    return mark | {"seal": seal} if fits else mark
 
 
 def check_seals(frames: Iterable[Atoms], where: str) -> None:
     """Check frames that were read from a file and carry seals, and take these off.
+
+    Frames of trajectories then have their time in ``info["time_fs"]``.
 
     Raises:
         LabelSealError, TrajectorySealError: a frame is not what was written.
@@ -68,11 +83,10 @@ def check_seals(frames: Iterable[Atoms], where: str) -> None:
     for index, atoms in enumerate(frames):
         name = f"{where}: frame {index}"
         check_label(atoms, name)
-        mark = atoms.info.get(STEP_KEY)
-        if isinstance(mark, dict) and {"step", "settings", "seal"} <= set(mark):
-            del atoms.info[STEP_KEY]
-            if mark["seal"] != trajectory_seal(atoms, mark["step"], mark["settings"]):
+        if (mark := take_mark(atoms)) is not None:
+            if "seal" not in mark:
                 raise TrajectorySealError(f"{name} is not what was written: it was altered")
+            atoms.info["time_fs"] = mark["time_fs"]
 
 
 def _meaning(atoms: Atoms) -> str:

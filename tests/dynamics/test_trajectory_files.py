@@ -156,6 +156,22 @@ def test_altered_frames_are_refused(tmp_path, what):
     assert out.read_bytes() == before
 
 
+def test_frames_that_are_read_know_their_times(tmp_path):
+    out = tmp_path / "run.traj"
+    whole = run(out=out, steps=25)
+    frames = im.read_frames(out)
+    assert [a.info["time_fs"] for a in frames] == whole.times.tolist() == [0.0, 5.0, 10.0, 12.5]
+    over_time = im.explain_trajectory(SOFT, out, im.Force(0), gauge="atoms", progress=False)
+    assert over_time.time_fs.values.tolist() == whole.times.tolist()
+    further = im.simulate(SOFT, f"{out}@-1", steps=5, progress=False)
+    assert "time_fs" not in further[-1].info
+    frames = read(out, ":")
+    frames[2].positions[0, 0] += 1e-9
+    write(out, frames)
+    with pytest.raises(im.TrajectorySealError, match="frame 2 is not what was written"):
+        im.read_frames(out)
+
+
 def test_altered_settings_are_refused(tmp_path):
     out, side = tmp_path / "run.traj", tmp_path / "run.traj.json"
     run(out=out)
