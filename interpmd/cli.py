@@ -337,17 +337,17 @@ def doctor(
 ) -> None:
     """Which pairs and triplets of elements the training data leave open, and where."""
     import interpmd as im
+    from interpmd.structures.files import write_new
 
-    for path in (propose, plot):
-        if path is not None:
-            prepare_output(path)
+    if propose is not None:
+        write_new(propose)
+    if plot is not None:
+        prepare_output(plot)
     diagnosis = im.doctor(potential, train=train, threshold=threshold)
     typer.echo(str(diagnosis))
     if propose is not None:
-        from ase.io import write
-
         frames = diagnosis.proposal(most, parts)
-        write(propose, frames, format="extxyz")
+        write_new(propose, frames)
         typer.echo(f"{len(frames)} structures to label in {propose}")
     if plot is not None:
         diagnosis.plot()[0].get_figure(root=True).savefig(plot, dpi=130)
