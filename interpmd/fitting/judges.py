@@ -14,6 +14,9 @@ from interpmd.fitting.normal import Targets, weighted_rows, weighted_values
 from interpmd.fitting.report import Evaluation
 from interpmd.potentials.expansion import ClusterExpansion
 
+#: Frames of which one read-out can be told to be worse than another.
+FEWEST = 5
+
 #: Errors (eV, eV/Å) that are rounding.
 NOTHING = 1e-6
 
@@ -89,12 +92,15 @@ class Judges:
         return float(np.sqrt((self.misfit(mean) ** 2).mean()))
 
     def worse(self, mean: np.ndarray, than: np.ndarray) -> float:
-        """Error of one read-out over that of another, and a standard error more, so that few rows
-        do not pass for many."""
+        """Error of one read-out over that of another, and a standard error more, so that few frames
+        do not pass for many; infinite for fewer than `FEWEST`."""
+        if len(self.rows) < FEWEST:
+            return np.inf
         ours, theirs = (self.misfit(each).astype(float) ** 2 for each in (mean, than))
-        more = ours - theirs
-        doubt = more.std() / len(more) ** 0.5
-        return float(np.sqrt(1 + (more.mean() + doubt) / max(theirs.mean(), 1e-300)))
+        starts = np.cumsum([0, *(len(y) for _, y in self.rows)])[:-1]
+        more = np.add.reduceat(ours - theirs, starts)
+        doubt = more.std(ddof=1) * len(more) ** 0.5
+        return float(np.sqrt(max(0.0, 1 + (more.sum() + doubt) / max(theirs.sum(), 1e-300))))
 
     def spread(self, samples: np.ndarray) -> float:
         """Root mean square of posterior samples, weighted like the misfit."""

@@ -36,6 +36,7 @@ from interpmd.fitting.spec import Spec
 from interpmd.potentials import Potential
 from interpmd.potentials.shelf import load_potential
 from interpmd.potentials.uncertainty import posterior
+from interpmd.structures.chemistry import bonds, shared_protons
 from interpmd.structures.files import read_frames
 from interpmd.trust import certify
 from interpmd.trust.reproducibility import halves, reproducibility
@@ -246,8 +247,13 @@ def _recipe(name: str) -> dict[str, Any]:
 
 
 def _alike(frames: Sequence[Atoms], atoms: int, most: int = 8) -> list[Atoms]:
-    """Some frames of so many atoms, evenly spaced."""
-    some = [frame for frame in frames if len(frame) == atoms]
+    """Some frames of so many atoms and the same bonds, evenly spaced; a proton between two atoms
+    would join groups, which then have nothing to do with each other."""
+    known: dict[bytes, list[Atoms]] = {}
+    for frame in frames:
+        if len(frame) == atoms and not shared_protons(frame):
+            known.setdefault(bonds(frame).pairs.tobytes(), []).append(frame)
+    some = max(known.values(), key=len)
     return some[:: max(1, len(some) // most)][:most]
 
 

@@ -56,7 +56,7 @@ def doctor(
     """Which pairs and triplets of elements the training data determine, and at which geometries.
 
     The standard deviations are those of the potential's posterior: they say what the data leave
-    open, and how wrong the form of the potential is on data like these. Far from the data (a pair of
+    open, and how wrong the form of the potential is on data like these. Far from the data (two
     oxygen atoms at a bond's length in a potential of water) the error can be several times larger;
     that a row is not determined is certain, that it is determined is not.
 

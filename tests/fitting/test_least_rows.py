@@ -9,6 +9,7 @@ from ase.build import bulk, molecule
 from frames_of_methanol import frames, labelled
 
 import interpmd as im
+from interpmd.fitting.judges import Judges
 from interpmd.fitting.least_rows import sums_of_rows
 from interpmd.fitting.normal import NormalEquations, Targets, quick
 from interpmd.potentials import ClusterExpansion
@@ -91,23 +92,38 @@ def argon(count, seed):
     return made
 
 
-def test_crystals_have_small_rows_by_themselves_and_forces_as_good():
+def test_a_penalty_makes_the_rows_of_a_crystal_small():
+    """By itself only where enough frames judge it: three of thirty do not."""
     spec = {"cutoff": 5.0, "lmax": 1, "channels": (12, 8, 6), "basis": 8, "functions": 8}
-    options = {"isolated_energies": {"Ar": 0.0}, "progress": False, "test": argon(6, 1)}
-    reports = {
-        weight: im.fit(argon(30, 0), spec=spec | {"least_rows": weight}, **options)
-        for weight in (None, 0, 1e-4)
-    }
-    sizes, errors = {}, {}
-    for weight, report in reports.items():
+    options = {"isolated_energies": {"Ar": 0.0}, "progress": False}
+    sizes, weights = {}, {}
+    for weight in (None, 0, 1e-3):
+        report = im.fit(argon(30, 0), spec=spec | {"least_rows": weight}, **options)
         pair = [Atoms("Ar2", [[0, 0, 0], [0, 0, r]]) for r in np.linspace(3.2, 4.6, 12)]
         forces = [report.potential.predict(a).forces.numpy() for a in pair]
         sizes[weight] = np.sqrt(np.mean(np.square(forces)))
-        errors[weight] = report.errors().loc["test", "force_rmse_meV/A"]
-    chosen = reports[None].potential.card.provenance["least_rows"]
-    assert chosen > 0 and reports[0].potential.card.provenance["least_rows"] == 0
-    assert sizes[1e-4] < 0.9 * sizes[0] and sizes[None] < sizes[0]
-    assert errors[None] < 1.06 * errors[0]  # on other frames than those that chose it
+        weights[weight] = report.potential.card.provenance["least_rows"]
+    assert weights == {None: 0.0, 0: 0.0, 1e-3: 1e-3}
+    assert sizes[1e-3] < 0.9 * sizes[0] and sizes[None] == pytest.approx(sizes[0])
+
+
+def test_a_read_out_is_worse_by_its_error_and_a_standard_error_of_frames():
+    many = frames(12)
+    targets = [Targets(a.calc.results["energy"], a.calc.results["forces"]) for a in many]
+    size = 3 * TERM.n_features
+    equations = NormalEquations(TERM, np.ones(size), memory=1.0)
+    equations.add(many, targets)
+    mean = equations.solve(np.full(size, 0.1)).mean
+    judges = Judges(quick(TERM), np.ones(size), many, targets)
+    assert judges.worse(mean, mean) == pytest.approx(1.0)
+    squares = [
+        np.array([(e**2).sum() for e in np.split(judges.misfit(m), 12)]) for m in (0 * mean, mean)
+    ]
+    more = squares[0] - squares[1]
+    expected = np.sqrt(1 + (more.sum() + 12**0.5 * more.std(ddof=1)) / squares[1].sum())
+    assert judges.worse(0 * mean, mean) == pytest.approx(expected, rel=1e-4)
+    few = Judges(quick(TERM), np.ones(size), many[:4], targets[:4])
+    assert few.worse(mean, mean) == np.inf
 
 
 def test_molecules_have_no_penalty_unless_it_is_asked_for():
