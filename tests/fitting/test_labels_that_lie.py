@@ -156,10 +156,10 @@ def test_forces_that_nobody_filled_in_are_named():
 @pytest.mark.parametrize(
     ("results", "words"),
     [
-        ({"energy": lambda e: e + 50}, "energies of frame 7 are off by +50"),
+        ({"energy": lambda e: e + 50}, "energies of frame 7 are off by +49.7 eV"),
         ({"energy": lambda e: e + 1000}, "energies of frame 7 are off by +1e+03 eV"),
-        ({"forces": lambda f: 100 * f}, "forces of frame 7 are about 1"),
-        ({"forces": lambda f: -f}, "forces of frame 7 are about -1"),
+        ({"forces": lambda f: 100 * f}, "forces of frame 7 are about 96.7 times"),
+        ({"forces": lambda f: -f}, "forces of frame 7 are about -0.99"),
         ({"forces": lambda f: np.roll(f, 1, axis=0)}, "forces of frame 7 have nothing to do"),
     ],
 )

@@ -27,6 +27,9 @@ from interpmd.fitting.checks.stress import check_stress
 #: Most frames, and about as many atoms, that are looked at together.
 FRAMES, ATOMS = 120, 1500
 
+#: Part of the frames from which on suspected ones are no single structures unlike all others.
+SOME = 0.08
+
 
 @dataclass(frozen=True)
 class DataCheck:
@@ -90,11 +93,12 @@ def check_data(
     left_out: set[int] = set()
     if fit is not None and not any(f.weight == "error" for f in found):
         outliers = check_outliers(used, numbers, fit, places)
-        if suspected := {numbers.index(i) for f in outliers for i in f.frames}:
+        suspected = {numbers.index(i) for f in outliers for i in f.frames}
+        if 0 < len(suspected) < SOME * len(used):
             # what is unlike the sample may still be right: asked again among its own kind
             chosen = _with_their_kind(used, sorted(suspected), chosen)
             sample, places = [used[i] for i in chosen], [numbers[i] for i in chosen]
-            if (again := _fitted(sample, cutoff, seed)) is not None:
+            if (again := _fitted(sample, cutoff, seed, doubt=1.0)) is not None:
                 outliers = check_outliers(sample, places, again, places)
         if leave_out:
             left_out = {i for f in outliers for i in f.frames}
@@ -103,12 +107,14 @@ def check_data(
     return DataCheck(tuple(found), tuple(sorted(left_out)), forces.factor)
 
 
-def _fitted(sample: Sequence[Atoms], cutoff: float, seed: int) -> SmallFit | None:
+def _fitted(
+    sample: Sequence[Atoms], cutoff: float, seed: int, doubt: float = 2.0
+) -> SmallFit | None:
     if len(sample) < ENOUGH:
         return None
     try:
         fit = SmallFit(sample, cutoff, seed)
-        fit.solve()
+        fit.solve(doubt=doubt)
     except scipy.linalg.LinAlgError:
         return None
     return fit

@@ -70,7 +70,7 @@ def check_forces(
             return _judged(found, order, fit)
     if (step := _shift(order)) is not None:
         return ForceCheck((_shifted(step),), None)
-    if fit is not None and fit.has_forces.sum() >= 2 * FEWEST and fit.explained < EXPLAINED:
+    if fit is not None and fit.has_forces.sum() >= 2 * FEWEST and fit.explained < _least(fit):
         finding = Finding(
             "forces",
             "the forces have nothing to do with the positions: a fit to them explains "
@@ -92,6 +92,12 @@ def check_forces(
     if by_fit.value > 0.3 and by_fit.known(0.25):
         return ForceCheck((_unchecked(f"{why}; their sign is right"),), by_fit.value)
     return ForceCheck((_unchecked(why),), None)
+
+
+def _least(fit: SmallFit) -> float:
+    """Least part that the fit explains of forces that are forces; noise it explains in part."""
+    rows = 3 * fit.n_atoms[fit.has_forces].sum()
+    return max(EXPLAINED, 0.25 + 1.2 * min(fit.size / max(rows, 1), 0.4))
 
 
 def _by_pairs(pairs: Pairs) -> Slope:

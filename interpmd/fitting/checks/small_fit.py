@@ -27,13 +27,13 @@ from interpmd.structures.edges import nearest_distances
 from interpmd.structures.threads import one_thread
 
 #: Force components for each weight, at least.
-ROWS = 6
+ROWS = 4
 
 #: Weight of an energy relative to a force component, times the square root of the atoms, in 1/Å.
 ENERGY_WEIGHT = 10.0
 
-#: Channels of body orders 2 to 4.
-CHANNELS = (32, 32, 16)
+#: Channels of body orders 2 to 4, and the features that they have.
+CHANNELS, FEATURES = (32, 32, 16), 208
 
 #: Prior precision for each row, columns scaled to unit root mean square.
 RIDGE = 1e-6
@@ -61,7 +61,7 @@ class SmallFit:
         rows = 3 * sum(map(len, self.frames))
         elements = sorted({int(z) for a in self.frames for z in a.numbers})
         self.elements = elements
-        part = min(1.0, max(0.2, rows / ROWS / sum(CHANNELS) / len(elements)))
+        part = min(1.0, max(0.15, rows / ROWS / FEATURES / len(elements)))
         term = ClusterExpansion(
             elements,
             lmax=2,
@@ -105,8 +105,13 @@ class SmallFit:
         """Number of weights, without those of the composition."""
         return self.x.shape[1]
 
-    def solve(self, factor: float = 1.0) -> None:
-        """Fit to energies and forces times `factor`, weighting frames by how well they fit."""
+    def solve(self, factor: float = 1.0, doubt: float = 2.0) -> None:
+        """Fit to energies and forces, weighting frames by how well they fit.
+
+        Args:
+            factor: on the forces.
+            doubt: how quickly the weight of a frame falls where its labels do not fit.
+        """
         self.weight = np.ones(len(self.frames))
         size = np.array([np.sqrt((f**2).mean()) if g else np.nan
                          for f, g in zip(self.forces, self.has_forces, strict=True)])  # fmt: skip
@@ -117,15 +122,18 @@ class SmallFit:
             )
         self.force_weight = self.weight * self.has_forces
         self.energy_weight = self.known * self._plausible()
+        if self.has_forces.any():  # what forces alone say of the energies is a fair start
+            self.energy_weight = 1e-6 * self.energy_weight
         for _ in range(ROUNDS):
             self._solve(factor)
             off = np.abs(self.energy_residual)
             scale = deviation(self.energy_residual[self.known])
-            self.energy_weight = self.known / (1 + (off / (4 * scale + 1e-300)) ** 2)
+            self.energy_weight = self.known / (1 + (off / (4 * scale + 1e-300)) ** 2) ** doubt
             if self.has_forces.any():
                 typical = np.nanmedian(self.force_residual) + 1e-300
-                self.force_weight = self.has_forces / (
-                    1 + (np.nan_to_num(self.force_residual) / (4 * typical)) ** 2
+                self.force_weight = (
+                    self.has_forces
+                    / (1 + (np.nan_to_num(self.force_residual) / (4 * typical)) ** 2) ** doubt
                 )
 
     def _plausible(self) -> np.ndarray:
