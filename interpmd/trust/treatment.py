@@ -109,10 +109,12 @@ def cure(
             "below 1); parts='radicals' looks at pairs and triplets of atoms"
         )
     labelled = label_proposal(proposed, level, _labels_path(out), workers, progress)
-    given = {**WEIGHTS, **(subset_weights or {})}
-    factors = {PROPOSED.get(name, name): factor for name, factor in given.items()}
     for atoms in labelled:
         atoms.info["subset"] = PROPOSED.get(atoms.info["subset"], atoms.info["subset"])
+    given = {**WEIGHTS, **(subset_weights or {})}
+    factors = {PROPOSED.get(name, name): factor for name, factor in given.items()}
+    for absent in set(PROPOSED.values()) - {labels.subset_of(atoms) for atoms in labelled}:
+        del factors[absent]  # nothing of the kind was proposed: no frame to weigh
     arguments: dict[str, Any] = {
         "spec": _spec(provenance["spec"]) if "spec" in provenance else None,
         "level": potential.card.level,
