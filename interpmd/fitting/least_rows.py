@@ -35,7 +35,7 @@ FRAMES, CLUSTERS, SUMS = 40, 32, 200
 AT_ONCE = 8
 
 #: Weights of the penalty that are tried, from strong to weak.
-WEIGHTS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+WEIGHTS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 
 
 def penalise(equations: NormalEquations, frames: Sequence[Atoms], seed: int) -> None:
