@@ -36,8 +36,9 @@ from interpmd.fitting.spec import Spec
 from interpmd.potentials import Potential
 from interpmd.potentials.shelf import load_potential
 from interpmd.potentials.uncertainty import posterior
-from interpmd.structures.chemistry import bonds, shared_protons
+from interpmd.structures.chemistry import bonds, molecules
 from interpmd.structures.files import read_frames
+from interpmd.structures.groups import groups_of
 from interpmd.trust import certify
 from interpmd.trust.reproducibility import halves, reproducibility
 from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth
@@ -247,13 +248,15 @@ def _recipe(name: str) -> dict[str, Any]:
 
 
 def _alike(frames: Sequence[Atoms], atoms: int, most: int = 8) -> list[Atoms]:
-    """Some frames of so many atoms and the same bonds, evenly spaced; a proton between two atoms
-    would join groups, which then have nothing to do with each other."""
-    known: dict[bytes, list[Atoms]] = {}
+    """Some frames of so many atoms and the same bonds, evenly spaced; not those in which a proton
+    between two atoms joins groups, which then have nothing to do with each other."""
+    known: dict[tuple[int, bytes], list[Atoms]] = {}
     for frame in frames:
-        if len(frame) == atoms and not shared_protons(frame):
-            known.setdefault(bonds(frame).pairs.tobytes(), []).append(frame)
-    some = max(known.values(), key=len)
+        if len(frame) == atoms:
+            count = len(groups_of([frame]).groups) if len(molecules(frame)) == 1 else 1
+            known.setdefault((count, bonds(frame).pairs.tobytes()), []).append(frame)
+    largest = max(count for count, _ in known)
+    some = max((found for (count, _), found in known.items() if count == largest), key=len)
     return some[:: max(1, len(some) // most)][:most]
 
 
