@@ -86,7 +86,7 @@ def draw_molecule(
         closed = np.vstack([flat, flat[:1]]) if len(flat) > 2 else flat
         width = 2 + 5 * abs(value) / largest
         ax.plot(*closed[:, :2].T, color=colour, ls=dash, lw=width, alpha=0.75, zorder=2)
-    radii = 0.32 * covalent_radii[atoms.numbers] + 0.1
+    radii = radii_of(atoms)
     for index in np.argsort(points[:, 2], kind="stable"):
         colour = jmol_colors[atoms.numbers[index]]
         where = (points[index, 0], points[index, 1])
@@ -176,6 +176,11 @@ def _label_places(points: np.ndarray, radii: np.ndarray) -> np.ndarray:
         free = np.linalg.norm(spots[:, None] - taken, axis=2).min(1)
         places[index] = spots[free.argmax()]
     return places
+
+
+def radii_of(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
+    """Radii in Å of the circles that stand for atoms."""
+    return 0.32 * covalent_radii[atoms.numbers] + 0.1
 
 
 def plane_of(atoms: Atoms) -> np.ndarray:

@@ -72,7 +72,11 @@ def test_functions_that_return_no_tensor_say_so():
     [
         ((POTENTIAL, [METHANE, METHANE]), {}, "one structure is needed and 2 are given"),
         (("water", WATER), {}, r"im\.load\('water'\)"),
-        ((POTENTIAL, METHANE), {"method": "kernel_shap", "seed": -1}, "from 0 to .* not -1"),
+        (
+            (POTENTIAL, METHANE),
+            {"method": "kernel_shap", "seed": -1},
+            "0 or more, not -1",
+        ),
         ((POTENTIAL, METHANE), {"method": "shap_kernel", "seed": 1.5}, "not 1.5"),
     ],
 )

@@ -162,7 +162,7 @@ def test_conditioning_spares_what_one_label_already_tells(diagnosis):
 
 
 def test_the_cure_determines_the_rows_and_finds_the_truth(report, diagnosis, cured):
-    """Where the molecules are: rows off by electronvolts, then pairs by less than a tenth of one."""
+    """Where the molecules are: rows off by electronvolts, pairs then by less than a tenth."""
     again = im.doctor(cured.potential, TRAIN)
     for order, error, bar in ((2, 0.1, 0.15), (3, 0.2, 0.4)):
         of_order = ((diagnosis.table.order == order) & diagnosis.table.physical).to_numpy()

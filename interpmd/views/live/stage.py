@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import traitlets as t
 from ase import Atoms
-from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from jaxtyping import Float
 
+from interpmd.plots.molecule import radii_of
 from interpmd.views.toolkit import anywidget
 
 #: Points of the curves that are sent; older ones are thinned out.
@@ -56,7 +56,7 @@ class Stage(anywidget.AnyWidget):
             scene={
                 "axes": plane.tolist(),
                 "reach": float(np.linalg.norm(places, axis=1).max()) + 0.5,
-                "radii": (0.32 * covalent_radii[atoms.numbers] + 0.1).tolist(),
+                "radii": radii_of(atoms).tolist(),
                 "colours": ["#" + "".join(f"{c:02x}" for c in rgb) for rgb in channels.tolist()],
                 "names": [f"{symbol}{i}" for i, symbol in enumerate(atoms.symbols)],
             }
