@@ -169,7 +169,8 @@ def test_the_browser_draws_the_bonds_it_is_told(jump):
     script = f"""{code}
     const made = new Geometry({json.dumps(scene)}, new Float32Array({positions}));
     const ends = [0, 1, 2].map((f) => made.sticks(f, []));
-    console.log(JSON.stringify(ends.map((s) => [s.from, s.to].map((e) => [...e.slice(0, 3 * s.bonds)]))));"""
+    const bonds = (s) => [s.from, s.to].map((ends) => [...ends.slice(0, 3 * s.bonds)]);
+    console.log(JSON.stringify(ends.map(bonds)));"""
     done = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
     for atoms, (begin, end) in zip(frames, json.loads(done.stdout), strict=True):
         found = np.stack([np.reshape(begin, (-1, 3)), np.reshape(end, (-1, 3))], axis=1)
