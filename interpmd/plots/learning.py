@@ -50,7 +50,7 @@ def held_out_errors(
     """Errors of a fit on frames that it does not learn from, while it learns.
 
     Args:
-        frames: learned from.
+        frames: numbers of frames learned from; none where nothing was held out.
         errors: root mean square errors by quantity with its unit, each of the length of `frames`.
         ax: where to draw.
     """
@@ -65,6 +65,10 @@ def held_out_errors(
         ylabel="RMSE on held-out frames",
         title="the more frames, the smaller the error?",
     )
+    if not len(frames):
+        ax.text(0.5, 0.5, "no frames were held out", ha="center", transform=ax.transAxes)
+        ax.set(xticks=[], yticks=[])
+        return bare(ax)
     _logarithmic(ax, sorted(set(frames)))
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.legend(frameon=False, fontsize=8)

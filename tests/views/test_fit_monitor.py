@@ -68,9 +68,9 @@ def test_errors_on_held_out_frames_are_those_of_the_potential_of_that_moment(wat
     chosen = next(s for s in steps if s.stage == "ridge" and s.value == best)
     expected = report.scan.set_index("ridge").validation_error[best]
     assert chosen.error == pytest.approx(expected)
-    # weighted squares of energies and forces, the energies' weight 80 by the root of six atoms
+    # weighted squares of energies and forces, the energies' weight 40 by the root of six atoms
     judged = chosen.evaluation
-    wrong = (judged.energy[:, 1] - judged.energy[:, 0]) * 80 / 6**0.5
+    wrong = (judged.energy[:, 1] - judged.energy[:, 0]) * 40 / 6**0.5
     off = (judged.forces[..., 1] - judged.forces[..., 0]).ravel()
     assert np.sqrt(np.mean(np.r_[wrong, off] ** 2)) == pytest.approx(expected, rel=1e-4)
     assert len(judged.n_atoms) == 8
@@ -123,3 +123,13 @@ def test_with_nothing_held_out_there_is_nothing_to_show():
     assert "no fit yet" in repr(monitor)
     with pytest.raises(im.InterpmdError, match="holds frames out"):
         monitor.plot()
+
+
+def test_a_test_set_alone_is_shown():
+    monitor, made = im.FitMonitor(), frames(12)
+    im.fit(made, test=made[:4], spec=SMALL, validation=0.0, progress=False, watch=monitor)
+    assert [m.stage for m in monitor.milestones] == ["test"]
+    curves, *parity = monitor.plot()
+    assert [text.get_text() for text in curves.texts] == ["no frames were held out"]
+    assert all("test set" in ax.get_title() for ax in parity)
+    assert "image/png" in monitor._repr_mimebundle_()[0]
