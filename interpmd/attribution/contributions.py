@@ -160,7 +160,7 @@ def keys_of(
     if what == "fragment":
         number = numbered(fragments)
         return [[tuple(sorted({number[a] for a in inside}))] for inside in members]
-    raise GroupingError(f"cannot sum by {what!r}; choose one of {', '.join(GROUPINGS)}")
+    raise GroupingError(f"cannot sum by {what!r}; choose one of label, {', '.join(GROUPINGS)}")
 
 
 def summed(keys: Sequence[Sequence[Hashable]], parts: np.ndarray) -> dict[Any, Any]:

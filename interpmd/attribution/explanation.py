@@ -296,7 +296,7 @@ class Explanation(Shown):
         std: bool = False,
         components: bool = False,
     ) -> pd.Series | pd.DataFrame:
-        """Sums over "order", "term", "kind", "pair", "atom" or "fragment".
+        """Sums over "label", "order", "term", "kind", "pair", "atom" or "fragment".
 
         A value goes in equal parts to its pairs or atoms. Vectors count along their sum.
 
@@ -314,6 +314,8 @@ class Explanation(Shown):
         return sums_of(rows, keys, ORDER_OF_KINDS, what, self.unit, std)
 
     def _keys(self, what: str, fragments: Fragments | None = None) -> list[list[Any]]:
+        if what == "label":
+            return [[label] for label in self.labels]
         kinds = self.kinds if what == "kind" else ()
         given = fragments or self.fragments
         if what == "fragment" and given is None:
@@ -346,7 +348,7 @@ class Explanation(Shown):
         """A picture of the values; vectors are projected on their sum.
 
         Args:
-            by: "label" for single clusters, or a grouping of `by`; for waterfall and bars.
+            by: a grouping of `by`; for waterfall and bars.
             most: bars.
             ax: where to draw.
             kind: "waterfall" or "bars", whose bars add up; "heat_map", players by players (see
@@ -379,7 +381,7 @@ class Explanation(Shown):
 
     def scalars(self, by: str = "label") -> dict[str, float]:
         """Values by name; vectors are projected on the direction of `predicted`."""
-        sums = summed(self._names(by), self.flat(self.values))
+        sums = summed(self._keys(by), self.flat(self.values))
         return {str(key): float(value) for key, value in sums.items()}
 
     def spreads(self, by: str = "label") -> dict[str, float] | None:
@@ -387,11 +389,8 @@ class Explanation(Shown):
         along = self.contributions.along(self.predicted).samples
         if along is None:
             return None
-        sums = summed(self._names(by), along)
+        sums = summed(self._keys(by), along)
         return {str(key): float(standard_deviation(samples)) for key, samples in sums.items()}
-
-    def _names(self, by: str) -> list[list[Any]]:
-        return [[label] for label in self.labels] if by == "label" else self._keys(by)
 
     def flat(self, values: np.ndarray) -> np.ndarray:
         """Numbers as they are; vectors along the direction of `predicted`."""

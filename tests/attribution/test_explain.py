@@ -12,6 +12,7 @@ from structures_of_tests import ethanol, methanol
 import interpmd as im
 from interpmd.attribution.kinds import KINDS, chemistry, kind_of
 from interpmd.attribution.methods.dispatch import METHODS
+from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import MethodError
 from interpmd.potentials import D3, ClusterExpansion, Isolated, LennardJones, Potential
 
@@ -240,3 +241,15 @@ def test_the_energy_of_a_molecule_that_is_one_group_is_its_row():
     explanation = im.explain(im.load("water"), molecule("H2O"))
     assert explanation.gauge == "groups" and len(explanation) == 1
     assert explanation.residual < 1e-8 and explanation.total_std > 0
+
+
+def test_sums_by_label_are_the_rows_themselves():
+    explanation = im.explain(im.load("malonaldehyde"), MALONALDEHYDE, im.Force(8, along=0))
+    by_label = explanation.by("label", std=True)
+    table = explanation.to_frame().set_index("label")
+    assert set(by_label.index) == set(table.index)
+    value, std = table.columns[table.columns.str.contains("eV")][:2]
+    for label in by_label.index:
+        assert by_label.loc[label].tolist() == pytest.approx(
+            table.loc[label, [value, std]].tolist()
+        )
