@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # killed processes, small disks
 
 from hard_inputs import KINDS
 from hard_inputs.case import RIGHT, SAID, SILENT, UNCLEAR

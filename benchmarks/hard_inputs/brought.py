@@ -90,7 +90,7 @@ def cases() -> Iterator[Case]:
     yield Case(
         "a key that no frame has", lambda: fit(frames, energy_key="REF_energy"), "REF_energy"
     )
-    yield Case("energies alone", lambda: _good(fit(without(frames, "forces")), 50))
+    yield Case("energies alone", lambda: _learned(without(frames, "forces")))
     yield Case("forces alone", lambda: fit(without(frames, "energy")), "without energy")
     yield Case("some forces missing", lambda: fit(without(frames, "forces", 4)), "without forces")
     holes = [
@@ -105,6 +105,12 @@ def cases() -> Iterator[Case]:
     yield from _containers(frames)
     yield from _constraints()
     yield from _copies()
+
+
+def _learned(frames) -> bool:
+    """Whether a fit leaves less than a quarter of the spread of the energies."""
+    spread = 1e3 * np.std([a.calc.results["energy"] for a in frames])
+    return fit(frames).errors().loc["train", "energy_rmse_meV"] < 0.25 * spread
 
 
 def _good(report, most=5.0) -> bool:
@@ -286,7 +292,7 @@ def _copies() -> Iterator[Case]:
     )
     waters = materials()["malonaldehyde"]
     yield Case(
-        "free energies beside energies", lambda: fit([_with_free(a) for a in waters]), "free_energy"
+        "free energies beside energies", lambda: fit([_with_free(a) for a in waters]), "free energy"
     )
 
 

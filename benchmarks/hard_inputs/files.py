@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from ase.io import read
+from killed import killed_at
 from safetensors.torch import load_file, save_file
+from small_disk import small_disk
 
 import interpmd as im
 from hard_inputs.case import Case
@@ -233,12 +235,45 @@ def _folders() -> Iterator[Case]:
         im.load_explanation(out)
 
     yield Case("values altered in a saved explanation", edited, "altered|seal|changed|holds no")
+    yield Case("a fit onto a full disk", _full, "was not saved.*the fit is")
+    yield Case("a fit onto a full disk, kept by the error", _kept)
+    for step in range(1, 30, 4):
+        for after in (False, True):
+            name = f"saving over a potential, killed {'after' if after else 'before'} change {step}"
+            yield Case(name, lambda step=step, after=after: _old_or_new(step, after))
     frames = materials()["malonaldehyde"][:3]
 
     def cannot():
         fit(frames * 3, out="/proc/nowhere/potential")
 
     yield Case("a fit into a place that cannot be written", cannot, "cannot be written")
+
+
+def _full():
+    with small_disk(Path(tempfile.mkdtemp()) / "tiny", 40 * 1024) as folder:
+        fit(materials()["malonaldehyde"], out=folder / "potential")
+
+
+def _kept() -> bool:
+    try:
+        _full()
+    except im.OutputError as error:
+        return error.report is not None and len(error.report.errors()) > 0
+    return False
+
+
+def _old_or_new(step: int, after: bool) -> bool:
+    """Whether what a killed process leaves is the old potential or the new one, all of it."""
+    folder = Path(tempfile.mkdtemp()) / "potential"
+    old, new = im.load("malonaldehyde"), im.load("malonaldehyde")
+    old.save(folder)
+    new.terms["expansion"].readout.mul_(1.5)
+    new.card = replace(new.card, level="new level")
+    killed_at(step, lambda: new.save(folder), after)
+    left = im.load(folder)
+    as_new = left.card.level == "new level"
+    right = (new if as_new else old).predict(MALONALDEHYDE).energy
+    return abs(float(left.predict(MALONALDEHYDE).energy - right)) < 1e-9
 
 
 EVIL = ("<img src=x onerror=alert(1)>", "<!--<script>", "</script><script>alert(1)</script>")

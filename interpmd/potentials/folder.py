@@ -286,7 +286,9 @@ def _is_learned(potential: TermSum, name: str) -> bool:
 
 def _is_foreign(folder: Path) -> bool:
     """Whether there is something, and neither a potential nor what is left of its first writing."""
-    if (folder / CARD).exists():
-        return False
+    card = folder / CARD
+    if card.exists():  # one of ours, even damaged; not what others give the same name
+        ours = FORMAT in card.read_text(encoding="utf-8", errors="replace")
+        return not ours and not any(folder.glob("weights*.safetensors"))
     own = {*folder.glob(".*.part"), *folder.glob(".*.lock"), *folder.glob("weights.*.safetensors")}
     return any(path not in own for path in folder.iterdir())

@@ -221,3 +221,12 @@ def test_a_card_is_changed_by_loading_and_saving(folder):
     potential.card = replace(potential.card, level="gfn2-xtb")
     potential.save(folder)
     assert im.load(folder).card.level == "gfn2-xtb"
+
+
+def test_a_foreign_file_of_the_same_name_is_left_alone(tmp_path):
+    mine = tmp_path / "mine" / "potential.json"
+    mine.parent.mkdir()
+    mine.write_text("what I think of potentials\n")
+    with pytest.raises(im.PotentialFileError, match="is not a potential"):
+        potential_of("new", 2.0).save(mine.parent)
+    assert mine.read_text() == "what I think of potentials\n"
