@@ -245,11 +245,9 @@ def test_the_energy_of_a_molecule_that_is_one_group_is_its_row():
 
 def test_sums_by_label_are_the_rows_themselves():
     explanation = im.explain(im.load("malonaldehyde"), MALONALDEHYDE, im.Force(8, along=0))
-    by_label = explanation.by("label", std=True)
+    by_label = explanation.by("label")
     table = explanation.to_frame().set_index("label")
-    assert set(by_label.index) == set(table.index)
-    value, std = table.columns[table.columns.str.contains("eV")][:2]
-    for label in by_label.index:
-        assert by_label.loc[label].tolist() == pytest.approx(
-            table.loc[label, [value, std]].tolist()
-        )
+    assert list(by_label.index) == explanation.labels  # those of zero as well
+    assert by_label.sum() == pytest.approx(explanation.total)
+    for label in table.index:
+        assert by_label[label] == pytest.approx(table.loc[label, "value_eV/A"])
