@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +53,19 @@ OTHERS = (
 )
 
 
+_watching: ContextVar[bool] = ContextVar("watching", default=True)
+
+
+@contextlib.contextmanager
+def unwatched() -> Iterator[None]:
+    """Look at nothing inside: for structures that a check makes up, such as a lone atom far away."""
+    before = _watching.set(False)
+    try:
+        yield
+    finally:
+        _watching.reset(before)
+
+
 class Place(NamedTuple):
     """A line of the user's code."""
 
@@ -88,13 +103,13 @@ class GradeWatch:
             forces: on their atoms in eV/Å; it is always time if None.
 
         Returns:
-            The largest grade of an atom; None if it was not looked at.
+            The largest grade of an atom; None if it was not looked at, as in `unwatched`.
 
         Warns:
             ExtrapolationWarning: names the atom and its grade; in a run also where the structure
                 falls into parts beyond the cutoff.
         """
-        if self.once and self.told:
+        if (self.once and self.told) or not _watching.get():
             return None
         largest = np.inf if forces is None else float(np.abs(forces).max(initial=0.0))
         self._calls += 1

@@ -19,6 +19,7 @@ from interpmd.errors import MethodError
 from interpmd.potentials.analytic import LennardJones
 from interpmd.potentials.isolated import Isolated
 from interpmd.potentials.potential import Potential
+from interpmd.potentials.watch import unwatched
 from interpmd.structures.fragments import fragments_of
 
 #: Distance in Å at which atoms no longer interact.
@@ -176,7 +177,8 @@ def _far_away(asked: _Asked, atoms: Atoms, target: Target) -> float:
     )
     if abs(together - here - alone) > 1e-10 * (1 + abs(together)):
         return 0.0  # it interacts all the same
-    explanation = asked(atoms + far, target)
+    with unwatched():
+        explanation = asked(atoms + far, target)
     of_players = explanation[~explanation.clusters.remainder]
     value = float(_by_atom(of_players).loc[lambda v: v.index >= last].sum())
     return abs(value - alone) if isinstance(target, Energy) else abs(value)
@@ -199,7 +201,8 @@ def _mirrored(asked: _Asked, atoms: Atoms) -> float:
     """Difference between atoms and their mirror images."""
     images, gap = atoms.copy(), 1.6 if asked.gauge == "molecules" else 0.75
     images.positions[:, 0] = 2 * (atoms.positions[:, 0].min() - gap) - atoms.positions[:, 0]
-    values = _by_atom(asked(atoms + images, Energy()))
+    with unwatched():
+        values = _by_atom(asked(atoms + images, Energy()))
     values = values.reindex(range(2 * len(atoms)), fill_value=0.0).to_numpy()
     return float(np.abs(values[: len(atoms)] - values[len(atoms) :]).max())
 

@@ -19,6 +19,7 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.potentials.analytic import AnalyticTerm
 from interpmd.potentials.base import TERMS
 from interpmd.potentials.potential import Potential
+from interpmd.potentials.watch import unwatched
 from interpmd.structures.files import as_frames
 from interpmd.trust.benchmark import cluster
 
@@ -132,7 +133,8 @@ def _axioms(
 
 def _null_player(potential: Potential, atoms: Atoms, table: Decomposition) -> float:
     far = atoms + Atoms(atoms.symbols[:1], atoms.positions[:1] + 1000.0)
-    values = explain(potential, far, method="shapley")[(len(atoms),)]
+    with unwatched():
+        values = explain(potential, far, method="shapley")[(len(atoms),)]
     alone = potential.predict_unwatched(atoms[:1])
     return abs(float(values) - float(alone.energy[0]))
 

@@ -15,6 +15,7 @@ from interpmd.decomposition.gated import GatedPotential
 from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
+from interpmd.potentials.watch import unwatched
 from interpmd.structures.edges import search_neighbours
 from interpmd.structures.files import Structures, one_structure
 
@@ -53,7 +54,8 @@ def check_potential(potential: Potential, atoms: Structures, seed: int = 0) -> N
         _round_trip,
         _generated_code,
     ):
-        check(potential, atoms, np.random.default_rng(seed))
+        with unwatched():  # lone atoms and squeezed structures are no data
+            check(potential, atoms, np.random.default_rng(seed))
 
 
 def _close(actual, expected, name: str, tolerance: float = 1e-8) -> None:

@@ -14,6 +14,8 @@ import interpmd as im
 from interpmd.demo import MALONALDEHYDE
 from interpmd.potentials import watch as watching
 from interpmd.potentials.watch import EVERY, FIRST, GradeWatch
+from interpmd.trust.axioms import check_explainer
+from interpmd.trust.conformance import check_potential
 
 SQUEEZED = MALONALDEHYDE.copy()
 SQUEEZED.positions *= 0.75
@@ -89,6 +91,9 @@ def test_structures_within_the_data_and_parts_of_them_are_silent(potential):
         im.simulate(potential, MALONALDEHYDE, steps=60, progress=False)
         im.explain(potential, MALONALDEHYDE, gauge="atoms", order=3)  # radicals are its parts
         im.explain(potential, MALONALDEHYDE)
+        im.certify(potential, MALONALDEHYDE, progress=False)  # puts a lone atom far away
+        check_explainer("shapley", potential, MALONALDEHYDE)
+        check_potential(potential, MALONALDEHYDE)
         im.evaluate(potential, [attached_labels(potential)])
         LennardJonesAlone().predict(Atoms("Ar2", [[0, 0, 0], [0, 0, 1.5]]))
 
