@@ -58,7 +58,7 @@ _watching: ContextVar[bool] = ContextVar("watching", default=True)
 
 @contextlib.contextmanager
 def unwatched() -> Iterator[None]:
-    """Look at nothing inside: for structures that a check makes up, such as a lone atom far away."""
+    """Look at nothing inside: for structures that a check makes up, such as an atom far away."""
     before = _watching.set(False)
     try:
         yield
