@@ -60,8 +60,17 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/explainers.py
 	$(BIN)/python benchmarks/truth.py
 	$(BIN)/python benchmarks/explorer.py
+	$(BIN)/python benchmarks/gauges.py
+	$(BIN)/python benchmarks/error_bars.py
+	$(BIN)/python benchmarks/grade.py
+	$(BIN)/python benchmarks/inputs.py
+	$(BIN)/python benchmarks/shipped.py
+	$(BIN)/python benchmarks/least_rows.py
+	$(BIN)/python benchmarks/silicon.py
 	@echo "and, with a folder that holds the acetylacetone data:"
 	@echo "    $(BIN)/python benchmarks/acetylacetone.py FOLDER"
+	@echo "and, in an environment with PACE, MACE and CHGNet as well:"
+	@echo "    python benchmarks/peers.py"
 
 fit: $(READY)
 	$(BIN)/python -m interpmd.shipped.make
