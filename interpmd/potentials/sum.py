@@ -184,7 +184,7 @@ class TermSum(nn.Module):
     def check_states(self, frames: Iterable[Atoms]) -> None:
         """Warn of charges and multiplicities that a learned term was not trained on."""
         if any(isinstance(term, LearnedTerm) and term.n_samples for term in self.terms.values()):
-            warn_of_state(self.card.provenance, frames, stacklevel=3)
+            warn_of_state(self.card.provenance, frames)
 
     def neighbours(self, batch: Batch) -> Neighbours:
         """Neighbours within the largest cutoff of the terms."""

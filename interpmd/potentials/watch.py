@@ -9,14 +9,11 @@ and the user is warned once: in a run, or for each line of code that asks.
 from __future__ import annotations
 
 import contextlib
-import sys
 import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import ase
 import numpy as np
 import torch
 from ase import Atoms
@@ -24,6 +21,7 @@ from ase.data import chemical_symbols
 from jaxtyping import Float
 
 from interpmd.errors import ExtrapolationWarning
+from interpmd.potentials.asking import Place, asked_from
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.structures.systems import Batch
 
@@ -44,15 +42,6 @@ DRAWS = 4
 #: Atoms up to which automatic differentiation, which holds all samples at once, is asked.
 MOST_ATOMS = 1000
 
-#: Code that is not the user's own.
-OTHERS = (
-    str(Path(__file__).parents[1]),
-    str(Path(ase.__file__).parent),
-    str(Path(torch.__file__).parent),
-    contextlib.__file__,
-)
-
-
 _watching: ContextVar[bool] = ContextVar("watching", default=True)
 
 
@@ -64,13 +53,6 @@ def unwatched() -> Iterator[None]:
         yield
     finally:
         _watching.reset(before)
-
-
-class Place(NamedTuple):
-    """A line of the user's code."""
-
-    file: str
-    line: int
 
 
 class GradeWatch:
@@ -135,7 +117,7 @@ class GradeWatch:
         return grade
 
     def _warn(self, potential: TermSum, batch: Batch, atom: int, grade: float) -> None:
-        place, own = _asked_from(), watch_of(potential)
+        place, own = asked_from(), watch_of(potential)
         known = place in own.told  # a run and what explains it may stand in one line
         own.told.add(place)
         self.told.add(place)
@@ -160,7 +142,7 @@ class GradeWatch:
             f"{parts} parts of the structure lie further apart than the cutoff of the potential, "
             "which says nothing of what they do to each other",
             ExtrapolationWarning,
-            *_asked_from(),
+            *asked_from(),
         )
 
 
@@ -170,15 +152,3 @@ def watch_of(potential: TermSum) -> GradeWatch:
     if known is None:
         known = potential.__dict__["_watch"] = GradeWatch()
     return known
-
-
-def _asked_from() -> Place:
-    """The line of the user's code that led here."""
-    frame = sys._getframe(1)
-    place = Place(frame.f_code.co_filename, frame.f_lineno)
-    while frame is not None:
-        place = Place(frame.f_code.co_filename, frame.f_lineno)
-        if not place.file.startswith(OTHERS):
-            break
-        frame = frame.f_back
-    return place

@@ -27,7 +27,9 @@ def asked(potential, **info):
         potential.predict([atoms])
         atoms.calc = potential.calculator()
         atoms.get_forces()
-    return [str(w.message) for w in seen if w.category is ExtrapolationWarning]
+    told = [w for w in seen if w.category is ExtrapolationWarning]
+    assert {w.filename for w in told} <= {__file__}, "at the line that asked"
+    return [str(w.message) for w in told]
 
 
 def test_states_that_were_not_learned_are_named(tmp_path):
@@ -52,6 +54,17 @@ def test_states_that_were_learned_pass():
 def test_nothing_learned_nothing_to_say():
     argon = im.Potential([LennardJones(epsilon=0.01, sigma=1.0, cutoff=3.0)])
     assert not asked(argon, charge=5)
+
+
+def test_an_explanation_names_a_state_once_at_the_line_that_asked():
+    methanol = molecule("CH3OH")
+    methanol.info |= {"charge": 0, "multiplicity": 1}
+    potential = fitted(charge=0, multiplicity=1)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("default")
+        im.explain(potential, methanol, fragments="[CH3]", order=2)  # radicals
+    assert {w.filename for w in seen} == {__file__}
+    assert len({str(w.message) for w in seen}) == len(seen), "the same thing twice"
 
 
 def test_charged_parts_of_groups_are_mentioned():
