@@ -453,3 +453,24 @@ def test_right_labels_of_metals_pass_without_a_word(strain):
     check = check_data(copper(30, strain))
     assert {f.weight for f in check.findings} <= {"note"}
     assert check.force_factor == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the data lie in a clone only")
+def test_chords_between_clusters_that_are_far_apart_accuse_nobody():
+    """Of half of the data of water they say 0.003 +- 0.017, for the straight way is no way."""
+    folder = DATA / "water"
+    known = [a for p in ("train", "fragments") for a in im.read_frames(folder / f"{p}.extxyz.gz")]
+    shuffled = np.random.default_rng(0).permutation(len(known))
+    half = [known[i] for i in sorted(shuffled[1::2])]
+    isolated = labels.known_isolated_energies(half, None)
+    assert not check_data(half, isolated=isolated, cutoff=6.0).findings
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the data lie in a clone only")
+def test_few_frames_of_many_kinds_are_not_refused():
+    known = im.read_frames(DATA / "alanine_dipeptide" / "groups.extxyz.gz")
+    known += im.read_frames(DATA / "alanine_dipeptide" / "train.extxyz.gz")
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        few = [known[i] for i in rng.permutation(len(known))[:12]]
+        assert all(f.weight != "error" for f in check_data(few).findings)

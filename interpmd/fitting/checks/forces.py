@@ -30,6 +30,9 @@ EXPLAINED = 0.4
 #: Fewest frames that a factor can be told from.
 FEWEST = 4
 
+#: So many frames or more bear a verdict that is not plain.
+MANY = 40
+
 
 @dataclass(frozen=True)
 class ForceCheck:
@@ -65,9 +68,13 @@ def check_forces(
     if not pushed or all(np.abs(f).max() < 1e-6 for f in forces):
         return ForceCheck(_zero(frames, numbers, fit), None)
     by_pairs, by_fit = _by_pairs(pairs), _by_fit(fit)
-    for found in (by_fit, by_pairs):
-        if _trusted(found):
-            return _judged(found, order, fit)
+    near = pairs.distance[~pairs.strained]
+    close = len(near) > 0 and bool(np.median(near) < NEAR)
+    if _believed(by_fit) or _unrelated(by_fit):
+        return _judged(by_fit, order, fit)
+    # chords between frames that are far apart are unrelated to anything
+    if _believed(by_pairs) or (close and _unrelated(by_pairs) and not _in_sympathy(by_fit)):
+        return _judged(by_pairs, order, fit)
     if (step := _shift(order)) is not None:
         return ForceCheck((_shifted(step),), None)
     if fit is not None and fit.has_forces.sum() >= 2 * FEWEST and fit.explained < _least(fit):
@@ -76,20 +83,20 @@ def check_forces(
             "the forces have nothing to do with the positions: a fit to them explains "
             f"{max(0.0, fit.explained):.0%} of their variance",
             "see whether they belong to other frames or to other atoms",
-            weight="error",
+            # few frames that have little in common may be beyond a small fit
+            weight="error" if len(frames) >= MANY or fit.explained < 0.25 else "warning",
         )
         return ForceCheck((finding,), None)
-    near = pairs.distance[~pairs.strained]
     if (
-        by_pairs.count >= 2 * FEWEST
+        close
+        and by_pairs.count >= 2 * FEWEST
         and abs(by_pairs.value) < 0.3
         and by_pairs.error < 0.15
-        and np.median(near) < NEAR
         and not (fit is not None and by_fit.left < BELIEVED)
     ):
         return _judged(replace(by_pairs, left=1.0), order, fit)
     why = f"{len(frames)} frames are too few" if len(frames) < FEWEST else "they are too unlike"
-    if by_fit.value > 0.3 and by_fit.known(0.25):
+    if _in_sympathy(by_fit):
         return ForceCheck((_unchecked(f"{why}; their sign is right"),), by_fit.value)
     return ForceCheck((_unchecked(why),), None)
 
@@ -112,12 +119,20 @@ def _by_fit(fit: SmallFit | None) -> Slope:
     return slope(fit.v_f[fit.known], fit.u[fit.known])
 
 
-def _trusted(found: Slope) -> bool:
-    if found.count < FEWEST:
-        return False
-    # unrelated energies and forces: the factor is known to be about zero
-    unrelated = found.count >= 2 * FEWEST and found.error < 0.1 and abs(found.value) < 0.2
-    return (found.known(0.15) and found.left < BELIEVED) or (unrelated and found.left > 0.9)
+def _believed(found: Slope) -> bool:
+    """Whether a factor is known, and leaves little."""
+    return found.count >= FEWEST and found.known(0.15) and found.left < BELIEVED
+
+
+def _unrelated(found: Slope) -> bool:
+    """Whether energies have nothing to do with forces: the factor is known to be about zero."""
+    known = found.count >= 2 * FEWEST and found.error < 0.1
+    return known and abs(found.value) < 0.2 and found.left > 0.9
+
+
+def _in_sympathy(found: Slope) -> bool:
+    """Whether energies rise where forces say so, by however much."""
+    return found.value > 0.3 and found.known(0.25)
 
 
 def _judged(found: Slope, order: Sequence[Atoms], fit: SmallFit | None) -> ForceCheck:
@@ -144,6 +159,8 @@ def _judged(found: Slope, order: Sequence[Atoms], fit: SmallFit | None) -> Force
     else:
         advice = "check the units: eV and eV/Å"
     severe = found.value < 0 or abs(np.log(found.value)) > 0.5 or off < 0.1
+    if not severe and found.count < MANY:
+        return ForceCheck((), found.value)
     what = f"energies and forces disagree: {size}"
     weight = "error" if severe else "warning"
     return ForceCheck((Finding("forces", what, advice, weight=weight),), found.value)
