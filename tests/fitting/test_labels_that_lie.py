@@ -463,7 +463,8 @@ def test_chords_between_clusters_that_are_far_apart_accuse_nobody():
     shuffled = np.random.default_rng(0).permutation(len(known))
     half = [known[i] for i in sorted(shuffled[1::2])]
     isolated = labels.known_isolated_energies(half, None)
-    assert not check_data(half, isolated=isolated, cutoff=6.0).findings
+    found = check_data(half, isolated=isolated, cutoff=6.0).findings
+    assert all(finding.weight == "note" for finding in found)
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the data lie in a clone only")
@@ -471,6 +472,6 @@ def test_few_frames_of_many_kinds_are_not_refused():
     known = im.read_frames(DATA / "alanine_dipeptide" / "groups.extxyz.gz")
     known += im.read_frames(DATA / "alanine_dipeptide" / "train.extxyz.gz")
     rng = np.random.default_rng(5)
-    for _ in range(3):
-        few = [known[i] for i in rng.permutation(len(known))[:12]]
+    for count in (12, 12, 12, 16, 25):
+        few = [known[i] for i in rng.permutation(len(known))[:count]]
         assert all(f.weight != "error" for f in check_data(few).findings)

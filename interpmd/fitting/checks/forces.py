@@ -27,6 +27,10 @@ NEAR = 0.2
 #: Least part of the variance of forces that a small fit explains where they are forces.
 EXPLAINED = 0.4
 
+#: The same where its factor is believed of few frames, and where energies and forces are said to
+#: be unrelated.
+SOME, MOST = 0.6, 0.85
+
 #: Fewest frames that a factor can be told from.
 FEWEST = 4
 
@@ -70,7 +74,10 @@ def check_forces(
     by_pairs, by_fit = _by_pairs(pairs), _by_fit(fit)
     near = pairs.distance[~pairs.strained]
     close = len(near) > 0 and bool(np.median(near) < NEAR)
-    if _believed(by_fit) or _unrelated(by_fit):
+    # a fit that does not know the forces does not know what they say of energies
+    knows = 0.0 if fit is None else fit.explained
+    plain = by_fit.count >= MANY or not 0.3 < by_fit.value < 3.0
+    if (_believed(by_fit) and (plain or knows > SOME)) or (_unrelated(by_fit) and knows > MOST):
         return _judged(by_fit, order, fit)
     # chords between frames that are far apart are unrelated to anything
     if _believed(by_pairs) or (close and _unrelated(by_pairs) and not _in_sympathy(by_fit)):
