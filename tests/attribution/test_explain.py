@@ -215,7 +215,7 @@ def test_bad_questions():
         im.explain(POTENTIAL, ETHANOL, method="astrology")
     with pytest.raises(im.InterpmdError, match="no direction"):
         im.explain(POTENTIAL, ETHANOL, im.Force(0, (0, 0, 0)), gauge="atoms")
-    with pytest.raises(im.InterpmdError, match="choose one of order"):
+    with pytest.raises(im.InterpmdError, match="choose one of label, order"):
         im.explain(POTENTIAL, ETHANOL, gauge="atoms").by("colour")
     with pytest.raises(im.UnknownElementError, match="atom 0 is S"):
         im.explain(POTENTIAL, molecule("SO2"), gauge="atoms")

@@ -118,6 +118,8 @@ def test_checks_stand_in_the_certificates_of_their_gauge(tmp_path):
     atoms = MALONALDEHYDE.copy()
     atoms.rattle(0.03, seed=1)
     potential = im.load("malonaldehyde")
+    stored = potential.card.certificate  # of the shipped one, which has such lines of its own
+    stored[:] = [check for check in stored if check["group"] != "reproducibility"]
     for gauge, size in (("internal", 1.0), ("atoms", 40.0)):
         found = im.reproducibility(
             SHIPPED, other(SHIPPED, size), atoms, im.Force(8), gauge, progress=False
