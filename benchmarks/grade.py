@@ -11,12 +11,12 @@ data, says that their energy or a force is wrong.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import networkx as nx
 import numpy as np
 from ase import Atoms
+from gauges import best
 from results import ROOT, record
 
 import interpmd as im
@@ -162,19 +162,10 @@ def cost() -> dict[str, str]:
     batch = potential.batch(test_frames("malonaldehyde")[0])
     with one_thread():
         near, full = (
-            _best(lambda verb=verb: verb(potential, batch))
+            best(lambda verb=verb: verb(potential, batch))
             for verb in (grade_of_surroundings, uncertainty)
         )
     return {"grade, time of 9 atoms": f"distances {near:.2f} ms; with error bars {full:.1f} ms"}
-
-
-def _best(function: Callable, repeats: int = 30) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - started)
-    return 1e3 * min(times)
 
 
 PARTS = {"alarms": alarms, "misses": misses, "time": cost}
