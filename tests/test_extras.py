@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from interpmd.errors import MissingPackageError
-from interpmd.extras import EXTRAS, required
+from interpmd.extras import EXTRAS, package_of, required
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,7 +43,7 @@ def test_modules_belong_to_the_extras_that_the_installation_knows():
     extras = tomllib.loads(text)["project"]["optional-dependencies"]
     for extra, modules in EXTRAS.items():
         packages = {line.split(">")[0] for line in extras[extra]}
-        assert {module.replace("_", "-") for module in modules} <= packages
+        assert {package_of(module) for module in modules} <= packages
 
 
 ASKED = {

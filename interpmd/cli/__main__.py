@@ -1,0 +1,5 @@
+"""`python -m interpmd.cli`."""
+
+from interpmd.cli import main
+
+main()
