@@ -179,6 +179,13 @@ ONE_FRAME = {
     "one frame with forces of other atoms": ({"forces": lambda f: f[::-1]}, "forces of frame 7"),
 }
 
+#: What happens to the stress of frame 17.
+ONE_STRESS = {
+    "one stress negated": (lambda s: -s, "stress of frame 17"),
+    "one stress not filled in": (lambda s: 0 * s, "stress of frame 17 is zero"),
+    "one stress in GPa": (lambda s: s / units.GPa, "stress of frame 17"),
+}
+
 #: What happens to every fifth frame.
 FIFTH = {
     "a fifth of the energies in Hartree": (
@@ -226,6 +233,10 @@ def cases() -> Iterator[Case]:
             run = partial(lambda lie, x: fit(with_stress(lie, x)), lie, frames)
             yield Case(f"{name}, {material}", run, words)
         yield Case(f"{name}, volume curve", partial(lambda lie: fit(curve(lie)), lie), words)
+    for name, (lie, words) in ONE_STRESS.items():
+        for material, frames in crystals.items():
+            run = partial(lambda lie, x: fit(one(x, 17, stress=lie)), lie, frames)
+            yield Case(f"{name}, {material}", run, words)
     yield from _nothing_to_learn()
     yield from _sets()
     yield from _isolated()

@@ -204,9 +204,9 @@ def test_signs_and_units_of_stress_are_named(stress, words, repeat):
     assert words in error
 
 
-def curve(stress=lambda s, volume: s):
+def curve(count=20, stress=lambda s, volume: s):
     made = []
-    for scale in np.linspace(0.92, 1.1, 20):
+    for scale in np.linspace(0.92, 1.1, count):
         atoms = bulk("Cu", a=3.6 * scale)
         made.append(by_emt(atoms, stress))
     return made
@@ -214,9 +214,52 @@ def curve(stress=lambda s, volume: s):
 
 def test_stress_is_checked_along_a_volume_curve():
     assert said(curve(), "error") == []
-    assert "wrong sign" in said(curve(lambda s, v: -s), "error")[0]
-    assert "GPa" in said(curve(lambda s, v: s / units.GPa), "error")[0]
-    assert "virial" in said(curve(lambda s, v: v * s), "error")[0]
+    assert "wrong sign" in said(curve(stress=lambda s, v: -s), "error")[0]
+    assert "GPa" in said(curve(stress=lambda s, v: s / units.GPa), "error")[0]
+    assert "virial" in said(curve(stress=lambda s, v: v * s), "error")[0]
+
+
+def hot_copper(repeat):
+    """One cell, and atoms that are far from their places."""
+    return [by_emt(_rattled(bulk("Cu", cubic=True) * (repeat, repeat, 1), i)) for i in range(24)]
+
+
+def _rattled(atoms, seed):
+    atoms.rattle(0.15, seed=seed)
+    return atoms
+
+
+STRESSED = {
+    "strained": lambda: copper(30, 0.03),
+    "hot": lambda: hot_copper(2),
+    "volumes": lambda: curve(40),
+    "scattered volumes": lambda: [
+        by_emt(_rattled(bulk("Au", a=4.06 * x, cubic=True), i))
+        for i, x in enumerate([*np.linspace(0.86, 1.14, 10), *np.linspace(0.995, 1.005, 30)])
+    ],
+}
+UNKNOWN = {"scattered volumes": set(range(10)), "strained": {15, 26}}
+WRONG = {
+    "flipped": (lambda s: -s, "of the wrong sign"),
+    "zero": (lambda s: 0 * s, "zero, where"),
+    "in GPa": (lambda s: s / units.GPa, "more than ten times"),
+    "huge": (lambda s: 100 * s, "more than ten times"),
+}
+
+
+@pytest.mark.parametrize("kind", STRESSED)
+def test_a_single_stress_that_is_wrong_is_named(kind):
+    """And none where all are right; extreme cells are said to be unchecked."""
+    many = STRESSED[kind]()
+    unchecked = {i for f in check_data(many).findings if "one by one" in str(f) for i in f.frames}
+    assert UNKNOWN.get(kind, set()) <= unchecked and 17 not in unchecked
+    assert [w for w in said(many, "warning") if "stress" in w] == []
+    for change, words in WRONG.values():
+        bad = only(17, many, stress=change)
+        assert said(bad, "error") == []
+        [warning] = [w for w in said(bad, "warning") if "stress" in w]
+        assert "the stress of frame 17 is " + words in warning
+        assert 17 in check_data(bad, leave_out=True).left_out
 
 
 def test_a_volume_curve_says_what_it_does_not_determine():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -93,7 +93,7 @@ def check_data(
     left_out: set[int] = set()
     if fit is not None and not any(f.weight == "error" for f in found):
         outliers = check_outliers(used, numbers, fit, places)
-        suspected = {numbers.index(i) for f in outliers for i in f.frames}
+        suspected = {numbers.index(i) for f in outliers if f.weight != "note" for i in f.frames}
         if 0 < len(suspected) < SOME * len(used):
             # what is unlike the sample may still be right: asked again among its own kind
             chosen = _with_their_kind(used, sorted(suspected), chosen)
@@ -101,7 +101,7 @@ def check_data(
             if (again := _fitted(sample, cutoff, seed, doubt=1.0)) is not None:
                 outliers = check_outliers(sample, places, again, places)
         if leave_out:
-            left_out = {i for f in outliers for i in f.frames}
+            left_out = {i for f in outliers if f.weight != "note" for i in f.frames}
             outliers = _said_to_be_left_out(outliers, left_out)
         found += outliers
     return DataCheck(tuple(found), tuple(sorted(left_out)), forces.factor)
@@ -158,7 +158,10 @@ def _with_their_kind(
 
 def _said_to_be_left_out(outliers: Sequence[Finding], frames: set[int]) -> list[Finding]:
     if not frames:
-        return []
-    notes = [Finding(f.check, f.what, "left out, as asked", f.frames, "note") for f in outliers]
+        return list(outliers)
+    notes = [
+        f if f.weight == "note" else replace(f, advice="left out, as asked", weight="note")
+        for f in outliers
+    ]
     what = f"{len(frames)} outliers are left out: {named(sorted(frames))}"
     return [Finding("outliers", what, frames=tuple(sorted(frames))), *notes]

@@ -9,6 +9,7 @@ from ase import Atoms
 
 from interpmd.fitting.checks import data
 from interpmd.fitting.checks.finding import Finding, named
+from interpmd.fitting.checks.outlying_stress import outlying_stress
 from interpmd.fitting.checks.robust import deviation
 from interpmd.fitting.checks.small_fit import SmallFit
 
@@ -27,17 +28,18 @@ LEAVE_OUT = 'correct them, or leave these frames out: outliers="leave out"'
 def check_outliers(
     frames: Sequence[Atoms], numbers: Sequence[int], fit: SmallFit, learned: Sequence[int]
 ) -> list[Finding]:
-    """Frames whose energy or forces do not fit all others.
+    """Frames whose energy, forces or stress do not fit those of all others.
 
     Args:
         frames: all with more than one atom. numbers: their indices in the data.
         fit: to some of them, solved. learned: their indices in the data.
     """
     places = np.asarray(numbers)
-    left, predicted, fitted = fit.residuals(frames)
+    there, seen = fit.beside(frames), np.isin(places, learned)
     return [
-        *_energies(frames, places, left, fitted, np.isin(places, learned)),
-        *_forces(frames, places, predicted),
+        *_energies(frames, places, there.left, there.fitted, seen),
+        *_forces(frames, places, there.forces),
+        *outlying_stress(frames, places, there.left, there.stresses, seen),
     ]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -40,6 +41,23 @@ RIDGE = 1e-6
 
 #: Rounds of weighting frames by how well they fit.
 ROUNDS = 6
+
+
+class Beside(NamedTuple):
+    """What a fit says of some frames.
+
+    Attributes:
+        left: energies less the fitted ones in eV, not a number where a frame has none, shape
+            (frames,).
+        forces: fitted, eV/Å, each of shape (atoms, 3).
+        fitted: energies of the expansion, eV, shape (frames,).
+        stresses: fitted, eV/Å³, shape (frames, 3, 3), not a number where a frame has none.
+    """
+
+    left: np.ndarray
+    forces: list[np.ndarray]
+    fitted: np.ndarray
+    stresses: np.ndarray
 
 
 @dataclass(eq=False)
@@ -208,25 +226,23 @@ class SmallFit:
         """Whether no symmetry makes the forces of a frame vanish, shape (frames,)."""
         return np.array([np.sqrt((rows**2).mean()) > 1e-4 for rows in self.z])
 
-    def residuals(self, frames: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-        """Labels of any frames beside the fit.
-
-        Returns:
-            Energies less the fitted ones in eV (not a number where a frame has none), shape
-            (frames,); fitted forces in eV/Å; and the fitted energies of the expansion in eV.
-        """
+    def beside(self, frames: Sequence[Atoms]) -> Beside:
+        """What the fit says of any frames."""
         potential = Potential({"small": self.term}, elements=self.elements)
         readout = torch.from_numpy(self.mean / self.scale)
         self.term.readout.copy_(readout.view(self.term.readout.shape))
-        found, pushes = [], []
+        found, pushes, pressed = [], [], []
         with one_thread():
-            for atoms in frames:
-                predicted = potential.predict(atoms)
+            for atoms, stress in zip(frames, stresses(frames), strict=True):
+                predicted = potential.predict(atoms, stress=bool(np.isfinite(stress).all()))
                 found.append(float(predicted.energy))
                 pushes.append(predicted.forces.numpy())
+                of_cell = predicted.stress
+                pressed.append(stress if of_cell is None else of_cell.numpy().reshape(3, 3))
         counts = np.array([[(a.numbers == z).sum() for z in self.elements] for a in frames])
         fitted = np.array(found)
-        return energies(frames) - counts @ self.of_elements - fitted, pushes, fitted
+        left = energies(frames) - counts @ self.of_elements - fitted
+        return Beside(left, pushes, fitted, np.array(pressed))
 
     def virials(self) -> list[np.ndarray | None]:
         """What the fit says of -V times the stress, shape (3, 3), of frames with a stress."""
