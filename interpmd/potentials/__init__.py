@@ -6,6 +6,7 @@ from interpmd.potentials.dispersion import D3
 from interpmd.potentials.electrostatics import EEQ
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.isolated import Isolated
+from interpmd.potentials.long_range import LongRange
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.repulsion import ZBL
 from interpmd.potentials.sum import Prediction
@@ -20,6 +21,7 @@ __all__ = [
     "ClusterExpansion",
     "Isolated",
     "LennardJones",
+    "LongRange",
     "Morse",
     "Potential",
     "Prediction",

@@ -169,8 +169,13 @@ class LearnedTerm(LocalTerm):
 
 
 class GlobalTerm(Term):
-    """A term whose site energies depend on the whole structure."""
+    """A term whose site energies depend on the whole structure.
 
+    Attributes:
+        periodic: whether it is defined in periodic cells.
+    """
+
+    periodic: ClassVar[bool] = False
     body_order: int | None = None
 
     @abstractmethod

@@ -9,12 +9,24 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.neighborlist import neighbor_list
 from ase.units import Bohr, Hartree
-from scipy.special import erf
+from scipy.special import erf, erfc
 
 from interpmd.errors import InterpmdError, StructureError, UnknownElementError
-from interpmd.potentials import D3, EEQ, MW, ZBL, AxilrodTeller, LennardJones, Morse, Potential
+from interpmd.potentials import (
+    D3,
+    EEQ,
+    MW,
+    ZBL,
+    AxilrodTeller,
+    LennardJones,
+    LongRange,
+    Morse,
+    Potential,
+)
 from interpmd.potentials import StillingerWeber as SW
+from interpmd.potentials.repulsion import COULOMB
 
 
 def energy(term, atoms):
@@ -154,3 +166,58 @@ def test_terms_of_a_sum_keep_their_own_cutoffs():
     parts = Potential([short, long]).term_energies(Potential([short]).batch(atoms))
     for name, term in {"lennard_jones": short, "morse": long}.items():
         assert float(parts[name].sum()) == pytest.approx(energy(term, atoms), rel=1e-12)
+
+
+def test_long_range_is_the_energy_of_rock_salt_less_its_short_range_part():
+    """Madelung's constant 1.7475646 of point charges; the erfc part is summed over neighbours."""
+    constant, smearing = 5.6, 1.1
+    salt = bulk("NaCl", "rocksalt", a=constant, cubic=True)
+    term = LongRange({"Na": 1.0, "Cl": -1.0}, smearing)
+    i, j, r = neighbor_list("ijd", salt, 9.0 * smearing)
+    charges = np.where(salt.numbers == 11, 1.0, -1.0)
+    screened = COULOMB * charges[i] * charges[j] * erfc(r / (2**0.5 * smearing)) / r
+    madelung = -1.7475645946 * COULOMB / (constant / 2) * 4
+    assert energy(term, salt) + 0.5 * screened.sum() == pytest.approx(madelung, rel=1e-8)
+
+
+def test_long_range_of_two_distant_charges_is_that_of_points():
+    term = LongRange({"Na": 1.0, "Cl": -1.0}, 1.5)
+    assert energy(term, pair(20.0, "NaCl")) == pytest.approx(-COULOMB / 20.0, rel=1e-12)
+    assert energy(term, pair(0.2, "NaCl")) == pytest.approx(
+        -COULOMB * erf(0.2 / (2**0.5 * 1.5)) / 0.2, rel=1e-12
+    )
+
+
+def test_long_range_feels_a_dipole_beyond_the_cutoff_of_other_terms():
+    """Two waters 12 A apart: -2 d^2 / r^3 if their dipoles are in line, half and repelling beside
+    each other."""
+    water = molecule("H2O")
+    term = LongRange({"O": -0.8, "H": 0.4}, 1.0)
+    charges = term.charges.numpy()[water.numbers]
+    dipole = charges @ water.positions
+    assert np.abs(dipole[:2]).max() < 1e-12
+    for direction, factor in (([0, 0, 12.0], -2), ([12.0, 0, 0], 1)):
+        other = water.copy()
+        other.positions += direction
+        both = energy(term, water + other) - 2 * energy(term, water)
+        expected = factor * COULOMB * dipole[2] ** 2 / 12.0**3
+        assert both == pytest.approx(expected, rel=0.03)
+
+
+def test_long_range_refuses_what_it_cannot_do(monkeypatch):
+    term = LongRange({"O": -0.8, "H": 0.4})
+    with pytest.raises(UnknownElementError, match="atom 1 is Ar, but"):
+        energy(term, pair(2.0, "HAr"))
+    slab = Atoms("OHH", [[0, 0, 0], [1, 0, 0], [0, 1, 0]], cell=[8, 8, 8], pbc=[True, True, False])
+    with pytest.raises(StructureError, match="0 or 3 periodic directions, and the structure has 2"):
+        energy(term, slab)
+    with pytest.raises(InterpmdError, match="charges names no element"):
+        LongRange({})
+    with pytest.raises(InterpmdError, match="the charge of O is nan"):
+        LongRange({"O": float("nan")})
+    with pytest.raises(InterpmdError, match="smearing"):
+        LongRange({"O": 1.0}, smearing=0.0)
+    monkeypatch.setitem(sys.modules, "torchpme", None)
+    slab.pbc = True
+    with pytest.raises(InterpmdError, match=r"pip install 'interpmd\[physics\]'"):
+        Potential([term]).predict_by_torch(slab)

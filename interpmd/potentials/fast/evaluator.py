@@ -1,7 +1,8 @@
 """A potential on structures, by generated code: energies, forces and stress.
 
-Local terms that have a fast form are summed on the sites of a structure; whatever else a
-potential holds (dispersion, charges, terms of others) stays in torch and is added.
+Local terms that have a fast form are summed on the sites of a structure, those of the whole
+structure that have one (smeared charges) are added; whatever else a potential holds (dispersion,
+charges that equilibrate, terms of others) stays in torch and is added too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from interpmd.potentials.fast.analytic import ANALYTIC
 from interpmd.potentials.fast.announce import announce
 from interpmd.potentials.fast.expansion import FastExpansion, expansion_of
 from interpmd.potentials.fast.known import has_fast_form
+from interpmd.potentials.fast.long_range import WHOLE
 from interpmd.potentials.fast.neighbours import Edges, Sites, closest, given_edges, search, too_thin
 from interpmd.potentials.fast.prepared import prepared, state_of
 from interpmd.potentials.sum import Prediction, TermSum
@@ -52,13 +54,18 @@ class FastPotential:
         self._known = known
         self._terms = terms = tuple(potential.terms.values())
         self._analytic = [(t, ANALYTIC[type(t)]) for t in terms if type(t) in ANALYTIC]
+        self._whole = [(t, WHOLE[type(t)]) for t in terms if type(t) in WHOLE]
         self.expansions = {
             term: expansion_of(term, np.dtype(dtype))
             for term in terms
             if type(term) is ClusterExpansion and has_fast_form(term)
         }
         self.samples: dict[int | None, list[FastExpansion]] = {}
-        rest = {name: term for name, term in potential.terms.items() if not has_fast_form(term)}
+        rest = {
+            name: term
+            for name, term in potential.terms.items()
+            if not (has_fast_form(term) or type(term) in WHOLE)
+        }
         self.rest = TermSum(rest, potential.elements) if rest else None
 
     def on_sites(
@@ -93,6 +100,9 @@ class FastPotential:
         energies, slopes = self.on_sites(edges.sites(numbers))
         forces, virials = edges.forces(np.zeros(len(numbers), np.int64), slopes, 1)
         virial = virials[0]
+        for term, evaluate in self._whole:
+            for one, more in zip((energies, forces, virial), evaluate(term, atoms), strict=True):
+                one += more
         if self.rest is not None:
             other = self.rest.predict(atoms, stress=bool(atoms.pbc.all()))
             energies = energies + other.site_energies.numpy()
@@ -115,6 +125,15 @@ class FastPotential:
         edges = self.edges(batch, pairs)
         energies, slopes = self.on_sites(edges.sites(batch.numbers.numpy()))
         forces, virials = edges.forces(batch.structure.numpy(), slopes, batch.n_structures)
+        if self._whole:
+            frames = batch.to_ase()
+            ends = np.cumsum([len(atoms) for atoms in frames])
+            for atoms, end, virial in zip(frames, ends, virials, strict=True):
+                here = slice(end - len(atoms), end)
+                for term, evaluate in self._whole:
+                    parts = energies[here], forces[here], virial
+                    for one, more in zip(parts, evaluate(term, atoms), strict=True):
+                        one += more
         sites, forces, virial = map(torch.from_numpy, (energies, forces, virials))
         tension = None
         if stress:
@@ -197,7 +216,9 @@ def prepare(potential: TermSum, dtype: str) -> FastPotential | None:
 
     def make() -> FastPotential | None:
         on_torch = potential.dtype != torch.float64 or potential.device.type != "cpu"
-        if on_torch or not any(has_fast_form(term) for term in potential.terms.values()):
+        if on_torch or not any(
+            has_fast_form(term) or type(term) in WHOLE for term in potential.terms.values()
+        ):
             return None
         return FastPotential(potential, dtype)
 
