@@ -73,19 +73,31 @@ def split(frames: list[Atoms], test: int, seed: int) -> dict[str, list[Atoms]]:
 
 
 def extxyz(atoms: Atoms) -> str:
-    """One frame in extended XYZ: positions (A) and forces (eV/A) to 1e-6, energy (eV) to 1e-8."""
+    """One frame in extended XYZ: positions (A) and forces (eV/A) to 1e-6, energy (eV) to 1e-8; of
+    periodic boxes cell (A) and stress (eV/A^3) too."""
     info = {"energy": f"{atoms.get_potential_energy():.8f}"}
+    if atoms.pbc.all():
+        info["Lattice"] = _quoted(atoms.cell.array, 6)
+        info["stress"] = _quoted(atoms.get_stress(voigt=False), 8)
     info |= {key: atoms.info[key] for key in ("subset", "level", "charge", "multiplicity")}
     info |= {k: atoms.info[k] for k in ("config_type", "molecules") if k in atoms.info}
     words = " ".join(f"{key}={value}" for key, value in info.items())
     lines = [
         str(len(atoms)),
-        f'Properties=species:S:1:pos:R:3:forces:R:3 {words} pbc="F F F"',
+        f'Properties=species:S:1:pos:R:3:forces:R:3 {words} pbc="{_pbc(atoms)}"',
     ]
     for symbol, x, f in zip(atoms.symbols, atoms.positions, atoms.get_forces(), strict=True):
         numbers = (f"{v + 0.0:.6f}" for v in np.round([*x, *f], 6))
         lines.append(f"{symbol} {' '.join(numbers)}")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(matrix: np.ndarray, digits: int) -> str:
+    return '"' + " ".join(f"{v + 0.0:.{digits}f}" for v in np.round(matrix, digits).flat) + '"'
+
+
+def _pbc(atoms: Atoms) -> str:
+    return " ".join("T" if periodic else "F" for periodic in atoms.pbc)
 
 
 def write(path: Path, frames: list[Atoms]) -> str:

@@ -192,7 +192,8 @@ def tagged_boxes(boxes: list[Atoms], subset: str) -> list[Atoms]:
     """Boxes with their subset, molecules unbroken."""
     frames = []
     for atoms in boxes:
-        frame = Atoms(atoms.numbers, np.round(atoms.positions, 6), cell=atoms.cell, pbc=True)
+        cell = np.round(atoms.cell.array, 6)
+        frame = Atoms(atoms.numbers, np.round(atoms.positions, 6), cell=cell, pbc=True)
         frame.info = {"subset": subset, "molecules": len(atoms) // 3}
         frames.append(frame)
     return frames
