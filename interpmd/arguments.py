@@ -26,6 +26,12 @@ def not_negative(**values: Any) -> None:
         _number(name, value, "a number, 0 or more", lambda x: x >= 0)
 
 
+def finite(**values: Any) -> None:
+    """Raise ArgumentError unless every value is a finite number."""
+    for name, value in values.items():
+        _number(name, value, "a finite number", lambda x: True)
+
+
 def part(**values: Any) -> None:
     """Raise ArgumentError unless every value is a number from 0 to below 1."""
     for name, value in values.items():

@@ -16,7 +16,7 @@ def md(
     potential: PotentialName,
     structure: Frames,
     out: Annotated[Path, typer.Option("--out", "-o", help="A .traj, .xyz or .extxyz.")],
-    ensemble: Annotated[str, typer.Option(help='"nve" or "nvt".')] = "nve",
+    ensemble: Annotated[str, typer.Option(help='"nve", "nvt" or "npt".')] = "nve",
     temperature: Annotated[float, typer.Option(help="K.")] = 300.0,
     steps: Annotated[int, typer.Option(help="Number of steps.")] = 2000,
     timestep: Annotated[float, typer.Option(help="fs.")] = 0.5,
@@ -25,6 +25,9 @@ def md(
         int, typer.Option(help="Steps with a thermostat before the first frame.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    engine: Annotated[str, typer.Option(help='"ase" or "openmm".')] = "ase",
+    thermostat: Annotated[str, typer.Option(help='"langevin" or "bussi".')] = "langevin",
+    pressure: Annotated[float, typer.Option(help="bar.")] = 1.0,
     time_step: Annotated[float | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run molecular dynamics with a potential."""
@@ -43,5 +46,8 @@ def md(
         interval=interval,
         equilibration=equilibration,
         seed=seed,
+        engine=engine,
+        thermostat=thermostat,
+        pressure=pressure,
     )
     typer.echo(str(trajectory))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -94,25 +94,40 @@ class InterpmdCalculator(StatefulCalculator):
             self._add_uncertainty(structure)
 
     def _add_energy(self, structure: Atoms, stress: bool) -> None:
+        self.results |= self.results_at(structure, stress)
+
+    def results_at(self, structure: Atoms, stress: bool = False) -> dict[str, Any]:
+        """Energy, forces and site energies of a structure, without what ASE keeps of it; in every
+        step of an engine of dynamics, which keeps its own.
+
+        Args:
+            structure: nothing of it is changed.
+            stress: whether the stress is needed; it may be there in any case.
+
+        Raises:
+            StructureError, UnknownElementError: the structure cannot be evaluated.
+        """
+        results: dict[str, Any] = {}
         if (ready := fast.ready(self.potential, self.precision)) is not None:
             sites, forces, virial = ready.on_atoms(structure)
             if structure.pbc.all():
                 volume = structure.get_volume()
-                self.results["stress"] = _voigt((virial + virial.T) / (2 * volume))
+                results["stress"] = _voigt((virial + virial.T) / (2 * volume))
         else:
             predicted = TermSum.predict(self.potential, structure, stress=stress)
             arrays = (predicted.site_energies, predicted.forces)
             sites, forces = (a.detach().cpu().double().numpy() for a in arrays)
             if predicted.stress is not None:
-                self.results["stress"] = _voigt(predicted.stress[0].cpu().double().numpy())
+                results["stress"] = _voigt(predicted.stress[0].cpu().double().numpy())
         energy = float(sites.sum())
-        self.results |= {
-            "energy": energy,
-            "free_energy": energy,
-            "energies": sites,
-            "forces": forces,
-        }
+        results |= {"energy": energy, "free_energy": energy, "energies": sites, "forces": forces}
         self._watch.look(self.potential, structure, forces)
+        return results
+
+    def take(self, structure: Atoms, results: dict[str, Any]) -> None:
+        """Keep results of `results_at` as if they had been asked for by way of ASE."""
+        self.atoms = structure.copy()
+        self.results = dict(results)
 
     def _add_uncertainty(self, structure: Atoms) -> None:
         bars = uncertainty(self.potential, self.potential.batch(structure))
