@@ -94,7 +94,7 @@ def places(tmp_path_factory):
         ("evaluate thesis labels.extxyz", "thesis is not a potential"),
         ("evaluate water sulphur.xyz", "frame 0 (CSH4) has no energy"),
         ("md water sulphur.xyz -o r.traj", "atom 0 is C, but the potential knows only H, O"),
-        ("md water water.xyz -o r.traj --ensemble npt", "'nve' or 'nvt', not 'npt'"),
+        ("md water water.xyz -o r.traj --ensemble npp", "'nve' or 'nvt' or 'npt', not 'npp'"),
         ("md water water.xyz -o r.traj --steps -5", "steps is a whole number, 1 or more"),
         ("md water water.xyz -o file/r.traj", "file/r.traj cannot be written"),
         ("explain water water.xyz --atom 7", "there is no atom 7"),

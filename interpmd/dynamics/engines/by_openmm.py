@@ -7,7 +7,6 @@ rounded on the way. On its reference platform, in float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -111,9 +110,9 @@ def held(atoms: Atoms, engine: str) -> tuple[list[int], list[tuple[int, int, flo
         if isinstance(constraint, FixAtoms):
             fixed += constraint.index.tolist()
         elif isinstance(constraint, FixBondLengths):
-            given: Sequence[float] = constraint.bondlengths
+            given = constraint.bondlengths
             if given is None:
-                given = [atoms.get_distance(*pair, mic=True) for pair in constraint.pairs]
+                given = np.array([atoms.get_distance(*p, mic=True) for p in constraint.pairs])
             pairs = zip(constraint.pairs, given, strict=True)
             lengths += [(int(a), int(b), float(length)) for (a, b), length in pairs]
         else:
