@@ -71,9 +71,10 @@ def simulate(
             Not repeated where a run goes on.
         steps: number of steps. interval: steps between frames.
         seed: of velocities, thermostat and barostat.
-        engine: what moves the atoms; see `interpmd.dynamics.engines`. "ase"; "openmm", whose own
-            steps cost 0.01 ms where those of ASE cost 0.3 ms. Energies and forces are those of
-            `potential` in any case; numbers differ by rounding (nve) and by other noise (nvt).
+        engine: what moves the atoms: "ase"; "openmm", whose own steps cost 0.01 ms where those of
+            ASE cost 0.3 ms; "lammps" or "torch_sim". Energies and forces are those of `potential`
+            in any case; numbers differ by rounding (nve) and by other noise (nvt). Constraints:
+            all with "ase", `FixAtoms` and `FixBondLengths` with "openmm", `FixAtoms` with others.
         thermostat: of nvt and npt: "langevin", or "bussi", which rescales velocities with the
             relaxation time 1/`friction`, and so lets atoms move nearly as in nve (Bussi et al.
             2007). A molecule that does not turn at first, does not with "bussi" at all.
@@ -153,7 +154,7 @@ def simulate(
             if equilibration and not record.frames:
                 bath = replace(plan, ensemble="nvt", thermostat="langevin")
                 noise = np.random.default_rng([seed, 0, equilibration])
-                engine_of(engine, moving, bath).advance(equilibration, noise)
+                engine_of(engine, moving, bath).advance(equilibration, [noise])
             step, now = 0, moving
             while True:
                 if held := record.frames.get(step):
@@ -170,7 +171,7 @@ def simulate(
                 if following not in record.frames:
                     # each stretch has noise of its own, so that a resumed run draws the same
                     noise = np.random.default_rng([seed, step // interval])
-                    mover.advance(following - step, noise)
+                    mover.advance(following - step, [noise])
                 bar.update(following - step)
                 step = following
     except KeyboardInterrupt:

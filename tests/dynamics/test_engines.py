@@ -118,7 +118,7 @@ def test_the_volume_of_an_ideal_gas_is_that_of_its_pressure():
     engine = engine_of("openmm", gas, plan)
     volumes = []
     for _ in range(6000):
-        engine.advance(10, rng)
+        engine.advance(10, [rng])
         volumes.append(gas.get_volume())
     volumes = np.array(volumes[200:])
     assert volumes.mean() == pytest.approx(volume, rel=0.03)

@@ -8,6 +8,7 @@ last frame gives the numbers of the run without a break.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,10 +25,10 @@ EVERY = 10
 
 
 class Engine(ABC):
-    """Moves the atoms of one structure.
+    """Moves the atoms of one structure, or of several by the same plan.
 
     Args:
-        atoms: with momenta and a calculator; they move.
+        structures: with momenta and calculators; they move.
         plan: ensemble and how it is kept.
 
     Attributes:
@@ -37,20 +38,20 @@ class Engine(ABC):
 
     name: ClassVar[str]
 
-    def __init__(self, atoms: Atoms, plan: Plan) -> None:
-        self.atoms, self.plan = atoms, plan
+    def __init__(self, structures: Sequence[Atoms], plan: Plan) -> None:
+        self.structures, self.plan = list(structures), plan
         self.done = 0
 
     @abstractmethod
-    def move(self, steps: int, rng: np.random.Generator) -> None:
+    def move(self, steps: int, rngs: Sequence[np.random.Generator]) -> None:
         """Move the atoms by velocity Verlet, or by Langevin dynamics if the plan says so.
 
         Args:
             steps: number of steps.
-            rng: of the noise.
+            rngs: of the noise of each structure.
         """
 
-    def advance(self, steps: int, rng: np.random.Generator) -> None:
+    def advance(self, steps: int, rngs: Sequence[np.random.Generator]) -> None:
         """Move the atoms, thermostat and barostat included.
 
         Raises:
@@ -64,7 +65,7 @@ class Engine(ABC):
             part = min(EVERY, end - self.done) if coupled else steps
             before = self.done
             try:
-                self.move(part, rng)
+                self.move(part, rngs)
             except StructureError as error:
                 raise SimulationError(
                     f"the simulation broke after step {self.done}: {str(error).split(';')[0]}; the "
@@ -72,13 +73,37 @@ class Engine(ABC):
                 ) from error
             self.done = before + part
             if coupled:
-                couple(self.atoms, plan, part, rng)
-        now = self.atoms.get_temperature()
-        if not np.isfinite(now) or now > 20 * plan.temperature + 5000:
-            raise SimulationError(
-                f"the simulation exploded at step {self.done}: temperature {now:.4g} K; take a "
-                "shorter timestep or a structure nearer to the training data"
-            )
+                for atoms, rng in zip(self.structures, rngs, strict=True):
+                    couple(atoms, plan, part, rng)
+        for atoms in self.structures:
+            now = atoms.get_temperature()
+            if not np.isfinite(now) or now > 20 * plan.temperature + 5000:
+                raise SimulationError(
+                    f"the simulation exploded at step {self.done}: temperature {now:.4g} K; take a "
+                    "shorter timestep or a structure nearer to the training data"
+                )
+
+
+class OneByOne(Engine):
+    """An engine that knows one structure; several have one each.
+
+    Attributes:
+        atoms: the structure, if it is one.
+    """
+
+    def __init__(self, structures: Sequence[Atoms], plan: Plan) -> None:
+        super().__init__(structures, plan)
+        self.atoms = self.structures[0]
+        self._others = [type(self)([atoms], plan) for atoms in self.structures[1:]]
+
+    @abstractmethod
+    def move_one(self, steps: int, rng: np.random.Generator) -> None:
+        """As `move`, for `atoms`."""
+
+    def move(self, steps: int, rngs: Sequence[np.random.Generator]) -> None:
+        self.move_one(steps, rngs[0])
+        for engine, rng in zip(self._others, rngs[1:], strict=True):
+            engine.move_one(steps, rng)
 
 
 class Evaluator:

@@ -7,22 +7,22 @@ rounded on the way. On its reference platform, in float64.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms, units
-from ase.constraints import FixAtoms, FixBondLengths
 
-from interpmd.dynamics.engines.base import Engine, Evaluator
+from interpmd.dynamics.engines.base import Evaluator, OneByOne
+from interpmd.dynamics.engines.constraints import held
 from interpmd.dynamics.engines.plan import Plan
-from interpmd.errors import ArgumentError
 from interpmd.extras import required
 
 #: Relative error of constrained distances.
 TOLERANCE = 1e-10
 
 
-class OpenMMEngine(Engine):
+class OpenMMEngine(OneByOne):
     """Velocity Verlet, or Langevin dynamics by the splitting BAOAB (Leimkuhler and Matthews, Appl.
     Math. Res. Express 2013, 34), whose structures are those of OpenMM's "Langevin middle"
     integrator, and whose velocities are those of the same time.
@@ -36,8 +36,9 @@ class OpenMMEngine(Engine):
 
     name: ClassVar[str] = "openmm"
 
-    def __init__(self, atoms: Atoms, plan: Plan) -> None:
-        super().__init__(atoms, plan)
+    def __init__(self, structures: Sequence[Atoms], plan: Plan) -> None:
+        super().__init__(structures, plan)
+        atoms = self.atoms
         openmm = required("openmm", "engine='openmm'")
         self._failed: BaseException | None = None
         self._evaluator, self._error = Evaluator(atoms), openmm.OpenMMException
@@ -65,7 +66,7 @@ class OpenMMEngine(Engine):
         platform = openmm.Platform.getPlatformByName("Reference")
         self._context = openmm.Context(system, self._integrator, platform)
 
-    def move(self, steps: int, rng: np.random.Generator) -> None:
+    def move_one(self, steps: int, rng: np.random.Generator) -> None:
         atoms, context = self.atoms, self._context
         self._evaluator.begin(atoms)
         context.setPositions(atoms.positions)
@@ -96,31 +97,6 @@ class OpenMMEngine(Engine):
         except BaseException as error:
             self._failed = error
             raise
-
-
-def held(atoms: Atoms, engine: str) -> tuple[list[int], list[tuple[int, int, float]]]:
-    """Atoms that stay where they are, and pairs at fixed distances (Å).
-
-    Raises:
-        ArgumentError: a constraint that only ASE knows.
-    """
-    fixed: list[int] = []
-    lengths: list[tuple[int, int, float]] = []
-    for constraint in atoms.constraints:
-        if isinstance(constraint, FixAtoms):
-            fixed += constraint.index.tolist()
-        elif isinstance(constraint, FixBondLengths):
-            given = constraint.bondlengths
-            if given is None:
-                given = np.array([atoms.get_distance(*p, mic=True) for p in constraint.pairs])
-            pairs = zip(constraint.pairs, given, strict=True)
-            lengths += [(int(a), int(b), float(length)) for (a, b), length in pairs]
-        else:
-            raise ArgumentError(
-                f"engine={engine!r} does not know the constraint {type(constraint).__name__}; take "
-                "engine='ase'"
-            )
-    return fixed, lengths
 
 
 def _write_steps(integrator: Any, langevin: bool, constrained: bool) -> None:
