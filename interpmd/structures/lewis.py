@@ -14,7 +14,9 @@ ions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
@@ -24,6 +26,9 @@ from jaxtyping import Bool, Float, Int
 from interpmd.extras import required
 from interpmd.structures.charges import whole_charge
 from interpmd.structures.chemistry import longest_bond
+
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 #: Times the longest bond of two elements: their longest multiple bond, where only lengths decide.
 MULTIPLE = 0.7
@@ -125,16 +130,44 @@ def _perceived(
 
 def _assigned(numbers: np.ndarray, bonds: list[tuple[int, int]], charge: int) -> _Found | None:
     """By RDKit; None where it finds no closed-shell structure of this charge."""
+    found = rdkit_molecule(numbers, bonds, charge, "finding the groups of a molecule")
+    if found is None:
+        return None
+    inside = [found.GetBondBetweenAtoms(*bond) for bond in bonds]
+    charges = [atom.GetFormalCharge() for atom in found.GetAtoms()]
+    orders = [bond.GetBondTypeAsDouble() for bond in inside]
+    return orders, [bond.GetIsConjugated() for bond in inside], charges
+
+
+def rdkit_molecule(
+    numbers: Int[np.ndarray, " atoms"],
+    bonds: Sequence[tuple[int, int]],
+    charge: int,
+    purpose: str,
+) -> Chem.Mol | None:
+    """A molecule of RDKit with bond orders and formal charges, all hydrogens as atoms.
+
+    Args:
+        numbers: atomic numbers.
+        bonds: pairs of bonded atoms, each once.
+        charge: total, in e.
+        purpose: what it is needed for, for the error where RDKit is missing.
+
+    Returns:
+        None where RDKit finds no closed-shell structure of this charge.
+
+    Raises:
+        MissingPackageError: RDKit is not installed.
+    """
     Chem, rdBase, rdDetermineBonds = (
-        required(f"rdkit.{name}", "finding the groups of a molecule")
-        for name in ("Chem", "rdBase", "Chem.rdDetermineBonds")
+        required(f"rdkit.{name}", purpose) for name in ("Chem", "rdBase", "Chem.rdDetermineBonds")
     )
     skeleton = Chem.RWMol()
     for number in numbers.tolist():
         skeleton.AddAtom(Chem.Atom(number))
         skeleton.GetAtomWithIdx(skeleton.GetNumAtoms() - 1).SetNoImplicit(True)
     for first, second in bonds:
-        skeleton.AddBond(first, second, Chem.BondType.SINGLE)
+        skeleton.AddBond(int(first), int(second), Chem.BondType.SINGLE)
     with rdBase.BlockLogs():
         try:
             rdDetermineBonds.DetermineBondOrders(
@@ -143,12 +176,10 @@ def _assigned(numbers: np.ndarray, bonds: list[tuple[int, int]], charge: int) ->
             Chem.SanitizeMol(skeleton)
         except (ValueError, RuntimeError):
             return None
-    inside = [skeleton.GetBondBetweenAtoms(*bond) for bond in bonds]
-    charges = [atom.GetFormalCharge() for atom in skeleton.GetAtoms()]
-    if sum(charges) != charge or any(a.GetNumRadicalElectrons() for a in skeleton.GetAtoms()):
+    charges = sum(atom.GetFormalCharge() for atom in skeleton.GetAtoms())
+    if charges != charge or any(a.GetNumRadicalElectrons() for a in skeleton.GetAtoms()):
         return None
-    orders = [bond.GetBondTypeAsDouble() for bond in inside]
-    return orders, [bond.GetIsConjugated() for bond in inside], charges
+    return skeleton
 
 
 def _orders_by_length(numbers: np.ndarray, pairs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
