@@ -34,6 +34,7 @@ _NAMES = {
         "Diagnosis assert_explanation_close certify certify_explanation cure doctor faithfulness "
         "infidelity sensitivity"
     ),
+    "interpmd.trust.known_fragments": "KnownFragments known_fragments remember_fragments",
     "interpmd.trust.reproducibility": "reproduce reproducibility",
     "interpmd.trust.truth": "QuantumTruth learned_truth quantum_truth",
     "interpmd.views.explorer": "ForceExplorer",

@@ -23,13 +23,16 @@ import pandas as pd
 from ase import Atoms
 
 from interpmd.attribution.gauges.capping import capped, parts_of
-from interpmd.errors import ArgumentError, FragmentError, StructureError
+from interpmd.errors import ArgumentError, FragmentError, InterpmdError, StructureError
 from interpmd.fitting.report import FitReport
 from interpmd.markup import markup, table
 from interpmd.plots.fragments import fragments_of_formula
 from interpmd.potentials.potential import Potential
+from interpmd.reference.force_fields import ForceField
+from interpmd.reference.sampling import sample
 from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.groups import Grouping, groups_of, placed
+from interpmd.trust.closed_parts import PART
 from interpmd.trust.fragment_names import (
     ORDER,
     formula,
@@ -46,6 +49,9 @@ LINKED = 2
 
 #: Number of the first atom of a group in its name.
 NUMBER = re.compile(r"\(\d+\)")
+
+#: Of the displacements, in K.
+TEMPERATURES = (300.0, 600.0)
 
 #: Where the card of a potential keeps the parts that its training data know.
 KEPT = "fragments"
@@ -89,25 +95,26 @@ class KnownFragments:
         """Whether the training data know all of them."""
         return bool(self.table.known.all())
 
-    def structures(self, most: int = 200) -> list[Atoms]:
-        """The lacking fragments as molecules, cut out of the structures as they stand in them.
+    def structures(self, each: int = 8, seed: int = 0) -> list[Atoms]:
+        """The lacking fragments as molecules, to be labelled.
 
-        One geometry of each fragment in turn, until there are `most` or no more.
+        They are cut out of the structures as they stand in them; where that gives fewer than
+        `each`, copies with thermal displacements along the normal modes of MMFF94 at 300 and 600 K
+        are added (of 0.05 Å on every atom where that has no parameters).
+
+        Args:
+            each: geometries of every fragment, at most.
+            seed: of the displacements.
 
         Raises:
-            ArgumentError: `most` is below 1.
+            ArgumentError: `each` is below 1.
         """
-        if most < 1:
-            raise ArgumentError(f"most is a number of structures from 1 on, not {most}")
-        lacking = np.flatnonzero(~self.table.known.to_numpy()).tolist()
+        if each < 1:
+            raise ArgumentError(f"each is a number of structures from 1 on, not {each}")
         found: list[Atoms] = []
-        turn = 0
-        while len(found) < most:
-            taken = [self.places[k][turn] for k in lacking if turn < len(self.places[k])]
-            if not taken:
-                break
-            found += [self._cut(*place) for place in taken[: most - len(found)]]
-            turn += 1
+        for number in np.flatnonzero(~self.table.known.to_numpy()).tolist():
+            cut = [self._cut(*place) for place in self.places[number][:each]]
+            found += cut + _displaced(cut[0], each - len(cut), seed + number)
         return found
 
     def plot(self, structure: int = 0, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
@@ -153,7 +160,7 @@ class KnownFragments:
         [part] = capped(parts_of(grouping, [chosen]), atoms, placed(grouping, atoms))
         charge = part.info["charge"]
         alone = Atoms(part.numbers, part.positions)
-        alone.info = {"subset": "part", "multiplicity": 1}
+        alone.info = {"subset": PART, "multiplicity": 1}
         if charge:
             alone.info["charge"] = charge
         return alone
@@ -231,6 +238,27 @@ def remember_fragments(potential: Potential, frames: Structures, order: int = OR
     `known_fragments` then needs no data beside the potential, also after it is saved and loaded.
     """
     potential.card.provenance[KEPT] = sorted(fragments_in(frames, order))
+
+
+def _displaced(part: Atoms, count: int, seed: int) -> list[Atoms]:
+    """Copies of a molecule in thermal motion; a single atom has none."""
+    if count < 1 or len(part) < 2:
+        return []
+    try:
+        moved = sample(
+            part,
+            "normal_modes",
+            ForceField("mmff94"),
+            n=count,
+            temperatures=TEMPERATURES,
+            seed=seed,
+            progress=False,
+        )
+    except (InterpmdError, RuntimeError):
+        moved = sample(part, "rattle", n=count, seed=seed, stdev=0.05)
+    for atoms in moved:
+        atoms.info = dict(part.info)
+    return moved
 
 
 def _there(data: Potential | FitReport | Structures | Iterable[str], order: int) -> set[str]:

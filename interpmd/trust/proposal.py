@@ -119,7 +119,7 @@ def propose_radicals(diagnosis: Geometries, most: int = 200) -> list[Atoms]:
     trimers = _most_informative(diagnosis, 3, left - len(dimers))
     if len(dimers) == (left + 1) // 2:
         dimers = _most_informative(diagnosis, 2, left - len(trimers))
-    return [*map(_single, elements), *(_structure(diagnosis, g) for g in [*dimers, *trimers])]
+    return [*map(single_atom, elements), *(_structure(diagnosis, g) for g in [*dimers, *trimers])]
 
 
 def multiplicities(atoms: Atoms) -> list[int]:
@@ -193,7 +193,8 @@ def _structure(diagnosis: Geometries, geometry: int) -> Atoms:
     return atoms
 
 
-def _single(number: int) -> Atoms:
+def single_atom(number: int) -> Atoms:
+    """A free atom in its ground state, to be labelled."""
     atoms = Atoms([int(number)], [[0.0, 0.0, 0.0]])
     atoms.info = {
         "subset": "isolated",

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from interpmd.errors import InterpmdError, LabelError
+from interpmd.errors import ArgumentError, InterpmdError, LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import FitReport
@@ -23,12 +23,13 @@ from interpmd.reference.labelling import label
 from interpmd.reference.levels import resolve
 from interpmd.reference.store import HASH_KEY, content_hash
 from interpmd.structures.charges import for_calculators, whole_charge
-from interpmd.structures.files import read_frames
+from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.systems import check_elements
 from interpmd.trust.closed_parts import PART
 from interpmd.trust.diagnosis import Diagnosis
 from interpmd.trust.examination import doctor
-from interpmd.trust.proposal import multiplicities
+from interpmd.trust.known_fragments import KnownFragments, known_fragments
+from interpmd.trust.proposal import multiplicities, single_atom
 
 #: Subsets of the labelled proposals: training data may hold dimers of molecules.
 PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer", PART: "proposed part"}
@@ -50,10 +51,14 @@ def cure(
     workers: int = 1,
     subset_weights: Mapping[str, float] | None = None,
     parts: str = "closed",
+    asked: Structures | KnownFragments | None = None,
     progress: bool = True,
     **options: Any,
 ) -> FitReport:
     """Label the geometries that the doctor proposes and fit again with them.
+
+    With ``asked=``, molecules that the potential will be used for, just those of their capped
+    groups are labelled that the training data lack (`interpmd.known_fragments`).
 
     Closed-shell parts of the training molecules by default: groups closed with hydrogen, single
     molecules, pairs of molecules; with ``parts="radicals"`` dimers and trimers of atoms. What those
@@ -77,6 +82,8 @@ def cure(
         subset_weights: factors of the proposed "part", "dimer" and "trimer" in the fit, `WEIGHTS`
             unless given; further keys name subsets of `train`, as in `interpmd.fit`.
         parts: "closed", "radicals" or "all"; see `Diagnosis.proposal`.
+        asked: molecules, or what `interpmd.known_fragments` says of them; then there is no
+            diagnosis, and `parts` has no meaning.
         progress: whether to show progress bars.
         options: of `interpmd.fit`, for instance ``test=``. The spec, the seed and the weight of
             the energies are those of the first fit unless given.
@@ -87,7 +94,10 @@ def cure(
         UnknownElementError: `train` holds elements that the potential does not know.
         InterpmdError: the potential has no posterior, labels failed for single atoms, or nothing is
             left to label.
+        ArgumentError: both `diagnosis` and `asked`.
     """
+    if diagnosis is not None and asked is not None:
+        raise ArgumentError("diagnosis= and asked= both say what to label; give one of them")
     potential = fitted.potential if isinstance(fitted, FitReport) else fitted
     level = _level(potential, level)
     provenance = potential.card.provenance
@@ -98,11 +108,14 @@ def cure(
     for atoms in frames:
         check_elements(torch.as_tensor(atoms.numbers), potential.elements, "the potential")
     known = {int(a.numbers[0]) for a in frames if labels.is_isolated(a)}
-    proposed = [
-        atoms
-        for atoms in (diagnosis or doctor(potential, frames)).proposal(most, parts)
-        if not (len(atoms) == 1 and int(atoms.numbers[0]) in known)
-    ]
+    if asked is not None:
+        proposed = _lacking(asked, frames, known, most)
+    else:
+        proposed = [
+            atoms
+            for atoms in (diagnosis or doctor(potential, frames)).proposal(most, parts)
+            if not (len(atoms) == 1 and int(atoms.numbers[0]) in known)
+        ]
     if not proposed:
         raise InterpmdError(
             "nothing to label: the data vouch for every closed-shell part (extrapolation grade "
@@ -127,6 +140,24 @@ def cure(
         progress=progress,
         **(arguments | options),
     )
+
+
+def _lacking(
+    asked: Structures | KnownFragments, frames: Sequence[Atoms], known: set[int], most: int
+) -> list[Atoms]:
+    """Fragments of molecules that the data lack, and atoms of elements that they do not know."""
+    if not isinstance(asked, KnownFragments):
+        asked = known_fragments(asked, list(frames))
+    if asked.covered:
+        raise InterpmdError(
+            f"nothing to label: the training data know all {len(asked.table)} fragments of up to "
+            f"{asked.order} groups"
+        )
+    each = max(1, most // len(asked.lacking))
+    parts = asked.structures(each)[:most]
+    elements = {int(z) for atoms in frames for z in atoms.numbers}
+    new = sorted({int(z) for atoms in parts for z in atoms.numbers} - elements - known)
+    return [*map(single_atom, new), *parts]
 
 
 @renamed(method="level")
