@@ -7,56 +7,83 @@ what the potential will be asked for, and more of six at random. Of each: relaxe
 thermal displacements at 300 to 1200 K, bonds turned by any angle (`geometries.py`).
 
 Geometries are kept molecule by molecule in scratch/small_molecules, labels grow in
-scratch/small_molecules.raw.extxyz; the script can be stopped and started again.
+scratch/small_molecules.*.raw.extxyz; the script can be stopped and started again.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import ase.io
 import numpy as np
 from ase import Atoms
-from asked import ASKED
-from common import SCRATCH
+from asked import ASKED, LACKING
+from common import DATA, SCRATCH, ship, shuffled, thinned, write
 from geometries import LEVEL, embedded, relaxed, seed_of, twisted, vibrating
 from molecules import grown
 from rdkit import Chem
 from tqdm import tqdm
 
 from interpmd.errors import CalculationError
-from interpmd.reference import label
+from interpmd.reference import isolated_atoms, label
 from interpmd.trust.known_fragments import known_fragments
 
-GEOMETRIES = SCRATCH / "small_molecules"
-RAW = SCRATCH / "small_molecules.raw.extxyz"
+NAME = "small_molecules"
+GEOMETRIES = SCRATCH / NAME
 
 #: Heavy atoms of the largest molecules, and how many of these are drawn at random.
 LARGEST, DRAWN, SEED = 6, 320, 6031
 
-#: Of one molecule: conformers, vibrations by temperature (K), and frames with turned bonds.
-CONFORMERS, TEMPERATURES, TWISTED = 2, (300.0, 600.0, 600.0, 1200.0), 3
+#: Frames with a larger force in eV/Å are left out.
+LARGEST_FORCE = 15.0
+
+#: Frames of training molecules that are held out.
+HELD = 400
 
 
-def geometries(smiles: str) -> list[Atoms]:
+@dataclass(frozen=True)
+class Sampling:
+    """Frames of one molecule.
+
+    Attributes:
+        conformers: how many, at most; relaxed by so many `steps`, or to forces of `converged`
+            (eV/Å).
+        temperatures: K, of one vibrating frame each.
+        twisted: frames with turned bonds.
+    """
+
+    conformers: int
+    steps: int
+    converged: float
+    temperatures: tuple[float, ...]
+    twisted: int
+
+
+TRAINING = Sampling(2, 25, 0.05, (300.0, 600.0, 600.0, 1200.0), 3)
+UNSEEN = Sampling(4, 150, 0.02, (300.0, 300.0, 600.0, 600.0), 2)
+
+
+def geometries(smiles: str, how: Sampling) -> list[Atoms]:
     """All frames of a molecule, from their file where there is one."""
     path = GEOMETRIES / f"{seed_of(smiles):08x}.extxyz"
     if not path.exists():
-        _write(path, _made(smiles))
+        _write(path, _made(smiles, how))
     return ase.io.read(path, index=":") if path.stat().st_size else []
 
 
-def _made(smiles: str) -> list[Atoms]:
-    molecule, conformers = embedded(smiles, CONFORMERS)
-    lowest, seed = [relaxed(atoms) for atoms in conformers], seed_of(smiles)
+def _made(smiles: str, how: Sampling) -> list[Atoms]:
+    molecule, conformers = embedded(smiles, how.conformers)
+    lowest = [relaxed(atoms, LEVEL, how.steps, how.converged) for atoms in conformers]
+    seed = seed_of(smiles)
     if not lowest:
         return []
     try:
-        vibrations = vibrating(lowest[0], TEMPERATURES, 1, seed)
+        vibrations = vibrating(lowest[0], how.temperatures, 1, seed)
     except CalculationError:  # it reacted: its bonds are no longer those of the SMILES
         return []
-    turns = twisted(molecule, lowest[0], TWISTED, seed)
+    turns = twisted(molecule, lowest[0], how.twisted, seed)
     found = {"conformer": lowest, "vibration": vibrations, "torsion": turns}
     for subset, frames in found.items():
         for atoms in frames:
@@ -98,10 +125,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=1)
     chosen = parser.parse_args()
-    asked = chosen_molecules()
-    print(f"{len(asked)} molecules")
-    frames = [atoms for smiles in tqdm(asked, mininterval=10) for atoms in geometries(smiles)]
-    label(frames, LEVEL, out=RAW, workers=chosen.workers, progress=False)
+    sets = {
+        "training": (chosen_molecules(), TRAINING),
+        "known": (list(ASKED.values()), UNSEEN),
+        "lacking": (list(LACKING.values()), UNSEEN),
+    }
+    labelled = {}
+    for name, (asked, how) in sets.items():
+        bar = tqdm(asked, desc=name, mininterval=10, unit="molecule")
+        frames = [atoms for smiles in bar for atoms in geometries(smiles, how)]
+        raw = SCRATCH / f"small_molecules.{name}.raw.extxyz"
+        found = label(frames, LEVEL, out=raw, workers=chosen.workers, progress=False)
+        labelled[name] = thinned(found, LARGEST_FORCE)
+    atoms = isolated_atoms("HCNO", LEVEL)
+    for one in atoms:
+        one.info["subset"] = "isolated"
+    digests = {
+        name: write(DATA / NAME / f"{name}.extxyz.gz", shuffled(labelled[name], SEED))
+        for name in ("known", "lacking")
+    }
+    ship(
+        NAME,
+        [*labelled["training"], *atoms],
+        HELD,
+        SEED,
+        "Molecules of up to six atoms of C, N and O, with hydrogens: relaxed conformers, thermal "
+        "displacements at 300 to 1200 K, bonds turned by any angle. test.extxyz.gz holds other "
+        "frames of the same molecules; known.extxyz.gz and lacking.extxyz.gz hold molecules of "
+        "seven to nine heavy atoms whose capped groups the training molecules contain, and ones "
+        "that have some that they lack.",
+        molecules={name: len({a.info["molecule"] for a in labelled[name]}) for name in labelled},
+        unseen_frames={name: len(labelled[name]) for name in digests},
+        unseen_sha256_of_text=digests,
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ included, the posterior of the read-out is normal with
 
 (Bishop, Pattern Recognition and Machine Learning, equations 3.53 and 3.54).
 
+Weights belong to the element of a site, so that frames without an element leave its columns zero:
+they are not multiplied.
+
 One array of one column more than a square holds the two triangles that are needed, X^T X and the
 Cholesky factor: a fit takes 8 bytes times the square of the number of weights.
 """
@@ -34,6 +37,10 @@ GIB = 2.0**30
 
 #: Standard deviation in Å of displacements that break the symmetry of a frame.
 DISPLACEMENT = 0.1
+
+
+#: Rows of some frames and their targets, by the elements of the frames.
+Pending = dict[tuple[int, ...], list[tuple[np.ndarray, np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -117,17 +124,18 @@ class NormalEquations:
         progress: Callable[[int], None] = lambda done: None,
     ) -> None:
         """Add frames, a block of rows at a time; an interrupt comes between blocks."""
-        pending: list[tuple[np.ndarray, np.ndarray]] = []
+        pending: Pending = {}
         count = done = 0
         for atoms, target in zip(frames, targets, strict=True):
-            pending.append(weighted_rows(self.term, atoms, target, self.scale))
-            count += len(pending[-1][1])
+            rows = weighted_rows(self.term, atoms, target, self.scale)
+            pending.setdefault(self._present(atoms), []).append(rows)
+            count += len(rows[1])
             done += 1
             if count >= self.block_rows:
                 with uninterrupted():
                     self._flush(pending)
                     progress(done)
-                pending, count, done = [], 0, 0
+                pending, count, done = {}, 0, 0
         if pending:
             with uninterrupted():
                 self._flush(pending)
@@ -137,7 +145,7 @@ class NormalEquations:
         """Add rows that `weighted_rows` has already made."""
         step = max(1, self.block_rows // max(1, max(len(y) for _, y in rows)))
         for first in range(0, len(rows), step):
-            self._flush(list(rows[first : first + step]))
+            self._flush({self._all: list(rows[first : first + step])})
 
     def state(self, done: int) -> Mapping[str, np.ndarray | float]:
         """What a checkpoint stores after `done` frames."""
@@ -181,13 +189,35 @@ class NormalEquations:
         some.matrix[...] = self.matrix[np.ix_(columns, columns)]
         return some
 
-    def _flush(self, pending: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        rows = np.concatenate([x for x, _ in pending]).astype(np.float64, copy=False)
-        values = np.concatenate([y for _, y in pending])
-        scipy.linalg.blas.dsyrk(1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1)
-        self.vector += rows.T @ values
-        self.square += float(values @ values)
-        self.rows += len(values)
+    @property
+    def _all(self) -> tuple[int, ...]:
+        return tuple(range(len(self.term.elements)))
+
+    def _present(self, atoms: Atoms) -> tuple[int, ...]:
+        """Which of the elements a frame has; the columns of the others are zero."""
+        there = set(atoms.numbers.tolist())
+        return tuple(k for k, z in enumerate(self.term.elements) if z in there)
+
+    def _flush(self, pending: Pending) -> None:
+        for present, many in pending.items():
+            rows = np.concatenate([x for x, _ in many]).astype(np.float64, copy=False)
+            values = np.concatenate([y for _, y in many])
+            self.square += float(values @ values)
+            self.rows += len(values)
+            if present == self._all:
+                scipy.linalg.blas.dsyrk(
+                    1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1
+                )
+                self.vector += rows.T @ values
+                continue
+            width = rows.shape[1] // len(self.term.elements)
+            blocks = [slice(k * width, (k + 1) * width) for k in present]
+            for number, block in enumerate(blocks):
+                some = np.asfortranarray(rows[:, block])
+                self.vector[block] += some.T @ values
+                self.matrix[block, block] += scipy.linalg.blas.dsyrk(1.0, some, trans=1, lower=1)
+                for before in blocks[:number]:
+                    self.matrix[block, before] += some.T @ rows[:, before]
 
 
 @dataclass(frozen=True)

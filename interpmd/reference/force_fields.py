@@ -65,12 +65,12 @@ class ForceField(StatefulCalculator):
         # the libraries' objects belong to one process
         return vars(self) | {"_engines": {}}
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+    def calculate(self, atoms: Atoms, properties=("energy",), system_changes=all_changes):
         """Fill ``results``, as ASE asks of a calculator."""
         super().calculate(atoms, properties, system_changes)
-        if self.atoms.pbc.any():
+        if atoms.pbc.any():
             raise CalculationError(f"{self.force_field} is for molecules, not for periodic cells")
-        energy, forces = self._engine(self.atoms)(self.atoms)
+        energy, forces = self._engine(atoms)(atoms)
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise CalculationError(f"{self.force_field} returned numbers that are not finite")
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
