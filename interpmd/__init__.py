@@ -37,6 +37,7 @@ _NAMES = {
     "interpmd.trust.known_fragments": "KnownFragments known_fragments remember_fragments",
     "interpmd.trust.reproducibility": "reproduce reproducibility",
     "interpmd.trust.truth": "QuantumTruth learned_truth quantum_truth",
+    "interpmd.design": "Exploration explore",
     "interpmd.views.explorer": "ForceExplorer",
     "interpmd.views.geometry": "GeometryLab",
     "interpmd.views.fit_monitor": "FitMonitor",
@@ -45,7 +46,7 @@ _NAMES = {
     "interpmd.demo": "run_demo",
     "interpmd.errors": (
         "ArgumentError CalculationError CertificateError CoordinateError CourseError "
-        "ExplanationFileError ExplanationSealError ExtrapolationWarning FragmentError "
+        "DesignError ExplanationFileError ExplanationSealError ExtrapolationWarning FragmentError "
         "FramesError GaugeError GroupingError InternalGaugeError InterpmdError LabelError "
         "LabelSealError LabelWarning LedgerError LedgerWarning LevelMismatchError "
         "MemoryLimitError MethodError MissingPackageError MissingPhysicsError ModelError "

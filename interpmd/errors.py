@@ -185,3 +185,11 @@ class InternalGaugeError(InterpmdError, ValueError):
 
 class CoordinateError(InterpmdError, ValueError):
     """Internal coordinates that a structure does not have, or a frame that does not fit them."""
+
+
+class DesignError(InterpmdError, ValueError):
+    """A scaffold, group, objective or molecule that cannot be explored."""
+
+
+class DesignFileError(DesignError):
+    """A file of explored molecules that holds something else, or is damaged."""

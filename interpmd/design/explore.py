@@ -1,0 +1,133 @@
+"""The search: propose a batch, evaluate it, learn rows, again, until the budget is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import starmap
+from pathlib import Path
+
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+
+from interpmd import arguments
+from interpmd.design.acquire import ACQUISITIONS
+from interpmd.design.evaluate import Effort, Evaluated, evaluate
+from interpmd.design.exploration import Exploration
+from interpmd.design.groups import Groups
+from interpmd.design.objectives import Objective, objective_of
+from interpmd.design.scaffold import Space, space_of
+from interpmd.design.search import batches
+from interpmd.design.store import DesignStore
+from interpmd.errors import OutputError
+from interpmd.potentials import Potential
+from interpmd.reference.levels import resolve
+from interpmd.reference.workers import Killed, in_order
+
+
+def explore(
+    scaffold: str,
+    sites: Mapping[int, Groups] | Sequence[int] | None = None,
+    groups: Groups | None = None,
+    objective: str | Objective | Callable[[Atoms], float] = "gap",
+    model: str | Calculator | Potential = "gfn2-xtb",
+    *,
+    budget: int = 100,
+    batch: int = 10,
+    maximize: bool = True,
+    acquisition: str = "thompson",
+    order: int = 2,
+    effort: Effort | None = None,
+    workers: int = 1,
+    out: str | Path | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Exploration:
+    """Search a space of substituted molecules for the best, and learn why it is.
+
+    Args:
+        scaffold: SMILES with sites ``[*:1]``, ``[*:2]``, ...; atoms that an objective names carry
+            numbers, ``[O:11]``.
+        sites: those that change, or the groups of each; all with `groups` if None.
+        groups: names of `interpmd.design.groups.COMMON`, SMILES with ``*`` for the open valence,
+            or both by name; the thirty common ones if None. Hydrogen, "absent", is always tried.
+        objective: one of `interpmd.design.objectives`, its name, or any function of a relaxed
+            structure with the model attached.
+        model: level of theory, ASE calculator or potential that relaxes and evaluates.
+        budget: molecules evaluated in all, those in `out` included.
+        batch: evaluated between two looks at the model of rows.
+        maximize: whether the largest value is sought, or the smallest.
+        acquisition: "thompson", "expected_improvement", or "rows" to learn all rows evenly.
+        order: most groups of a row; what is beyond has no structure (1 is additive).
+        effort: guesses, steps and largest force of relaxations.
+        workers: processes, one thread each; more than one needs a script guarded by
+            ``if __name__ == "__main__"`` and a model that can be pickled.
+        out: file (".jsonl") that grows by one molecule at a time. The same call again goes on
+            where it stopped.
+        seed: of draws.
+        progress: show a bar.
+
+    Returns:
+        The exploration, every molecule kept with what is wrong with it.
+
+    Raises:
+        DesignError: a scaffold, group or objective that makes no sense; no molecule is sound.
+        DesignFileError: `out` holds another exploration; it stays as it is.
+        UnknownLevelError, MissingPackageError: before anything is computed.
+        OutputError: `out` cannot be written; `report` of the error holds the exploration.
+    """
+    space = space_of(scaffold, groups, sites)
+    sought = objective_of(objective)
+    arguments.count(budget=budget, batch=batch, workers=workers, order=order)
+    arguments.seeds(seed=seed)
+    arguments.one_of(ACQUISITIONS, acquisition=acquisition)
+    calculator = model.calculator() if isinstance(model, Potential) else model
+    level = resolve(calculator).name
+    sought.states(space.molecule((0,) * len(space.sites)))
+    effort = effort or Effort()
+    about = {
+        "scaffold": scaffold,
+        "objective": sought.key(),
+        "level": level,
+        "effort": repr(effort),
+    }
+    state = Exploration(space, (), sought.name, sought.unit, level, maximize, order)
+    with nullcontext() if out is None else DesignStore(Path(out), space, about) as store:
+        known = {one.design: one for one in (store.load() if store else [])}
+        state = replace(state, evaluated=tuple(known.values()))
+        bar = _bar(min(budget, len(space)), len(known), level, progress)
+
+        with bar:
+            try:
+                for designs in batches(state, known, budget, batch, acquisition, seed):
+                    jobs = [(space, sought, calculator, effort, design) for design in designs]
+                    for one in _outcomes(space, jobs, workers):
+                        known[one.design] = one
+                        if store:
+                            store.append(one)
+                        bar.update()
+            except OutputError as error:
+                error.report = replace(state, evaluated=tuple(known.values()))
+                raise
+    return replace(state, evaluated=tuple(known.values()))
+
+
+def _outcomes(space: Space, jobs: list[tuple], workers: int) -> Iterator[Evaluated]:
+    if workers == 1 or len(jobs) < 2:
+        yield from starmap(evaluate, jobs)
+        return
+    names = [space.key(job[-1]) for job in jobs]
+    for job, result in zip(jobs, in_order(evaluate, jobs, workers, names), strict=True):
+        if isinstance(result, Killed):
+            design = job[-1]
+            yield Evaluated(design, space.smiles(design), None, str(result))
+        else:
+            yield result
+
+
+def _bar(total: int, done: int, level: str, progress: bool):
+    from tqdm.auto import tqdm
+
+    off = not progress or done >= total
+    return tqdm(total=total, initial=done, desc=level, unit="molecule", disable=off)

@@ -1,0 +1,59 @@
+"""Which molecules a search evaluates, batch after batch, whoever evaluates them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from interpmd.design.acquire import first_batch, next_batch, soundness
+from interpmd.design.evaluate import Evaluated
+from interpmd.design.exploration import Exploration
+from interpmd.design.scaffold import Design
+
+#: The weights of the model are fitted anew when so many times more molecules are known.
+MORE = 1.25
+
+
+def batches(
+    state: Exploration,
+    known: Mapping[Design, Evaluated],
+    budget: int,
+    batch: int,
+    how: str,
+    seed: int,
+) -> Iterator[list[Design]]:
+    """Molecules to evaluate next, of those that are the same only one.
+
+    Args:
+        state: space, sense and order of the search.
+        known: what was evaluated; it is to hold each batch before the next is asked for.
+        budget: molecules in all.
+        batch: molecules between two looks at the model.
+        how: see `interpmd.design.acquire.next_batch`.
+        seed: of draws.
+    """
+    space = state.space
+    sizes = [len(groups) for groups in space.groups]
+    every = [design for design in space.designs() if space.first_of(design) == design]
+    while len(known) < min(budget, len(every)):
+        rng = np.random.default_rng([seed, len(known)])
+        count = min(batch, budget - len(known))
+        open_ones = np.array([design for design in every if design not in known], dtype=int)
+        values = [float(one.value) for one in known.values() if one.sound and one.value is not None]
+        start = [
+            design
+            for design in first_batch(sizes, max(sizes) + 1, np.random.default_rng(seed))
+            if space.first_of(design) == design and design not in known
+        ]
+        if start and len(known) <= max(sizes):
+            yield start[:count]
+        elif len(values) < 3:
+            yield [tuple(design) for design in rng.permutation(open_ones)[:count].tolist()]
+        else:
+            rows = replace(state, evaluated=tuple(known.values())).rows
+            sound = [one.sound for one in known.values()]
+            likely = soundness(sizes, list(known), sound, open_ones)
+            best = max(state.sign * value for value in values)
+            yield next_batch(rows, open_ones, likely, best, count, how, state.sign, rng)

@@ -1,0 +1,170 @@
+"""A file of evaluated molecules that grows line by line and survives being cut off at any moment.
+
+The first line says what was explored; each other line is one molecule with its structures, so that
+nothing has to be computed twice. A last line that was cut off is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from interpmd.design.evaluate import Evaluated
+from interpmd.design.scaffold import Space
+from interpmd.errors import DesignError, DesignFileError
+from interpmd.storage import append, locked, replace_file
+from interpmd.structures.files import prepare_output
+
+
+@dataclass(frozen=True)
+class DesignStore:
+    """Evaluated molecules in a file; a block, during which nobody else writes it.
+
+    Attributes:
+        path: the file (".jsonl").
+        space: the molecules.
+        about: what tells one exploration from another: scaffold, objective, model, effort.
+
+    Raises:
+        OutputError: the file cannot be written, or somebody else has it.
+    """
+
+    path: Path
+    space: Space
+    about: dict[str, Any]
+    _open: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    def __enter__(self) -> Self:
+        prepare_output(self.path)
+        self._open.enter_context(locked(self.path))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def load(self) -> list[Evaluated]:
+        """Molecules of the file that are in the space, in their order.
+
+        Raises:
+            DesignFileError: it holds another exploration, or something else; it stays as it is.
+        """
+        if not self.path.exists():
+            replace_file(self.path, json.dumps(self.about) + "\n")
+            return []
+        about, records, whole = read_lines(self.path)
+        for name, value in self.about.items():
+            if about.get(name) != value:
+                raise DesignFileError(
+                    f"{self.path} holds another exploration: {name} is {about.get(name)!r} there "
+                    f"and {value!r} here; choose another file for out="
+                )
+        if whole is not None:
+            replace_file(self.path, whole)
+        found = []
+        for record in records:
+            try:
+                design = self.space.design(record["groups"])
+            except DesignError:
+                continue  # a group that is not tried this time
+            found.append(as_evaluated(record, design))
+        return found
+
+    def append(self, evaluated: Evaluated) -> None:
+        """Write one molecule to the end of the file and hand it to the disk.
+
+        Raises:
+            OutputError: the disk is full; the file is as it was.
+        """
+        append(self.path, json.dumps(as_record(self.space, evaluated)) + "\n")
+
+
+def read_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], str | None]:
+    """What a file was made for, its records, and its text without a torn last line if it has one.
+
+    Raises:
+        DesignFileError: it is no such file, or a line in its middle is damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DesignFileError(f"{path} cannot be read: {error}") from error
+    lines = text.splitlines(keepends=True)
+    parsed: list[dict[str, Any]] = []
+    for number, line in enumerate(lines):
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict) or not line.endswith("\n"):
+                raise ValueError
+        except ValueError:
+            if number and number == len(lines) - 1:
+                return parsed[0], parsed[1:], "".join(lines[:-1])
+            raise DesignFileError(
+                f"{path}, line {number + 1} is no molecule of an exploration; the file was left "
+                "as it is"
+            ) from None
+        parsed.append(record)
+    if not parsed or "scaffold" not in parsed[0]:
+        raise DesignFileError(f"{path} holds no exploration; the file was left as it is")
+    return parsed[0], parsed[1:], None
+
+
+def as_record(space: Space, evaluated: Evaluated) -> dict[str, Any]:
+    """A molecule as JSON can hold it; positions to 1e-5 Å, forces to 1e-5 eV/Å."""
+    return {
+        "groups": list(space.names(evaluated.design)),
+        "smiles": evaluated.smiles,
+        "value": evaluated.value,
+        "reason": evaluated.reason,
+        "doubts": list(evaluated.doubts),
+        "grade": evaluated.grade,
+        "seconds": round(evaluated.seconds, 2),
+        "structures": {name: _plain(atoms) for name, atoms in evaluated.structures.items()},
+    }
+
+
+def as_evaluated(record: dict[str, Any], design: tuple[int, ...]) -> Evaluated:
+    """A molecule from what JSON held."""
+    return Evaluated(
+        design,
+        record["smiles"],
+        record["value"],
+        record["reason"],
+        tuple(record["doubts"]),
+        {name: _atoms(plain) for name, plain in record["structures"].items()},
+        record["grade"],
+        record["seconds"],
+    )
+
+
+def as_records(space: Space, evaluated: Iterable[Evaluated]) -> list[dict[str, Any]]:
+    """Molecules as JSON can hold them."""
+    return [as_record(space, one) for one in evaluated]
+
+
+def _plain(atoms: Atoms) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "numbers": atoms.numbers.tolist(),
+        "positions": np.round(atoms.positions, 5).tolist(),
+        "energy": float(atoms.get_potential_energy()),
+        "forces": np.round(atoms.get_forces(), 5).tolist(),
+    }
+    if atoms.info.get("charge"):
+        plain["charge"] = int(atoms.info["charge"])
+    return plain
+
+
+def _atoms(plain: dict[str, Any]) -> Atoms:
+    info = {"charge": plain["charge"]} if "charge" in plain else {}
+    atoms = Atoms(plain["numbers"], plain["positions"], info=info)
+    atoms.calc = SinglePointCalculator(
+        atoms, energy=plain["energy"], forces=np.array(plain["forces"])
+    )
+    return atoms
