@@ -23,6 +23,13 @@ _NAMES = {
     "interpmd.decomposition": "Decomposition decompose pair_curve triplet_map",
     "interpmd.reference": "isolated_atoms label sample",
     "interpmd.dynamics": "Trajectory simulate",
+    "interpmd.dynamics.events": (
+        "Event Events ReactionCoordinate hydrogen_bond proton_transfer ring_pucker torsion_flip"
+    ),
+    "interpmd.dynamics.events.found": "events",
+    "interpmd.dynamics.shooting.committor": "committor",
+    "interpmd.dynamics.shooting.shoot": "shoot",
+    "interpmd.dynamics.shooting.tops": "top_structures",
     "interpmd.fitting": "FitProgress FitReport Spec evaluate fit learning_curve",
     "interpmd.attribution": (
         "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
@@ -50,8 +57,8 @@ _NAMES = {
         "FramesError GaugeError GroupingError InternalGaugeError InterpmdError LabelError "
         "LabelSealError LabelWarning LedgerError LedgerWarning LevelMismatchError "
         "MemoryLimitError MethodError MissingPackageError MissingPhysicsError ModelError "
-        "NoFitError OutputError PotentialFileError PotentialSealError QuestionError SealError "
-        "SimulationError SingularError StructureError StructureFileError TargetError "
+        "NoFitError OutputError PotentialFileError PotentialSealError QuestionError ReactionError "
+        "SealError SimulationError SingularError StructureError StructureFileError TargetError "
         "TrajectoryError TrajectorySealError TruthError UnknownElementError UnknownLevelError "
         "UnknownMethodError UnknownSamplingError UnsealedWarning ViewerError"
     ),

@@ -103,6 +103,11 @@ class TrajectoryError(InterpmdError, ValueError):
     """Frames that make no trajectory: none at all, other atoms, or times that do not fit."""
 
 
+class ReactionError(InterpmdError, ValueError):
+    """Events that cannot be found, made or compared: a coordinate without a number, seeds that lie
+    in a state, frames without velocities."""
+
+
 class TruthError(InterpmdError, ValueError):
     """An unknown truth or model."""
 

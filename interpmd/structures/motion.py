@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ def set_thermal_momenta(atoms: Atoms, temperature: float, rng: np.random.Generat
     atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * widths[:, None])
 
 
-def with_velocities(atoms: Atoms, temperature: float, seed: int) -> Atoms:
+def with_velocities(atoms: Atoms, temperature: float, seed: int | Sequence[int]) -> Atoms:
     """A copy with the velocities that it has, or drawn at a temperature in K, without drift and
     (molecules) rotation."""
     moving = atoms.copy()
