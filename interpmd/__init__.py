@@ -41,6 +41,8 @@ _NAMES = {
         "Diagnosis assert_explanation_close certify certify_explanation cure doctor faithfulness "
         "infidelity sensitivity"
     ),
+    "interpmd.reference.torsions": "torsion_profile",
+    "interpmd.trust.force_fields": "ForceFieldComparison compare_force_fields",
     "interpmd.trust.known_fragments": "KnownFragments known_fragments remember_fragments",
     "interpmd.trust.reproducibility": "reproduce reproducibility",
     "interpmd.trust.truth": "QuantumTruth learned_truth quantum_truth",

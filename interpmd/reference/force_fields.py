@@ -114,8 +114,10 @@ def _by_rdkit(name: str, atoms: Atoms, charge: int) -> Any:
 
     def evaluate(moved: Atoms) -> tuple[float, np.ndarray]:
         flat = moved.positions.ravel().tolist()
+        # RDKit measures distances anew for an energy only: the gradient takes those it finds
+        energy = field.CalcEnergy(flat)
         gradient = np.array(field.CalcGrad(flat)).reshape(-1, 3)
-        return field.CalcEnergy(flat) * KCAL, -gradient * KCAL
+        return energy * KCAL, -gradient * KCAL
 
     return evaluate
 

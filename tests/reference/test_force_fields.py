@@ -1,0 +1,95 @@
+"""Force fields as calculators: MMFF94, UFF, GFN-FF."""
+
+from __future__ import annotations
+
+import pickle
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+from ase.optimize import BFGS
+
+pytest.importorskip("rdkit", reason="force fields by RDKit")
+
+from interpmd.errors import CalculationError, MissingPackageError, UnknownLevelError
+from interpmd.reference.force_fields import FORCE_FIELDS, KCAL, ForceField
+
+INSTALLED = [name for name, package in FORCE_FIELDS.items() if find_spec(package)]
+
+
+def moved(name: str = "CH3CH2OH", seed: int = 0) -> Atoms:
+    atoms = molecule(name)
+    atoms.positions += np.random.default_rng(seed).normal(0, 0.05, atoms.positions.shape)
+    return atoms
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_forces_are_derivatives_at_every_call(name):
+    """RDKit gives a stale gradient where no energy was asked for before."""
+    field = ForceField(name, bonded_as=molecule("CH3CH2OH"))
+    rng = np.random.default_rng(1)
+    for seed in range(3):
+        atoms = moved(seed=seed)
+        atoms.calc = field
+        forces, along = atoms.get_forces(), rng.normal(size=(9, 3))
+        ends = []
+        for sign in (1, -1):
+            end = atoms.copy()
+            end.positions += sign * 1e-4 * along
+            end.calc = field
+            ends.append(end.get_potential_energy())
+        assert -(ends[0] - ends[1]) / 2e-4 == pytest.approx((forces * along).sum(), abs=1e-4)
+
+
+def test_mmff94_is_that_of_rdkit():
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    mol = Chem.AddHs(Chem.MolFromSmiles("CCOC(C)=O"))
+    AllChem.EmbedMolecule(mol, randomSeed=3)
+    atoms = Atoms([a.GetAtomicNum() for a in mol.GetAtoms()], mol.GetConformer().GetPositions())
+    atoms.calc = ForceField("MMFF94")
+    field = AllChem.MMFFGetMoleculeForceField(mol, AllChem.MMFFGetMoleculeProperties(mol))
+    assert atoms.get_potential_energy() / KCAL == pytest.approx(field.CalcEnergy(), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_minima_are_reached(name):
+    atoms = moved()
+    atoms.calc = ForceField(name, bonded_as=molecule("CH3CH2OH"))
+    assert BFGS(atoms, logfile=None).run(fmax=0.005, steps=300)
+    assert atoms.get_distance(0, 1) == pytest.approx(1.52, abs=0.05)  # C-C
+
+
+def test_bonds_are_kept_when_they_are_stretched():
+    atoms = molecule("CH3CH2OH")
+    kept, anew = ForceField("mmff94", bonded_as=atoms), ForceField("mmff94")
+    far = atoms.copy()
+    far.set_distance(0, 1, 2.4, fix=0, indices=[1, *range(3, 6)])
+    far.calc = kept
+    assert far.get_potential_energy() > atoms_energy(atoms, kept) + 3.0
+    copied = pickle.loads(pickle.dumps(anew))
+    assert atoms_energy(atoms, copied) == pytest.approx(atoms_energy(atoms, anew), abs=1e-12)
+
+
+def atoms_energy(atoms: Atoms, calculator: ForceField) -> float:
+    alone = atoms.copy()
+    alone.calc = calculator
+    return alone.get_potential_energy()
+
+
+def test_what_a_force_field_cannot_do_is_said():
+    with pytest.raises(UnknownLevelError, match="mmff94, uff, gfn-ff"):
+        ForceField("amber")
+    with pytest.raises(CalculationError, match="periodic"):
+        atoms_energy(bulk("Si"), ForceField("uff"))
+    with pytest.raises(CalculationError, match="Lewis structure"):
+        atoms_energy(Atoms("CH3", molecule("CH3").positions), ForceField("mmff94"))
+
+
+@pytest.mark.skipif(find_spec("gfnff") is not None, reason="gfnff is installed")
+def test_a_missing_package_is_named():
+    with pytest.raises(MissingPackageError, match=r"interpmd\[forcefields\]"):
+        atoms_energy(molecule("CH4"), ForceField("gfn-ff"))

@@ -1,0 +1,126 @@
+"""Potentials and force fields beside a reference: forces, conformers, a torsion profile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+
+pytest.importorskip("rdkit", reason="force fields by RDKit")
+
+import interpmd as im
+from interpmd.errors import ArgumentError, CalculationError, LabelError, StructureError
+from interpmd.reference.force_fields import KCAL, ForceField
+
+#: C C O H of ethanol, whose OH turns.
+DIHEDRAL = (0, 1, 2, 3)
+
+
+def ethanol() -> Atoms:
+    """C C O H in a row, then the other hydrogens."""
+    atoms = molecule("CH3CH2OH")
+    near = atoms.get_all_distances()[2]
+    hydrogen = min((a for a in range(9) if atoms.numbers[a] == 1), key=lambda a: near[a])
+    carbon = min((0, 1), key=lambda a: near[a])
+    order = [1 - carbon, carbon, 2, hydrogen]
+    return atoms[order + [a for a in range(9) if a not in order]]
+
+
+class Shifted(ForceField):
+    """MMFF94 with another zero, and forces scaled as its energy is."""
+
+    def calculate(self, atoms, properties=("energy",), system_changes=()):
+        super().calculate(atoms, properties, system_changes)
+        energy = 1.5 * self.results["energy"] + 7.0
+        self.results = {"energy": energy, "forces": 1.5 * self.results["forces"]}
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    frames = [ethanol() for _ in range(4)]
+    for seed, atoms in enumerate(frames):
+        atoms.rattle(0.04, seed=seed)
+    anti, gauche = ethanol(), ethanol()
+    gauche.set_dihedral(*DIHEDRAL, 60, indices=[3])
+    models = {"same": ForceField("mmff94"), "half more": Shifted("mmff94")}
+    return im.compare_force_fields(
+        frames, models, ForceField("mmff94"), minima=[anti, gauche], dihedral=DIHEDRAL, angles=6
+    )
+
+
+def test_the_reference_agrees_with_itself(comparison):
+    errors = comparison.to_frame().loc["same"]
+    assert errors.force_rmse_eV_A == pytest.approx(0.0, abs=1e-12)
+    assert errors.conformers_mae_kcal < 0.01
+    assert errors.torsion_mae_kcal < 0.01
+
+
+def test_errors_are_those_of_a_model_that_exaggerates(comparison):
+    errors = comparison.to_frame().loc["half more"]
+    rms = np.sqrt((comparison.true_forces**2).mean())
+    assert errors.force_rmse_eV_A == pytest.approx(0.5 * rms, rel=1e-9)
+    true = comparison.profile[comparison.reference]
+    assert errors.torsion_mae_kcal == pytest.approx(0.5 * true.abs().mean(), rel=0.02)
+    assert comparison.profile["half more"].mean() == pytest.approx(0.0, abs=1e-9)  # its own zero
+
+
+def test_profile_and_minima_are_the_molecules(comparison):
+    assert comparison.formula == "C2H6O"
+    angles = comparison.profile.index.to_numpy()
+    assert len(angles) == 6
+    assert np.allclose(np.diff(angles), 60.0)
+    height = np.ptp(comparison.profile[comparison.reference])
+    assert 0.8 < height < 2.5  # kcal/mol: hydroxyl barriers of ethanol are 1.2 and 0.9
+    assert len(comparison.conformers) == 2
+    assert {"uff"} <= set(comparison.to_frame().index)  # force fields join unasked
+
+
+def test_a_comparison_is_told_and_drawn(comparison):
+    assert "half more" in repr(comparison)
+    assert "<table" in comparison._repr_html_()
+    bars, minima, along = comparison.plot()
+    assert [label.get_text() for label in bars.get_yticklabels()] == [*comparison.to_frame().index]
+    assert len(along.lines) == 1 + len(comparison.to_frame())
+    assert minima.get_title() == "conformers"
+
+
+def test_what_cannot_be_compared_is_said():
+    frames = [ethanol()]
+    with pytest.raises(ArgumentError, match="one molecule"):
+        im.compare_force_fields([ethanol(), molecule("CH4")], (), ForceField("uff"))
+    with pytest.raises(ArgumentError, match="dihedral"):
+        im.compare_force_fields(frames, (), ForceField("uff"), profile=frames)
+    with pytest.raises(LabelError, match="angle"):
+        im.compare_force_fields(
+            frames, (), ForceField("uff"), dihedral=DIHEDRAL, profile=frames
+        )  # fmt: skip
+    with pytest.raises(ArgumentError, match="two models"):
+        im.compare_force_fields(frames, ["uff", ForceField("uff")], ForceField("uff"))
+    strange = molecule("BF3")
+    with pytest.raises(CalculationError, match="parameters"):
+        im.compare_force_fields(strange, "mmff94", ForceField("uff"), minima=[strange])
+
+
+@pytest.mark.parametrize(
+    ("dihedral", "message"),
+    [
+        ((0, 1, 2), "four different"),
+        ((0, 1, 2, 99), "four different"),
+        ((1, 0, 2, 3), "not bonded"),
+        ((2, 1, 0, 3), "two ends"),
+    ],
+)
+def test_a_dihedral_that_does_not_turn_is_refused(dihedral, message):
+    with pytest.raises(StructureError, match=message):
+        im.torsion_profile(ethanol(), dihedral, ForceField("uff"), angles=3)
+
+
+def test_a_profile_holds_its_angle():
+    frames = im.torsion_profile(ethanol(), DIHEDRAL, ForceField("mmff94"), angles=[0, 60, -60])
+    assert [atoms.info["angle"] for atoms in frames] == [0, 60, -60]
+    for atoms in frames:
+        away = (atoms.get_dihedral(*DIHEDRAL) - atoms.info["angle"] + 180) % 360 - 180
+        assert abs(away) < 0.5
+    energies = np.array([atoms.get_potential_energy() for atoms in frames]) / KCAL
+    assert energies[0] == max(energies)  # eclipsed
