@@ -48,6 +48,7 @@ _NAMES = {
     "interpmd.trust.truth": "QuantumTruth learned_truth quantum_truth",
     "interpmd.design": "Exploration explore",
     "interpmd.views.explorer": "ForceExplorer",
+    "interpmd.views.gallery": "DesignGallery",
     "interpmd.views.geometry": "GeometryLab",
     "interpmd.views.fit_monitor": "FitMonitor",
     "interpmd.views.live": "LiveMD",

@@ -23,6 +23,8 @@ import interpmd as im
 from interpmd.attribution.certificate import Certificate, Check
 from interpmd.attribution.methods.registry import MethodTable
 from interpmd.attribution.over_time.drivers import Drivers
+from interpmd.design.evaluate import Evaluated
+from interpmd.design.scaffold import space_of
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation, FitReport
 from interpmd.markup import Markup, escaped, in_script, joined, markup, table
@@ -137,10 +139,18 @@ def monitor(evil: str) -> im.FitMonitor:
     return made
 
 
+def design_gallery(evil: str) -> im.DesignGallery:
+    space = space_of("[*:1]C", {evil.replace("|", "").strip() or "a": "*F"})
+    made = Evaluated((1,), "CF", 1.0, None, (evil,), {evil: molecule("CH3Cl")})
+    bare = Evaluated((0,), "C", 2.0, None, (), {evil: WATER.copy()})
+    return im.DesignGallery(im.Exploration(space, (made, bare), evil, "eV", evil))
+
+
 #: An object of each class that shows itself, made of hostile text; a new class joins here.
 GALLERY = {
     "Certificate": lambda evil: Certificate((Check(evil, evil, 1, 2, evil, evil),), evil),
     "Decomposition": lambda evil: im.decompose(potential_of(evil), hostile_atoms(evil)),
+    "DesignGallery": design_gallery,
     "Diagnosis": diagnosis,
     "Drivers": drivers,
     "Evaluation": evaluation,

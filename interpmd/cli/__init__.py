@@ -1,6 +1,16 @@
 """The command `interpmd`: one file for each group of commands."""
 
-from interpmd.cli import course, dynamics, explanation, labels, learning, trust
+from interpmd.cli import course, design, dynamics, explanation, labels, learning, trust
 from interpmd.cli.application import app, main
 
-__all__ = ["app", "course", "dynamics", "explanation", "labels", "learning", "main", "trust"]
+__all__ = [
+    "app",
+    "course",
+    "design",
+    "dynamics",
+    "explanation",
+    "labels",
+    "learning",
+    "main",
+    "trust",
+]

@@ -2,6 +2,6 @@
 
 from interpmd.design.evaluate import Effort, Evaluated
 from interpmd.design.exploration import Exploration
-from interpmd.design.explore import explore
+from interpmd.design.run import explore
 
 __all__ = ["Effort", "Evaluated", "Exploration", "explore"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,11 @@ from interpmd.design.explained import (
 from interpmd.design.rows import Rows, fit_rows
 from interpmd.design.scaffold import Design, Space
 from interpmd.errors import DesignError
+from interpmd.plots.design import Branch, choice_tree, group_table
 from interpmd.units import DISPLAY, number_sign, unit_sign
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Error bars by which a value may miss what all other molecules say of it before it is suspect.
 UNLIKE = 3.5
@@ -158,7 +163,7 @@ class Exploration:
     def suspects(self, unit: str | None = None) -> pd.DataFrame:
         """Molecules whose values should not be believed, and why."""
         frame = self.table(unit)
-        return frame[frame["suspect"] != ""].reset_index(drop=True)
+        return frame.loc[(frame["suspect"] != "").to_numpy()].reset_index(drop=True)
 
     def _suspicions(self, one: Evaluated, mean: float, bar: float) -> list[str]:
         found = [one.reason] if one.reason else []
@@ -246,6 +251,31 @@ class Exploration:
         factor = self.factor(unit)
         one, other = (pd.DataFrame(factor * v, index=names, columns=columns) for v in values)
         return one, other
+
+    def plot(self, unit: str | None = None, ax: Axes | None = None) -> Axes:
+        """What each group does alone at each site, as a heat map with error bars."""
+        values, errors = self.single_rows(unit)
+        title = f"{self.objective}: one group instead of H"
+        return group_table(values, errors, unit or self.unit, title, ax)
+
+    def plot_path(
+        self, molecule: Molecule | None = None, unit: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """The way from the bare scaffold to a molecule, as a tree of the choices on it."""
+        design, factor = self.design(molecule), self.factor(unit)
+        mean, bar = self.rows.predict([(0,) * len(design)])
+        start = Branch("all H", factor * float(mean[0]), factor * float(bar[0]), True)
+        steps = [
+            [
+                Branch(f"{group} at {site}", factor * value, factor * std, k == 0)
+                for k, (_, site, group, value, std) in enumerate(
+                    [(s.design, s.site, s.group, s.value, s.std), *s.others]
+                )
+            ]
+            for s in self.path(design)
+        ]
+        title = f"to {self.space.key(design)}"
+        return choice_tree(start, steps, unit or self.unit, self.objective, title, ax)
 
     def factor(self, unit: str | None) -> float:
         """What values are multiplied with for a unit.

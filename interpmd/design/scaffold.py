@@ -159,8 +159,8 @@ def space_of(
             each; all sites if None.
 
     Raises:
-        DesignError: no SMILES, no sites, a site that occurs twice or has not one single bond, more
-            than `MOST_DESIGNS` molecules; see also `groups_of_names`.
+        DesignError: no SMILES, no sites, a site that occurs twice or has not one single bond, an
+            unpaired electron, more than `MOST_DESIGNS` molecules; see also `groups_of_names`.
     """
     if not isinstance(scaffold, str):
         raise DesignError(f"the scaffold is SMILES such as 'c1ccccc1[*:1]', not {scaffold!r}")
@@ -180,6 +180,13 @@ def space_of(
         found.append(number)
     if not found:
         raise DesignError(f"{scaffold!r} has no site; mark where groups go by [*:1], [*:2], ...")
+    for atom in molecule.GetAtoms():
+        if atom.GetNumRadicalElectrons():
+            name = f"{atom.GetSymbol()}:{atom.GetAtomMapNum()}" if atom.GetAtomMapNum() else "atom"
+            raise DesignError(
+                f"{scaffold!r}: [{name}] has an unpaired electron; in brackets hydrogens are "
+                "written out, [CH:14] or [CH2:14]"
+            )
     found.sort()
     asked = found if sites is None else list(sites)
     if unknown := [site for site in asked if site not in found]:

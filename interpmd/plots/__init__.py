@@ -17,11 +17,14 @@
 | error against number of labels | `learning_curve`, `held_out_errors` |
 | n-body terms of water, model against quantum | `many_body` |
 | curves of rankings | `rankings` |
+| groups by sites, signed | `group_table` |
+| a tree of choices, the way taken in bold | `choice_tree` |
 """
 
 from interpmd.plots.budgets import bars, budget, heat_map, shares
 from interpmd.plots.comparisons import energies_and_forces, many_body, parity
 from interpmd.plots.curves import energy_scan, pair_energy
+from interpmd.plots.design import choice_tree, group_table
 from interpmd.plots.learning import held_out_errors, learning_curve
 from interpmd.plots.lines import (
     energy_and_temperature,
@@ -36,12 +39,14 @@ from interpmd.plots.molecule import draw_molecule
 __all__ = [
     "bars",
     "budget",
+    "choice_tree",
     "draw_molecule",
     "energies_and_forces",
     "energy_and_temperature",
     "energy_map",
     "energy_scan",
     "explained_lines",
+    "group_table",
     "heat_map",
     "held_out_errors",
     "learning_curve",
