@@ -57,7 +57,9 @@ def outlying_stress(
     pushed = np.array([np.nan_to_num(f).any() for f in data.forces(frames)])
     zero = empty & (pushed | (judged & (size_expected > 8 * typical)))
     judged &= ~empty
-    flipped = judged & (_norm(given + expected) < 0.3 * size) & (size > 4 * typical)
+    turned = _norm(given + expected)
+    flipped = judged & (off > 4 * typical) & (turned < 0.5 * off)
+    flipped &= (turned < 4 * typical) | (turned < 0.3 * size)
     huge = judged & ~flipped & (size > 10 * size_expected) & (size > 20 * typical)
     strange = judged & ~flipped & ~huge & (off > 20 * typical)
     strange &= off > np.maximum(size, size_expected)
