@@ -1,6 +1,6 @@
 """The command `interpmd`: one file for each group of commands."""
 
-from interpmd.cli import course, design, dynamics, explanation, labels, learning, trust
+from interpmd.cli import course, design, dynamics, engines, explanation, labels, learning, trust
 from interpmd.cli.application import app, main
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "course",
     "design",
     "dynamics",
+    "engines",
     "explanation",
     "labels",
     "learning",
