@@ -30,6 +30,9 @@ _NAMES = {
     "interpmd.dynamics.shooting.committor": "committor",
     "interpmd.dynamics.shooting.shoot": "shoot",
     "interpmd.dynamics.shooting.tops": "top_structures",
+    "interpmd.dynamics.modes": "NormalModes normal_modes",
+    "interpmd.dynamics.paths": "Path path scan",
+    "interpmd.dynamics.relaxation": "Relaxation relax",
     "interpmd.fitting": "FitProgress FitReport Spec evaluate fit learning_curve",
     "interpmd.attribution": (
         "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
@@ -55,15 +58,15 @@ _NAMES = {
     "interpmd.views.inspector": "PotentialInspector",
     "interpmd.demo": "run_demo",
     "interpmd.errors": (
-        "ArgumentError CalculationError CertificateError CoordinateError CourseError "
-        "DesignError ExplanationFileError ExplanationSealError ExtrapolationWarning FragmentError "
-        "FramesError GaugeError GroupingError InternalGaugeError InterpmdError LabelError "
-        "LabelSealError LabelWarning LedgerError LedgerWarning LevelMismatchError "
+        "ArgumentError CalculationError CertificateError ConvergenceWarning CoordinateError "
+        "CourseError DesignError ExplanationFileError ExplanationSealError ExtrapolationWarning "
+        "FragmentError FramesError GaugeError GroupingError InternalGaugeError InterpmdError "
+        "LabelError LabelSealError LabelWarning LedgerError LedgerWarning LevelMismatchError "
         "MemoryLimitError MethodError MissingPackageError MissingPhysicsError ModelError "
-        "NoFitError OutputError PotentialFileError PotentialSealError QuestionError ReactionError "
-        "SealError SimulationError SingularError StructureError StructureFileError TargetError "
-        "TrajectoryError TrajectorySealError TruthError UnknownElementError UnknownLevelError "
-        "UnknownMethodError UnknownSamplingError UnsealedWarning ViewerError"
+        "NoFitError OutputError PathError PotentialFileError PotentialSealError QuestionError "
+        "ReactionError SealError SimulationError SingularError StructureError StructureFileError "
+        "TargetError TrajectoryError TrajectorySealError TruthError UnknownElementError "
+        "UnknownLevelError UnknownMethodError UnknownSamplingError UnsealedWarning ViewerError"
     ),
 }
 

@@ -120,6 +120,14 @@ class TrajectorySealError(SealError, SimulationError):
     """A trajectory file whose frames or settings are not those that were written."""
 
 
+class ConvergenceWarning(UserWarning):
+    """A search for a minimum, a saddle point or a path ended before the forces were small."""
+
+
+class PathError(InterpmdError, ValueError):
+    """Structures that make no path, or a path that has not what a question is about."""
+
+
 class LabelWarning(UserWarning):
     """Something about the training data that the fit can live with."""
 

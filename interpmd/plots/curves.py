@@ -98,6 +98,33 @@ def energy_scan(
     return bare(ax)
 
 
+def sticks(
+    places: Float[np.ndarray, " sticks"],
+    heights: Float[np.ndarray, " sticks"],
+    x: str = "",
+    y: str = "",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A line at each place; those left of zero are orange and dashed.
+
+    Args:
+        places, heights: of the lines.
+        x, y: names of the axes.
+        title: above the picture.
+        ax: where to draw.
+    """
+    ax = new_axes(ax, (6.4, 3.0))
+    for below, colour, style in ((False, BLUE, "-"), (True, ORANGE, "--")):
+        chosen = (places < 0) == below
+        ax.vlines(places[chosen], 0, heights[chosen], color=colour, ls=style, lw=1.8)
+        ax.plot(places[chosen], heights[chosen], "o", color=colour, ms=4)
+    ax.axhline(0, color="black", lw=0.8)
+    ax.set(xlabel=x, ylabel=y)
+    ax.set_title(title, fontsize=10)
+    return bare(ax)
+
+
 def error_band(
     ax: Axes,
     x: Float[np.ndarray, " points"],

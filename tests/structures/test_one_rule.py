@@ -24,10 +24,10 @@ from interpmd.reference.clusters import fragments, molecules_of, nearest_molecul
 from interpmd.reference.sampling import sample
 from interpmd.structures.chemistry import bonds
 from interpmd.structures.fragments import fragments_of
+from interpmd.structures.movable import coordinate, proposals
 from interpmd.views.explorer.choices import dihedrals, fragment_around
 from interpmd.views.explorer.scene import scene_of
 from interpmd.views.explorer.state import State
-from interpmd.views.geometry.coordinates import coordinate, proposals
 
 PACKAGE = Path(im.__file__).parent
 HOME = (0, 0, 0)

@@ -4,7 +4,7 @@ import pytest
 from ase.build import molecule
 
 from interpmd.errors import StructureError
-from interpmd.views.geometry.coordinates import coordinate
+from interpmd.structures.movable import coordinate
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Moving a molecule by hand: coordinates that can be set, and a panel that shows what happens."""
 
-from interpmd.views.geometry.coordinates import Coordinate, coordinate, proposals
+from interpmd.structures.movable import Coordinate, coordinate, proposals
 from interpmd.views.geometry.lab import GeometryLab
 from interpmd.views.geometry.modes import Vibration, vibrations
 

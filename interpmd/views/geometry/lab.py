@@ -25,8 +25,8 @@ from interpmd.potentials.potential import Potential
 from interpmd.potentials.sum import Prediction
 from interpmd.potentials.uncertainty import Uncertainty, uncertainty
 from interpmd.structures.files import Structures, one_structure
+from interpmd.structures.movable import coordinate, proposals
 from interpmd.units import number_sign
-from interpmd.views.geometry.coordinates import coordinate, proposals
 from interpmd.views.geometry.modes import vibrations
 from interpmd.views.geometry.scan import Movable, scan
 from interpmd.views.panels import Panel, Picture, side_by_side, table_html, trust
