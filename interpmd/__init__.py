@@ -38,6 +38,10 @@ _NAMES = {
         "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
         "explain_trajectory ledger load_explanation to_shap"
     ),
+    "interpmd.attribution.along_path.reaction_force": "ReactionForce",
+    "interpmd.attribution.along_path.strain": "ActivationStrain",
+    "interpmd.attribution.along_path.table": "PathExplanation explain_path",
+    "interpmd.attribution.over_time.reg": "RelativeEnergyGradient",
     "interpmd.structures.groups": "Grouping groups_of",
     "interpmd.attribution.methods.registry": "gauges methods",
     "interpmd.trust": (

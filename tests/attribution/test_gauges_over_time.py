@@ -187,7 +187,7 @@ def test_slopes_of_each_segment_sum_to_one():
     up, down = np.linspace(0, 1, 21), np.linspace(0, 1, 31)[1:]
     first = np.concatenate([up, 1 - down / 4])
     second = np.concatenate([np.zeros(21), -3 * down / 4])
-    slopes = dataset(np.stack([first, second], axis=1)).reg()
+    slopes = dataset(np.stack([first, second], axis=1)).reg().slopes
     assert slopes.columns.tolist() == ["0-20 fs", "20-50 fs"]
     assert slopes["0-20 fs"].tolist() == pytest.approx([1, 0], abs=1e-12)
     assert slopes["20-50 fs"].tolist() == pytest.approx([0.25, 0.75], abs=1e-12)
@@ -196,7 +196,7 @@ def test_slopes_of_each_segment_sum_to_one():
 
 def test_slopes_of_a_real_force(run):
     table = explained(run, im.Force(8, along=4))
-    slopes = table.reg()
+    slopes = table.reg().slopes
     assert slopes.shape[1] >= 2 and np.allclose(slopes.sum(), 1.0, atol=1e-10)
     with pytest.raises(TrajectoryError, match="along="):
         explained(run[:4], im.Force(8)).reg()

@@ -219,7 +219,7 @@ def test_a_scan_holds_the_coordinate_and_relaxes_the_rest(tmp_path):
 def test_pictures_show_the_numbers(band, potential, minimum):
     ax = band.plot()
     assert f"{band.barrier:.3f} eV" in [text.get_text() for text in ax.texts]
-    assert ax.get_xlabel() == "reaction coordinate (Å u^½)"
+    assert ax.get_xlabel() == "reaction coordinate (Å √u)"
     modes = im.normal_modes(potential, minimum)
     assert modes.unstable == 0 and f"{modes.zero_point_energy:.3f} eV" in modes.plot().get_title()
     assert len(modes.to_frame()) == 21

@@ -21,10 +21,12 @@ share among them: bonds and torsions have nothing to share with.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.interpolate import CubicSpline
 
 from interpmd.errors import InternalGaugeError
 from interpmd.structures.coordinates import Coordinates, model_stiffness
@@ -216,12 +218,13 @@ def works(
     forces: Float[np.ndarray, "frames atoms 3"],
     stiffnesses: Float[np.ndarray, " components"] | None = None,
     cells: Float[np.ndarray, "frames 3 3"] | None = None,
+    rule: str = "trapezoid",
 ) -> Float[np.ndarray, "frames rows"]:
-    """Work of each row since the first frame in eV: the integral of g dq, by trapezoids.
+    """Work of each row since the first frame in eV: the integral of g dq.
 
     Works sum to the work of the forces, minus the change of the potential energy, with an error
-    that falls with the square of the step. Where the cell changes too, they hold the work of the
-    stress that the coordinates carry.
+    that falls with the square of the step, by splines with its fourth power. Where the cell changes
+    too, they hold the work of the stress that the coordinates carry.
 
     Args:
         coordinates: made from all frames, so that they hold throughout.
@@ -229,6 +232,8 @@ def works(
         forces: eV/Å.
         stiffnesses: frozen ones; by the model Hessian at every frame if None.
         cells: of every frame in Å; that of the coordinates if None.
+        rule: "trapezoid", or "spline": cubic splines of tensions and coordinates through all
+            frames, for paths that are smooth.
 
     Raises:
         InternalGaugeError: numbers of frames that differ.
@@ -237,17 +242,42 @@ def works(
     if len(positions) != len(forces):
         raise InternalGaugeError(f"{len(positions)} frames of positions, {len(forces)} of forces")
     boxes = [None] * len(positions) if cells is None else list(cells)
-    done = np.zeros((len(positions), len(coordinates)))
+    pulls, moves, lengths = [], [], []
     before = None
-    for frame, (x, force, cell) in enumerate(zip(positions, forces, boxes, strict=True)):
+    for x, force, cell in zip(positions, forces, boxes, strict=True):
         at = balance(coordinates, x, stiffnesses, cell)
-        g, _ = _solved(at, _checked(at, force)[None])
+        pulls.append(_solved(at, _checked(at, force)[None])[0][0])
         if before is not None:
-            last_x, last_cell, last_g = before
-            step = 0.5 * (g[0] + last_g) * coordinates.change(last_x, x, last_cell, cell)
-            done[frame] = np.bincount(coordinates.row, step, len(coordinates))
-        before = x, cell, g[0]
-    return np.cumsum(done, axis=0)
+            moves.append(coordinates.change(before[0], x, before[1], cell))
+            lengths.append(float(np.sqrt((at.stiffnesses * moves[-1] ** 2).sum())))
+        before = x, cell
+    g, dq = np.array(pulls), np.array(moves).reshape(-1, len(pulls[0]))
+    done = _by_splines(g, dq, lengths) if rule == "spline" and len(g) > 3 else _by_trapezoids(g, dq)
+    rows = [np.bincount(coordinates.row, step, len(coordinates)) for step in done]
+    return np.cumsum([np.zeros(len(coordinates)), *rows], axis=0)
+
+
+def _by_trapezoids(
+    g: Float[np.ndarray, "frames components"], dq: Float[np.ndarray, "steps components"]
+) -> Float[np.ndarray, "steps components"]:
+    return 0.5 * (g[1:] + g[:-1]) * dq
+
+
+def _by_splines(
+    g: Float[np.ndarray, "frames components"],
+    dq: Float[np.ndarray, "steps components"],
+    lengths: Sequence[float],
+) -> Float[np.ndarray, "steps components"]:
+    """Integrals of g dq from frame to frame; lengths of the steps put the knots."""
+    longest = max(lengths) or 1.0
+    knots = np.cumsum([0.0, *(max(length, 1e-6 * longest) for length in lengths)])
+    pull = CubicSpline(knots, g)
+    rate = CubicSpline(knots, np.cumsum([np.zeros_like(g[0]), *dq], axis=0)).derivative()
+    # a cubic times a parabola: three points of Gauss are exact
+    places, weights = np.polynomial.legendre.leggauss(3)
+    half = 0.5 * np.diff(knots)
+    points = (knots[:-1] + half)[:, None] + half[:, None] * places
+    return np.einsum("k,s,skc->sc", weights, half, pull(points) * rate(points))
 
 
 def _solved(at: Balance, forces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,8 @@ value of row i and F(t) = sum over i of v_i(t) the target,
 they sum to one (as the regression coefficients of the parts of a sum must). A negative share is a
 row that changes against the target. Of vectors both are sums over the components.
 
-Along an event the same regression, segment by segment between the turning points of F, gives the
-slopes of the relative energy gradient (REG; Thacker and Popelier, Theor. Chem. Acc. 136, 86, 2017).
+Along an event the same regression, segment by segment between the turning points of F, is the
+relative energy gradient (`interpmd.attribution.over_time.reg`).
 """
 
 from __future__ import annotations
@@ -132,18 +132,6 @@ class _DriversOf:
         return covariance_shares(_window(self._dataset, start_fs, stop_fs), blocks)
 
 
-@xr.register_dataset_accessor("reg")
-class _RegOf:
-    """`dataset.reg()` of a dataset from `explain_trajectory`."""
-
-    def __init__(self, dataset: xr.Dataset) -> None:
-        self._dataset = dataset
-
-    def __call__(self, least: int = 3) -> pd.DataFrame:
-        """Slopes of the relative energy gradient; see `reg_slopes`."""
-        return reg_slopes(self._dataset, least)
-
-
 def covariance_shares(dataset: xr.Dataset, blocks: int = BLOCKS) -> Drivers:
     """Shares of the interactions in the variance of the target; see the head of this file.
 
@@ -158,15 +146,15 @@ def covariance_shares(dataset: xr.Dataset, blocks: int = BLOCKS) -> Drivers:
     values = _components_last(dataset)
     if len(values) < 3:
         raise TrajectoryError(f"shares of changes need three frames or more, not {len(values)}")
-    shares = _shares(values)
-    parts = [_shares(part) for part in np.array_split(values, blocks) if len(part) > 2]
+    shares = shares_of(values)
+    parts = [shares_of(part) for part in np.array_split(values, blocks) if len(part) > 2]
     block_std = np.full(len(names), np.nan)
     if len(parts) > 1:
         block_std = np.std(parts, axis=0, ddof=1) / np.sqrt(len(parts))
     posterior_std = np.full(len(names), np.nan)
     if "deviation" in dataset:
         deviations = _components_last(dataset, "deviation")
-        drawn = [_shares(values + deviation) for deviation in np.moveaxis(deviations, -1, 0)]
+        drawn = [shares_of(values + deviation) for deviation in np.moveaxis(deviations, -1, 0)]
         posterior_std = np.sqrt(np.mean((np.array(drawn) - shares) ** 2, axis=0))
     order = np.argsort(-np.abs(shares), kind="stable")
     index = pd.Index([names[k] for k in order], name="interaction")
@@ -178,45 +166,12 @@ def covariance_shares(dataset: xr.Dataset, blocks: int = BLOCKS) -> Drivers:
     )
 
 
-def reg_slopes(dataset: xr.Dataset, least: int = 3) -> pd.DataFrame:
-    """Slope of every interaction against the target, between its turning points.
-
-    Args:
-        dataset: from `explain_trajectory`, of a target that is a number.
-        least: frames of a segment; shorter ones join the one before.
-
-    Returns:
-        A row for each interaction, a column for each segment ("0-40 fs"); each column sums to 1.
+def shares_of(values: Float[np.ndarray, "frames rows components"]) -> Float[np.ndarray, " rows"]:
+    """Covariance of each row with the sum, over the variance of the sum.
 
     Raises:
-        TrajectoryError: a vector, or fewer frames than a segment takes.
+        TrajectoryError: the sum does not change.
     """
-    if "component" in dataset.dims:
-        raise TrajectoryError("slopes are of numbers: give the force a direction (along=)")
-    values = dataset.value.values
-    if len(values) < least:
-        raise TrajectoryError(f"a segment takes {least} frames, and there are {len(values)}")
-    total, times = values.sum(1), dataset.time_fs.values
-    columns = {}
-    for first, last in _segments(total, least):
-        part = values[first : last + 1]
-        columns[f"{times[first]:g}-{times[last]:g} fs"] = _shares(part[:, :, None])
-    index = pd.Index([str(name) for name in dataset.interaction.values], name="interaction")
-    return pd.DataFrame(columns, index=index)
-
-
-def _segments(total: Float[np.ndarray, " frames"], least: int) -> list[tuple[int, int]]:
-    """First and last frames between the turning points of a curve."""
-    signs = np.sign(np.diff(total))
-    turns = [0, *(np.flatnonzero(np.diff(signs)) + 1).tolist(), len(total) - 1]
-    kept = [turns[0]]
-    for turn in turns[1:-1]:
-        if turn - kept[-1] >= least - 1 and turns[-1] - turn >= least - 1:
-            kept.append(turn)
-    return list(zip(kept, [*kept[1:], turns[-1]], strict=True))
-
-
-def _shares(values: Float[np.ndarray, "frames rows components"]) -> Float[np.ndarray, " rows"]:
     centred = values - values.mean(0)
     total = centred.sum(1)
     variance = float((total**2).sum())

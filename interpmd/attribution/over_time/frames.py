@@ -24,7 +24,7 @@ from interpmd.attribution.methods.dispatch import (
     settled_gauge,
 )
 from interpmd.attribution.models import as_model
-from interpmd.attribution.over_time import drivers  # noqa: F401 (registers .drivers and .reg)
+from interpmd.attribution.over_time import drivers, reg  # noqa: F401 (register .drivers, .reg)
 from interpmd.attribution.over_time.collected import Collected
 from interpmd.attribution.over_time.kept import Kept, frames_digest
 from interpmd.attribution.targets import Energy, Target

@@ -6,7 +6,8 @@ work
     W_i = integral of g_i dq_i,    sum over i of W_i = -(E(end) - E(start)),
 
 by trapezoids, as SITH does for stretched molecules (https://graeter-group.github.io/sith,
-equations 1 and 2). Velocities are not needed: a scan, a reaction path or a relaxation will do.
+equations 1 and 2), or by splines. Velocities are not needed: a scan, a reaction path or a
+relaxation will do.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def work_along(
     times: np.ndarray,
     gauge: InternalGauge,
     by: str = "interaction",
+    rule: str = "trapezoid",
 ) -> xr.Dataset:
-    """Works in eV since the first frame, by trapezoids of g dq.
+    """Works in eV since the first frame, the integrals of g dq.
 
     Args:
         model: whose forces do the work.
@@ -49,6 +51,7 @@ def work_along(
         times: fs, or numbers of the frames.
         gauge: the coordinates, made for these frames.
         by: "interaction", one row for each coordinate, or "kind".
+        rule: see `works`.
 
     Returns:
         See `ledger`: work, total_work, potential_energy and closure_error, with label, kind and
@@ -72,6 +75,7 @@ def work_along(
         np.stack([atoms.positions for atoms in whole]),
         np.stack(forces),
         cells=np.stack([np.asarray(atoms.cell) for atoms in whole]),
+        rule=rule,
     )
     if by == "kind":
         sums = summed([[kind] for kind in coordinates.kinds], done.T)
@@ -102,8 +106,8 @@ def work_along(
             "gauge": gauge.name,
             "method": gauge.method,
             "by": by,
-            "rule": "trapezoid",
-            "rule_order": 2,
+            "rule": rule,
+            "rule_order": 4 if rule == "spline" else 2,
             "statement": STATEMENT,
             "largest_closure_error_eV": float(np.abs(closure).max()),
         },

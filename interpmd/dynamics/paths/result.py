@@ -27,7 +27,7 @@ HOW = {
 }
 
 #: Name and unit of how far along a path of least energy a structure is.
-ARC = ("reaction coordinate", "Å u^½")
+ARC = ("reaction coordinate", "Å √u")
 
 
 @dataclass(frozen=True, eq=False)

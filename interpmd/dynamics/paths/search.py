@@ -73,7 +73,7 @@ def path(
         product: the same atoms in the same order; None for a reaction coordinate.
         images: structures of the band, both ends included.
         relax_ends: whether the ends of the band are relaxed first.
-        step_length: Å u^½, of the reaction coordinate.
+        step_length: Å √u, of the reaction coordinate.
         force: eV/Å; largest force across the path, or at its ends.
         steps: at most, of the band, or each way down.
         out: a .traj file that holds the path as it is. The same call with the same file goes on.
