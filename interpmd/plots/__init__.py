@@ -17,8 +17,19 @@
 | error against number of labels | `learning_curve`, `held_out_errors` |
 | n-body terms of water, model against quantum | `many_body` |
 | curves of rankings | `rankings` |
+<<<<<<< HEAD
 | groups by sites, signed | `group_table` |
 | a tree of choices, the way taken in bold | `choice_tree` |
+=======
+| energy along a path | `energy_profile` |
+| rows along a path | `row_lines` |
+| slopes of rows between turning points | `segment_bars` |
+| reaction force and its regions | `force_regions` |
+| interactions by frames | `barcode`, `explained_barcode` |
+| free energy along a coordinate | `profile` |
+| power spectrum | `spectrum_line` |
+| radial distribution functions | `radial_lines` |
+>>>>>>> db00dcd (Observables of trajectories with error bars: radial distribution, hydrogen bonds in time, power spectrum, free energy, slow coordinates; barcode of interactions; benchmark of paths)
 """
 
 from interpmd.plots.budgets import bars, budget, heat_map, shares
@@ -35,8 +46,17 @@ from interpmd.plots.lines import (
 )
 from interpmd.plots.maps import energy_map
 from interpmd.plots.molecule import draw_molecule
+from interpmd.plots.observables import (
+    barcode,
+    explained_barcode,
+    profile,
+    radial_lines,
+    spectrum_line,
+)
+from interpmd.plots.paths import energy_profile, force_regions, row_lines, segment_bars
 
 __all__ = [
+    "barcode",
     "bars",
     "budget",
     "choice_tree",
@@ -44,17 +64,28 @@ __all__ = [
     "energies_and_forces",
     "energy_and_temperature",
     "energy_map",
+    "energy_profile",
     "energy_scan",
+    "explained_barcode",
     "explained_lines",
+<<<<<<< HEAD
     "group_table",
+=======
+    "force_regions",
+>>>>>>> db00dcd (Observables of trajectories with error bars: radial distribution, hydrogen bonds in time, power spectrum, free energy, slow coordinates; barcode of interactions; benchmark of paths)
     "heat_map",
     "held_out_errors",
     "learning_curve",
     "many_body",
     "pair_energy",
     "parity",
+    "profile",
+    "radial_lines",
     "rankings",
+    "row_lines",
+    "segment_bars",
     "shares",
+    "spectrum_line",
     "time_lines",
     "work_ledger",
 ]

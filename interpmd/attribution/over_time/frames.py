@@ -29,11 +29,12 @@ from interpmd.attribution.over_time.collected import Collected
 from interpmd.attribution.over_time.kept import Kept, frames_digest
 from interpmd.attribution.targets import Energy, Target
 from interpmd.dynamics import Trajectory
+from interpmd.dynamics.frames import frames_and_times
 from interpmd.dynamics.record import name as potential_name
 from interpmd.errors import GroupingError, OutputError, TrajectoryError
 from interpmd.potentials.potential import Potential
 from interpmd.structures.coordinates import Coordinates
-from interpmd.structures.files import Structures, read_frames
+from interpmd.structures.files import Structures
 from interpmd.structures.fragments import fragments_of
 from interpmd.structures.groups import Grouping
 from interpmd.structures.threads import one_thread
@@ -168,32 +169,6 @@ def _words(reference: Atoms | int | str) -> str:
     if isinstance(reference, str):
         return f"the {reference} first frame"
     return "a structure" if isinstance(reference, Atoms) else f"frame {reference}"
-
-
-def frames_and_times(
-    trajectory: Trajectory | Structures, times: Sequence[float] | None
-) -> tuple[list[Atoms], np.ndarray]:
-    """The frames and when they were taken, in fs.
-
-    Raises:
-        TrajectoryError: see `explain_trajectory`.
-    """
-    frames = read_frames(trajectory)
-    if not frames:
-        raise TrajectoryError("the trajectory has no frames")
-    for index, atoms in enumerate(frames):
-        if len(atoms) != len(frames[0]) or (atoms.numbers != frames[0].numbers).any():
-            raise TrajectoryError(
-                f"frame {index} is {atoms.symbols}, and the first one {frames[0].symbols}: all "
-                "frames must have the same atoms in the same order"
-            )
-    given = getattr(trajectory, "times", None) if times is None else times
-    if given is None and all("time_fs" in atoms.info for atoms in frames):
-        given = [atoms.info["time_fs"] for atoms in frames]
-    moments = np.arange(len(frames), dtype=float) if given is None else np.asarray(given, float)
-    if moments.shape != (len(frames),):
-        raise TrajectoryError(f"{moments.size} times for {len(frames)} frames")
-    return frames, moments
 
 
 def collect(

@@ -1,0 +1,55 @@
+"""A coordinate in every frame: of atoms, of a function, or numbers that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from ase import Atoms
+from jaxtyping import Float
+
+from interpmd.errors import ArgumentError
+from interpmd.structures.movable import coordinate as movable
+
+#: Two atoms (a distance in Å), three (an angle) or four (a dihedral in degrees); a function of a
+#: structure; or a number for each frame.
+CoordinateLike = Sequence[int] | Callable[[Atoms], float] | Float[np.ndarray, " frames"]
+
+
+def values_of(
+    frames: Sequence[Atoms], coordinate: CoordinateLike
+) -> tuple[Float[np.ndarray, " frames"], str, str]:
+    """A coordinate in every frame, its name, and its unit ("" where it is not known).
+
+    Dihedrals lie between -180 and 180 degrees.
+
+    Raises:
+        StructureError: no such atoms.
+        ArgumentError: another number of values than of frames, or values that are not finite.
+    """
+    if callable(coordinate):
+        values = np.array([float(coordinate(atoms)) for atoms in frames])
+        name, unit = getattr(coordinate, "__name__", "coordinate"), ""
+        name = "coordinate" if name == "<lambda>" else name.replace("_", " ")
+    elif len(coordinate) in (2, 3, 4) and all(isinstance(a, int | np.integer) for a in coordinate):
+        found = movable(frames[0], *(int(a) for a in coordinate))
+        symbols = frames[0].get_chemical_symbols()
+        chain = "–".join(f"{symbols[a]}{a}" for a in found.atoms)
+        word = {2: "distance", 3: "angle", 4: "dihedral"}[len(found.atoms)]
+        name, unit = f"{word} {chain}", found.unit
+        get = f"get_{word}"
+        mic = bool(frames[0].pbc.any())
+        values = np.array([getattr(atoms, get)(*found.atoms, mic=mic) for atoms in frames])
+        if word == "dihedral":
+            values = (values + 180) % 360 - 180
+    else:
+        values, name, unit = np.asarray(coordinate, dtype=float), "coordinate", ""
+    if values.shape != (len(frames),):
+        raise ArgumentError(
+            f"a coordinate is two to four atoms, a function of a structure, or one number for each "
+            f"of the {len(frames)} frames, not {values.size} numbers"
+        )
+    if not np.isfinite(values).all():
+        frame = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise ArgumentError(f"the coordinate of frame {frame} is {values[frame]}")
+    return values, name, unit
