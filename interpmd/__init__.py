@@ -23,6 +23,8 @@ _NAMES = {
     "interpmd.decomposition": "Decomposition decompose pair_curve triplet_map",
     "interpmd.reference": "isolated_atoms label sample",
     "interpmd.dynamics": "Trajectory simulate",
+    "interpmd.dynamics.replicas": "replicas",
+    "interpmd.dynamics.lammps": "run_lammps",
     "interpmd.dynamics.events": (
         "Event Events ReactionCoordinate hydrogen_bond proton_transfer ring_pucker torsion_flip"
     ),

@@ -1,4 +1,4 @@
-"""Molecular dynamics through ASE: run, record, resume."""
+"""Molecular dynamics by several engines: run, record, resume."""
 
 from interpmd.dynamics.run import simulate
 from interpmd.dynamics.trajectory import Trajectory

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ from ase.io.trajectory import TrajectoryWriter
 
 from interpmd.dynamics.torn import MAGIC, whole_frames
 from interpmd.errors import SimulationError, TrajectorySealError, UnsealedWarning
+from interpmd.potentials.asking import warn_where_asked
 from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.storage import aside, canonical, locked, replace_file, seal_of, writing
@@ -156,10 +156,10 @@ class Record:
         self._unseal(frames, path)
         if not whole:
             kept = aside(path, "torn")
-            warnings.warn(
+            warn_where_asked(
                 f"{path} was broken off or damaged after {len(frames)} frames: the run goes on "
                 f"from there, and what was there is kept in {kept}",
-                stacklevel=6,
+                UserWarning,
             )
             self._rewrite(path)
 
@@ -180,11 +180,10 @@ class Record:
 
     def _take_unsealed(self, frames: list[Atoms], path: Path) -> None:
         """Frames of an earlier release, whose last one may stand off the grid: it is made again."""
-        warnings.warn(
+        warn_where_asked(
             f"{path} carries no seals: it was made by an earlier release, and nothing shows "
             "whether it is as it was written",
             UnsealedWarning,
-            stacklevel=8,
         )
         kept = frames[: max(1, len(frames) - 1)]
         self.frames = {self.interval * n: frame for n, frame in enumerate(kept)}

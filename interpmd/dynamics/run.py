@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from tqdm.auto import tqdm
 
-from interpmd import arguments
+from interpmd.dynamics.course import Options, Run
 from interpmd.dynamics.engines import EngineName, Ensemble, Plan, Thermostat, engine_of
-from interpmd.dynamics.record import Record, name, start
 from interpmd.dynamics.trajectory import Trajectory
-from interpmd.errors import ArgumentError, OutputError
+from interpmd.errors import OutputError
 from interpmd.keywords import renamed
 from interpmd.potentials.potential import Potential
-from interpmd.structures.charges import tell_calculators
-from interpmd.structures.files import Structures, one_structure, text_format
-from interpmd.structures.motion import with_velocities
-from interpmd.structures.systems import check_structure
+from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.threads import one_thread
 
 
@@ -111,78 +105,27 @@ def simulate(
         barostat_time,
         compressibility,
     )
-    arguments.one_of(("float64", "float32"), precision=precision)
-    arguments.count(steps=steps, interval=interval)
-    arguments.count(0, equilibration=equilibration)
-    arguments.seeds(seed=seed)
-    if out is not None and text_format(out):
-        raise ArgumentError(
-            f"out={str(out)!r}: a run grows in a .traj file; for text write its frames when it is "
-            "done: ase.io.write('run.xyz', list(trajectory))"
-        )
-    atoms = one_structure(atoms)
-    check_structure(atoms)
-    arguments.masses_of(atoms)
-    plan.check(atoms)
-    settings = {
-        **plan.settings(),
-        "record_every": interval,
-        "seed": seed,
-        **start(atoms),
-        "potential": name(potential),
-    }
-    if engine != "ase":
-        settings["engine"] = engine
-    if equilibration:
-        settings["equilibration_steps"] = equilibration
-    if precision != "float64":
-        settings["precision"] = precision
-    moving = with_velocities(atoms, temperature, seed)
-    moving.info.pop("time_fs", None)  # of the file that it was read from
-    moving.calc = potential
-    if not isinstance(potential, Potential):
-        tell_calculators(moving)
-    else:
-        moving.calc = potential.calculator(compile, precision)
-    mover = engine_of(engine, moving, plan)
-    frames: dict[int, Atoms] = {}
+    options = Options(steps, interval, equilibration, engine, compile, precision)
+    run = Run(potential, one_structure(atoms), plan, options, seed, out)
+    mover = engine_of(engine, run.moving, plan)
     try:
-        with (
-            Record(out, settings, interval) as record,
-            tqdm(total=steps, unit="step", disable=not progress) as bar,
-        ):
-            if equilibration and not record.frames:
-                bath = replace(plan, ensemble="nvt", thermostat="langevin")
-                noise = np.random.default_rng([seed, 0, equilibration])
-                engine_of(engine, moving, bath).advance(equilibration, [noise])
-            step, now = 0, moving
+        with run, tqdm(total=steps, unit="step", disable=not progress) as bar:
+            if run.cold:
+                options.heater(run.moving, plan).advance(equilibration, [run.heat()])
+            step = 0
             while True:
-                if held := record.frames.get(step):
-                    now = held
-                    moving.set_cell(held.cell)
-                    moving.set_positions(held.positions, apply_constraint=False)
-                    moving.set_momenta(held.get_momenta(), apply_constraint=False)
-                else:
-                    now = moving
-                frames[step] = held or record.add(moving, step)
+                now = run.take(step)
                 if step >= steps or (stop_when and stop_when(now)):
                     break
                 following = min(step + interval, steps)
-                if following not in record.frames:
-                    # each stretch has noise of its own, so that a resumed run draws the same
-                    noise = np.random.default_rng([seed, step // interval])
-                    mover.advance(following - step, [noise])
+                if run.lacks(following):
+                    mover.advance(following - step, [run.noise(step)])
                 bar.update(following - step)
                 step = following
     except KeyboardInterrupt:
         if out is None:
             raise
     except OutputError as error:
-        error.report = _trajectory(frames, timestep, settings)
+        error.report = run.trajectory()
         raise
-    return _trajectory(frames, timestep, settings)
-
-
-def _trajectory(frames: dict[int, Atoms], timestep: float, settings: dict[str, Any]) -> Trajectory:
-    """A trajectory of frames by step; the time step is in fs."""
-    return Trajectory([*frames.values()], np.array([*frames], dtype=float) * timestep, settings)
+    return run.trajectory()
