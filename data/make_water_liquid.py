@@ -19,6 +19,7 @@ from functools import partial
 
 import numpy as np
 from ase import Atoms, units
+from ase.geometry import find_mic
 from ase.io import read
 from ase.io import write as write_frames
 from ase.md.langevin import Langevin
@@ -174,10 +175,8 @@ def round_of_boxes(potential: im.Potential, starts: list[Atoms], number: int) ->
 
 def whole(atoms: Atoms) -> bool:
     """Whether each molecule is O H H with bonds below 1.6 A."""
-    oxygens = atoms.positions[0::3]
-    return all(
-        (np.linalg.norm(atoms.positions[k::3] - oxygens, axis=1) < 1.6).all() for k in (1, 2)
-    )
+    bonds = np.concatenate([atoms.positions[k::3] - atoms.positions[0::3] for k in (1, 2)])
+    return bool((find_mic(bonds, atoms.cell, atoms.pbc)[1] < 1.6).all())
 
 
 def stretched(atoms: Atoms, length: float) -> None:

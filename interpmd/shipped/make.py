@@ -95,7 +95,36 @@ RECIPES = {
         "energy_weight": 40.0,
         "memory": 14.0,
     },
+    # boxes of 52 neighbours an atom: a short cutoff, and few channels of high orders, for speed
+    "water_liquid": {
+        "spec": {
+            "channels": (96, 128, 96),
+            "lmax": (0, 4, 3),
+            "basis": 8,
+            "gain": 1.0,
+            "stretch": 0.0,
+            "decay": 0.0,
+            "terms": {"repulsion": {}},
+        },
+        "energy_weight": 40.0,
+        "outliers": "leave out",
+    },
+    "copper": {
+        "spec": {
+            "channels": (32, 48, 32),
+            "lmax": (0, 4, 3),
+            "basis": 8,
+            "gain": 1.0,
+            "stretch": 0.0,
+            "decay": 0.0,
+            "terms": {"repulsion": {}},
+        },
+        "energy_weight": 40.0,
+    },
 }
+
+#: Test frames of at most so many atoms are certified, where rows of the largest ones are too many.
+CERTIFIED = {"water_liquid": 18}
 
 #: Training data beside `train.extxyz.gz`: dimers and trimers (fragments), and groups closed with
 #: hydrogen, which are the parts of gauge "groups".
@@ -264,7 +293,9 @@ def certificate_of(name: str, potential: Potential, keep_truth: bool = False) ->
     """Checks on test frames; rows of the same expansion where the true ones are known; for water
     also the many-body expansion by GFN2-xTB."""
     frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
-    stored = Certificate.from_json(load_potential(HERE / name).card.certificate)
+    frames = [atoms for atoms in frames if len(atoms) <= CERTIFIED.get(name, len(atoms))]
+    known = load_potential(HERE / name).card.certificate if (HERE / name).exists() else []
+    stored = Certificate.from_json(known)
     if keep_truth:
         truths = [check for check in stored.checks if check.group == "learned truth"]
     else:

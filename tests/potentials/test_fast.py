@@ -80,7 +80,7 @@ def force_road(monkeypatch, few: bool) -> None:
 
 
 @pytest.mark.parametrize("few", [True, False])
-@pytest.mark.parametrize("name", ["malonaldehyde", "alanine_dipeptide", "water"])
+@pytest.mark.parametrize("name", ["malonaldehyde", "alanine_dipeptide", "water", "copper"])
 def test_shipped_potentials(name, few, monkeypatch):
     force_road(monkeypatch, few)
     frames = read(DATA / name / "test.extxyz.gz", "::100")

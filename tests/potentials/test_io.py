@@ -170,7 +170,7 @@ def test_foreign_folders_are_not_overwritten(tmp_path, folder):
     assert [f.name for f in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
 
 
-@pytest.mark.parametrize("name", ["malonaldehyde", "water", "alanine_dipeptide"])
+@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "malonaldehyde", "water"])
 def test_shipped_potentials(name):
     table = im.shipped()
     assert table.loc[name, "size_MB"] < 8

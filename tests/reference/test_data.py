@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.calculators.emt import EMT
 from ase.io import read
 
 from interpmd.reference import isolated_atoms, label
@@ -17,9 +19,14 @@ from interpmd.reference.checks import check_structure
 from interpmd.reference.clusters import molecules_of
 
 DATA = Path(__file__).parents[2] / "data"
-SETS = ("alanine_dipeptide", "malonaldehyde", "water")
+SETS = ("alanine_dipeptide", "copper", "malonaldehyde", "water")
 # eV/A; DFT forces do not sum to zero exactly because the integration grid moves with the atoms
-NET_FORCE = {"gfn2-xtb": 1e-4, "wb97x-d3bj/def2-svp": 1e-2}
+NET_FORCE = {
+    "emt(asap_cutoff=False)": 1e-4,
+    "gfn1-xtb": 1e-4,
+    "gfn2-xtb": 1e-4,
+    "wb97x-d3bj/def2-svp": 1e-2,
+}
 
 
 @cache
@@ -139,16 +146,20 @@ def test_molecules_are_bound(name):
             assert -8 < binding / len(atoms) < -2
 
 
-@pytest.mark.parametrize("name", ["alanine_dipeptide", "water"])
+@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "water"])
 def test_labels_can_be_made_again(name):
     shipped = frames_of(name)["test"][::40]
-    again = label([a.copy() for a in shipped], card_of(name)["level"], progress=False)
+    level = EMT() if name == "copper" else card_of(name)["level"]
+    bare = [Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc) for a in shipped]
+    again = label(bare, level, progress=False)
     for ours, theirs in zip(again, shipped, strict=True):
         # positions were rounded to 1e-6 A after labelling
         assert ours.get_potential_energy() == pytest.approx(theirs.get_potential_energy(), abs=1e-4)
         np.testing.assert_allclose(ours.get_forces(), theirs.get_forces(), atol=3e-4)
+        if theirs.pbc.all():
+            np.testing.assert_allclose(ours.get_stress(), theirs.get_stress(), atol=1e-5)
     isolated = card_of(name)["isolated_atom_energies_eV"]
-    for atom in isolated_atoms(list(isolated), card_of(name)["level"]):
+    for atom in isolated_atoms(list(isolated), level):
         assert atom.get_potential_energy() == pytest.approx(isolated[str(atom.symbols)], abs=1e-6)
 
 
@@ -198,3 +209,12 @@ def test_alanine_dipeptide_covers_the_plane_of_its_dihedrals():
     # one hand only: the volume spanned at the alpha carbon keeps its sign
     volumes = [np.linalg.det(a.positions[[3, 6, 5]] - a.positions[4]) for a in frames]
     assert min(volumes) * max(volumes) > 0
+
+
+def test_copper_has_vacancies_surfaces_and_melt():
+    frames = everything("copper")
+    assert Counter(a.info["subset"] for a in frames) >= Counter(melt=15, surface=15, vacancy=25)
+    assert {len(a) for a in frames if a.info["subset"] == "vacancy"} == {30, 31}
+    gaps = [np.ptp(a.positions[:, 2]) for a in frames if a.info["subset"] == "surface"]
+    heights = [a.cell[2, 2] for a in frames if a.info["subset"] == "surface"]
+    assert np.min(np.array(heights) - gaps) > 10

@@ -1,0 +1,233 @@
+"""Runs of liquid water with the shipped potential, and of its reference, as small tables.
+
+    python data/make_liquid_runs.py [nvt] [nve] [npt] [reference] [tables]
+
+All stages if none is named. Each goes on where it was stopped (scratch/liquid_runs); an hour of one
+core in all. The tables of data/liquid_runs are what notebook 10 and `benchmarks/liquids.py` read.
+
+The reference's own ensemble at the density of the run comes from hybrid Monte Carlo: dynamics with
+the potential proposes a box, which the energies by the reference accept or refuse, so that what the
+potential gets wrong does not matter, but for the share of boxes that are refused (Duane et al.,
+Phys. Lett. B 195, 216 (1987); Nagai et al., Phys. Rev. B 102, 041124 (2020)). One box is labelled
+for each proposal, where dynamics by the reference itself would need a label for each step.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import freud
+import numpy as np
+import pandas as pd
+from ase import Atoms, units
+from ase.io import read
+from ase.io import write as write_frames
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.verlet import VelocityVerlet
+from common import DATA, SCRATCH
+from make_water_liquid import LEVEL, lattice, whole
+
+import interpmd as im
+
+PLACE, TABLES = SCRATCH / "liquid_runs", DATA / "liquid_runs"
+POTENTIAL = "water_liquid"
+SEED = 2035
+DENSITY, TEMPERATURE = 0.997, 300.0  # g/ml, K
+MOLECULES, LARGER = 32, 64
+
+#: Proposals of the hybrid Monte Carlo run, and how long each is.
+PROPOSALS, SEGMENT, SEGMENT_STEP = 160, 150, 1.0  # steps, fs
+
+#: Bins of the radial distribution functions (A).
+BINS, REACH = 90, 4.9
+
+#: Blocks of a run by whose differences its error is judged.
+BLOCKS = 5
+
+
+def start(molecules: int) -> Atoms:
+    """A box at 300 K and the experimental density, 5 ps after a lattice."""
+    atoms = lattice(DENSITY, np.random.default_rng(SEED), molecules)
+    run = im.simulate(
+        im.load(POTENTIAL),
+        atoms,
+        "nvt",
+        temperature=TEMPERATURE,
+        timestep=0.5,
+        steps=10_000,
+        interval=1_000,
+        friction=0.02,
+        engine="openmm",
+        seed=SEED,
+        out=PLACE / f"start{molecules}.traj",
+        progress=False,
+    )
+    return run[-1]
+
+
+def nvt() -> im.Trajectory:
+    """100 ps at constant temperature."""
+    return im.simulate(
+        im.load(POTENTIAL),
+        start(MOLECULES),
+        "nvt",
+        temperature=TEMPERATURE,
+        timestep=1.0,
+        steps=100_000,
+        interval=100,
+        friction=0.002,
+        engine="openmm",
+        precision="float32",
+        seed=SEED,
+        out=PLACE / "nvt.traj",
+        progress=False,
+    )
+
+
+def nve() -> im.Trajectory:
+    """50 ps at constant energy."""
+    return im.simulate(
+        im.load(POTENTIAL),
+        start(MOLECULES),
+        "nve",
+        timestep=0.5,
+        steps=100_000,
+        interval=200,
+        engine="openmm",
+        seed=SEED,
+        out=PLACE / "nve.traj",
+        progress=False,
+    )
+
+
+def npt() -> im.Trajectory:
+    """100 ps at 1 bar."""
+    return im.simulate(
+        im.load(POTENTIAL),
+        start(LARGER),
+        "npt",
+        temperature=TEMPERATURE,
+        timestep=1.0,
+        steps=100_000,
+        interval=50,
+        friction=0.005,
+        engine="openmm",
+        precision="float32",
+        seed=SEED,
+        out=PLACE / "npt.traj",
+        progress=False,
+    )
+
+
+def reference() -> list[Atoms]:
+    """States of the hybrid Monte Carlo run, one after each proposal."""
+    path, potential = PLACE / "reference.extxyz", im.load(POTENTIAL)
+    calculator = potential.calculator()
+    states = read(path, ":") if path.exists() else []
+    if not states:
+        first = start(MOLECULES)
+        states = [_state(first, _energy(first), True)]
+        write_frames(path, states, format="extxyz")
+    while len(states) <= PROPOSALS:
+        rng = np.random.default_rng([SEED, len(states)])
+        now = states[-1]
+        moving = Atoms(now.numbers, now.positions, cell=now.cell, pbc=True)
+        moving.calc = calculator
+        MaxwellBoltzmannDistribution(moving, temperature_K=TEMPERATURE, rng=rng)
+        before = now.info["reference"] + moving.get_kinetic_energy()
+        VelocityVerlet(moving, SEGMENT_STEP * units.fs).run(SEGMENT)
+        energy = _energy(moving)
+        change = energy + moving.get_kinetic_energy() - before
+        accepted = bool(rng.random() < np.exp(min(0.0, -change / (units.kB * TEMPERATURE))))
+        state = _state(moving, energy, True) if accepted else _state(now, before, False)
+        if not accepted:
+            state.info["reference"] = now.info["reference"]
+        states.append(state)
+        write_frames(path, state, format="extxyz", append=True)
+    return states
+
+
+def _energy(atoms: Atoms) -> float:
+    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+    [found] = im.label([bare], LEVEL, progress=False)
+    return found.get_potential_energy()
+
+
+def _state(atoms: Atoms, energy: float, accepted: bool) -> Atoms:
+    state = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+    state.info = {"reference": energy, "accepted": accepted}
+    return state
+
+
+def distribution(frames: list[Atoms], first: int, second: int) -> np.ndarray:
+    """g(r) between two elements, by freud; those within a molecule are there too."""
+    rdf = freud.density.RDF(BINS, REACH)
+    for atoms in frames:
+        box = freud.box.Box.from_matrix(atoms.cell.array.T)
+        points = [box.wrap(atoms.positions[atoms.numbers == z]) for z in (first, second)]
+        query = None if first == second else points[1]
+        rdf.compute((box, points[0]), query_points=query, reset=False)
+    return rdf.rdf
+
+
+def with_error(frames: list[Atoms], first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
+    """g(r) and its standard error from blocks of a run."""
+    blocks = np.array_split(np.arange(len(frames)), BLOCKS)
+    parts = [distribution([frames[i] for i in block], first, second) for block in blocks]
+    return distribution(frames, first, second), np.std(parts, axis=0, ddof=1) / BLOCKS**0.5
+
+
+def density(atoms: Atoms) -> float:
+    """g/ml."""
+    return float(atoms.get_masses().sum() / units.mol / atoms.get_volume() * 1e24)
+
+
+def tables() -> None:
+    """Write the tables of what is there."""
+    TABLES.mkdir(exist_ok=True)
+    about = json.loads(path.read_text()) if (path := TABLES / "about.json").exists() else {}
+    run, chain = list(nvt())[50:], reference()[20:]
+    columns: dict[str, np.ndarray] = {"r": (np.arange(BINS) + 0.5) * REACH / BINS}
+    for name, frames in (("potential", run), ("reference", chain)):
+        for pair, (first, second) in {"OO": (8, 8), "OH": (8, 1), "HH": (1, 1)}.items():
+            columns[f"{pair} {name}"], columns[f"{pair} {name} error"] = with_error(
+                frames, first, second
+            )
+    pd.DataFrame(columns).round(4).to_csv(TABLES / "rdf.csv", index=False)
+    about["nvt"] = {
+        "frames": len(run),
+        "temperature_K": round(float(np.mean([a.get_temperature() for a in run])), 1),
+        "molecules_broken": sum(not whole(a) for a in run),
+    }
+    about["reference"] = {
+        "proposals": len(reference()) - 1,
+        "accepted": round(float(np.mean([a.info["accepted"] for a in reference()[1:]])), 3),
+    }
+    constant = nve()
+    about["nve"] = {
+        "drift_meV_per_atom_per_ps": round(constant.drift(), 5),
+        "temperature_K": round(float(constant.temperatures.mean()), 1),
+        "molecules_broken": sum(not whole(a) for a in constant),
+    }
+    pressed = npt()
+    pd.DataFrame(
+        {
+            "ps": np.round(np.asarray(pressed.times)[::5] / 1000, 3),
+            "density": np.round([density(a) for a in pressed][::5], 4),
+        }
+    ).to_csv(TABLES / "npt.csv", index=False)
+    about["npt"] = {"molecules_broken": sum(not whole(a) for a in pressed)}
+    path.write_text(json.dumps(about, indent=1) + "\n")
+    kept = [Atoms(a.numbers, a.positions.round(3), cell=a.cell, pbc=True) for a in run[::50]]
+    write_frames(TABLES / "nvt.extxyz", kept, format="extxyz")
+    print(path.read_text())
+
+
+STAGES = {"nvt": nvt, "nve": nve, "npt": npt, "reference": reference, "tables": tables}
+
+if __name__ == "__main__":
+    PLACE.mkdir(parents=True, exist_ok=True)
+    for stage in sys.argv[1:] or STAGES:
+        STAGES[stage]()
+        print(stage, "is done", flush=True)
