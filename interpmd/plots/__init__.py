@@ -17,10 +17,8 @@
 | error against number of labels | `learning_curve`, `held_out_errors` |
 | n-body terms of water, model against quantum | `many_body` |
 | curves of rankings | `rankings` |
-<<<<<<< HEAD
 | groups by sites, signed | `group_table` |
 | a tree of choices, the way taken in bold | `choice_tree` |
-=======
 | energy along a path | `energy_profile` |
 | rows along a path | `row_lines` |
 | slopes of rows between turning points | `segment_bars` |
@@ -29,7 +27,6 @@
 | free energy along a coordinate | `profile` |
 | power spectrum | `spectrum_line` |
 | radial distribution functions | `radial_lines` |
->>>>>>> db00dcd (Observables of trajectories with error bars: radial distribution, hydrogen bonds in time, power spectrum, free energy, slow coordinates; barcode of interactions; benchmark of paths)
 """
 
 from interpmd.plots.budgets import bars, budget, heat_map, shares
@@ -68,11 +65,8 @@ __all__ = [
     "energy_scan",
     "explained_barcode",
     "explained_lines",
-<<<<<<< HEAD
-    "group_table",
-=======
     "force_regions",
->>>>>>> db00dcd (Observables of trajectories with error bars: radial distribution, hydrogen bonds in time, power spectrum, free energy, slow coordinates; barcode of interactions; benchmark of paths)
+    "group_table",
     "heat_map",
     "held_out_errors",
     "learning_curve",
