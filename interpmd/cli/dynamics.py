@@ -15,7 +15,9 @@ from interpmd.cli.options import Frames, PotentialName, former
 def md(
     potential: PotentialName,
     structure: Frames,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A .traj, .xyz or .extxyz.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A .traj, .xyz, .extxyz, .dcd, .xtc or .trr.")
+    ],
     ensemble: Annotated[str, typer.Option(help='"nve", "nvt" or "npt".')] = "nve",
     temperature: Annotated[float, typer.Option(help="K.")] = 300.0,
     steps: Annotated[int, typer.Option(help="Number of steps.")] = 2000,
@@ -32,7 +34,7 @@ def md(
 ) -> None:
     """Run molecular dynamics with a potential."""
     import interpmd as im
-    from interpmd.dynamics.as_text import simulate_into
+    from interpmd.dynamics.into import simulate_into
     from interpmd.structures.files import read_frames
 
     trajectory = simulate_into(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import pandas as pd
 from ase import Atoms
 from jaxtyping import Float
 
+from interpmd.dynamics.export import other_format, write_for_others
 from interpmd.errors import ArgumentError
 from interpmd.markup import markup, table
 from interpmd.plots import time_lines
+from interpmd.structures.files import write_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,6 +96,23 @@ class Trajectory:
                 "temperature_K": self.temperatures,
             }
         )
+
+    def write(self, path: str | Path, topology: str | Path | None = None) -> None:
+        """Write it whole, to a new file, in the format that its name says.
+
+        .xyz, .extxyz: with velocities, energies and forces, as ASE reads them. .trr: with
+        velocities and forces, for MDAnalysis and MDTraj; .dcd, .xtc: without. These three come
+        with a topology beside them; see `interpmd.dynamics.export`.
+
+        Raises:
+            ArgumentError: another ending.
+            OutputError: the file is there already, or cannot be written.
+            MissingPackageError: .dcd, .xtc and .trr need MDAnalysis.
+        """
+        if other_format(path):
+            write_for_others(path, self.frames, self.times, topology)
+            return
+        write_new(path, self.frames)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Potential and total energy against time, relative to the first frame."""

@@ -1,4 +1,4 @@
-"""Runs that end in a text file, whatever they grow in."""
+"""Runs that end in a file of another format than the one that they grow in."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 from ase.calculators.calculator import Calculator
 
+from interpmd.dynamics.export import other_format
 from interpmd.dynamics.run import simulate
 from interpmd.dynamics.trajectory import Trajectory
+from interpmd.errors import OutputError
 from interpmd.potentials.potential import Potential
 from interpmd.structures.files import Structures, text_format, write_new
 
@@ -16,22 +18,25 @@ from interpmd.structures.files import Structures, text_format, write_new
 def simulate_into(
     out: str | Path, potential: Potential | Calculator, atoms: Structures, **options: Any
 ) -> Trajectory:
-    """As `simulate`, into the format that the name says: .traj, .xyz or .extxyz.
+    """As `simulate`, into the format that the name says: .traj, .xyz, .extxyz, .dcd, .xtc or .trr.
 
-    A text file is written when the run is done. Until then it grows in ``<out>.partial.traj``, from
-    which the same call goes on.
+    All but .traj are written when the run is done. Until then it grows in ``<out>.partial.traj``,
+    from which the same call goes on.
 
     Raises:
         ArgumentError: another ending.
-        OutputError: a text file that is there already, or cannot be written.
+        OutputError: a file that is there already, or cannot be written.
         Others: see `simulate`.
     """
-    if not text_format(out):
-        return simulate(potential, atoms, out=out, **options)
-    write_new(out)
+    if not other_format(out):
+        if not text_format(out):
+            return simulate(potential, atoms, out=out, **options)
+        write_new(out)
+    elif Path(out).exists():
+        raise OutputError(f"{out} is there already; choose another name or delete it")
     grows = Path(f"{out}.partial.traj")
     trajectory = simulate(potential, atoms, out=grows, **options)
-    write_new(out, trajectory.frames)
+    trajectory.write(out)
     for path in (grows, Path(f"{grows}.json")):
         path.unlink(missing_ok=True)
     return trajectory
