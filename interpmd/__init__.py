@@ -23,6 +23,7 @@ _NAMES = {
     "interpmd.decomposition": "Decomposition decompose pair_curve triplet_map",
     "interpmd.reference": "isolated_atoms label sample",
     "interpmd.dynamics": "Trajectory simulate",
+    "interpmd.dynamics.driver": "drive",
     "interpmd.dynamics.replicas": "replicas",
     "interpmd.dynamics.lammps": "run_lammps",
     "interpmd.dynamics.events": (

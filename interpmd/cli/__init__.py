@@ -1,12 +1,23 @@
 """The command `interpmd`: one file for each group of commands."""
 
-from interpmd.cli import course, design, dynamics, engines, explanation, labels, learning, trust
+from interpmd.cli import (
+    course,
+    design,
+    drive,
+    dynamics,
+    engines,
+    explanation,
+    labels,
+    learning,
+    trust,
+)
 from interpmd.cli.application import app, main
 
 __all__ = [
     "app",
     "course",
     "design",
+    "drive",
     "dynamics",
     "engines",
     "explanation",

@@ -1,0 +1,65 @@
+"""Forces for i-PI and other programs that ask for them over a socket."""
+
+from __future__ import annotations
+
+from ase.calculators.calculator import Calculator
+from ase.calculators.socketio import SocketClient, SocketClosed
+
+from interpmd import arguments
+from interpmd.errors import SimulationError
+from interpmd.potentials.potential import Potential
+from interpmd.structures.charges import tell_calculators
+from interpmd.structures.files import Structures, one_structure
+from interpmd.structures.systems import check_structure
+from interpmd.structures.threads import one_thread
+
+
+@one_thread()
+def drive(
+    potential: Potential | Calculator,
+    atoms: Structures,
+    host: str = "localhost",
+    port: int = 31415,
+    unix: str | None = None,
+) -> int:
+    """Answer a server of i-PI's protocol with energies, forces and stresses, until it says goodbye.
+
+    So that i-PI's path integrals, thermostats, replica exchange and the like move the atoms, while
+    the potential says what pulls at them. Several drivers may serve one server.
+
+    Args:
+        potential: a potential of interpmd, or any ASE calculator.
+        atoms: which elements there are, in the order of the server's file, and whether the cell
+            is periodic; positions and cell come from the server.
+        host, port: of a server that listens at a port.
+        unix: name of a socket in the file system instead (``<address>`` of i-PI, which puts it at
+            /tmp/ipi_NAME).
+
+    Raises:
+        ArgumentError: no port.
+        SimulationError: nobody listens there, or what is asked for cannot be computed.
+
+    Returns:
+        Number of structures that were evaluated.
+    """
+    arguments.count(port=port)
+    here = one_structure(atoms).copy()
+    check_structure(here)
+    here.set_constraint()
+    here.calc = potential.calculator() if isinstance(potential, Potential) else potential
+    tell_calculators(here)
+    place = f"/tmp/ipi_{unix}" if unix else f"{host}:{port}"
+    try:
+        client = SocketClient(host, None if unix else port, unixsocket=unix)
+    except OSError as error:
+        raise SimulationError(
+            f"nobody listens at {place} ({error.strerror or error}); start the server first, and "
+            "give its --port, or the --unix address of its <ffsocket>"
+        ) from error
+    count = 0
+    try:
+        for _ in client.irun(here, use_stress=bool(here.pbc.all())):
+            count += 1
+    except (ConnectionError, SocketClosed):
+        pass  # the server is gone: it has what it wanted
+    return count
