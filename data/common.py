@@ -81,8 +81,11 @@ def extxyz(atoms: Atoms) -> str:
         info["stress"] = _quoted(atoms.get_stress(voigt=False), 8)
     info |= {key: atoms.info[key] for key in ("subset", "level", "charge", "multiplicity")}
     info |= {k: atoms.info[k] for k in ("config_type", "molecules") if k in atoms.info}
+    info |= {k: f"{atoms.info[k]:.4f}" for k in ("angle",) if k in atoms.info}
     if "molecule" in atoms.info:
         info["molecule"] = f'"{atoms.info["molecule"]}"'
+    if "dihedral" in atoms.info:
+        info["dihedral"] = f'"{" ".join(map(str, atoms.info["dihedral"]))}"'
     words = " ".join(f"{key}={value}" for key, value in info.items())
     lines = [
         str(len(atoms)),

@@ -21,13 +21,14 @@ import numpy as np
 from ase import Atoms
 from asked import ASKED, LACKING
 from common import DATA, SCRATCH, ship, shuffled, thinned, write
-from geometries import LEVEL, embedded, relaxed, seed_of, twisted, vibrating
+from geometries import LEVEL, embedded, relaxed, rounded, seed_of, torsions, twisted, vibrating
 from molecules import grown
 from rdkit import Chem
 from tqdm import tqdm
 
 from interpmd.errors import CalculationError
 from interpmd.reference import isolated_atoms, label
+from interpmd.reference.torsions import torsion_profile
 from interpmd.trust.known_fragments import known_fragments
 
 NAME = "small_molecules"
@@ -38,6 +39,9 @@ LARGEST, DRAWN, SEED = 6, 320, 6031
 
 #: Frames with a larger force in eV/Å are left out.
 LARGEST_FORCE = 15.0
+
+#: Angles of a torsion profile.
+ANGLES = 12
 
 #: Frames of training molecules that are held out.
 HELD = 400
@@ -91,6 +95,35 @@ def _made(smiles: str, how: Sampling) -> list[Atoms]:
     return [atoms for frames in found.values() for atoms in frames]
 
 
+def profile(smiles: str) -> list[Atoms]:
+    """Frames along the dihedral in the middle of a molecule, from their file where there is one."""
+    path = GEOMETRIES / f"{seed_of(smiles):08x}.torsion.extxyz"
+    if not path.exists():
+        _write(path, _turned_around(smiles))
+    return ase.io.read(path, index=":") if path.stat().st_size else []
+
+
+def _turned_around(smiles: str) -> list[Atoms]:
+    molecule, _ = embedded(smiles, 1)
+    start = next(a for a in geometries(smiles, UNSEEN) if a.info["subset"] == "conformer")
+    across = Chem.GetDistanceMatrix(molecule)
+
+    def spread(dihedral: tuple[int, ...]) -> float:
+        # of a bond in the middle even the farthest atom is near
+        return float(max(across[dihedral[1]].max(), across[dihedral[2]].max()))
+
+    chosen = min(torsions(molecule), key=spread, default=None)
+    if chosen is None:
+        return []
+    found = []
+    for atoms in torsion_profile(start, chosen, LEVEL, ANGLES, converged=0.02, steps=100):
+        frame = rounded(atoms)
+        about = {"subset": "profile", "molecule": smiles, "charge": 0}
+        frame.info = {**about, "dihedral": list(chosen), "angle": atoms.info["angle"]}
+        found.append(frame)
+    return found
+
+
 def _write(path: Path, frames: list[Atoms]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
@@ -137,6 +170,10 @@ def main() -> None:
         raw = SCRATCH / f"small_molecules.{name}.raw.extxyz"
         found = label(frames, LEVEL, out=raw, workers=chosen.workers, progress=False)
         labelled[name] = thinned(found, LARGEST_FORCE)
+    bar = tqdm(ASKED.values(), desc="profiles", mininterval=10, unit="molecule")
+    frames = [atoms for smiles in bar for atoms in profile(smiles)]
+    raw = SCRATCH / "small_molecules.profiles.raw.extxyz"
+    labelled["profiles"] = label(frames, LEVEL, out=raw, progress=False)
     atoms = isolated_atoms("HCNO", LEVEL)
     for one in atoms:
         one.info["subset"] = "isolated"
@@ -144,6 +181,7 @@ def main() -> None:
         name: write(DATA / NAME / f"{name}.extxyz.gz", shuffled(labelled[name], SEED))
         for name in ("known", "lacking")
     }
+    digests["profiles"] = write(DATA / NAME / "profiles.extxyz.gz", labelled["profiles"])
     ship(
         NAME,
         [*labelled["training"], *atoms],
@@ -153,7 +191,7 @@ def main() -> None:
         "displacements at 300 to 1200 K, bonds turned by any angle. test.extxyz.gz holds other "
         "frames of the same molecules; known.extxyz.gz and lacking.extxyz.gz hold molecules of "
         "seven to nine heavy atoms whose capped groups the training molecules contain, and ones "
-        "that have some that they lack.",
+        "that have some that they lack; profiles.extxyz.gz the first ones along a dihedral.",
         molecules={name: len({a.info["molecule"] for a in labelled[name]}) for name in labelled},
         unseen_frames={name: len(labelled[name]) for name in digests},
         unseen_sha256_of_text=digests,

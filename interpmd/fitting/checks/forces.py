@@ -73,7 +73,7 @@ def check_forces(
         return ForceCheck(_zero(frames, numbers, fit), None)
     by_pairs, by_fit = _by_pairs(pairs), _by_fit(fit)
     near = pairs.distance[~pairs.strained]
-    close = len(near) > 0 and bool(np.median(near) < NEAR)
+    close = len(near) > 0 and bool(np.median(near) < NEAR) and _near(pairs).count >= 2 * FEWEST
     # a fit that does not know the forces does not know what they say of energies
     knows = 0.0 if fit is None else fit.explained
     plain = by_fit.count >= MANY or not 0.3 < by_fit.value < 3.0
@@ -115,7 +115,18 @@ def _least(fit: SmallFit) -> float:
 
 
 def _by_pairs(pairs: Pairs) -> Slope:
+    """By near pairs where there are some: others may be isomers, or different conformers."""
+    near = _near(pairs)
+    return near if near.count >= 2 * FEWEST else _slope_of(pairs, np.inf)
+
+
+def _near(pairs: Pairs) -> Slope:
+    return _slope_of(pairs, NEAR)
+
+
+def _slope_of(pairs: Pairs, within: float) -> Slope:
     same = ~pairs.strained & np.isfinite(pairs.energy) & np.isfinite(pairs.force_work)
+    same &= pairs.distance < within
     frames = len(np.unique(np.concatenate([pairs.first[same], pairs.second[same]])))
     return slope(pairs.force_work[same], pairs.energy[same], frames)
 
