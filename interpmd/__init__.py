@@ -50,6 +50,7 @@ _NAMES = {
     "interpmd.attribution.along_path.strain": "ActivationStrain",
     "interpmd.attribution.along_path.table": "PathExplanation explain_path",
     "interpmd.attribution.over_time.reg": "RelativeEnergyGradient",
+    "interpmd.attribution.over_time.events": "EventLedger event_ledger ledger_beside",
     "interpmd.structures.groups": "Grouping groups_of",
     "interpmd.attribution.methods.registry": "gauges methods",
     "interpmd.trust": (

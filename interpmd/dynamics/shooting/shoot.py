@@ -140,8 +140,8 @@ def shoot(
         ends = found.tried[["backward", "forward"]].value_counts().to_dict()
         raise ReactionError(
             f"no event in {len(shots)} shots (states that both halves reached: {ends}; −1 is "
-            "none): shoot from structures nearer to the top (im.top_structures), or give the halves more "
-            "time (longest=)"
+            "none): shoot from structures nearer to the top (im.top_structures), or give the "
+            "halves more time (longest=)"
         )
     return found
 

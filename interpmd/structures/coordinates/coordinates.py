@@ -115,7 +115,7 @@ class Coordinates:
         """
         reference = self.evaluate(self.positions, self.cell)[0]
         change = self.evaluate(positions, cell)[0] - reference
-        return self._averaged(reference + _wrapped(change, self._dihedrals()))
+        return self.averaged(reference + _wrapped(change, self.dihedrals_at()))
 
     def derivatives(
         self, positions: Float[np.ndarray, "atoms 3"], cell: np.ndarray | None = None
@@ -139,7 +139,7 @@ class Coordinates:
         Both frames must be unwrapped: no atom may have been put back into the cell in between.
         """
         raw = self.evaluate(after, cell_after)[0] - self.evaluate(before, cell_before)[0]
-        return self._averaged(_wrapped(raw, self._dihedrals()))
+        return self.averaged(_wrapped(raw, self.dihedrals_at()))
 
     def put_together(
         self, positions: Float[np.ndarray, "atoms 3"], cell: np.ndarray | None = None
@@ -164,11 +164,11 @@ class Coordinates:
         cell = self.cell if cell is None else np.asarray(cell)
         values, entries, first = [], [], 0
         with np.errstate(divide="ignore", invalid="ignore"):
-            for members, formula, width in self._forms():
+            for members, formula, width in self.forms():
                 value, derivative = formula(positions[members.atoms] + members.shifts @ cell)
                 numbers = np.arange(width * len(members))
                 if members is self.dihedrals:
-                    numbers, derivative = self.torsion, derivative * self._share()[:, None, None]
+                    numbers, derivative = self.torsion, derivative * self.share()[:, None, None]
                 values.append(value.ravel())
                 entries.append(_flat(first + numbers, members.atoms, derivative, width))
                 first += len(np.unique(numbers))
@@ -187,7 +187,7 @@ class Coordinates:
             )
         return np.concatenate(values), matrix
 
-    def _forms(self) -> Iterator[tuple[Members, Callable, int]]:
+    def forms(self) -> Iterator[tuple[Members, Callable, int]]:
         """Members, formula, and how many components each of them has."""
         forms = (
             (self.stretches, formulas.stretch, 1),
@@ -199,21 +199,22 @@ class Coordinates:
         )
         return (form for form in forms if len(form[0]))
 
-    def _dihedrals(self) -> slice:
+    def dihedrals_at(self) -> slice:
         """Where the dihedrals stand among the raw values."""
         bends = len(self.bends) + len(self.lone_bends)
         first = len(self.stretches) + len(self.angles) + 2 * bends
         return slice(first, first + len(self.dihedrals))
 
-    def _share(self) -> np.ndarray:
+    def share(self) -> np.ndarray:
+        """Of each dihedral in the mean of its torsion."""
         return 1.0 / np.bincount(self.torsion)[self.torsion]
 
-    def _averaged(self, raw: np.ndarray) -> np.ndarray:
+    def averaged(self, raw: np.ndarray) -> np.ndarray:
         """Components from raw values: dihedrals about one axis become their mean."""
-        where = self._dihedrals()
+        where = self.dihedrals_at()
         if where.start == where.stop:
             return raw.copy()
-        means = np.bincount(self.torsion, raw[where] * self._share())
+        means = np.bincount(self.torsion, raw[where] * self.share())
         return np.concatenate([raw[: where.start], means, raw[where.stop :]])
 
 
