@@ -40,24 +40,31 @@ KNOTS = 4
 class Beside:
     """Two ledgers of the same events, from the foot of the rise to the crossing.
 
+    What the reference says is what the model says of all its events, plus the difference on the
+    events that both saw: that differs little from event to event, so that a few suffice.
+
     Attributes:
-        own: of the model.
+        whole: of the model, all its events.
+        own: of the model, the events that the reference saw.
         other: of the reference.
         frames: structures that the reference was asked for.
     """
 
+    whole: EventLedger
     own: EventLedger
     other: EventLedger
     frames: int
 
     def rises(self) -> pd.DataFrame:
-        """Rise of each interaction in eV by both, with standard errors over the same events, and
-        the difference with its own."""
-        return self._both("stored", "interaction", -1.0, self.own.rises().index)
+        """Rise of each interaction in eV by both, with standard errors over events, and their
+        difference with its own."""
+        mine = self.whole.rises()
+        return self._both("stored", "interaction", mine["rise_eV"], mine["rise_error"], -1.0)
 
     def gates(self) -> pd.DataFrame:
         """What each motion gives in eV by both; see `rises`."""
-        return self._both("gained", "motion", 1.0, self.own.gates().index)
+        mine = self.whole.gates()
+        return self._both("gained", "motion", mine["gives_eV"], mine["gives_error"], 1.0)
 
     @property
     def agreement(self) -> float:
@@ -82,12 +89,12 @@ class Beside:
             None,
             "",
             f"rises of the interactions differ from those of {self.other.data.attrs['model']} by "
-            f"{1000 * self.error:.1f} meV of {1000 * size:.1f} (r {self.agreement:.3f}, "
-            f"{len(self.own.events)} events); {self._gates_agree()}",
+            f"{1000 * self.error:.1f} meV of {1000 * size:.1f} (root mean squares; r "
+            f"{self.agreement:.3f}, {len(self.own.events)} events); {self._gates_agree()}",
         )
 
     def _gates_agree(self) -> str:
-        if "gained" not in self.own.data:
+        if "gained" not in self.whole.data:
             return "no motions"
         gates = self.gates()
         theirs = gates["reference_eV"].sort_values(ascending=False).index
@@ -112,21 +119,23 @@ class Beside:
             ax,
         )
 
-    def _both(self, what: str, rows: str, sign: float, order: Any) -> pd.DataFrame:
-        first, second = (
-            sign * one.data[what].sel({rows: list(order)}).values[:, 0]
-            for one in (self.own, self.other)
-        )
+    def _both(
+        self, what: str, rows: str, mean: pd.Series, error: pd.Series, sign: float
+    ) -> pd.DataFrame:
+        names = {rows: list(mean.index)}
+        gap = sign * (self.own.data[what] - self.other.data[what]).sel(names).values[:, 0]
         averages = self.own.averages
-        columns = {}
-        for name, values in (
-            ("model", first),
-            ("reference", second),
-            ("difference", first - second),
-        ):
-            columns[f"{name}_eV"] = averages.mean(values)
-            columns[f"{name}_error"] = averages.error(values)
-        return pd.DataFrame(columns, index=pd.Index(list(order), name=rows))
+        more, more_error = averages.mean(gap), averages.error(gap)
+        return pd.DataFrame(
+            {
+                "model_eV": mean,
+                "model_error": error,
+                "reference_eV": mean - more,
+                "reference_error": np.hypot(error, more_error),
+                "difference_eV": more,
+                "difference_error": more_error,
+            }
+        )
 
     def __str__(self) -> str:
         return self.check.words
@@ -194,7 +203,7 @@ def ledger_beside(
         )
         for chosen, who in ((own, ledger.data.attrs["model"]), (other, name))
     ]
-    return Beside(*pair, len(frames))
+    return Beside(ledger, *pair, len(frames))
 
 
 def _asked(event: Event, foot: float, stride: int) -> np.ndarray:

@@ -1,0 +1,150 @@
+"""Events: how many, how well the ledger closes, which motion opens the gate, and the reference's.
+
+``python benchmarks/events.py [make events gate committor]``; five seeds, malonaldehyde at 300 K.
+``make`` shoots 300 events from each seed into `scratch/events`, and asks wB97X-D3(BJ)/def2-SVP
+about four events each (half an hour); all parts go on where they were broken off.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from results import ROOT, record
+
+import interpmd as im
+from interpmd.attribution.over_time.events import Beside, EventLedger
+from interpmd.demo import MALONALDEHYDE
+
+COMMAND = "python benchmarks/events.py"
+
+SEEDS = range(5)
+EVENTS, TOPS = 300, 100
+LEVEL = "wb97x-d3bj/def2-svp"
+
+#: Events that the reference is asked about, and fs between its frames.
+ASKED, EVERY = 4, 4.0
+
+SCRATCH = ROOT / "scratch" / "events"
+TRANSFER = im.proton_transfer(8, 4, 0)
+
+
+def tops(potential: im.Potential, seed: int, n: int = TOPS) -> list:
+    return im.top_structures(potential, MALONALDEHYDE, TRANSFER, n=n, seed=seed)
+
+
+def shot(potential: im.Potential, seed: int) -> im.Events:
+    """The events of a seed, from the file if they are there."""
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    out = SCRATCH / f"shots-{seed}.jsonl"
+    return im.shoot(
+        potential, tops(potential, seed), TRANSFER, EVENTS, seed=seed, out=out, progress=False
+    )
+
+
+def ledger(potential: im.Potential, seed: int, by: str = "interaction") -> EventLedger:
+    return im.event_ledger(potential, shot(potential, seed), by=by, progress=False)
+
+
+def asked(of: EventLedger, seed: int) -> Beside:
+    """The reference's ledger, from the file as far as it is there."""
+    out = SCRATCH / f"labels-{seed}.extxyz"
+    return im.ledger_beside(of, LEVEL, ASKED, EVERY, out=out, progress=False)
+
+
+def make() -> dict[str, str]:
+    potential = im.load("malonaldehyde")
+    for seed in SEEDS:
+        print(seed, asked(ledger(potential, seed), seed))
+    return {}
+
+
+def events() -> dict[str, str]:
+    """Events by the minute, the closure of the ledger, and the error of what groups take up."""
+    potential = im.load("malonaldehyde")
+    started = time.perf_counter()
+    seeds = tops(potential, 0, 50)
+    found = im.shoot(potential, seeds, TRANSFER, 100, window=60.0, progress=False)
+    seconds = time.perf_counter() - started
+    one = im.event_ledger(potential, found, progress=False, before=50.0, after=50.0)
+    whole = time.perf_counter() - started
+    interactions, kinds = ledger(potential, 0), ledger(potential, 0, "kind")
+    worst = kinds.rises()["share_error"].max()
+    rise, error = kinds.rise
+    return {
+        "events: malonaldehyde, 100 reactive events, one core": (
+            f"{seconds:.0f} s, structures at the top included; with their ledger {whole:.0f} s "
+            f"({len(found.tried)} shots)"
+        ),
+        f"events: ledger of {EVENTS} events closes, 0.5 fs": (
+            f"{100 * interactions.closure:.3f} % of {interactions.exchanged:.1f} eV exchanged "
+            f"(largest of all events and times {1000 * interactions.closure_error:.1f} meV); of "
+            f"100 events {100 * one.closure:.3f} %; motions on the kinetic energy "
+            f"{interactions.kinetic_closure_error:.0e} eV"
+        ),
+        f"events: standard error of a kind's share of the rise, {EVENTS} events": (
+            f"{100 * worst:.0f} % at most (rise {1000 * rise:.0f} ± {1000 * error:.0f} meV)"
+        ),
+    }
+
+
+def gate() -> dict[str, str]:
+    """The place of the motion of both oxygens among all motions, in both ledgers."""
+    potential = im.load("malonaldehyde")
+    places, theirs, xtb, words = [], [], [], []
+    for seed in SEEDS:
+        own = ledger(potential, seed)
+        gates = own.gates()
+        name = next(n for n in gates.index if "O0···O4" in n)
+        places.append(list(gates.index).index(name) + 1)
+        given = gates.loc[name]
+        words.append(f"{1000 * given['gives_eV']:.0f} ± {1000 * given['gives_error']:.0f}")
+        for level, ranks in ((LEVEL, theirs), ("gfn2-xtb", xtb)):
+            both = (
+                asked(own, seed)
+                if level == LEVEL
+                else im.ledger_beside(own, level, 40, EVERY, progress=False)
+            )
+            ranked = both.gates()["reference_eV"].sort_values(ascending=False)
+            ranks.append(list(ranked.index).index(name) + 1)
+            if seed == 0:
+                print(both)
+                print((1000 * both.rises()).round(1).head(6))
+                print((1000 * both.gates()).round(1).head(4))
+    return {
+        "events: place of the O···O vibration among the motions that pay": (
+            f"by the model {places}, by its reference {theirs}, by GFN2-xTB {xtb} (five seeds); it "
+            f"gives {', '.join(words)} meV"
+        )
+    }
+
+
+def committor() -> dict[str, str]:
+    """Committors of structures on the dividing surface."""
+    potential = im.load("malonaldehyde")
+    table = im.committor(potential, tops(potential, 7, 30), TRANSFER, shots=60, progress=False)
+    off = (table["committor"] - 0.5).abs()
+    mean, error = table["committor"].mean(), table["committor"].std() / np.sqrt(len(table))
+    inside = int((off <= 0.15).sum())
+    noise = float(table["error"].mean())
+    return {
+        "events: committor of structures at the top": (
+            f"{mean:.2f} ± {error:.2f}, {inside} of {len(table)} within 0.15 of 0.5 (each ± "
+            f"{noise:.2f} by its {int(table['decided'].mean())} shots)"
+        )
+    }
+
+
+PARTS = {"make": make, "events": events, "gate": gate, "committor": committor}
+
+
+def main(names: Sequence[str]) -> None:
+    for name in names or PARTS:
+        if figures := PARTS[name]():
+            record(figures, COMMAND)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
