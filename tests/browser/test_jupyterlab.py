@@ -110,6 +110,24 @@ def test_hovering_a_bar_highlights_its_cylinder_and_the_other_way_round(lab):
     lab.wait_for_selector(".im-bars li.im-hovered")
 
 
+def test_the_map_of_frames_is_asked_for_and_follows(lab):
+    lab.click(".im-tab[data-tab=map]")
+    lab.wait_for_function("document.querySelector('.interpmd-explorer').dataset.coloured === '6'")
+    names = lab.locator("select[data-axis=x] option").all_inner_texts()
+    assert names[:2] == ["O0–H8", "O4–H8"] and {"energy", "frame"} <= set(names)
+    first = pixels(lab, ".im-scatter")
+    assert np.ptp(first, axis=(0, 1)).min() > 100
+    lab.locator(".im-scatter").focus()
+    lab.keyboard.press("ArrowRight")
+    wait_for(lab, "answered", "1")
+    assert changed(first, pixels(lab, ".im-scatter")) > 50
+    lab.select_option("select[data-axis=y]", "energy")
+    assert "energy" in lab.inner_text(".im-frames .im-how")
+    if lab.is_visible(".im-frames .im-all"):
+        lab.click(".im-frames .im-all")
+    lab.click(".im-tab[data-tab=time]")
+
+
 def test_a_cell_of_the_heat_map_lights_up_its_bars(lab):
     marked = lab.locator(".im-bars li.im-hovered")
     assert marked.count() == 0
@@ -246,7 +264,7 @@ def overlapping(made, inside: str) -> list[str]:
 def test_nothing_overlaps_in_any_panel(lab, width):
     lab.set_viewport_size({"width": width, "height": 1300})
     lab.wait_for_timeout(300)
-    for tab in ("time", "rows", "beside", "pairs", "checks"):
+    for tab in ("time", "map", "rows", "beside", "pairs", "checks"):
         lab.click(f".im-tab[data-tab={tab}]")
         assert not overlapping(lab, ".im-budget"), (width, tab)
         assert not overlapping(lab, ".im-lower"), (width, tab)

@@ -98,6 +98,50 @@ def test_a_file_opens_offline_and_its_frames_step(stored):
         assert not [w for w in made.words if "error" in w.lower()]
 
 
+def test_a_click_on_the_map_of_frames_shows_the_frame_and_its_budget(stored):
+    """By mouse, where two coordinates put the point of the frame; coloured by an interaction."""
+    from interpmd.demo import MALONALDEHYDE
+
+    frames = []
+    for step in range(6):
+        frames.append(MALONALDEHYDE.copy())
+        frames[-1].positions[8, 0] -= 0.06 * step
+        frames[-1].rattle(0.03, seed=step)
+    with page() as made:
+        made.goto(stored.as_uri())
+        made.wait_for_selector(READY)
+        made.click(".im-tab[data-tab=map]")
+        wait_for(made, "coloured", "6")
+        assert made.locator("select[data-axis=colour]").input_value() == "energy"
+        for axis in ("x", "y"):
+            made.select_option(f"select[data-axis={axis}]", {"x": "O0–H8", "y": "O4–H8"}[axis])
+        box = made.locator(".im-scatter").bounding_box()
+        values = [[atoms.get_distance(end, 8) for atoms in frames] for end in (0, 4)]
+        places = []
+        for one, low, high in zip(values, (62, 330 - 42), (box["width"] - 14, 12), strict=True):
+            parts = [(v - min(one)) / (max(one) - min(one)) for v in one]
+            places.append([low + part * (high - low) for part in parts])
+        budgets = set()
+        for frame in (4, 1):
+            made.mouse.click(box["x"] + places[0][frame], box["y"] + places[1][frame])
+            wait_for(made, "answered", str(frame))
+            assert state(made)["frame"] == str(frame)
+            words = made.inner_text(".im-frames .im-how")
+            assert words.startswith(f"Frame {frame}: O0–H8 {values[0][frame]:.4g}")
+            budgets.add(made.inner_text(".im-bars"))
+        assert len(budgets) == 2
+        before = made.locator(".im-scatter").screenshot()
+        first = made.inner_text(".im-bars li .im-label >> nth=0").replace("\u200b", "")
+        made.select_option("select[data-axis=colour]", label=first)
+        assert made.locator(".im-scatter").screenshot() != before
+        assert f"{first}: " in made.inner_text(".im-frames .im-how")
+        assert "eV/Å" in made.inner_text(".im-frames .im-legend")
+        made.locator(".im-scatter").focus()
+        made.keyboard.press("End")
+        wait_for(made, "answered", "5")
+        assert not [w for w in made.words if "error" in w.lower()]
+
+
 @pytest.mark.parametrize("width", [800, 1280])
 def test_a_page_shows_two_gauges_side_by_side_and_no_words_overlap(width, tmp_path):
     import interpmd as im
@@ -120,7 +164,7 @@ def test_a_page_shows_two_gauges_side_by_side_and_no_words_overlap(width, tmp_pa
         assert first == pytest.approx(second, abs=0.0011)
         assert gap == pytest.approx(0.0, abs=0.0011)
         assert "±" in sums[0] and "±" in sums[1]
-        for tab in ("time", "rows", "beside", "pairs", "checks"):
+        for tab in ("time", "map", "rows", "beside", "pairs", "checks"):
             made.click(f".im-tab[data-tab={tab}]")
             assert not overlapping(made, ".im-budget") + overlapping(made, ".im-lower"), tab
         assert made.evaluate("document.documentElement.scrollWidth") <= width

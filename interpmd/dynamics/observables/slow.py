@@ -20,6 +20,9 @@ from interpmd.structures.coordinates import internal_coordinates
 #: Frames below which two components say nothing.
 FEWEST = 10
 
+#: Frames that say which bonds and hydrogen bonds there are.
+SAMPLED = 50
+
 
 def slow_coordinates(
     frames: Sequence[Atoms], lag: int | None = None, count: int = 2
@@ -39,7 +42,8 @@ def slow_coordinates(
     if len(frames) < FEWEST:
         raise TrajectoryError(f"slow coordinates need {FEWEST} frames or more, not {len(frames)}")
     deeptime = required("deeptime.decomposition", "slow coordinates of a trajectory")
-    known = internal_coordinates(frames, bonds, hydrogen_bonds)
+    some = frames[:: -(-len(frames) // SAMPLED)]
+    known = internal_coordinates(some, bonds, hydrogen_bonds)
     features = np.stack([known.values(atoms.positions, np.asarray(atoms.cell)) for atoms in frames])
     turning = np.array([known.kinds[row] in ("torsion",) for row in known.row])
     angles = features[:, turning]

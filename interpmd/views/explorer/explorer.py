@@ -19,6 +19,7 @@ from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES
 from interpmd.attribution.targets import atom_of
 from interpmd.dynamics import Trajectory
+from interpmd.dynamics.observables.coordinates import CoordinateLike
 from interpmd.errors import InterpmdError, QuestionError, ViewerError
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.groups import Grouping
@@ -27,6 +28,7 @@ from interpmd.views.explorer import browser
 from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.comparison import Beside, Comparison
 from interpmd.views.explorer.export import contributions, save
+from interpmd.views.explorer.frame_map import FrameMap, frame_map
 from interpmd.views.explorer.page import write_page
 from interpmd.views.explorer.picture import View, image
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question
@@ -54,6 +56,8 @@ class ForceExplorer(anywidget.AnyWidget):
         gauge: what "absent" means, by name (then an attribute that can be changed), or one that
             is ready, as `interpmd.groups_of` makes them; chosen by the system if None.
         models: other models to put beside this one, by name.
+        coordinates: for the map of all frames, by name: two, three or four atoms, a function of a
+            structure, or a number for each frame; see `free_energy`.
         choices: first values of the attributes below.
 
     Attributes:
@@ -122,6 +126,7 @@ class ForceExplorer(anywidget.AnyWidget):
         trajectory: Trajectory | Sequence[Atoms] | Atoms,
         gauge: str | Gauge | Grouping | Coordinates | None = None,
         models: Mapping[str, Any] | None = None,
+        coordinates: Mapping[str, CoordinateLike] | None = None,
         **choices: Any,
     ) -> None:
         ready = None if gauge is None or isinstance(gauge, str) else gauge
@@ -135,6 +140,9 @@ class ForceExplorer(anywidget.AnyWidget):
         for name in {"atom", "other"} & set(choices):
             if isinstance(choices[name], str):
                 choices[name] = atom_of(choices[name], self.state.frames[0])
+        self._coordinates, self._map = coordinates, None
+        if coordinates:  # what does not fit is said at once
+            self._map = frame_map(self.state, coordinates)
         self._task: asyncio.Task | None = None
         self._doubt: asyncio.Task | None = None
         self._compared: asyncio.Task | None = None
@@ -209,6 +217,13 @@ class ForceExplorer(anywidget.AnyWidget):
         """What `interpmd.explain` says about the frame that is shown."""
         return self.state.explanation(self.question, self.frame, error_bars=True)
 
+    @property
+    def frame_map(self) -> FrameMap:
+        """Coordinates of all frames, those of the map; `to_frame` makes a table of them."""
+        if self._map is None:
+            self._map = frame_map(self.state, self._coordinates)
+        return self._map
+
     # --- talking to the browser ----------------------------------------------------------
 
     def _heard(self, _: Any, content: dict[str, Any], __: Any) -> None:
@@ -226,6 +241,8 @@ class ForceExplorer(anywidget.AnyWidget):
         elif content.get("ask") == "comparison":
             self._send_comparison(question, content)
             self._compare_later(question, content)
+        elif content.get("ask") == "map":
+            self.send({"answer": "map", "content": self.frame_map.to_json()})
         elif content.get("ask") == "all":
             if self._task is not None:
                 self._task.cancel()
@@ -334,9 +351,8 @@ class ForceExplorer(anywidget.AnyWidget):
 
     @property
     def _present_view(self) -> View:
-        return View(
-            self.state, self.question, self.frame, self.scene, self.unit, self.shown, self.beside
-        )
+        shown = (self.frame, self.scene, self.unit, self.shown, self.beside, self._coordinates)
+        return View(self.state, self.question, *shown)
 
     def save(self, path: str | Path) -> Path:
         """Write the explorer's present view; the suffix says how.

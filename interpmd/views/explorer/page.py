@@ -13,6 +13,7 @@ import numpy as np
 from interpmd.markup import Markup, in_script, markup
 from interpmd.storage import replace_file
 from interpmd.views.explorer import browser
+from interpmd.views.explorer.frame_map import frame_map
 from interpmd.views.explorer.picture import View, image
 from interpmd.views.explorer.questions import GROUPINGS
 
@@ -75,6 +76,7 @@ def write_page(
         },
         "answers": answers,
         "comparisons": _comparisons(view, frames, offered),
+        "map": frame_map(state, view.coordinates).to_json(frames) if len(frames) > 2 else None,
     }
     formula = state.frames[frames[0]].get_chemical_formula()
     page = markup(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from interpmd.attribution.kinds import path_name
+from interpmd.dynamics.observables.coordinates import CoordinateLike
 from interpmd.plots import budget, heat_map
 from interpmd.plots.budgets import bars
 from interpmd.plots.lines import time_lines
@@ -52,6 +54,7 @@ class View:
         unit: display unit of energies.
         shown: interactions drawn in the molecule.
         beside: what the answer is put beside; see `State.comparison`.
+        coordinates: for the map of all frames; see `frame_map`.
     """
 
     state: State
@@ -61,6 +64,7 @@ class View:
     unit: str
     shown: int
     beside: str | None = None
+    coordinates: Mapping[str, CoordinateLike] | None = None
 
 
 def image(view: View, kind: str = "png", dpi: int = 150, frame: int | None = None) -> bytes:

@@ -15,6 +15,7 @@ SHARED = (
     "budget.js",
     "pairs.js",
     "timeline.js",
+    "frame_map.js",
     "panels.js",
     "comparison.js",
     "tabs.js",

@@ -73,6 +73,7 @@ class Drawing {
     explorer.budget.update(answer, state, marks);
     explorer.pairs.update(answer, state, marks);
     explorer.timeline.update(explorer.asking.known(), answer, state, explorer.geometry.frames);
+    explorer.map.update(explorer.asking.known(), answer, state);
     explorer.table.update(answer, state);
     explorer.beside.update(state);
     explorer.checks.update(answer);

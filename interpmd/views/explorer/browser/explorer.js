@@ -24,12 +24,14 @@ class Explorer {
     this.player = new Player(this);
     this.budget = new Budget(this);
     this.timeline = new TimeLine(this);
+    this.map = new FrameMap(this);
     this.pairs = new PairPanel(this);
     this.split = new EnergySplit();
     this.table = new Table(this, this.split);
     this.checks = new Checks();
     this.beside = new ComparisonPanel(this);
     this.tabs = new Tabs(this, [["time", "over time", this.timeline.node],
+      ["map", "map of frames", this.map.node],
       ["rows", "all rows", this.table.node], ["beside", "side by side", this.beside.node],
       ["pairs", "pairs of atoms", this.pairs.node], ["checks", "fact and convention", this.checks.node]]);
     this.labels = new Labels(this.geometry);
@@ -50,7 +52,8 @@ class Explorer {
   // the panels that say something here
   offered() {
     const beside = this.source.live || this.state.beside;
-    return [this.geometry.frames > 1 && "time", "rows", beside && "beside", "pairs", "checks"]
+    const { frames } = this.geometry;
+    return [frames > 1 && "time", frames > 2 && "map", "rows", beside && "beside", "pairs", "checks"]
       .filter(Boolean);
   }
 

@@ -29,6 +29,10 @@ class Kernel {
       beside: state.beside, mark });
   }
 
+  map(panel) {
+    this.model.send({ ask: "map", question: this.question(panel.explorer.state) });
+  }
+
   all(state, key) {
     this.model.send({ ask: "all", question: this.question(state), key });
   }
@@ -62,6 +66,7 @@ function render({ model, el }) {
   const heard = (message) => {
     if (message.answer === "frame") explorer.asking.learn(message.key || source.key(message.question), message.content);
     else if (message.answer === "comparison") explorer.beside.learn(message.mark, message.content);
+    else if (message.answer === "map") explorer.map.learn(message.content);
     else if (message.answer === "error") explorer.asking.failed(message.key, message.frame, message.words);
     else if (message.answer === "progress") explorer.timeline.status.textContent = message.words;
   };
