@@ -42,6 +42,7 @@ _NAMES = {
     "interpmd.dynamics.paths": "Path path scan",
     "interpmd.dynamics.relaxation": "Relaxation relax",
     "interpmd.fitting": "FitProgress FitReport Spec evaluate fit learning_curve",
+    "interpmd.fitting.distil": "Distilled distil",
     "interpmd.attribution": (
         "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
         "explain_trajectory ledger load_explanation to_shap"

@@ -47,7 +47,7 @@ def pair_energy(
     ax.set(xlim=(distances[0], distances[-1]), ylim=_well(energy, std, seen))
     if count is not None:
         hatch_where(ax, distances, ~seen, "no data")
-        _data(ax, distances, count)
+        counted(ax, distances, count)
     if band and std.any():
         error_band(ax, distances, energy, std)
     if single_terms and len(terms) > 1:
@@ -171,7 +171,7 @@ def _well(
     return 1.1 * low, 1.1 * high
 
 
-def _data(
+def counted(
     ax: Axes, distances: Float[np.ndarray, " points"], count: Int[np.ndarray, " points"]
 ) -> None:
     """How often each distance occurs, in parts of the height of the picture, from the bottom."""
