@@ -2,4 +2,5 @@
 
 from interpmd.cli import main
 
-main()
+if __name__ == "__main__":  # a walk through all modules imports this one too
+    main()
