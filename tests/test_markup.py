@@ -128,6 +128,14 @@ def page(evil: str) -> Report:
     return made
 
 
+def distilled(evil: str) -> im.Distilled:
+    frames = [WATER.copy() for _ in range(6)]
+    for number, atoms in enumerate(frames):
+        atoms.rattle(0.05, seed=number)
+    found = im.distil(potential_of(evil), frames, terms="pairs", progress=False)
+    return replace(found, teacher=evil)
+
+
 def explorer(evil: str) -> im.ForceExplorer:
     return im.ForceExplorer(potential_of(evil), [hostile_atoms(evil)] * 2)
 
@@ -152,6 +160,7 @@ GALLERY = {
     "Decomposition": lambda evil: im.decompose(potential_of(evil), hostile_atoms(evil)),
     "DesignGallery": design_gallery,
     "Diagnosis": diagnosis,
+    "Distilled": distilled,
     "Drivers": drivers,
     "Evaluation": evaluation,
     "Explanation": lambda evil: replace(
