@@ -22,7 +22,7 @@ from interpmd.structures.systems import check_structure
 from interpmd.structures.threads import one_thread
 
 #: Multiplications of the normal equations, and entries, that a fit may take: about 20 s each.
-WORK, MOST_ENTRIES = 3e11, 2.5e8
+WORK, MOST_ENTRIES = 3e11, 1.2e8
 
 
 def distil(
