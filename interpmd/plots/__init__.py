@@ -7,6 +7,7 @@
 | shares of body orders, of one or several sources | `shares` |
 | atoms by atoms, signed | `heat_map` |
 | a pair's energy by distance | `pair_energy` |
+| a model in a few curves, and shares as one bar | `distilled_curve`, `share_bar` |
 | energy along a coordinate | `energy_scan` |
 | energy over two coordinates | `energy_map` |
 | a molecule with forces and interactions | `draw_molecule` |
@@ -33,6 +34,7 @@ from interpmd.plots.budgets import bars, budget, heat_map, shares
 from interpmd.plots.comparisons import energies_and_forces, many_body, parity
 from interpmd.plots.curves import energy_scan, pair_energy
 from interpmd.plots.design import choice_tree, group_table
+from interpmd.plots.distilled import distilled_curve, share_bar
 from interpmd.plots.learning import held_out_errors, learning_curve
 from interpmd.plots.lines import (
     energy_and_temperature,
@@ -57,6 +59,7 @@ __all__ = [
     "bars",
     "budget",
     "choice_tree",
+    "distilled_curve",
     "draw_molecule",
     "energies_and_forces",
     "energy_and_temperature",
@@ -78,6 +81,7 @@ __all__ = [
     "rankings",
     "row_lines",
     "segment_bars",
+    "share_bar",
     "shares",
     "spectrum_line",
     "time_lines",
