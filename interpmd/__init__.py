@@ -43,6 +43,7 @@ _NAMES = {
     "interpmd.dynamics.relaxation": "Relaxation relax",
     "interpmd.fitting": "FitProgress FitReport Spec evaluate fit learning_curve",
     "interpmd.fitting.distil": "Distilled distil",
+    "interpmd.fitting": "FitProgress FitReport Spec correction evaluate fit learning_curve",
     "interpmd.attribution": (
         "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
         "explain_trajectory ledger load_explanation to_shap"
@@ -52,6 +53,7 @@ _NAMES = {
     "interpmd.attribution.along_path.table": "PathExplanation explain_path",
     "interpmd.attribution.over_time.reg": "RelativeEnergyGradient",
     "interpmd.attribution.over_time.events": "EventLedger event_ledger ledger_beside",
+    "interpmd.attribution.corrections": "Corrections corrections",
     "interpmd.structures.groups": "Grouping groups_of",
     "interpmd.attribution.methods.registry": "gauges methods",
     "interpmd.trust": (

@@ -1,6 +1,7 @@
 """Learning a potential from labels: the closed-form fit, its report, and learning curves."""
 
 from interpmd.fitting.closed_form import fit
+from interpmd.fitting.delta import correction
 from interpmd.fitting.learning import learning_curve
 from interpmd.fitting.progress import FitProgress
 from interpmd.fitting.report import Evaluation, FitReport, evaluate
@@ -11,6 +12,7 @@ __all__ = [
     "FitProgress",
     "FitReport",
     "Spec",
+    "correction",
     "evaluate",
     "fit",
     "learning_curve",

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 from tqdm.auto import tqdm
 
 from interpmd import arguments
@@ -23,6 +24,7 @@ from interpmd.fitting import labels
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.checks.check import check_data
 from interpmd.fitting.checks.finding import settle
+from interpmd.fitting.delta import baseline_term, differences, of_the_sum, with_baseline
 from interpmd.fitting.problem import Problem, Solved
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.refinement import refine_radial
@@ -61,6 +63,7 @@ def fit(
     test: Structures | None = None,
     spec: Spec | Mapping[str, Any] | None = None,
     *,
+    baseline: str | Calculator | None = None,
     isolated_energies: Mapping[int | str, float] | str | None = None,
     energy_weight: float = 40.0,
     virial_weight: float = 1.0,
@@ -94,6 +97,10 @@ def fit(
             joins the final solution.
         test: frames for the report.
         spec: what to fit, a `Spec` or its fields as a mapping.
+        baseline: a cheap level of theory (such as "gfn2-xtb", "mmff94", "emt") or an ASE calculator
+            whose energies and forces are corrected instead of learning all of them: few labels
+            suffice. It becomes a term of the potential; see `interpmd.fitting.delta`. Energies of
+            isolated atoms are then constants from a least-squares fit to the corrections.
         isolated_energies: eV by element, where `train` has no single atoms; "average" takes them
             from a least-squares fit to the total energies.
         energy_weight: weight of an energy relative to a force component, times the square root
@@ -163,12 +170,20 @@ def fit(
     )
     findings = settle(checked.findings)
     frames = [a for i, a in enumerate(frames) if i not in set(checked.left_out)]
+    labelled = {"train": frames} | others
+    corrected = None
+    if baseline is not None:
+        corrected = baseline_term(baseline, frames)
+        frames = differences(corrected, frames, "training data", progress)
+        labelled = {n: [a for a in m if not labels.is_isolated(a)] for n, m in labelled.items()}
+        others = {name: differences(corrected, m, name, progress) for name, m in others.items()}
+        isolated_energies = "average"
     isolated = labels.isolated_energies(frames, isolated_energies)
     used = [a for a in frames if not labels.is_isolated(a)]
     if not used:
         raise LabelError("the training data hold single atoms only; there is nothing to learn")
 
-    base = baseline(isolated, spec.terms)
+    base = unlearned(isolated, spec.terms)
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
     spec = choose_size(used, isolated, base, spec, settings)
@@ -197,12 +212,17 @@ def fit(
     fitted = time.perf_counter() - started
     sets = {"train": used[:: max(1, len(used) // 100)]} | others
     errors = {name: evaluate(potential, many, progress=progress) for name, many in sets.items()}
-    if watch is not None:
-        watch(FitProgress("test", 1, 1, evaluation=errors.get("test")))
-    potential.card = Card(level, provenance, {name: e.summary() for name, e in errors.items()})
     sample = others.get("test", used)
     sample = sample[:: max(1, len(sample) // 100)]
     orders = body_order_shares(potential, sample, budget=SPLIT)
+    if corrected is not None:
+        potential = with_baseline(potential, corrected)
+        some = labelled["train"][:: max(1, len(used) // 100)]
+        errors = of_the_sum(errors, sets, labelled | {"train": some}, base)
+    if watch is not None:
+        watch(FitProgress("test", 1, 1, evaluation=errors.get("test")))
+    summaries = {name: e.summary() for name, e in errors.items()}
+    potential.card = replace(potential.card, errors=summaries)
     report = FitReport(potential, solved.scan, errors, fitted, sample, orders, findings)
     if out is not None:
         _save(report, Path(out))
@@ -274,7 +294,7 @@ def choose_basis(
     return min(errors, key=lambda basis: errors[basis])
 
 
-def baseline(isolated: Mapping[int, float], terms: Mapping[str, Mapping[str, Any]]) -> Potential:
+def unlearned(isolated: Mapping[int, float], terms: Mapping[str, Mapping[str, Any]]) -> Potential:
     """Isolated atoms and physics terms: what is not learned."""
     parts: dict[str, Term] = {"isolated": Isolated(isolated)}
     for kind, given in terms.items():

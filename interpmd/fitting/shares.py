@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.potentials.base import BODY_NAMES
+from interpmd.potentials.baseline import without_baseline
 from interpmd.potentials.potential import Potential
 from interpmd.structures.threads import one_thread
 
@@ -28,7 +29,7 @@ def body_order_shares(
     """What the rows of each body order contribute to energies and forces.
 
     Args:
-        potential: all its terms are included.
+        potential: all its terms are included but a baseline, which has no rows of its own.
         frames: structures; energies are compared among those of the most common composition.
         budget: most subsets of neighbours to enumerate, all frames together; if it does not
             suffice, fewer frames and then lower orders are split, at least the pairs of one frame.
@@ -42,6 +43,7 @@ def body_order_shares(
         energy of the order varies. force_rms_eV/A: its force on an atom. `attrs` holds "frames"
         and "order".
     """
+    potential = without_baseline(potential)
     many = [a for a in frames if len(a) > 1 or a.pbc.any()]
     many, order = _affordable(potential, many, budget)
     formulas = np.array([atoms.get_chemical_formula() for atoms in many])

@@ -4,6 +4,7 @@
 |---|---|
 | contributions that add up, as a waterfall | `budget` |
 | contributions as bars from zero, with their sum | `bars` |
+| rows of a baseline and what was corrected | `corrected` |
 | shares of body orders, of one or several sources | `shares` |
 | atoms by atoms, signed | `heat_map` |
 | a pair's energy by distance | `pair_energy` |
@@ -30,7 +31,7 @@
 | radial distribution functions | `radial_lines` |
 """
 
-from interpmd.plots.budgets import bars, budget, heat_map, shares
+from interpmd.plots.budgets import bars, budget, corrected, heat_map, shares
 from interpmd.plots.comparisons import energies_and_forces, many_body, parity
 from interpmd.plots.curves import energy_scan, pair_energy
 from interpmd.plots.design import choice_tree, group_table
@@ -60,6 +61,7 @@ __all__ = [
     "budget",
     "choice_tree",
     "distilled_curve",
+    "corrected",
     "draw_molecule",
     "energies_and_forces",
     "energy_and_temperature",
@@ -70,6 +72,8 @@ __all__ = [
     "explained_lines",
     "force_regions",
     "group_table",
+    "group_table",
+    "force_regions",
     "heat_map",
     "held_out_errors",
     "learning_curve",

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from interpmd.plots.style import AGAINST, ALONG, BLUE, DARK, GREY, ORANGE, SERIES, bare, new_axes
+from interpmd.plots.style import (
+    AGAINST,
+    ALONG,
+    BLUE,
+    DARK,
+    GREY,
+    ORANGE,
+    SERIES,
+    axes_in_a_row,
+    bare,
+    new_axes,
+)
 from interpmd.units import number_sign, unit_sign
 
 if TYPE_CHECKING:
@@ -226,6 +237,66 @@ def _finished(
     ax.use_sticky_edges = False
     ax.margins(x=0.03)
     return bare(ax)
+
+
+def corrected(
+    table: pd.DataFrame,
+    baseline: str,
+    level: str,
+    unit: str = "eV/Å",
+    title: str = "",
+    most: int = 8,
+    ax: Sequence[Axes] | None = None,
+) -> Sequence[Axes]:
+    """Rows of a baseline beside those of baseline plus correction, and the correction alone.
+
+    Args:
+        table: columns baseline, sum, correction and std (NaN where unknown), a line for each row.
+        baseline: name of the cheap level of theory.
+        level: name of what the sum stands for.
+        unit: of the values.
+        title: above the picture.
+        most: largest corrections that get a line of their own; the others share one.
+        ax: two axes.
+    """
+    ordered = table.reindex(table.correction.abs().sort_values(ascending=False).index)
+    size = ordered[["baseline", "correction"]].abs().max(axis=1)
+    ordered = ordered[size > 1e-3 * size.max()]  # what would be seen
+    drawn, rest = ordered[:most], ordered[most:]
+    if len(rest):
+        drawn = drawn.copy()
+        spread = float(np.sqrt((rest["std"] ** 2).sum()))
+        drawn.loc[others(len(rest))] = {**rest.sum().to_dict(), "std": spread}
+    if ax is None:
+        ax = axes_in_a_row((10.4, 0.46 * len(drawn) + 1.7), 1.25, 1)
+    rows = np.arange(len(drawn))
+    for column, name, side, look in (
+        ("baseline", baseline, -0.2, SERIES[0]),
+        ("sum", level, 0.2, SERIES[1]),
+    ):
+        ax[0].barh(
+            rows + side, drawn[column], 0.38, color=look[0], hatch=look[1], edgecolor="white",
+            label=name,
+        )  # fmt: skip
+    names = [f"{name}  {number_sign(value)}" for name, value in drawn["sum"].items()]
+    ax[0].set_yticks(rows, names)
+    ax[0].set(xlabel=unit_sign(unit), title=title)
+    ax[0].legend(frameon=False, fontsize=8)
+    known = np.isfinite(drawn["std"].to_numpy(dtype=float))
+    for row, (value, error) in enumerate(drawn[["correction", "std"]].to_numpy(dtype=float)):
+        _bar(ax[1], row, value, 0.0, error if known[row] else None)
+    corrections = [number_sign(value) for value in drawn.correction]
+    ax[1].set_yticks(rows, corrections)
+    whiskers = f" ({WHISKERS})" if known.any() else ""
+    ax[1].set(
+        xlabel=unit_sign(unit) + whiskers,
+        title=f"correction, in all {number_sign(table.correction.sum())}",
+    )
+    for panel in ax:
+        panel.invert_yaxis()
+        panel.axvline(0, color="black", lw=0.8)
+        bare(panel)
+    return ax
 
 
 def order_shares(sums: Mapping[str, float], name: str) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What the energy is: terms, their sum, analytic potentials with known rows."""
 
 from interpmd.potentials.analytic import MW, AxilrodTeller, LennardJones, Morse, StillingerWeber
+from interpmd.potentials.baseline import Baseline
 from interpmd.potentials.card import Card
 from interpmd.potentials.dispersion import D3
 from interpmd.potentials.electrostatics import EEQ
@@ -17,6 +18,7 @@ __all__ = [
     "MW",
     "ZBL",
     "AxilrodTeller",
+    "Baseline",
     "Card",
     "ClusterExpansion",
     "Isolated",

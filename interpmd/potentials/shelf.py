@@ -8,20 +8,25 @@ from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
+from ase.calculators.calculator import Calculator
 
-from interpmd.errors import PotentialFileError, UnsealedWarning
+from interpmd.errors import ArgumentError, PotentialFileError, UnsealedWarning
+from interpmd.potentials.baseline import Baseline
 from interpmd.potentials.card import Card
 from interpmd.potentials.folder import CARD, fill, is_sealed, read_card, read_folder
 from interpmd.potentials.potential import Potential
 
 
-def load_potential(name_or_folder: str | Path) -> Potential:
+def load_potential(name_or_folder: str | Path, baseline: Calculator | None = None) -> Potential:
     """Read a potential: a shipped one by name, or any folder written by `Potential.save`.
 
     Args:
         name_or_folder: see `shipped` for the names.
+        baseline: the calculator that the potential corrects, where no name brings it back; it is
+            held against what it said when the potential was fitted.
 
     Raises:
+        ArgumentError: a baseline for a potential that has none, or whose name is in its card.
         PotentialSealError: the files are not those that were saved: damaged or altered.
         PotentialFileError: there is no such potential, the folder holds something else, its files
             are damaged, or their format is newer than this version of interpmd.
@@ -42,6 +47,7 @@ def load_potential(name_or_folder: str | Path) -> Potential:
         raise PotentialFileError(f"{folder / CARD} is damaged: {error!r}") from error
     _check_elements(potential, folder)
     fill(potential, tensors, folder)
+    _give(potential, baseline, folder)
     if not is_sealed(description):
         warnings.warn(
             f"{folder} carries no seal: it was saved by an earlier release, and nothing shows "
@@ -50,6 +56,25 @@ def load_potential(name_or_folder: str | Path) -> Potential:
             stacklevel=2,
         )
     return potential
+
+
+def _give(potential: Potential, calculator: Calculator | None, folder: Path) -> None:
+    """Give a potential the calculator that it corrects, where it needs one."""
+    wanting = [
+        term for term in potential.terms.values() if isinstance(term, Baseline) and not term.by_name
+    ]
+    if calculator is not None and not wanting:
+        raise ArgumentError(
+            f"baseline= is for potentials that correct a calculator without a name; {folder} does "
+            "not need one"
+        )
+    for term in wanting:
+        if calculator is None:
+            raise PotentialFileError(
+                f"{folder} corrects the calculator {term.name}, which no name brings back; give it "
+                "again: im.load(folder, baseline=calculator)"
+            )
+        term.give(calculator)
 
 
 def _check_elements(potential: Potential, folder: Path) -> None:

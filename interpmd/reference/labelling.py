@@ -24,10 +24,10 @@ from interpmd.errors import (
     StructureError,
 )
 from interpmd.keywords import renamed
-from interpmd.reference.by_calculator import CalculatorLevel
-from interpmd.reference.calculation import Level, Result
+from interpmd.potentials.levels.by_calculator import CalculatorLevel
+from interpmd.potentials.levels.calculation import Level, Result
+from interpmd.potentials.levels.names import resolve
 from interpmd.reference.checks import check_electrons, check_structure
-from interpmd.reference.levels import resolve
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
 from interpmd.reference.workers import Killed, in_order
 from interpmd.structures.charges import multiplicity_of, stated_multiplicity, whole_charge

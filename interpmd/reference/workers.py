@@ -14,7 +14,7 @@ from multiprocessing import connection
 from typing import Any
 
 from interpmd.errors import CalculationError
-from interpmd.reference.calculation import one_openmp_thread
+from interpmd.potentials.levels.calculation import one_openmp_thread
 
 
 class Killed:

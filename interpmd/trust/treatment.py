@@ -18,9 +18,9 @@ from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import FitReport
 from interpmd.fitting.spec import Spec
 from interpmd.keywords import renamed
+from interpmd.potentials.levels.names import resolve
 from interpmd.potentials.potential import Potential
 from interpmd.reference.labelling import label
-from interpmd.reference.levels import resolve
 from interpmd.reference.store import HASH_KEY, content_hash
 from interpmd.structures.charges import for_calculators, whole_charge
 from interpmd.structures.files import Structures, read_frames

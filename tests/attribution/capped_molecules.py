@@ -14,8 +14,8 @@ from ase.constraints import FixInternals
 from ase.io import read
 from ase.optimize import BFGS
 
+from interpmd.potentials.levels.names import resolve
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.levels import resolve
 
 DATA = Path(__file__).parents[2] / "data"
 KCAL = 0.0433641  # eV in a kcal/mol

@@ -15,9 +15,9 @@ import interpmd as im
 from interpmd.decomposition.assemble import decompose
 from interpmd.errors import StructureError, TruthError
 from interpmd.potentials.analytic import StillingerWeber
+from interpmd.potentials.levels.names import resolve
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of, random_clusters
-from interpmd.reference.levels import resolve
 from interpmd.structures.files import read_frames
 from interpmd.trust.conformance import check_potential
 from interpmd.trust.truth import frames as structures

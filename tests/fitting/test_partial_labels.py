@@ -8,7 +8,7 @@ from frames_of_methanol import frames as frames_of_spread
 import interpmd as im
 from interpmd.errors import LabelWarning
 from interpmd.fitting import labels
-from interpmd.fitting.closed_form import baseline
+from interpmd.fitting.closed_form import unlearned
 from interpmd.fitting.normal import weighted_rows
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
@@ -36,7 +36,7 @@ def without(atoms, what):
 def rows_of_one(change):
     """Rows and targets of a frame, before and after some of its labels are taken."""
     spec = Spec(**SMALL)
-    problem = Problem(spec.expansion([1, 6, 8], 0), baseline({1: 0, 6: 0, 8: 0}, {}), spec,
+    problem = Problem(spec.expansion([1, 6, 8], 0), unlearned({1: 0, 6: 0, 8: 0}, {}), spec,
                       FitSettings(80.0, 1.0, {}, 5.0, 0))  # fmt: skip
     found = []
     for changed in (False, True):

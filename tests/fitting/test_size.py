@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import interpmd as im
-from interpmd.fitting.closed_form import baseline
+from interpmd.fitting.closed_form import unlearned
 from interpmd.fitting.normal import NormalEquations, column_scales, first_channels
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
@@ -33,7 +33,7 @@ def frames(count: int) -> list[Atoms]:
 
 
 def chosen(count: int, **spec) -> im.Spec:
-    many, base = frames(count), baseline({8: 0.0}, {})
+    many, base = frames(count), unlearned({8: 0.0}, {})
     return choose_size(many, NUMBERS, base, im.Spec(**spec), FitSettings())
 
 
@@ -47,7 +47,7 @@ def test_fewer_labels_than_weights_make_fewer_weights():
 def test_many_labels_leave_the_number_as_it_is():
     spec = im.Spec(channels=(4, 4), lmax=(0, 1))
     many = frames(10)
-    assert choose_size(many, NUMBERS, baseline({8: 0.0}, {}), spec, FitSettings()) is spec
+    assert choose_size(many, NUMBERS, unlearned({8: 0.0}, {}), spec, FitSettings()) is spec
 
 
 def test_a_number_that_was_asked_for_is_kept_with_a_warning():
@@ -64,7 +64,7 @@ def test_labels_are_counted_as_they_are():
 
 def test_a_part_of_the_equations_is_that_of_fewer_channels():
     many, spec = frames(12), im.Spec(channels=(6, 4, 4), lmax=(0, 2, 1))
-    base = baseline({8: 0.0}, {})
+    base = unlearned({8: 0.0}, {})
     problem = Problem(spec.expansion(NUMBERS, 0), base, spec, FitSettings())
     scale = column_scales(problem.term, many, 0)
     whole = NormalEquations(problem.term, scale, memory=1.0)

@@ -14,7 +14,7 @@ from structures_of_tests import crystal, ethanol
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
-from interpmd.fitting.closed_form import baseline
+from interpmd.fitting.closed_form import unlearned
 from interpmd.fitting.device import DeviceEquations
 from interpmd.fitting.normal import NormalEquations, column_scales
 from interpmd.fitting.problem import Problem
@@ -65,7 +65,7 @@ def test_a_shipped_potential_in_batches_with_error_bars():
 def test_a_fit_by_torch_has_the_normal_equations_of_one_by_generated_code(device):
     frames = labelled()
     spec = im.Spec(weights=400)
-    base = baseline(dict.fromkeys((1, 6, 8), 0.0), {})
+    base = unlearned(dict.fromkeys((1, 6, 8), 0.0), {})
     problem = Problem(spec.expansion([1, 6, 8], 0), base, spec, FitSettings())
     scale, targets = column_scales(problem.term, frames, 0), problem.targets(frames)
     here = NormalEquations(problem.term, scale, memory=1.0)

@@ -7,9 +7,9 @@ from ase.build import bulk, molecule
 
 from interpmd import errors
 from interpmd.errors import StructureError, UnknownLevelError
+from interpmd.potentials.levels.names import resolve
 from interpmd.reference import available_levels, isolated_atoms, label
 from interpmd.reference.calculator import ReferenceCalculator, as_calculator
-from interpmd.reference.levels import resolve
 
 
 def distorted(name: str = "H2O") -> Atoms:
@@ -124,7 +124,9 @@ def test_oxygen_atom_is_a_triplet_in_dft():
 
 @pytest.mark.parametrize("level", ["gfn3-xtb", "wb97x-d3bj", "/def2-svp", "pbe/", ""])
 def test_unknown_levels_say_what_exists(level):
-    with pytest.raises(UnknownLevelError, match="available: gfn1-xtb, gfn2-xtb, or DFT"):
+    with pytest.raises(
+        UnknownLevelError, match="available: gfn1-xtb, gfn2-xtb, mmff94, .*, or DFT"
+    ):
         label(molecule("H2O"), level)
 
 

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from interpmd.errors import CalculationError
-from interpmd.reference.calculation import Result, checked, version
+from interpmd.potentials.levels.calculation import Result, checked, version
 from interpmd.structures.charges import for_calculators
 
 #: Parameters that say how and not what is computed.
