@@ -44,6 +44,10 @@ _NAMES = {
     "interpmd.fitting": "FitProgress FitReport Spec evaluate fit learning_curve",
     "interpmd.fitting.distil": "Distilled distil",
     "interpmd.fitting": "FitProgress FitReport Spec correction evaluate fit learning_curve",
+    "interpmd.fitting": (
+        "FitProgress FitReport Goal GrowingFit LearnProgress LearnReport Spec choose correction "
+        "evaluate fit learn learning_curve"
+    ),
     "interpmd.attribution": (
         "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
         "explain_trajectory ledger load_explanation to_shap"

@@ -202,6 +202,7 @@ def fit(
     provenance = _provenance(problem, solved) | {
         "train": str(train) if isinstance(train, str | Path) else f"{len(frames)} frames",
         "frames": len(frames),
+        "data": labels.digest_of(used),
         **states_of(used),
         "distances": SeenDistances.of(used, potential.cutoff).to_json(),
         "force_slope": checked.force_factor,

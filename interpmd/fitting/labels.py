@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from interpmd.errors import ArgumentError, LabelError, LabelWarning, UnknownElementError
 from interpmd.fitting.checks import isolated
+from interpmd.potentials.fingerprint import digest
 from interpmd.structures.files.keys import in_words, results_of
 from interpmd.structures.systems import atomic_number, check_structure
 
@@ -122,6 +123,12 @@ def has_stress(atoms: Atoms) -> bool:
     """Whether a frame, periodic in all directions, is labelled with its stress."""
     stress = results_of(atoms).get("stress")
     return bool(atoms.pbc.all()) and stress is not None and bool(np.isfinite(stress).all())
+
+
+def digest_of(frames: Sequence[Atoms]) -> str:
+    """A short name of frames and their labels, in their order."""
+    arrays = [array for a in frames for array in (a.numbers, a.positions, forces([a]))]
+    return digest(*arrays, energies(frames))
 
 
 def complete(atoms: Atoms) -> bool:

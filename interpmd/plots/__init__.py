@@ -16,7 +16,7 @@
 | work done against time, with the kinetic energy | `work_ledger` |
 | energy and temperature of a simulation | `energy_and_temperature` |
 | prediction against reference | `parity`, `energies_and_forces` |
-| error against number of labels | `learning_curve`, `held_out_errors` |
+| error against number of labels | `learning_curve`, `label_race`, `held_out_errors` |
 | n-body terms of water, model against quantum | `many_body` |
 | curves of rankings | `rankings` |
 | groups by sites, signed | `group_table` |
@@ -37,6 +37,7 @@ from interpmd.plots.curves import energy_scan, pair_energy
 from interpmd.plots.design import choice_tree, group_table
 from interpmd.plots.distilled import distilled_curve, share_bar
 from interpmd.plots.learning import held_out_errors, learning_curve
+from interpmd.plots.learning import held_out_errors, label_race, learning_curve
 from interpmd.plots.lines import (
     energy_and_temperature,
     explained_lines,
@@ -76,6 +77,7 @@ __all__ = [
     "force_regions",
     "heat_map",
     "held_out_errors",
+    "label_race",
     "learning_curve",
     "many_body",
     "pair_energy",

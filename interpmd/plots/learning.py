@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from interpmd.plots.style import BLUE, ORANGE, bare, new_axes
+from interpmd.plots.style import BLUE, MARKERS, ORANGE, bare, line_of, new_axes
 from interpmd.units import number_sign, unit_sign
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.ticker import LogLocator
 
 
 def learning_curve(
@@ -42,6 +43,54 @@ def learning_curve(
     return bare(ax)
 
 
+def label_race(
+    table: pd.DataFrame, column: str = "force_rmse_meV/A", ax: Axes | None = None, title: str = ""
+) -> Axes:
+    """Errors by number of labels, one line for each way of choosing them, both logarithmic.
+
+    Args:
+        table: columns labels, how and the error; where several lines have the same number of
+            labels and way, as of several seeds, their mean is drawn and their spread shaded.
+        column: the error, named by quantity, kind and unit.
+        ax: where to draw.
+        title: above the picture.
+    """
+    ax = new_axes(ax, (5.4, 3.8))
+    known = table.dropna(subset=[column]) if column in table else table[:0]
+    for number, (how, lines) in enumerate(known.groupby("how", sort=False)):
+        (colour, style), marker = line_of(number), MARKERS[number % len(MARKERS)]
+        found = lines.groupby("labels")[column].agg(["mean", "min", "max"])
+        ax.plot(
+            found.index,
+            found["mean"],
+            linestyle=style,
+            color=colour,
+            marker=marker,
+            mfc="white",
+            label=str(how),
+        )
+        ax.fill_between(found.index, found["min"], found["max"], color=colour, alpha=0.15, lw=0)
+    quantity, kind, unit = column.split("_") if column.count("_") == 2 else (column, "", "")
+    kind = {"rmse": "RMSE", "force": "5 % of force errors, mean"}.get(kind, kind)
+    ax.set(xlabel="labels", ylabel=f"{quantity} {kind} ({unit_sign(unit)})", title=title)
+    if not len(known):
+        ax.text(0.5, 0.5, "no test frames", ha="center", transform=ax.transAxes)
+        ax.set(xticks=[], yticks=[])
+        return bare(ax)
+    counts: list[int] = sorted(int(count) for count in known.labels.unique())
+    _logarithmic(ax, counts[:: max(1, -(-len(counts) // 7))])
+    ax.yaxis.set_major_locator(_few_decades())
+    ax.legend(frameon=False, fontsize=8)
+    return bare(ax)
+
+
+def _few_decades() -> LogLocator:
+    """Ticks at 1, 2 and 5 times powers of ten."""
+    from matplotlib.ticker import LogLocator
+
+    return LogLocator(subs=(1, 2, 5))
+
+
 def held_out_errors(
     frames: Sequence[int] | np.ndarray,
     errors: Mapping[str, Sequence[float] | np.ndarray],
@@ -54,8 +103,6 @@ def held_out_errors(
         errors: root mean square errors by quantity with its unit, each of the length of `frames`.
         ax: where to draw.
     """
-    from matplotlib.ticker import LogLocator
-
     ax = new_axes(ax, (4.2, 3.6))
     looks = ((ORANGE, "--", "s"), (BLUE, "-", "o"))
     for (name, values), (colour, style, marker) in zip(errors.items(), looks, strict=False):
@@ -70,7 +117,7 @@ def held_out_errors(
         ax.set(xticks=[], yticks=[])
         return bare(ax)
     _logarithmic(ax, sorted(set(frames)))
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_locator(_few_decades())
     ax.legend(frameon=False, fontsize=8)
     ax.margins(0.08, 0.15)
     return bare(ax)

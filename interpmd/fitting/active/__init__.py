@@ -1,0 +1,1 @@
+"""Choosing what to label next: fits that grow by their labels, and what a label would tell."""

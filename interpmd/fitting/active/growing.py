@@ -1,0 +1,295 @@
+"""A fit that grows: labels are added by updating the normal equations, not by solving them anew.
+
+With the Cholesky factor L of the precision H = X^T X + P and new rows A,
+
+    (H + A^T A)^-1 = L^-T (1 - Y (1 + Y^T Y)^-1 Y^T) L^-1,   Y = L^-1 A^T
+
+(Woodbury; Hager, SIAM Review 31, 221 (1989)), so that k rows cost k triangular solutions instead of
+a factorisation, and the mean moves by H^-1 A^T (1 + Y^T Y)^-1 (b - A m). Samples s of the posterior
+become samples of the new one by Matheron's rule, s - H^-1 A^T (1 + Y^T Y)^-1 (A s + noise)
+(Journel and Huijbregts, Mining Geostatistics (1978), page 495). The prior stays what it was.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import scipy.linalg
+import torch
+from ase import Atoms
+from jaxtyping import Float
+
+from interpmd.errors import LabelError
+from interpmd.fitting import labels
+from interpmd.fitting.delta import differences, with_baseline
+from interpmd.fitting.least_rows import penalise
+from interpmd.fitting.normal import NormalEquations, Solution, column_scales, weighted_rows
+from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
+from interpmd.fitting.problem import Problem
+from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.spec import Spec
+from interpmd.potentials.base import LearnedTerm
+from interpmd.potentials.baseline import baselines, without_baseline
+from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.potentials.potential import Potential
+from interpmd.potentials.surroundings import nearest_distances
+from interpmd.structures.files import Structures, read_frames
+from interpmd.structures.threads import one_thread
+
+#: Rows added since the last factorisation, over the number of weights, beyond which it is made
+#: anew: solving with them would cost as much.
+MOST_ADDED = 0.25
+
+#: Difference of weighted predictions, relative to labels, that rounding makes.
+SAME = 2e-3
+
+OTHERS = (
+    "the potential was not fitted to these frames with these weights: pass those of its fit, in "
+    "their order and without those that it left out, and its subset_weights"
+)
+
+
+class GrowingFit:
+    """A fitted potential with the normal equations that it came from, to which labels are added.
+
+    Args:
+        potential: from `im.fit`; it is not changed.
+        train: the frames that it was fitted to.
+        subset_weights: as in that fit.
+        memory: limit in GiB for the normal equations.
+
+    Attributes:
+        frames: what it has learned from.
+        potential: the fit to all of them.
+        solution: posterior of the read-out at the last factorisation, in scaled columns.
+        mean: of the posterior now, in scaled columns, shape (weights,).
+
+    Raises:
+        LabelError: the potential does not say how it was fitted, or not to these frames.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        train: Structures,
+        subset_weights: Mapping[str, float] | None = None,
+        memory: float = 5.0,
+    ) -> None:
+        given = potential.card.provenance
+        learned = without_baseline(potential)
+        found = [t for t in learned.terms.values() if isinstance(t, ClusterExpansion)]
+        if len(found) != 1 or not {"spec", "ridge", "energy_weight", "seed"} <= set(given):
+            raise LabelError(
+                "the potential does not say how it was fitted, so that its fit cannot go on; fit "
+                "it with im.fit"
+            )
+        self._baseline = next(iter(baselines(potential)), None)
+        self._card, self._elements = potential.card, potential.elements
+        self.term: ClusterExpansion = copy.deepcopy(found[0])
+        rest = {n: t for n, t in learned.terms.items() if t is not found[0]}
+        base = Potential(rest, elements=learned.elements)
+        settings = FitSettings(
+            float(given["energy_weight"]), subset_weights=dict(subset_weights or {}),
+            memory=memory, seed=int(given["seed"]),
+        )  # fmt: skip
+        self.problem = Problem(self.term, base, spec_of(given["spec"]), settings)
+        self.frames = [a for a in read_frames(train) if not labels.is_isolated(a)]
+        some = self.own(self.frames)
+        if given.get("data", labels.digest_of(some)) != labels.digest_of(some):
+            raise LabelError(OTHERS)
+        self.scale = column_scales(self.term, some, settings.seed)
+        self.equations = NormalEquations(self.term, self.scale, memory)
+        with one_thread():
+            self.equations.add(some, self.problem.targets(some))
+        self._prior = self.problem.prior(self.equations, float(given["ridge"]))
+        self._rows, self._least_rows = self.equations.rows, float(given.get("least_rows", 0.0))
+        if self._least_rows:
+            penalise(self.equations, some, settings.seed)
+        self._factorise()
+        self._check(some)
+        self._deviations = self._scaled_samples()
+        self._noise = self._noise_of_samples(some)
+        self._misfits: np.ndarray | None = None
+        self.potential = self._potential()
+
+    def own(self, frames: Sequence[Atoms]) -> list[Atoms]:
+        """Frames with what the correction is to reproduce."""
+        if self._baseline is None:
+            return list(frames)
+        return differences(self._baseline, frames, "labels to add")
+
+    def _factorise(self) -> None:
+        self.equations.penalty_weight = self._least_rows * self._rows / self.equations.rows
+        self.solution: Solution = self.equations.solve(self._prior)
+        self.mean = self.solution.mean
+        self._added = np.zeros((0, len(self.scale)))
+        self._missed = np.zeros(0)
+        self._half = np.zeros((len(self.scale), 0), order="F")
+
+    def _check(self, frames: Sequence[Atoms]) -> None:
+        """That these are the frames of the fit: its predictions for them come out again.
+
+        The fit keeps rows of the frames that it held out in single precision, so that weights that
+        the labels hardly determine differ.
+        """
+        stored = self.term.readout.detach().numpy().ravel() * self.scale
+        some = frames[:: max(1, len(frames) // 10)]
+        pairs = zip(some, self.problem.targets(some), strict=True)
+        rows = [weighted_rows(self.equations.term, a, t, self.scale) for a, t in pairs]
+        off = max(float(np.abs(x @ (self.mean - stored)).max()) for x, _ in rows)
+        size = float(np.sqrt(np.mean(np.concatenate([y for _, y in rows]) ** 2)))
+        if off > SAME * size:
+            raise LabelError(f"{OTHERS}; predictions differ by {off / size:.1%} of a label")
+
+    def add(self, frames: Structures) -> Potential:
+        """Learn from more labelled frames.
+
+        Args:
+            frames: with energies and forces of the same level; isolated atoms are left out.
+
+        Returns:
+            The potential of all labels, as `potential`.
+
+        Raises:
+            LabelError, StructureError: see `im.fit`; nothing is changed.
+            UnknownElementError: an element that the fit does not have.
+        """
+        more = [a for a in read_frames(frames) if not labels.is_isolated(a)]
+        if not more:
+            return self.potential
+        labels.check_labels(more, "labels to add")
+        labels.check_elements_of(more, self._elements or (), "the labels to add")
+        own = self.own(more)
+        pairs = zip(own, self.problem.targets(own), strict=True)
+        rows = [weighted_rows(self.equations.term, a, t, self.scale) for a, t in pairs]
+        self.equations.add_rows(rows)
+        new = np.concatenate([x for x, _ in rows]).astype(float, copy=False)
+        values = np.concatenate([y for _, y in rows])
+        self._update_samples(new)
+        if len(self._added) + len(new) > MOST_ADDED * len(self.scale):
+            self._factorise()
+        else:
+            self._extend(new, values)
+        self.frames += more
+        self._misfits = None
+        self._widen(own)
+        self.potential = self._potential()
+        return self.potential
+
+    def _extend(self, rows: Float[np.ndarray, "rows weights"], values: np.ndarray) -> None:
+        """The mean with more rows, by what is added to the last factorisation."""
+        self._added = np.concatenate([self._added, rows])
+        self._missed = np.concatenate([self._missed, values - rows @ self.solution.mean])
+        self._half = np.concatenate([self._half, self.halves(rows)], axis=1)
+        self.mean = self.solution.mean + self._gain(self._half, self._missed)
+        self.mean += self._inverse(self._residual())  # what rounding has left
+
+    def _residual(self) -> Float[np.ndarray, " weights"]:
+        """X^T y - (X^T X + P) mean."""
+        equations = self.equations
+        left = equations.vector - self._prior * self.mean
+        left -= scipy.linalg.blas.dsymv(1.0, equations.matrix, self.mean, lower=1)
+        if equations.penalty is not None and self._least_rows:
+            weight = self._least_rows * self._rows
+            left -= weight * scipy.linalg.blas.dsymv(1.0, equations.penalty, self.mean, lower=0)
+        return left
+
+    def _inverse(self, vector: Float[np.ndarray, " weights"]) -> Float[np.ndarray, " weights"]:
+        """The inverse of the precision of all labels times a vector."""
+        first = self.solution.solve(vector)
+        return first - self._gain(self._half, self._added @ first)
+
+    def halves(self, rows: Float[np.ndarray, "rows weights"]) -> Float[np.ndarray, "weights rows"]:
+        """L^-1 rows^T: products of them are covariances at the last factorisation."""
+        return scipy.linalg.solve_triangular(
+            self.solution.factor, rows.T, lower=True, check_finite=False
+        )
+
+    def _gain(self, half: np.ndarray, missed: np.ndarray) -> np.ndarray:
+        """H^-1 A^T (1 + Y^T Y)^-1 missed, of rows A with halves Y."""
+        inner = half.T @ half
+        inner[np.diag_indices_from(inner)] += 1.0
+        weights = scipy.linalg.solve(inner, missed, assume_a="pos", check_finite=False)
+        return scipy.linalg.solve_triangular(
+            self.solution.factor, half @ weights, lower=True, trans=1, check_finite=False
+        )
+
+    def settle(self) -> None:
+        """Factorise anew if rows were added, so that `halves` are those of all labels."""
+        if self._half.shape[1]:
+            self._factorise()
+
+    def misfits(self, count: int = 64) -> Float[np.ndarray, "weights count"]:
+        """Samples of how wrong the form is; see `interpmd.fitting.posterior`."""
+        if self._misfits is None:
+            self.settle()
+            some = self.own(self.frames[-MOST_FRAMES:])
+            self._misfits = misfit_samples(
+                self.equations.term, some, self.problem.targets(some), self.scale, self.solution,
+                count, self.problem.settings.seed,
+            )  # fmt: skip
+        return self._misfits
+
+    def _update_samples(self, rows: Float[np.ndarray, "rows weights"]) -> None:
+        """Matheron's rule for the deviations, which become narrower where there are labels now."""
+        if not self._deviations.shape[1]:
+            return
+        noise = np.random.default_rng([self.problem.settings.seed, len(self.frames)])
+        missed = rows @ self._deviations
+        missed += self._noise * noise.normal(size=missed.shape)
+        # of rows that the deviations have learned already nothing is missed
+        half = np.concatenate([self._half, self.halves(rows)], axis=1)
+        known = np.zeros((self._half.shape[1], missed.shape[1]))
+        self._deviations = self._deviations - self._gain(half, np.concatenate([known, missed]))
+
+    def _scaled_samples(self) -> Float[np.ndarray, "weights samples"]:
+        samples = self.term.samples.double().numpy()
+        return samples.reshape(len(self.scale), -1) * self.scale[:, None]
+
+    def _noise_of_samples(self, frames: Sequence[Atoms]) -> float:
+        """Standard deviation of weighted labels that fits the size of the deviations."""
+        count = self._deviations.shape[1]
+        bare = np.sqrt(self.solution.variance)
+        if not count:
+            return float(bare)
+        drawn = self.solution.samples(count, self.problem.settings.seed)
+        some = frames[:: max(1, len(frames) // 20)][:20]
+        ours = theirs = 0.0
+        for atoms, target in zip(some, self.problem.targets(some), strict=True):
+            rows, _ = weighted_rows(self.equations.term, atoms, target, self.scale)
+            ours += float(((rows @ self._deviations) ** 2).sum())
+            theirs += float(((rows @ drawn) ** 2).sum())
+        return float(bare * np.sqrt(ours / theirs)) if theirs else float(bare)
+
+    def _widen(self, frames: Sequence[Atoms]) -> None:
+        """Distances to neighbours that the new frames show are known from now on."""
+        whole = Potential({"expansion": self.term}, elements=self._elements)
+        for atoms in frames:
+            batch = whole.batch(atoms)
+            found = nearest_distances(self.term, batch, whole.neighbours(batch))
+            place = self.term.species[batch.numbers][:, None, None].expand_as(found)
+            known = self.term.nearest
+            for end, how in ((0, "amin"), (1, "amax")):
+                known[..., end] = known[..., end].scatter_reduce(0, place, found, how)
+
+    def _potential(self) -> Potential:
+        """A potential of its own with the present read-out and samples."""
+        term: LearnedTerm = copy.deepcopy(self.term)
+        with torch.no_grad():
+            mean = torch.from_numpy(self.mean / self.scale)
+            term.readout.copy_(mean.view(term.readout.shape))
+            samples = torch.from_numpy(self._deviations / self.scale[:, None])
+            term.samples = samples.view(*term.readout.shape, -1).float()
+        terms = {**self.problem.base.terms, "expansion": term}
+        provenance = self._card.provenance | {"frames": len(self.frames)}
+        card = replace(self._card, provenance=provenance, errors={}, certificate=[])
+        grown = Potential(terms, self._elements, card)
+        return grown if self._baseline is None else with_baseline(grown, self._baseline)
+
+
+def spec_of(stored: Mapping) -> Spec:
+    """The spec that a card holds."""
+    return Spec(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
