@@ -75,6 +75,7 @@ __all__ = [
     "group_table",
     "group_table",
     "force_regions",
+    "group_table",
     "heat_map",
     "held_out_errors",
     "label_race",

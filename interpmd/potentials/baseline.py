@@ -53,6 +53,7 @@ class Baseline(GlobalTerm):
     """
 
     kind = "baseline"
+    periodic = True
 
     def __init__(
         self,

@@ -93,8 +93,15 @@ class Branch:
         return [each.summary().get("force_rmse_meV/A", np.nan) for each in found]
 
 
-def measured(branch: Branch, judge: Callable[[Potential], Evaluation | None]) -> dict[str, Any]:
-    """Errors of a branch now, and the seconds that its fit took."""
+def measured(
+    branch: Branch, judge: Callable[[], Callable[[Potential], Evaluation | None]]
+) -> dict[str, Any]:
+    """Errors of a branch now, and the seconds that its fit took.
+
+    Args:
+        branch: is fitted to all its frames.
+        judge: gives the errors on test frames; asked for once the fit is there.
+    """
     started = time.perf_counter()
     anew = branch.fresh
     potential = branch.grown.potential
@@ -105,7 +112,7 @@ def measured(branch: Branch, judge: Callable[[Potential], Evaluation | None]) ->
         "fit": "anew" if anew else "updated",
         "seconds": round(seconds, 3),
     }
-    found = judge(potential)
+    found = judge()(potential)
     return line if found is None else line | errors_of(found)
 
 

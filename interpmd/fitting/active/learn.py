@@ -303,7 +303,7 @@ class _Run:
     def _measure(self, branch: Branch) -> None:
         if self.record.measured(branch.how, len(branch.frames)) is None:
             self.tell(f"fitting ({branch.how})")
-            self.record.add(measured(branch, self._judge()))
+            self.record.add(measured(branch, self._judge))
 
     def _judge(self) -> Callable[[Potential], Evaluation | None]:
         if not hasattr(self, "_judging"):
