@@ -9,9 +9,6 @@ table is written, one row a molecule.
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import io
 import json
 import time
 
@@ -20,7 +17,7 @@ from common import DATA, SCRATCH
 from interpmd.design.evaluate import Effort, evaluate
 from interpmd.design.objectives import HydrogenBond
 from interpmd.design.scaffold import space_of
-from interpmd.design.store import DesignStore
+from interpmd.design.store import DesignStore, write_table
 
 SCAFFOLD = "[O:11]=[C:12]([*:1])/[C:13]([*:2])=[C:14]([*:3])\\[O:15][H:16]"
 GROUPS = ("CH3", "CF3", "CN", "CCH", "NH2", "OCH3", "F", "Cl", "NO2")
@@ -60,18 +57,9 @@ def ship(parts: int) -> None:
     if missing:
         print(f"{len(missing)} of {len(SPACE)} molecules are still to be computed")
         return
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["site1", "site2", "site3", "value_eV", "reason", "doubts", "smiles"])
-    for design in SPACE.designs():
-        one = found[design]
-        value = "" if one.value is None else f"{one.value:.6f}"
-        doubts = "; ".join(one.doubts)
-        rows.writerow([*SPACE.names(design), value, one.reason or "", doubts, one.smiles])
     folder = DATA / "malonaldehydes"
     folder.mkdir(exist_ok=True)
-    path = folder / "hydrogen_bonds.csv.gz"
-    path.write_bytes(gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0))
+    write_table(folder / "hydrogen_bonds.csv.gz", SPACE, [found[d] for d in SPACE.designs()])
     card = {
         "name": "malonaldehydes",
         "description": "Energy of the open form less that of the closed form of substituted "
@@ -79,7 +67,7 @@ def ship(parts: int) -> None:
         "scaffold": SCAFFOLD,
         "groups": ["H", *GROUPS],
         "level": LEVEL,
-        "units": {"value_eV": "eV"},
+        "units": {"value": "eV"},
         "molecules": len(SPACE),
         "sound": sum(one.sound for one in found.values()),
         "effort": vars(EFFORT),

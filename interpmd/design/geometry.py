@@ -57,7 +57,12 @@ class Relaxed:
 
 
 def first_guesses(
-    molecule: Chem.Mol, torsions: Torsions | None = None, count: int = 1, seed: int = 0
+    molecule: Chem.Mol,
+    torsions: Torsions | None = None,
+    count: int = 1,
+    seed: int = 0,
+    tries: int | None = None,
+    apart: float = APART,
 ) -> list[Atoms]:
     """Structures of a molecule by distance geometry and a force field, the lowest first.
 
@@ -66,6 +71,8 @@ def first_guesses(
         torsions: that they have, in degrees.
         count: most structures; fewer where they are alike.
         seed: of distance geometry.
+        tries: guesses that are made; several for each one that is kept if None.
+        apart: kcal/mol by which those that are kept differ.
 
     Raises:
         DesignError: RDKit finds none.
@@ -74,7 +81,7 @@ def first_guesses(
         required(f"rdkit.{part}", FOR_DESIGN)
         for part in ("Chem.AllChem", "Chem.rdMolTransforms", "rdBase", "Chem")
     )
-    tries = max(1, TRIES * count)
+    tries = max(1, TRIES * count) if tries is None else tries
     if not Chem.rdMolDescriptors.CalcNumRotatableBonds(molecule, False) and not torsions:
         tries = 1
     options = AllChem.ETKDGv3()
@@ -107,7 +114,7 @@ def first_guesses(
         )
     kept: list[tuple[float, int]] = []
     for energy, number in sorted(found):
-        if len(kept) < count and all(energy - other > APART for other, _ in kept):
+        if len(kept) < count and all(energy - other >= apart for other, _ in kept):
             kept.append((energy, number))
     symbols = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
     charge = Chem.GetFormalCharge(molecule)

@@ -87,9 +87,9 @@ class Space:
             DesignError: RDKit knows no such molecule.
         """
         Chem, rdBase = (required(f"rdkit.{part}", FOR_DESIGN) for part in ("Chem", "rdBase"))
-        whole = _parsed(self.scaffold)
+        whole = parsed(self.scaffold)
         for site, groups, g in zip(self.sites, self.groups, design, strict=True):
-            part = _parsed(groups[g].smiles)
+            part = parsed(groups[g].smiles)
             next(a for a in part.GetAtoms() if not a.GetAtomicNum()).SetAtomMapNum(site)
             whole = Chem.CombineMols(whole, part)
         with rdBase.BlockLogs():
@@ -164,7 +164,7 @@ def space_of(
     """
     if not isinstance(scaffold, str):
         raise DesignError(f"the scaffold is SMILES such as 'c1ccccc1[*:1]', not {scaffold!r}")
-    molecule = _parsed(scaffold)
+    molecule = parsed(scaffold)
     found: list[int] = []
     for atom in molecule.GetAtoms():
         if atom.GetAtomicNum():
@@ -215,7 +215,12 @@ def marked(molecule: Chem.Mol) -> dict[int, int]:
     return {a.GetAtomMapNum(): a.GetIdx() for a in molecule.GetAtoms() if a.GetAtomMapNum()}
 
 
-def _parsed(smiles: str) -> Chem.Mol:
+def parsed(smiles: str) -> Chem.Mol:
+    """The one molecule that SMILES are, hydrogens as written.
+
+    Raises:
+        DesignError: they are no SMILES, or of several molecules.
+    """
     Chem, rdBase = (required(f"rdkit.{part}", FOR_DESIGN) for part in ("Chem", "rdBase"))
     options = Chem.SmilesParserParams()
     options.removeHs = False
@@ -224,7 +229,7 @@ def _parsed(smiles: str) -> Chem.Mol:
     if molecule is None or molecule.GetNumAtoms() == 0:
         raise DesignError(f"{smiles!r} is no SMILES that RDKit understands")
     if len(Chem.GetMolFrags(molecule)) > 1:
-        raise DesignError(f"{smiles!r} is in pieces; a scaffold is one molecule")
+        raise DesignError(f"{smiles!r} is in pieces; one molecule is needed")
     return molecule
 
 

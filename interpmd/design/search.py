@@ -7,13 +7,51 @@ from dataclasses import replace
 
 import numpy as np
 
-from interpmd.design.acquire import first_batch, next_batch, soundness
+from interpmd import arguments
+from interpmd.design.acquire import ACQUISITIONS, first_batch, next_batch, soundness
 from interpmd.design.evaluate import Evaluated
 from interpmd.design.exploration import Exploration
-from interpmd.design.scaffold import Design
+from interpmd.design.scaffold import Design, Space
+from interpmd.errors import DesignError
 
 #: The weights of the model are fitted anew when so many times more molecules are known.
 MORE = 1.25
+
+
+def rehearse(
+    space: Space,
+    known: Mapping[Design, Evaluated],
+    budget: int,
+    batch: int = 10,
+    acquisition: str = "thompson",
+    seed: int = 0,
+    objective: str = "known values",
+    unit: str = "eV",
+    maximize: bool = True,
+    order: int = 2,
+) -> Exploration:
+    """A search in a space whose molecules are all known: what it would have found, and how soon.
+
+    Args:
+        space: the molecules.
+        known: what evaluating each would give.
+        budget, batch, acquisition, seed, maximize, order: see `explore`.
+        objective, unit: what the values are.
+
+    Raises:
+        DesignError: a molecule of the space is not known.
+    """
+    arguments.count(budget=budget, batch=batch, order=order)
+    arguments.one_of(ACQUISITIONS, acquisition=acquisition)
+    if missing := [design for design in space.designs() if space.first_of(design) not in known]:
+        raise DesignError(
+            f"{len(missing)} molecules are not known, such as {space.key(missing[0])}"
+        )
+    state = Exploration(space, (), objective, unit, "known values", maximize, order)
+    found: dict[Design, Evaluated] = {}
+    for designs in batches(state, found, budget, batch, acquisition, seed):
+        found |= {design: known[design] for design in designs}
+    return replace(state, evaluated=tuple(found.values()))
 
 
 def batches(

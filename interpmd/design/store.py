@@ -6,7 +6,11 @@ nothing has to be computed twice. A last line that was cut off is dropped.
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
+import zlib
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,10 +22,13 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from interpmd.design.evaluate import Evaluated
-from interpmd.design.scaffold import Space
+from interpmd.design.scaffold import Design, Space
 from interpmd.errors import DesignError, DesignFileError
 from interpmd.storage import append, locked, replace_file
 from interpmd.structures.files import prepare_output
+
+#: Columns of a table after those of the sites.
+TABLE = ("value", "reason", "doubts", "smiles")
 
 
 @dataclass(frozen=True)
@@ -144,9 +151,45 @@ def as_evaluated(record: dict[str, Any], design: tuple[int, ...]) -> Evaluated:
     )
 
 
-def as_records(space: Space, evaluated: Iterable[Evaluated]) -> list[dict[str, Any]]:
-    """Molecules as JSON can hold them."""
-    return [as_record(space, one) for one in evaluated]
+def write_table(path: Path, space: Space, evaluated: Iterable[Evaluated]) -> None:
+    """Molecules without their structures, one a row (".csv.gz"), the same bytes for the same ones.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow([*(f"site {site}" for site in space.sites), *TABLE])
+    for one in evaluated:
+        value = "" if one.value is None else f"{one.value:.6f}"
+        doubts = "; ".join(one.doubts)
+        rows.writerow([*space.names(one.design), value, one.reason or "", doubts, one.smiles])
+    replace_file(path, gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0))
+
+
+def read_table(path: Path, space: Space) -> dict[Design, Evaluated]:
+    """Molecules of a table that `write_table` made.
+
+    Raises:
+        DesignFileError: it cannot be read, or holds other columns.
+        DesignError: a molecule that is not in the space.
+    """
+    try:
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise DesignFileError(f"{path} cannot be read: {error}") from error
+    head, *rows = csv.reader(lines)
+    wanted = [*(f"site {site}" for site in space.sites), *TABLE]
+    if head != wanted:
+        raise DesignFileError(f"{path} has the columns {head}, not {wanted}")
+    found = {}
+    for *names, value, reason, doubts, smiles in rows:
+        design = space.design(names)
+        told = tuple(doubts.split("; ")) if doubts else ()
+        found[design] = Evaluated(
+            design, smiles, float(value) if value else None, reason or None, told
+        )
+    return found
 
 
 def _plain(atoms: Atoms) -> dict[str, Any]:

@@ -29,6 +29,7 @@
 | free energy along a coordinate | `profile` |
 | power spectrum | `spectrum_line` |
 | radial distribution functions | `radial_lines` |
+| levels with error bars | `levels` |
 """
 
 from interpmd.plots.budgets import bars, budget, corrected, heat_map, shares
@@ -36,6 +37,7 @@ from interpmd.plots.comparisons import energies_and_forces, many_body, parity
 from interpmd.plots.curves import energy_scan, pair_energy
 from interpmd.plots.design import choice_tree, group_table
 from interpmd.plots.distilled import distilled_curve, share_bar
+from interpmd.plots.design import choice_tree, group_table, levels
 from interpmd.plots.learning import held_out_errors, learning_curve
 from interpmd.plots.learning import held_out_errors, label_race, learning_curve
 from interpmd.plots.lines import (
@@ -80,6 +82,7 @@ __all__ = [
     "held_out_errors",
     "label_race",
     "learning_curve",
+    "levels",
     "many_body",
     "pair_energy",
     "parity",

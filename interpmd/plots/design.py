@@ -157,6 +157,35 @@ def choice_tree(
     return bare(ax)
 
 
+def levels(
+    energies: Sequence[float] | np.ndarray,
+    errors: Sequence[float] | np.ndarray | None = None,
+    unit: str = "kcal/mol",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Levels side by side in their order, with error bars.
+
+    Args:
+        energies: above the lowest, ascending.
+        errors: error bars.
+        unit: of both.
+        title: above the picture.
+        ax: where to draw.
+    """
+    count = len(energies)
+    ax = new_axes(ax, (min(0.45 * count, 9.0) + 2.0, 3.0))
+    places = np.arange(count)
+    ax.hlines(energies, places - 0.38, places + 0.38, color=BLUE, lw=2.4)
+    if errors is not None:
+        ax.errorbar(places, energies, errors, fmt="none", ecolor=DARK, capsize=3, lw=1.2)
+    every = -(-count // 20)
+    ax.set_xticks(places[::every])
+    ax.set(xlabel="conformer", ylabel=f"energy above the lowest ({unit_sign(unit)})")
+    ax.set_title(title, fontsize=10, loc="left")
+    return bare(ax)
+
+
 def _write(ax: Axes, x: float, y: float, text: str, bold: bool) -> None:
     # on the way taken above the line, beside the point elsewhere
     ax.annotate(

@@ -1,0 +1,104 @@
+"""Conformers: all that are known are found, each once, ranked and explained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from ase.units import kcal, mol
+
+import interpmd as im
+from interpmd.design.conformers import distance
+from interpmd.design.geometry import torsion
+from interpmd.errors import ArgumentError, DesignError
+
+KCAL = mol / kcal
+
+
+@pytest.fixture(scope="module")
+def butane():
+    return im.conformers("CCCC", seeds=12, hops=0, progress=False)
+
+
+@pytest.fixture(scope="module")
+def dipeptide():
+    potential = im.load("alanine_dipeptide")
+    return im.conformers("CC(=O)NC(C)C(=O)NC", potential, seeds=20, hops=2, progress=False)
+
+
+def test_butane_has_two_conformers_and_mirror_images_are_one(butane):
+    assert len(butane) == 2
+    anti, gauche = (abs(torsion(atoms, (0, 1, 2, 3))) for atoms in butane.structures)
+    assert anti == pytest.approx(180, abs=3)
+    assert gauche == pytest.approx(65, abs=6)
+    assert butane.energies[1] * KCAL == pytest.approx(0.65, abs=0.25)
+    table = butane.table()
+    assert table["population"].sum() == pytest.approx(1)
+    assert table["std"].isna().all() and butane.certain(0, 1) is None
+    assert "2 conformers of CCCC" in repr(butane)
+
+
+def test_mirror_images_of_a_given_stereocentre_are_two():
+    made = im.conformers("C[C@H](O)F", seeds=12, hops=0, progress=False)
+    free = im.conformers("CC(O)F", seeds=12, hops=0, progress=False)
+    assert made.energies == pytest.approx(free.energies, abs=2e-3)
+    from rdkit import Chem
+
+    kept = Chem.AddHs(Chem.MolFromSmiles("C[C@H](O)F"))
+    loose = Chem.AddHs(Chem.MolFromSmiles("CC(O)F"))
+    mirrored = made[0].copy()
+    mirrored.positions *= -1
+    assert distance(kept, made[0], mirrored) > 0.3
+    assert distance(loose, made[0], mirrored) < 1e-3
+
+
+def test_equal_atoms_may_change_places():
+    from rdkit import Chem
+
+    made = Chem.AddHs(Chem.MolFromSmiles("FC(F)(F)CO"))
+    atoms = im.conformers("FC(F)(F)CO", seeds=4, hops=0, progress=False)[0]
+    turned = atoms.copy()
+    turned.positions[[0, 2, 3]] = atoms.positions[[2, 3, 0]]
+    assert distance(made, atoms, turned) < 1e-3
+
+
+def test_a_structure_keeps_its_bonds_and_is_among_the_conformers():
+    found = im.conformers(molecule("CH3CH2OH"), seeds=10, hops=1, progress=False)
+    assert len(found) == 2  # trans and gauche
+    angles = sorted(abs(torsion(atoms, (0, 1, 2, 3))) for atoms in found.structures)
+    assert angles == pytest.approx([60, 180], abs=12)
+    for atoms in found.structures:
+        assert np.linalg.norm(atoms.get_forces(), axis=1).max() < 0.02
+
+
+def test_ranks_of_alanine_dipeptide_are_those_of_its_reference(dipeptide):
+    assert len(dipeptide) >= 3
+    checked = dipeptide.checked("gfn2-xtb", 3)
+    assert (checked["error"].abs() < 0.3).all()  # kcal/mol
+    assert checked["reference"].is_monotonic_increasing
+    bars = dipeptide.energies_std
+    assert bars[0] == 0 and (bars[1:] > 0).all()
+    assert 0.5 < dipeptide.certain(0, 2) <= 1
+    assert dipeptide.certain(2, 0) == pytest.approx(1 - dipeptide.certain(0, 2))
+
+
+def test_why_one_lies_above_the_other_adds_up(dipeptide):
+    why = dipeptide.why(2, 0, gauge="groups")
+    assert float(why.total) == pytest.approx(float(dipeptide.energies[2]), abs=1e-6)
+    assert abs(why.residual) < 1e-8
+    assert why.by("order", std=True)["std_eV"].notna().all()
+
+
+def test_what_makes_no_sense_is_refused(butane):
+    with pytest.raises(DesignError, match="no SMILES"):
+        im.conformers("xx", progress=False)
+    with pytest.raises(DesignError, match="in pieces"):
+        im.conformers("C.C", progress=False)
+    with pytest.raises(DesignError, match="SMILES or a structure"):
+        im.conformers(3, progress=False)
+    with pytest.raises(ArgumentError):
+        im.conformers("C", seeds=0, progress=False)
+    with pytest.raises(DesignError, match="no conformer 7"):
+        butane.why(7)
+    with pytest.raises(DesignError, match="along a path"):
+        butane.why(1, gauge="internal")
