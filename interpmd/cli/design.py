@@ -41,8 +41,8 @@ def explore(
     batch: Annotated[int, typer.Option(help="Between two looks at the model.")] = 10,
     minimize: Annotated[bool, typer.Option("--minimize", help="Seek the smallest value.")] = False,
     acquisition: Annotated[
-        str, typer.Option(help="thompson, expected_improvement or rows.")
-    ] = "thompson",
+        str, typer.Option(help="expected_improvement, thompson or rows.")
+    ] = "expected_improvement",
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     unit: Annotated[str | None, typer.Option(help="eV, meV, kcal/mol, kJ/mol.")] = None,

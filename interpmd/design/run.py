@@ -36,7 +36,7 @@ def explore(
     budget: int = 100,
     batch: int = 10,
     maximize: bool = True,
-    acquisition: str = "thompson",
+    acquisition: str = "expected_improvement",
     order: int = 2,
     effort: Effort | None = None,
     workers: int = 1,
@@ -58,7 +58,8 @@ def explore(
         budget: molecules evaluated in all, those in `out` included.
         batch: evaluated between two looks at the model of rows.
         maximize: whether the largest value is sought, or the smallest.
-        acquisition: "thompson", "expected_improvement", or "rows" to learn all rows evenly.
+        acquisition: "expected_improvement", "thompson", which tries more, or "rows" to learn rows:
+            all molecules with one group, then those with two of which least is known.
         order: most groups of a row; what is beyond has no structure (1 is additive).
         effort: guesses, steps and largest force of relaxations.
         workers: processes, one thread each; more than one needs a script guarded by

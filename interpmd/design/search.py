@@ -23,7 +23,7 @@ def rehearse(
     known: Mapping[Design, Evaluated],
     budget: int,
     batch: int = 10,
-    acquisition: str = "thompson",
+    acquisition: str = "expected_improvement",
     seed: int = 0,
     objective: str = "known values",
     unit: str = "eV",
@@ -80,12 +80,19 @@ def batches(
         count = min(batch, budget - len(known))
         open_ones = np.array([design for design in every if design not in known], dtype=int)
         values = [float(one.value) for one in known.values() if one.sound and one.value is not None]
+        groups_of_open = (open_ones > 0).sum(1)
+        if how == "rows" and groups_of_open.min() <= state.order:
+            # rows of few groups are of molecules of few groups
+            few = groups_of_open <= max(1, min(groups_of_open.min(), state.order))
+            open_ones = open_ones[few]
         start = [
             design
             for design in first_batch(sizes, max(sizes) + 1, np.random.default_rng(seed))
             if space.first_of(design) == design and design not in known
         ]
-        if start and len(known) <= max(sizes):
+        if how == "rows" and groups_of_open.min() <= 1:
+            yield [tuple(design) for design in open_ones[:count].tolist()]
+        elif start and len(known) <= max(sizes) and how != "rows":
             yield start[:count]
         elif len(values) < 3:
             yield [tuple(design) for design in rng.permutation(open_ones)[:count].tolist()]

@@ -1,0 +1,98 @@
+"""What a search evaluates: the best soon, what is false never twice, rows in the order of need."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from spaces import known_space
+
+from interpmd.design.acquire import first_batch, soundness
+from interpmd.design.evaluate import Evaluated
+from interpmd.design.search import rehearse
+from interpmd.design.store import read_table, write_table
+from interpmd.errors import ArgumentError, DesignError, DesignFileError
+
+
+def known(seed: int = 0, false=()):
+    space, every, values = known_space(seed)
+    found = {}
+    for design, value in zip(every.tolist(), values, strict=True):
+        reason = "its proton moved" if tuple(design) in false else None
+        found[tuple(design)] = Evaluated(tuple(design), "C", float(value), reason)
+    return space, found
+
+
+@pytest.mark.parametrize("acquisition", ["expected_improvement", "thompson"])
+@pytest.mark.parametrize("maximize", [True, False])
+def test_the_best_of_343_is_found_with_50(acquisition, maximize):
+    sign = 1 if maximize else -1
+    hits = []
+    for seed in range(4):
+        space, every = known(seed)
+        found = rehearse(space, every, 50, 10, acquisition, seed, maximize=maximize)
+        assert len(found.evaluated) == 50 == len({one.design for one in found.evaluated})
+        values = sorted((sign * one.value for one in every.values()), reverse=True)
+        best = sign * found.sound[found.winner]
+        hits.append(best >= values[2])
+        again = rehearse(space, every, 50, 10, acquisition, seed, maximize=maximize)
+        assert [e.design for e in again.evaluated] == [e.design for e in found.evaluated]
+    assert sum(hits) >= 3
+
+
+def test_false_molecules_are_kept_and_never_win():
+    space, every = known(1)
+    order = sorted(every, key=lambda design: -every[design].value)
+    space, every = known(1, false=order[:5])
+    found = rehearse(space, every, 80)
+    assert found.winner not in order[:5]
+    assert {one.design for one in found.evaluated if not one.sound} & set(order[:5])
+    told = found.suspects()
+    assert "its proton moved" in set(told["suspect"])
+
+
+def test_rows_are_learned_from_few_groups_first():
+    space, every = known()
+    found = rehearse(space, every, 60, acquisition="rows")
+    groups = [sum(g > 0 for g in one.design) for one in found.evaluated]
+    assert groups == sorted(groups)
+    assert groups.count(0) == 1 and groups.count(1) == 18 and groups.count(2) == 41
+    assert found.single_rows()[1].to_numpy().max() < 0.1  # all singles were evaluated
+
+
+def test_the_first_molecules_have_every_group_at_every_site():
+    designs = first_batch([7, 7, 7], 8, np.random.default_rng(0))
+    assert designs[0] == (0, 0, 0)
+    for site in range(3):
+        assert {design[site] for design in designs} == set(range(7))
+
+
+def test_groups_that_fail_are_tried_less():
+    designs = [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]
+    sound = [False, False, False, True, True]
+    likely = soundness([3, 3], designs, sound, np.array([[1, 0], [2, 2], [0, 0]]))
+    assert likely == pytest.approx([2 / 5, 2 / 3, 3 / 4])
+
+
+def test_a_table_holds_what_was_found(tmp_path):
+    space, every = known(2, false=[(1, 2, 3)])
+    path = tmp_path / "table.csv.gz"
+    write_table(path, space, every.values())
+    again = read_table(path, space)
+    assert again.keys() == every.keys()
+    assert again[1, 2, 3].reason == "its proton moved"
+    assert again[0, 0, 0].value == pytest.approx(every[0, 0, 0].value, abs=1e-6)
+    before = path.read_bytes()
+    write_table(path, space, every.values())
+    assert path.read_bytes() == before
+    path.write_bytes(before[:100])
+    with pytest.raises(DesignFileError, match="cannot be read"):
+        read_table(path, space)
+
+
+def test_what_makes_no_sense_is_refused():
+    space, every = known()
+    with pytest.raises(ArgumentError):
+        rehearse(space, every, 0)
+    every.pop((1, 1, 1))
+    with pytest.raises(DesignError, match=r"1 molecules are not known, such as CH3\|CH3\|CH3"):
+        rehearse(space, every, 10)
