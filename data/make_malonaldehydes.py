@@ -74,7 +74,7 @@ def ship(parts: int) -> None:
         "processor_seconds": round(sum(one.seconds for one in found.values())),
         "regenerate": "python data/make_malonaldehydes.py",
     }
-    (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    (folder / "hydrogen_bonds.json").write_text(json.dumps(card, indent=2) + "\n")
     print(json.dumps(card, indent=2))
 
 

@@ -69,6 +69,7 @@ _NAMES = {
     "interpmd.trust.known_fragments": "KnownFragments known_fragments remember_fragments",
     "interpmd.trust.reproducibility": "reproduce reproducibility",
     "interpmd.trust.truth": "QuantumTruth learned_truth quantum_truth",
+    "interpmd.design.evaluate": "Effort",
     "interpmd.design.run": "explore",
     "interpmd.design.exploration": "Exploration",
     "interpmd.design.conformers": "conformers",
