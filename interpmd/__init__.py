@@ -41,13 +41,11 @@ _NAMES = {
     "interpmd.dynamics.observables.spectrum": "PowerSpectrum power_spectrum",
     "interpmd.dynamics.paths": "Path path scan",
     "interpmd.dynamics.relaxation": "Relaxation relax",
-    "interpmd.fitting": "FitProgress FitReport Spec evaluate fit learning_curve",
-    "interpmd.fitting.distil": "Distilled distil",
-    "interpmd.fitting": "FitProgress FitReport Spec correction evaluate fit learning_curve",
     "interpmd.fitting": (
-        "FitProgress FitReport Goal GrowingFit LearnProgress LearnReport Spec choose correction "
-        "evaluate fit learn learning_curve"
+        "FitProgress FitReport Spec evaluate fit learning_curve correction Goal GrowingFit "
+        "LearnProgress LearnReport choose learn"
     ),
+    "interpmd.fitting.distil": "Distilled distil",
     "interpmd.attribution": (
         "Certificate Energy Explanation Force Power TorchModel Torque cooperativity explain "
         "explain_trajectory ledger load_explanation to_shap"
@@ -61,8 +59,8 @@ _NAMES = {
     "interpmd.structures.groups": "Grouping groups_of",
     "interpmd.attribution.methods.registry": "gauges methods",
     "interpmd.trust": (
-        "Diagnosis assert_explanation_close certify certify_explanation cure doctor faithfulness "
-        "infidelity sensitivity"
+        "Diagnosis assert_explanation_close certify certify_explanation cure doctor "
+        "faithfulness infidelity sensitivity"
     ),
     "interpmd.reference.torsions": "torsion_profile",
     "interpmd.trust.force_fields": "ForceFieldComparison compare_force_fields",
@@ -87,9 +85,10 @@ _NAMES = {
         "LabelError LabelSealError LabelWarning LedgerError LedgerWarning LevelMismatchError "
         "MemoryLimitError MethodError MissingPackageError MissingPhysicsError ModelError "
         "NoFitError OutputError PathError PotentialFileError PotentialSealError QuestionError "
-        "ReactionError SealError SimulationError SingularError StructureError StructureFileError "
-        "TargetError TrajectoryError TrajectorySealError TruthError UnknownElementError "
-        "UnknownLevelError UnknownMethodError UnknownSamplingError UnsealedWarning ViewerError"
+        "ReactionError SealError SimulationError SingularError StructureError "
+        "StructureFileError TargetError TrajectoryError TrajectorySealError TruthError "
+        "UnknownElementError UnknownLevelError UnknownMethodError UnknownSamplingError "
+        "UnsealedWarning ViewerError"
     ),
 }
 

@@ -35,10 +35,8 @@
 from interpmd.plots.budgets import bars, budget, corrected, heat_map, shares
 from interpmd.plots.comparisons import energies_and_forces, many_body, parity
 from interpmd.plots.curves import energy_scan, pair_energy
-from interpmd.plots.design import choice_tree, group_table
-from interpmd.plots.distilled import distilled_curve, share_bar
 from interpmd.plots.design import choice_tree, group_table, levels
-from interpmd.plots.learning import held_out_errors, learning_curve
+from interpmd.plots.distilled import distilled_curve, share_bar
 from interpmd.plots.learning import held_out_errors, label_race, learning_curve
 from interpmd.plots.lines import (
     energy_and_temperature,
@@ -63,8 +61,8 @@ __all__ = [
     "bars",
     "budget",
     "choice_tree",
-    "distilled_curve",
     "corrected",
+    "distilled_curve",
     "draw_molecule",
     "energies_and_forces",
     "energy_and_temperature",
@@ -73,9 +71,6 @@ __all__ = [
     "energy_scan",
     "explained_barcode",
     "explained_lines",
-    "force_regions",
-    "group_table",
-    "group_table",
     "force_regions",
     "group_table",
     "heat_map",
