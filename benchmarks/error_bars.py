@@ -87,7 +87,8 @@ def of_calls(
     name: str, frames: Sequence[Atoms], targets: Callable[[Atoms], Sequence], **question
 ) -> str:
     """Rows of explanations of a shipped potential against GFN2-xTB's own."""
-    potential, reference = im.load(name), as_calculator("gfn2-xtb")
+    potential = im.load(name)
+    reference = as_calculator(potential.card.level)
     errors, bars = [], []
     for atoms in frames:
         for target in targets(atoms):
@@ -126,18 +127,19 @@ def molecules() -> dict[str, str]:
     return figures
 
 
-def groups() -> dict[str, str]:
-    """Rows of the groups of alanine dipeptide."""
-    frames = frames_of("alanine_dipeptide", (), 6)
-    return {
-        f"error bars, alanine_dipeptide, gauge groups: {what} of rows": of_calls(
-            "alanine_dipeptide", frames, targets, gauge="groups", order=CUT
-        )
+def groups(names: Sequence[str] = ("alanine_dipeptide", "malonaldehyde")) -> dict[str, str]:
+    """Rows of the groups of molecules, by the level of their own labels."""
+    forces = {"alanine_dipeptide": (5, 8, 14), "malonaldehyde": (0, 3, 8)}
+    figures = {}
+    for name in names:
+        frames = frames_of(name, (), 6)
         for what, targets in (
             ("energies", lambda atoms: [im.Energy()]),
-            ("forces", lambda atoms: [im.Force(k) for k in (5, 8, 14)]),
-        )
-    }
+            ("forces", lambda atoms, name=name: [im.Force(k) for k in forces[name]]),
+        ):
+            title = f"error bars, {name}, gauge groups: {what} of rows"
+            figures[title] = of_calls(name, frames, targets, gauge="groups", order=CUT)
+    return figures
 
 
 PARTS = {"energies": energies, "internal": internal, "molecules": molecules, "groups": groups}

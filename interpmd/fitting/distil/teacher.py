@@ -12,8 +12,8 @@ from tqdm.auto import tqdm
 
 from interpmd.errors import LabelError, ModelError
 from interpmd.fitting import labels
+from interpmd.potentials.levels.by_calculator import CalculatorLevel
 from interpmd.potentials.potential import Potential
-from interpmd.reference.by_calculator import CalculatorLevel
 from interpmd.reference.calculator import as_calculator
 from interpmd.structures.charges import multiplicity_of, whole_charge
 from interpmd.structures.threads import one_thread
