@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import sys
 
-import freud
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
@@ -40,10 +39,7 @@ MOLECULES, LARGER = 32, 64
 PROPOSALS, SEGMENT, SEGMENT_STEP = 160, 150, 1.0  # steps, fs
 
 #: Bins of the radial distribution functions (A).
-BINS, REACH = 90, 4.9
-
-#: Blocks of a run by whose differences its error is judged.
-BLOCKS = 5
+BINS, REACH = 98, 4.9
 
 
 def start(molecules: int) -> Atoms:
@@ -160,24 +156,6 @@ def _state(atoms: Atoms, energy: float, accepted: bool) -> Atoms:
     return state
 
 
-def distribution(frames: list[Atoms], first: int, second: int) -> np.ndarray:
-    """g(r) between two elements, by freud; those within a molecule are there too."""
-    rdf = freud.density.RDF(BINS, REACH)
-    for atoms in frames:
-        box = freud.box.Box.from_matrix(atoms.cell.array.T)
-        points = [box.wrap(atoms.positions[atoms.numbers == z]) for z in (first, second)]
-        query = None if first == second else points[1]
-        rdf.compute((box, points[0]), query_points=query, reset=False)
-    return rdf.rdf
-
-
-def with_error(frames: list[Atoms], first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
-    """g(r) and its standard error from blocks of a run."""
-    blocks = np.array_split(np.arange(len(frames)), BLOCKS)
-    parts = [distribution([frames[i] for i in block], first, second) for block in blocks]
-    return distribution(frames, first, second), np.std(parts, axis=0, ddof=1) / BLOCKS**0.5
-
-
 def density(atoms: Atoms) -> float:
     """g/ml."""
     return float(atoms.get_masses().sum() / units.mol / atoms.get_volume() * 1e24)
@@ -188,12 +166,13 @@ def tables() -> None:
     TABLES.mkdir(exist_ok=True)
     about = json.loads(path.read_text()) if (path := TABLES / "about.json").exists() else {}
     run, chain = list(nvt())[50:], reference()[20:]
-    columns: dict[str, np.ndarray] = {"r": (np.arange(BINS) + 0.5) * REACH / BINS}
+    columns: dict[str, np.ndarray] = {}
     for name, frames in (("potential", run), ("reference", chain)):
-        for pair, (first, second) in {"OO": (8, 8), "OH": (8, 1), "HH": (1, 1)}.items():
-            columns[f"{pair} {name}"], columns[f"{pair} {name} error"] = with_error(
-                frames, first, second
-            )
+        found = im.radial_distribution(frames, ["O-O", "O-H", "H-H"], bins=BINS, longest=REACH)
+        columns["r"] = found.distances
+        for pair in found.values:
+            columns[f"{pair} {name}"] = found.values[pair]
+            columns[f"{pair} {name} error"] = found.stds[pair]
     pd.DataFrame(columns).round(4).to_csv(TABLES / "rdf.csv", index=False)
     about["nvt"] = {
         "frames": len(run),

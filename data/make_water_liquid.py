@@ -1,6 +1,6 @@
 """Periodic water at GFN1-xTB, 32 molecules in a box, and clusters.
 
-    python data/make_water_liquid.py [--rounds 4] [--workers 1]
+    python data/make_water_liquid.py [--rounds 2] [--workers 1]
 
 The first boxes come from a classical run (flexible TIP3P, OpenMM) at five densities and three
 temperatures, some of them with atoms displaced at random. Each round then fits a potential to what
@@ -34,10 +34,13 @@ LEVEL = "gfn1-xtb"
 NAME = "water_liquid"
 SEED = 2031
 MOLECULES = 32
-TEST = 60
+TEST = 120
 LARGEST_FORCE = 25.0  # eV/A: beyond lies what no dynamics visits
 PLACE = SCRATCH / NAME
 CLUSTERS = {"monomer": 60, "dimer": 200, "trimer": 120, "tetramer": 60, "hexamer": 40}
+
+#: Clusters cut out of boxes by their size, from a molecule and as many of its neighbours.
+CUT, SHELL = {2: 150, 3: 250, 4: 100, 5: 60}, 9
 
 #: Density (g/ml), temperature (K) and number of the classical boxes.
 CLASSICAL = (
@@ -210,6 +213,28 @@ def clusters() -> list[Atoms]:
     return frames
 
 
+def cut(boxes: list[Atoms]) -> list[Atoms]:
+    """Neighbours cut out of boxes, by themselves: what makes rows of molecules determined."""
+    rng, frames = np.random.default_rng(SEED + 7), []
+    for size, n in CUT.items():
+        for _ in range(n):
+            atoms = boxes[rng.integers(len(boxes))]
+            vectors, reach = find_mic(
+                atoms.positions[::3] - atoms.positions[3 * rng.integers(MOLECULES)],
+                atoms.cell,
+                atoms.pbc,
+            )
+            near = np.argsort(reach)
+            chosen = [near[0], *rng.permutation(near[1:SHELL])[: size - 1]]
+            places = []
+            for molecule in chosen:
+                own = atoms.positions[3 * molecule : 3 * molecule + 3]
+                places.append(vectors[molecule] + find_mic(own - own[0], atoms.cell, atoms.pbc)[0])
+            frames.append(Atoms("OHH" * size, np.round(np.concatenate(places), 6)))
+            frames[-1].info = {"subset": "cut", "molecules": size}
+    return frames
+
+
 def kept(name: str, make) -> list[Atoms]:
     """Frames made once and kept in scratch."""
     path = PLACE / f"{name}.extxyz"
@@ -239,7 +264,7 @@ def fitted(frames: list[Atoms], number: int) -> im.Potential:
 def main() -> None:
     """Make boxes, label them, go round, write the data files."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
     chosen = parser.parse_args()
     PLACE.mkdir(parents=True, exist_ok=True)
@@ -254,6 +279,8 @@ def main() -> None:
         visited = partial(round_of_boxes, potential, boxes, number)
         found = kept(f"round{number}", visited)
         frames += labelled(f"round{number}", found, chosen.workers)
+    boxes = [a for a in frames if len(a) == 3 * MOLECULES]
+    frames += labelled("cut", kept("cut", partial(cut, boxes)), chosen.workers)
     ship(
         NAME,
         frames + isolated,
@@ -261,7 +288,8 @@ def main() -> None:
         SEED,
         f"Water, {MOLECULES} molecules in periodic boxes of 0.8 to 1.22 g/ml at 300 to 600 K: from "
         "classical dynamics, some with displaced atoms, and from dynamics with potentials fitted "
-        "to these; clusters from the monomer to the hexamer.",
+        "to these; clusters from the monomer to the hexamer, and two to five neighbours cut out of "
+        "the boxes.",
         largest_force_eV_per_A=LARGEST_FORCE,
     )
 

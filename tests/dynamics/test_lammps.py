@@ -17,7 +17,7 @@ from structures_of_tests import small_expansion
 import interpmd as im
 from interpmd.dynamics.lammps import run_lammps
 from interpmd.dynamics.lammps.script import read_script
-from interpmd.potentials import D3, Potential
+from interpmd.potentials import D3, LongRange, Potential
 
 SCRIPT = """
 units {units}
@@ -72,9 +72,11 @@ def liquid() -> Atoms:
     return atoms
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_forces_energies_and_pressures_are_those_of_the_potential(tmp_path, ranks):
+@pytest.mark.parametrize(("ranks", "charged"), [(1, False), (2, False), (2, True)])
+def test_forces_energies_and_pressures_are_those_of_the_potential(tmp_path, ranks, charged):
     atoms, potential = liquid(), small_expansion()
+    if charged:  # a term that needs all atoms
+        potential = potential + Potential([LongRange({"C": 0.1, "H": 0.2, "O": -0.4})])
     atoms.wrap()
     rows, forces = lammps(tmp_path, atoms, potential, ranks)
     expected = potential.predict(atoms, stress=True)

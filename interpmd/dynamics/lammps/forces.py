@@ -104,8 +104,8 @@ class RankForces:
         tags = lammps.numpy.extract_atom("id", nelem=total)
         numbers = self._numbers[lammps.numpy.extract_atom("type", nelem=total)]
         energy, forces, virial = self._own(local, x, tags, numbers)
-        if self._fast.rest is not None:
-            energy += self._rest(local, x, tags, numbers, forces, virial)
+        if self._fast.beyond_sites:
+            energy += self._beyond_sites(local, x, tags, numbers, forces, virial)
         fits = self._exchange is not None and self._exchange.holds(tags, local)
         summed = self._sum(np.array([energy, *_six(-virial), not fits]))
         if summed[-1] or self._exchange is None:
@@ -152,7 +152,7 @@ class RankForces:
         add_slopes(vectors, first, centre, neighbour, slopes, forces, virial)
         return float(energies.sum()), forces, virial
 
-    def _rest(
+    def _beyond_sites(
         self,
         local: int,
         x: np.ndarray,
@@ -162,17 +162,13 @@ class RankForces:
         virial: np.ndarray,
     ) -> float:
         """Add the forces of terms that need all atoms; energy and virial count on one rank."""
-        rest = self._fast.rest
-        assert rest is not None
         atoms, known = self._whole(local, x, tags, numbers)
-        predicted = rest.predict(atoms, stress=bool(atoms.pbc.all()))
-        mine = np.searchsorted(known, tags[:local])
-        forces[:local] += predicted.forces.double().cpu().numpy()[mine]
+        energies, of_all, strained = self._fast.on_whole(atoms)
+        forces[:local] += of_all[np.searchsorted(known, tags[:local])]
         if self._world.rank:
             return 0.0
-        if predicted.stress is not None:
-            virial += predicted.stress[0].double().cpu().numpy() * atoms.get_volume()
-        return float(predicted.energy[0])
+        virial += strained
+        return float(energies.sum())
 
     def _whole(
         self, local: int, x: np.ndarray, tags: np.ndarray, numbers: np.ndarray

@@ -42,6 +42,7 @@ class FastPotential:
         expansions: its neural cluster expansions, by term.
         samples: the same with samples of the posterior, by their number; see `error_bars`.
         rest: a potential of the terms that have no fast form, or None.
+        beyond_sites: whether there is anything that `on_sites` leaves out; see `on_whole`.
     """
 
     def __init__(self, potential: TermSum, dtype: type | str = np.float64) -> None:
@@ -67,6 +68,7 @@ class FastPotential:
             if not (has_fast_form(term) or type(term) in WHOLE)
         }
         self.rest = TermSum(rest, potential.elements) if rest else None
+        self.beyond_sites = bool(rest or self._whole)
 
     def on_sites(
         self, sites: Sites
@@ -100,15 +102,27 @@ class FastPotential:
         energies, slopes = self.on_sites(edges.sites(numbers))
         forces, virials = edges.forces(np.zeros(len(numbers), np.int64), slopes, 1)
         virial = virials[0]
+        if self.beyond_sites:
+            for own, more in zip((energies, forces, virial), self.on_whole(atoms), strict=True):
+                own += more
+        return energies, forces, virial
+
+    def on_whole(
+        self, atoms: Atoms
+    ) -> tuple[Float[np.ndarray, " atoms"], Float[np.ndarray, "atoms 3"], Float[np.ndarray, "3 3"]]:
+        """As `on_atoms`, of what `on_sites` leaves out: terms of whole structures, and those in
+        torch."""
+        energies, forces = np.zeros(len(atoms)), np.zeros((len(atoms), 3))
+        virial = np.zeros((3, 3))
         for term, evaluate in self._whole:
-            for one, more in zip((energies, forces, virial), evaluate(term, atoms), strict=True):
-                one += more
+            for sum_, more in zip((energies, forces, virial), evaluate(term, atoms), strict=True):
+                sum_ += more
         if self.rest is not None:
             other = self.rest.predict(atoms, stress=bool(atoms.pbc.all()))
-            energies = energies + other.site_energies.numpy()
-            forces = forces + other.forces.numpy()
+            energies += other.site_energies.double().numpy(force=True)
+            forces += other.forces.double().numpy(force=True)
             if other.stress is not None:
-                virial = virial + other.stress[0].numpy() * atoms.get_volume()
+                virial += other.stress[0].double().numpy(force=True) * atoms.get_volume()
         return energies, forces, virial
 
     def predict(
