@@ -104,7 +104,10 @@ RECIPES = {
             "gain": 1.0,
             "stretch": 0.0,
             "decay": 0.0,
-            "terms": {"repulsion": {}},
+            "terms": {
+                "repulsion": {},
+                "long_range": {"charges": {"O": -0.8, "H": 0.4}, "smearing": 1.8},
+            },
         },
         "energy_weight": 40.0,
         "outliers": "leave out",
@@ -160,7 +163,7 @@ def make(name: str, keep_truth: bool = False) -> None:
     report = fit(
         train,
         test=folder / "test.extxyz.gz",
-        out=SCRATCH / name,
+        out=SCRATCH / f"{name}-fit",
         progress=False,
         **_recipe(name),
     )
