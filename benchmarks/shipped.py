@@ -13,7 +13,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 def main() -> None:
     figures = {}
-    for name in ("malonaldehyde", "water", "alanine_dipeptide", "copper"):
+    for name in ("malonaldehyde", "water", "alanine_dipeptide", "copper", "water_liquid"):
         potential = im.load(name)
         errors = im.evaluate(potential, DATA / name / "test.extxyz.gz", progress=False).summary()
         figures[f"shipped potentials, {name.replace('_', ' ')}: RMSE of the test set"] = (

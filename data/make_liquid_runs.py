@@ -25,7 +25,7 @@ from ase.io import write as write_frames
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 from common import DATA, SCRATCH
-from make_water_liquid import LEVEL, lattice, whole
+from make_water_liquid import LEVEL, edge, stretched, whole
 
 import interpmd as im
 
@@ -33,30 +33,32 @@ PLACE, TABLES = SCRATCH / "liquid_runs", DATA / "liquid_runs"
 POTENTIAL = "water_liquid"
 SEED = 2035
 DENSITY, TEMPERATURE = 0.997, 300.0  # g/ml, K
-MOLECULES, LARGER = 32, 64
 
 #: Proposals of the hybrid Monte Carlo run, and how long each is.
-PROPOSALS, SEGMENT, SEGMENT_STEP = 160, 150, 1.0  # steps, fs
+PROPOSALS, SEGMENT, SEGMENT_STEP = 120, 150, 1.0  # steps, fs
 
 #: Bins of the radial distribution functions (A).
 BINS, REACH = 98, 4.9
 
 
-def start(molecules: int) -> Atoms:
-    """A box at 300 K and the experimental density, 5 ps after a lattice."""
-    atoms = lattice(DENSITY, np.random.default_rng(SEED), molecules)
+def start() -> Atoms:
+    """A box at 300 K and the experimental density, 2 ps after one of the training data."""
+    boxes = [a for a in im.read_frames(DATA / "water_liquid" / "train.extxyz.gz") if a.pbc.all()]
+    liquid = [a for a in boxes if a.info["subset"] != "classical"]
+    atoms = min(liquid, key=lambda a: abs(density(a) - DENSITY)).copy()
+    stretched(atoms, edge(DENSITY))
     run = im.simulate(
         im.load(POTENTIAL),
         atoms,
         "nvt",
         temperature=TEMPERATURE,
         timestep=0.5,
-        steps=10_000,
+        steps=4_000,
         interval=1_000,
         friction=0.02,
         engine="openmm",
         seed=SEED,
-        out=PLACE / f"start{molecules}.traj",
+        out=PLACE / "start.traj",
         progress=False,
     )
     return run[-1]
@@ -66,7 +68,7 @@ def nvt() -> im.Trajectory:
     """100 ps at constant temperature."""
     return im.simulate(
         im.load(POTENTIAL),
-        start(MOLECULES),
+        start(),
         "nvt",
         temperature=TEMPERATURE,
         timestep=1.0,
@@ -85,7 +87,7 @@ def nve() -> im.Trajectory:
     """50 ps at constant energy."""
     return im.simulate(
         im.load(POTENTIAL),
-        start(MOLECULES),
+        start(),
         "nve",
         timestep=0.5,
         steps=100_000,
@@ -101,7 +103,7 @@ def npt() -> im.Trajectory:
     """100 ps at 1 bar."""
     return im.simulate(
         im.load(POTENTIAL),
-        start(LARGER),
+        start(),
         "npt",
         temperature=TEMPERATURE,
         timestep=1.0,
@@ -122,7 +124,7 @@ def reference() -> list[Atoms]:
     calculator = potential.calculator()
     states = read(path, ":") if path.exists() else []
     if not states:
-        first = start(MOLECULES)
+        first = start()
         states = [_state(first, _energy(first), True)]
         write_frames(path, states, format="extxyz")
     while len(states) <= PROPOSALS:
@@ -175,6 +177,7 @@ def tables() -> None:
             columns[f"{pair} {name} error"] = found.stds[pair]
     pd.DataFrame(columns).round(4).to_csv(TABLES / "rdf.csv", index=False)
     about["nvt"] = {
+        "ps": round(float(nvt().times[-1]) / 1000, 1),
         "frames": len(run),
         "temperature_K": round(float(np.mean([a.get_temperature() for a in run])), 1),
         "molecules_broken": sum(not whole(a) for a in run),
@@ -185,6 +188,7 @@ def tables() -> None:
     }
     constant = nve()
     about["nve"] = {
+        "ps": round(float(constant.times[-1]) / 1000, 1),
         "drift_meV_per_atom_per_ps": round(constant.drift(), 5),
         "temperature_K": round(float(constant.temperatures.mean()), 1),
         "molecules_broken": sum(not whole(a) for a in constant),

@@ -480,7 +480,9 @@ def test_numbers_of_a_fit_that_make_no_sense_are_refused_by_name(arguments, word
         im.fit(many + ISOLATED, **({"spec": SMALL, "progress": False} | arguments))
 
 
-@pytest.mark.parametrize("name", ["malonaldehyde", "water", "alanine_dipeptide", "copper"])
+@pytest.mark.parametrize(
+    "name", ["malonaldehyde", "water", "alanine_dipeptide", "copper", "water_liquid"]
+)
 @pytest.mark.parametrize("part", ["train", "test", "fragments", "groups"])
 def test_right_labels_pass_without_a_word(name, part):
     path = DATA / name / f"{part}.extxyz.gz"

@@ -80,7 +80,9 @@ def force_road(monkeypatch, few: bool) -> None:
 
 
 @pytest.mark.parametrize("few", [True, False])
-@pytest.mark.parametrize("name", ["malonaldehyde", "alanine_dipeptide", "water", "copper"])
+@pytest.mark.parametrize(
+    "name", ["malonaldehyde", "alanine_dipeptide", "water", "water_liquid", "copper"]
+)
 def test_shipped_potentials(name, few, monkeypatch):
     force_road(monkeypatch, few)
     frames = read(DATA / name / "test.extxyz.gz", "::100")

@@ -170,7 +170,9 @@ def test_foreign_folders_are_not_overwritten(tmp_path, folder):
     assert [f.name for f in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
 
 
-@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "malonaldehyde", "water"])
+@pytest.mark.parametrize(
+    "name", ["alanine_dipeptide", "copper", "malonaldehyde", "water", "water_liquid"]
+)
 def test_shipped_potentials(name):
     table = im.shipped()
     assert table.loc[name, "size_MB"] < 8

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.emt import EMT
 from ase.io import read
 
@@ -19,7 +19,7 @@ from interpmd.reference.checks import check_structure
 from interpmd.reference.clusters import molecules_of
 
 DATA = Path(__file__).parents[2] / "data"
-SETS = ("alanine_dipeptide", "copper", "malonaldehyde", "water")
+SETS = ("alanine_dipeptide", "copper", "malonaldehyde", "water", "water_liquid")
 # eV/A; DFT forces do not sum to zero exactly because the integration grid moves with the atoms
 NET_FORCE = {
     "emt(asap_cutoff=False)": 1e-4,
@@ -146,7 +146,7 @@ def test_molecules_are_bound(name):
             assert -8 < binding / len(atoms) < -2
 
 
-@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "water"])
+@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "water", "water_liquid"])
 def test_labels_can_be_made_again(name):
     shipped = frames_of(name)["test"][::40]
     level = EMT() if name == "copper" else card_of(name)["level"]
@@ -209,6 +209,16 @@ def test_alanine_dipeptide_covers_the_plane_of_its_dihedrals():
     # one hand only: the volume spanned at the alpha carbon keeps its sign
     volumes = [np.linalg.det(a.positions[[3, 6, 5]] - a.positions[4]) for a in frames]
     assert min(volumes) * max(volumes) > 0
+
+
+def test_boxes_of_water_are_liquid_compressed_and_expanded():
+    boxes = [a for a in everything("water_liquid") if a.pbc.all()]
+    assert len(boxes) > 120 and {len(a) for a in boxes} == {96}
+    densities = [a.get_masses().sum() / units.mol / a.get_volume() * 1e24 for a in boxes]
+    assert min(densities) < 0.85 and max(densities) > 1.15
+    assert np.mean(np.abs(np.array(densities) - 1.0) < 0.06) > 0.3
+    stresses = np.array([a.get_stress() for a in boxes])
+    assert stresses[:, :3].min() < -0.01 and stresses[:, :3].max() > 0.0
 
 
 def test_copper_has_vacancies_surfaces_and_melt():

@@ -1,0 +1,198 @@
+"""Liquid water and solid copper with the shipped potentials.
+
+python benchmarks/liquids.py [water] [copper] [charges]    all if none is named
+
+`water` reads the tables of runs that `python data/make_liquid_runs.py` makes (an hour of one core);
+`copper` runs 1,000 steps of 500 atoms at constant pressure, with the potential and its teacher;
+`charges` fits boxes of water with and without electrostatics beyond the cutoff.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.calculator import Calculator
+from ase.calculators.emt import EMT
+from results import record
+
+import interpmd as im
+from interpmd.potentials import Potential
+
+DATA = Path(__file__).parents[1] / "data"
+RUNS = DATA / "liquid_runs"
+
+#: The potential of `charges`: small, so that it is fitted in half a minute.
+SMALL = {
+    "cutoff": 5.0,
+    "channels": (64, 96, 64),
+    "lmax": (0, 3, 3),
+    "basis": 8,
+    "gain": 1.0,
+    "stretch": 0.0,
+    "decay": 0.0,
+}
+CHARGES = {"charges": {"O": -0.8, "H": 0.4}, "smearing": 1.8}
+
+
+def water() -> dict[str, str]:
+    """Stability, structure and density, from the stored tables."""
+    about = json.loads((RUNS / "about.json").read_text())
+    rdf, density = pd.read_csv(RUNS / "rdf.csv"), pd.read_csv(RUNS / "npt.csv")
+    nvt, nve, npt, chain = (about[name] for name in ("nvt", "nve", "npt", "reference"))
+    late = density[density.ps > 0.5 * density.ps.max()]
+    halves = [part.density for part in np.array_split(late, 2)]
+    mean, error = mean_and_error(late.density)
+    drift = halves[1].mean() - halves[0].mean()
+    drift_error = np.hypot(*(mean_and_error(half)[1] for half in halves))
+    words = []
+    for pair, nearest in (("O-O", 2.3), ("O-H", 1.4), ("H-H", 1.9)):  # beyond a molecule's own
+        seen = rdf[rdf.r > nearest]
+        gap = seen[f"{pair} potential"] - seen[f"{pair} reference"]
+        bar = np.hypot(seen[f"{pair} potential error"], seen[f"{pair} reference error"])
+        words.append(f"{pair} {rms(gap):.3f} (error bar {rms(bar):.3f})")
+    return {
+        f"liquid water, NVT, {nvt['ps']:g} ps at 300 K and 0.997 g/ml": (
+            f"{nvt['molecules_broken']} of {nvt['frames']} frames with a broken molecule, "
+            f"{nvt['temperature_K']:.0f} K"
+        ),
+        f"liquid water, NVE, {nve['ps']:g} ps, 0.5 fs, drift": (
+            f"{nve['drift_meV_per_atom_per_ps']:+.4f} meV/atom/ps at {nve['temperature_K']:.0f} K, "
+            f"{nve['molecules_broken']} frames with a broken molecule"
+        ),
+        f"liquid water, NPT, {density.ps.max():g} ps at 300 K and 1 bar": (
+            f"{mean:.3f} ± {error:.3f} g/ml in the second half, drift between its halves "
+            f"{100 * drift / mean:+.1f} ± {100 * drift_error / mean:.1f} %, "
+            f"{npt['molecules_broken']} frames with a broken molecule"
+        ),
+        "liquid water: rms difference of g(r) from that of GFN1-xTB": (
+            f"{', '.join(words)}; GFN1-xTB by {chain['proposals']} hybrid Monte Carlo moves, "
+            f"{100 * chain['accepted']:.0f} % accepted"
+        ),
+    }
+
+
+def mean_and_error(values: pd.Series, blocks: int = 5) -> tuple[float, float]:
+    """Mean and its standard error from blocks of a run."""
+    means = [part.mean() for part in np.array_split(values.to_numpy(), blocks)]
+    return float(np.mean(means)), float(np.std(means, ddof=1) / blocks**0.5)
+
+
+def rms(values: pd.Series) -> float:
+    """Root mean square."""
+    return float(np.sqrt((values**2).mean()))
+
+
+def copper() -> dict[str, str]:
+    """Lattice constants at rest, and in 1,000 steps of 500 atoms at 300 K and 1 bar."""
+    potential = im.load("copper")
+    at_rest = [lattice_constant(c) for c in (potential.calculator(), EMT())]
+    hot = []
+    for model in (potential, EMT()):
+        run = im.simulate(
+            model,
+            bulk("Cu", cubic=True, a=3.62) * (5, 5, 5),
+            "npt",
+            temperature=300,
+            timestep=4.0,
+            steps=1000,
+            interval=10,
+            friction=0.01,
+            barostat_time=200.0,
+            compressibility=7e-7,
+            seed=0,
+            progress=False,
+        )
+        cells = np.array([atoms.get_volume() for atoms in run[50:]]) ** (1 / 3) / 5
+        hot.append(cells.mean())
+        if model is potential:
+            moved = farthest(run[-1], run[0])
+    return {
+        "copper: lattice constant at rest, and of its teacher (EMT)": (
+            f"{at_rest[0]:.4f} Å, {at_rest[1]:.4f} Å ({deviation(at_rest):+.2f} %)"
+        ),
+        "copper, 500 atoms, 1,000 steps NPT at 300 K: lattice constant, and of its teacher": (
+            f"{hot[0]:.4f} Å, {hot[1]:.4f} Å ({deviation(hot):+.2f} %), "
+            f"no atom further than {moved:.1f} Å from its site"
+        ),
+    }
+
+
+def deviation(pair: list[float]) -> float:
+    """The first less the second, in per cent of the second."""
+    return 100 * (pair[0] / pair[1] - 1)
+
+
+def lattice_constant(calculator: Calculator) -> float:
+    """Å, the minimum of a cubic polynomial through energies."""
+    constants, energies = np.linspace(3.52, 3.66, 15), []
+    for constant in constants:
+        atoms = bulk("Cu", cubic=True, a=constant)
+        atoms.calc = calculator
+        energies.append(atoms.get_potential_energy())
+    slope = np.polyder(np.polynomial.Polynomial.fit(constants, energies, 4).convert().coef[::-1])
+    roots = np.roots(slope)
+    return float(next(r.real for r in roots if abs(r.imag) < 1e-9 and 3.52 < r.real < 3.66))
+
+
+def farthest(atoms: Atoms, sites: Atoms) -> float:
+    """Largest distance of an atom from its site in Å, cells scaled to each other."""
+    moved = atoms.get_scaled_positions(wrap=False) - sites.get_scaled_positions(wrap=False)
+    moved -= moved.mean(0)
+    return float(np.linalg.norm((moved - np.round(moved)) @ atoms.cell.array, axis=1).max())
+
+
+def charges() -> dict[str, str]:
+    """Boxes of water fitted with and without smeared charges, and what they cost."""
+    folder, errors = DATA / "water_liquid", {}
+    boxes = [a for a in im.read_frames(folder / "test.extxyz.gz") if a.pbc.all()]
+    for name, more in (("without", {}), ("with", {"long_range": CHARGES})):
+        spec = SMALL | {"terms": {"repulsion": {}} | more}
+        train = folder / "train.extxyz.gz"
+        report = im.fit(
+            train, test=boxes, spec=spec, ridge=1e-6, outliers="leave out", progress=False
+        )
+        errors[name] = report.evaluations["test"].summary()
+    shipped, box = im.load("water_liquid"), boxes[0].copy()
+    bare = Potential({n: t for n, t in shipped.terms.items() if n != "long_range"})
+    slow = Potential([shipped.terms["long_range"]])
+    times = [time_of(lambda p=potential: p.predict(box)) for potential in (bare, shipped)] + [
+        time_of(lambda: slow.predict_by_torch(box))
+    ]
+    return {
+        "liquid water: RMSE of boxes without and with charges, small potential": (
+            "; ".join(
+                f"{e['energy_rmse_meV']:.0f} meV, {e['force_rmse_meV/A']:.1f} meV/Å, "
+                f"{e['stress_rmse_meV/A^3']:.2f} meV/Å³"
+                for e in errors.values()
+            )
+        ),
+        "liquid water, 96 atoms: one call without and with charges": (
+            f"{times[0]:.2f} ms, {times[1]:.2f} ms (the charges by torch-pme alone: "
+            f"{times[2]:.1f} ms)"
+        ),
+    }
+
+
+def time_of(call) -> float:
+    """Processor time of a call in ms, the shortest of 20."""
+    call()
+    found = []
+    for _ in range(20):
+        began = time.process_time()
+        call()
+        found.append(time.process_time() - began)
+    return 1e3 * min(found)
+
+
+STAGES = {"water": water, "copper": copper, "charges": charges}
+
+if __name__ == "__main__":
+    for stage in sys.argv[1:] or STAGES:
+        record(STAGES[stage](), f"python benchmarks/liquids.py {stage}")
