@@ -96,20 +96,23 @@ class InterpmdCalculator(StatefulCalculator):
     def _add_energy(self, structure: Atoms, stress: bool) -> None:
         self.results |= self.results_at(structure, stress)
 
-    def results_at(self, structure: Atoms, stress: bool = False) -> dict[str, Any]:
+    def results_at(
+        self, structure: Atoms, stress: bool = False, moved_only: bool = False
+    ) -> dict[str, Any]:
         """Energy, forces and site energies of a structure, without what ASE keeps of it; in every
         step of an engine of dynamics, which keeps its own.
 
         Args:
             structure: nothing of it is changed.
             stress: whether the stress is needed; it may be there in any case.
+            moved_only: whether it was evaluated before, and only its atoms have moved.
 
         Raises:
             StructureError, UnknownElementError: the structure cannot be evaluated.
         """
         results: dict[str, Any] = {}
         if (ready := fast.ready(self.potential, self.precision)) is not None:
-            sites, forces, virial = ready.on_atoms(structure)
+            sites, forces, virial = ready.on_atoms(structure, moved_only)
             if structure.pbc.all():
                 volume = structure.get_volume()
                 results["stress"] = _voigt((virial + virial.T) / (2 * volume))

@@ -118,6 +118,7 @@ class Evaluator:
         self._here = atoms.copy()
         self._here.set_constraint()
         self._results: dict[str, Any] = {}
+        self._checked = False
 
     def at(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, np.ndarray]:
         """Energy in eV and forces in eV/Å.
@@ -126,7 +127,7 @@ class Evaluator:
             StructureError: see the calculator.
         """
         here = self._here
-        if not self._results or not np.array_equal(positions, here.positions):
+        if not self._results or not (positions == here.positions).all():
             here.positions[...] = positions
             self._results = self._evaluate()
         return self._results["energy"], self._results["forces"]
@@ -135,7 +136,7 @@ class Evaluator:
         """Take the cell of a structure, which may have changed."""
         if not np.array_equal(atoms.cell.array, self._here.cell.array):
             self._here.set_cell(atoms.cell)
-            self._results = {}
+            self._results, self._checked = {}, False
 
     def end(self, atoms: Atoms) -> None:
         """Give the structure's calculator the last results, if the atoms are where those are of."""
@@ -150,6 +151,8 @@ class Evaluator:
     def _evaluate(self) -> dict[str, Any]:
         here, calculator = self._here, self._calculator
         if isinstance(calculator, InterpmdCalculator):
-            return calculator.results_at(here)
+            results = calculator.results_at(here, moved_only=self._checked)
+            self._checked = True
+            return results
         here.calc = calculator
         return {"energy": here.get_potential_energy(), "forces": here.get_forces()}

@@ -82,18 +82,23 @@ class FastPotential:
         return energies, slopes
 
     def on_atoms(
-        self, atoms: Atoms
+        self, atoms: Atoms, moved_only: bool = False
     ) -> tuple[Float[np.ndarray, " atoms"], Float[np.ndarray, "atoms 3"], Float[np.ndarray, "3 3"]]:
         """Site energies (eV), forces (eV/A) and virial (eV) of one structure.
+
+        Args:
+            atoms: the structure.
+            moved_only: whether it was evaluated before, so that its positions alone can be wrong.
 
         Raises:
             StructureError, UnknownElementError: as `Potential.predict`.
         """
-        check_structure(atoms)
         numbers = atoms.numbers
-        if not self._known[numbers].all():
-            self.potential.batch(atoms)  # raises
-        self.potential.check_states([atoms])
+        if not moved_only or not np.isfinite(atoms.positions).all():
+            check_structure(atoms)
+            if not self._known[numbers].all():
+                self.potential.batch(atoms)  # raises
+            self.potential.check_states([atoms])
 
         def complain() -> None:
             self.potential.neighbours(self.potential.batch(atoms))
