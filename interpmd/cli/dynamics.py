@@ -27,7 +27,10 @@ def md(
         int, typer.Option(help="Steps with a thermostat before the first frame.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    engine: Annotated[str, typer.Option(help='"ase", "openmm", "lammps" or "torch_sim".')] = "ase",
+    engine: Annotated[
+        str | None,
+        typer.Option(help='"ase", "openmm", "lammps" or "torch_sim"; what suits if left out.'),
+    ] = None,
     thermostat: Annotated[str, typer.Option(help='"langevin" or "bussi".')] = "langevin",
     pressure: Annotated[float, typer.Option(help="bar.")] = 1.0,
     time_step: Annotated[float | None, typer.Option(hidden=True)] = None,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +12,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from interpmd import arguments
-from interpmd.dynamics.engines import Engine, Plan, engine_of
-from interpmd.dynamics.record import Record, name, start
+from interpmd.dynamics.engines import Engine, Plan, engine_of, usual_engine
+from interpmd.dynamics.record import Record, engine_of_file, name, start
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import ArgumentError
 from interpmd.potentials.potential import Potential
@@ -35,7 +34,7 @@ class Options:
     steps: int
     interval: int
     equilibration: int
-    engine: str
+    engine: str | None
     compile: bool
     precision: str
 
@@ -43,12 +42,6 @@ class Options:
         arguments.one_of(("float64", "float32"), precision=self.precision)
         arguments.count(steps=self.steps, interval=self.interval)
         arguments.count(0, equilibration=self.equilibration)
-
-    def heater(self, structures: Atoms | Sequence[Atoms], plan: Plan) -> Engine:
-        """What brings structures to the temperature of a plan."""
-        return engine_of(
-            self.engine, structures, replace(plan, ensemble="nvt", thermostat="langevin")
-        )
 
 
 class Run:
@@ -63,6 +56,7 @@ class Run:
 
     Attributes:
         moving: the structure that an engine moves.
+        engine: its name: as asked for, as in the file, or what is usual.
 
     Raises:
         ArgumentError, StructureError: what makes no sense.
@@ -87,6 +81,7 @@ class Run:
         check_structure(atoms)
         arguments.masses_of(atoms)
         plan.check(atoms)
+        self.engine = options.engine or engine_of_file(out) or usual_engine(atoms, potential)
         self._plan, self._options, self._seed = plan, options, seed
         self.settings = self._settings(potential, atoms)
         self.moving = with_velocities(atoms, plan.temperature, seed)
@@ -110,6 +105,10 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         self._record.__exit__(kind, error, trace)
+
+    def mover(self) -> Engine:
+        """An engine for this run alone."""
+        return engine_of(self.engine, self.moving, self._plan)
 
     @property
     def cold(self) -> bool:
@@ -159,8 +158,8 @@ class Run:
             **start(atoms),
             "potential": name(potential),
         }
-        if options.engine != "ase":
-            settings["engine"] = options.engine
+        if self.engine != "ase":
+            settings["engine"] = self.engine
         if options.equilibration:
             settings["equilibration_steps"] = options.equilibration
         if options.precision != "float64":

@@ -206,6 +206,18 @@ def _settings(side: Path) -> dict[str, Any] | None:
     return stored
 
 
+def engine_of_file(out: str | Path | None) -> str | None:
+    """The engine that a run in a file was begun with; None if there is no such file.
+
+    Raises:
+        SimulationError: what stands beside it is no settings of a simulation.
+    """
+    if out is None or not Path(out).exists():
+        return None
+    stored = _settings(Path(f"{out}.json"))
+    return None if stored is None else stored.get("engine", "ase")
+
+
 def name(potential: Potential | Calculator) -> str:
     """The same for the same potential, so that no run goes on with another one."""
     if not isinstance(potential, Potential):

@@ -101,7 +101,7 @@ def replicas(
         for run in runs:
             open_runs.enter_context(run)
         if cold := [run for run in runs if run.cold]:
-            heater = options.heater([run.moving for run in cold], plan)
+            heater = engine_of(engine, [run.moving for run in cold], plan.heating())
             heater.advance(equilibration, [run.heat() for run in cold])
         movers = {}
         for step in range(0, steps, interval):

@@ -34,7 +34,7 @@ def simulate(
     friction: float = 0.01,
     equilibration: int = 0,
     seed: int = 0,
-    engine: EngineName = "ase",
+    engine: EngineName | None = None,
     thermostat: Thermostat = "langevin",
     pressure: float = 1.0,
     barostat_time: float = 1000.0,
@@ -66,9 +66,12 @@ def simulate(
         steps: number of steps. interval: steps between frames.
         seed: of velocities, thermostat and barostat.
         engine: what moves the atoms: "ase"; "openmm", whose own steps cost 0.01 ms where those of
-            ASE cost 0.3 ms; "lammps" or "torch_sim". Energies and forces are those of `potential`
-            in any case; numbers differ by rounding (nve) and by other noise (nvt). Constraints:
-            all with "ase", `FixAtoms` and `FixBondLengths` with "openmm", `FixAtoms` with others.
+            ASE cost 0.3 ms; "lammps" or "torch_sim". None: that of the file `out`; else "openmm"
+            for molecules where it is installed, and "ase" for cells and other calculators.
+            Energies and forces are those of `potential` in any case; numbers differ by rounding
+            (nve), or by noise (nvt): name the engine where a seed has to give the same numbers
+            everywhere. Constraints: all with "ase", `FixAtoms` and `FixBondLengths` with "openmm",
+            `FixAtoms` with the others.
         thermostat: of nvt and npt: "langevin", or "bussi", which rescales velocities with the
             relaxation time 1/`friction`, and so lets atoms move nearly as in nve (Bussi et al.
             2007). A molecule that does not turn at first, does not with "bussi" at all.
@@ -107,11 +110,12 @@ def simulate(
     )
     options = Options(steps, interval, equilibration, engine, compile, precision)
     run = Run(potential, one_structure(atoms), plan, options, seed, out)
-    mover = engine_of(engine, run.moving, plan)
+    mover = run.mover()
     try:
         with run, tqdm(total=steps, unit="step", disable=not progress) as bar:
             if run.cold:
-                options.heater(run.moving, plan).advance(equilibration, [run.heat()])
+                heater = engine_of(run.engine, run.moving, plan.heating())
+                heater.advance(equilibration, [run.heat()])
             step = 0
             while True:
                 now = run.take(step)

@@ -246,3 +246,17 @@ class _NoForces:
 
     def get_stress(self, atoms):
         return np.zeros(6)
+
+
+def test_the_usual_engine_is_openmm_for_molecules_and_a_file_goes_on_with_its_own(tmp_path):
+    out = tmp_path / "run.traj"
+    assert run().settings["engine"] == "openmm"
+    assert "engine" not in run(CRYSTAL, ARGON, steps=5).settings
+    held = ETHANE.copy()
+    held.set_constraint(Hookean(0, 1, k=5, rt=1.6))
+    assert "engine" not in run(held, steps=5).settings
+    run(engine="ase", ensemble="nvt", steps=20, out=out)
+    resumed = run(ensemble="nvt", steps=40, out=out)
+    whole = run(engine="ase", ensemble="nvt", steps=40)
+    assert np.array_equal(resumed.positions, whole.positions)
+    assert np.abs(resumed.positions[-1] - run(ensemble="nvt", steps=40).positions[-1]).max() > 1e-3

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
-from typing import Literal
+from typing import Any, Literal
 
 from ase import Atoms
 
 from interpmd import arguments
 from interpmd.dynamics.engines.base import Engine
+from interpmd.dynamics.engines.constraints import only_simple
 from interpmd.dynamics.engines.plan import Ensemble, Plan, Thermostat
+from interpmd.errors import MissingPackageError
+from interpmd.extras import required
+from interpmd.potentials.potential import Potential
 
-__all__ = ["ENGINES", "Engine", "EngineName", "Ensemble", "Plan", "Thermostat", "engine_of"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "EngineName",
+    "Ensemble",
+    "Plan",
+    "Thermostat",
+    "engine_of",
+    "usual_engine",
+]
 
 EngineName = Literal["ase", "lammps", "openmm", "torch_sim"]
 
@@ -23,6 +37,22 @@ ENGINES = {
     "openmm": ("interpmd.dynamics.engines.by_openmm", "OpenMMEngine"),
     "torch_sim": ("interpmd.dynamics.engines.by_torch_sim", "TorchSimEngine"),
 }
+
+
+def usual_engine(atoms: Atoms, potential: Any) -> str:
+    """The engine of a run for which none is named: OpenMM for molecules where it is installed and
+    knows their constraints, with potentials of interpmd; else ASE."""
+    suits = not atoms.pbc.any() and isinstance(potential, Potential) and only_simple(atoms)
+    return "openmm" if suits and _installed("openmm") else "ase"
+
+
+@cache
+def _installed(module: str) -> bool:
+    try:
+        required(module, "")
+    except MissingPackageError:
+        return False
+    return True
 
 
 def engine_of(name: str, structures: Atoms | Sequence[Atoms], plan: Plan) -> Engine:

@@ -39,3 +39,8 @@ def held(
                 "engine='ase'"
             )
     return fixed, lengths
+
+
+def only_simple(atoms: Atoms) -> bool:
+    """Whether all constraints are of the kinds that `held` knows."""
+    return all(isinstance(each, FixAtoms | FixBondLengths) for each in atoms.constraints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ase import Atoms, units
@@ -69,6 +69,10 @@ class Plan:
     def thermal_energy(self) -> float:
         """kT in eV."""
         return units.kB * self.temperature
+
+    def heating(self) -> Plan:
+        """That of the equilibration before a run: Langevin dynamics in the same cell."""
+        return replace(self, ensemble="nvt", thermostat="langevin")
 
     def settings(self) -> dict[str, Any]:
         """What of it makes it the same simulation, JSON values."""
