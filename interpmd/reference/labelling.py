@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -28,8 +28,9 @@ from interpmd.potentials.levels.by_calculator import CalculatorLevel
 from interpmd.potentials.levels.calculation import Level, Result
 from interpmd.potentials.levels.names import resolve
 from interpmd.reference.checks import check_electrons, check_structure
+from interpmd.reference.remote import Killed
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash
-from interpmd.reference.workers import Killed, in_order
+from interpmd.reference.workers import spread
 from interpmd.structures.charges import multiplicity_of, stated_multiplicity, whole_charge
 from interpmd.structures.files import Structures, read_frames
 
@@ -48,12 +49,14 @@ def label(
     frames: Structures,
     level: str | Calculator = "gfn2-xtb",
     out: str | Path | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     charge: int = 0,
     multiplicity: int = 1,
     progress: bool = True,
     retry_failed: bool = True,
     invalid: str = "raise",
+    *,
+    client: Any = None,
 ) -> list[Atoms]:
     """Energies (eV) and forces (eV/Å) of structures at a level of theory.
 
@@ -68,9 +71,12 @@ def label(
             kill is made again, and lines that belong to no frame are kept in
             ``<out>.unreadable``. Failures go to ``<out>.failed.jsonl`` with index, hash and
             reason. Frames carry seals, which `read_frames` and `fit` check.
-        workers: number of processes, one thread each. More than one needs a script guarded by
+        workers: number of processes, one thread each; if None this one, and all cores where
+            that ends much earlier. To ask for more than one a script needs the guard
             ``if __name__ == "__main__"`` (notebooks need nothing). Frames whose process is killed
             are tried again, one at a time, and one that is killed again is a failure.
+        client: a ``dask.distributed.Client``, whose workers calculate instead; what a lost worker
+            had is calculated by others.
         charge, multiplicity: of structures that name none; see `interpmd.structures.charges` for
             where one does.
         progress: show a bar.
@@ -94,7 +100,7 @@ def label(
             error holds what is labelled.
     """
     arguments.one_of(("raise", "skip"), invalid=invalid)
-    arguments.count(workers=workers, multiplicity=multiplicity)
+    arguments.count(workers=1 if workers is None else workers, multiplicity=multiplicity)
     if out is not None and Path(out).suffix == ".gz":
         raise ArgumentError(f"out={str(out)!r} grows line by line and cannot be compressed")
     theory = resolve(level)
@@ -118,7 +124,7 @@ def label(
         done = store.load() if store else {}
         try:
             todo = _to_do(jobs, done, failures, store, retry_failed)
-            for job, outcome in _outcomes(todo, theory, workers, progress):
+            for job, outcome in _outcomes(todo, theory, workers, client, progress):
                 if isinstance(outcome, Result):
                     done[job.key] = _labelled(job, outcome, theory)
                     if store:
@@ -201,20 +207,15 @@ def _evaluate(level: Level, atoms: Atoms, charge: int, multiplicity: int) -> Res
 
 
 def _outcomes(
-    jobs: list[_Job], level: Level, workers: int, progress: bool
+    jobs: list[_Job], level: Level, workers: int | None, client: Any, progress: bool
 ) -> Iterator[tuple[_Job, Result | str | Killed]]:
     from tqdm.auto import tqdm
 
     bar = tqdm(total=len(jobs), desc=level.name, unit="frame", disable=not progress or not jobs)
     arguments = [(level, _bare(job.atoms), job.charge, job.multiplicity) for job in jobs]
-    alone = workers == 1 or len(jobs) < 2
     names = [f"frame {job.index}" for job in jobs]
     with bar:
-        results = (
-            starmap(_evaluate, arguments)
-            if alone
-            else in_order(_evaluate, arguments, workers, names)
-        )
+        results = spread(_evaluate, arguments, names, workers, client)
         for job, result in zip(jobs, results, strict=True):
             yield job, result
             bar.update()

@@ -8,6 +8,7 @@ import xarray as xr
 from ase import Atoms
 
 import interpmd as im
+from interpmd.attribution.models import PotentialModel
 from interpmd.attribution.over_time.frames import ROWS, collect
 from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
@@ -130,12 +131,14 @@ def test_an_interrupt_keeps_what_is_done(run):
     potential, trajectory = run
 
     def collected(at):
-        def target(frame):
-            if frame == at:
-                raise KeyboardInterrupt
-            return im.Energy()
+        class Interrupted(PotentialModel):
+            def evaluate(self, frames):
+                if any(np.array_equal(a.positions, trajectory[at].positions) for a in frames):
+                    raise KeyboardInterrupt
+                return super().evaluate(frames)
 
-        return collect(potential, list(trajectory), target, progress=False, gauge="atoms")
+        model = Interrupted(potential)
+        return collect(model, list(trajectory), lambda _: im.Energy(), progress=False)
 
     with pytest.warns(UserWarning, match="2 of 4 frames"):
         found = collected(at=2)

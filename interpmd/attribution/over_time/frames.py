@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,19 @@ import xarray as xr
 from ase import Atoms
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.attribution.contributions import GROUPINGS
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.coordinates import InternalGauge
 from interpmd.attribution.kinds import frozen_chemistry
 from interpmd.attribution.methods.dispatch import (
-    explain,
     knows_error_bars,
     reference_structure,
     settled_gauge,
 )
 from interpmd.attribution.models import as_model
 from interpmd.attribution.over_time import drivers, reg  # noqa: F401 (register .drivers, .reg)
+from interpmd.attribution.over_time.asked import Asked, rows
 from interpmd.attribution.over_time.collected import Collected
 from interpmd.attribution.over_time.kept import Kept, frames_digest
 from interpmd.attribution.targets import Energy, Target
@@ -37,7 +38,6 @@ from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.files import Structures
 from interpmd.structures.fragments import fragments_of
 from interpmd.structures.groups import Grouping
-from interpmd.structures.threads import one_thread
 
 #: What the rows of a dataset may be: single interactions, or sums of `Explanation.by`.
 ROWS = ("interaction", *GROUPINGS)
@@ -58,6 +58,8 @@ def explain_trajectory(
     gauge: str | Gauge | Grouping | Coordinates | None = None,
     reference: Atoms | int | str | None = None,
     out: str | Path | None = None,
+    workers: int | None = None,
+    client: Any = None,
     **options: Any,
 ) -> xr.Dataset:
     """Explain every frame; `trajectory[::10]` explains every tenth.
@@ -80,6 +82,11 @@ def explain_trajectory(
             the "relaxed" first frame, or the "mean" of all frames.
         out: a file (say .jsonl) that grows by one line a frame. The same call with the same file
             goes on where it was broken off, to the same dataset.
+        workers: processes, one thread each; if None this one, and all cores where that ends much
+            earlier. To ask for more than one a script needs the guard
+            ``if __name__ == "__main__"`` (notebooks need nothing).
+        client: a ``dask.distributed.Client``, whose workers explain instead; what a lost worker
+            had is explained by others.
 
     Returns:
         Dataset with the dimensions frame, interaction and, for vectors, component, in the unit
@@ -107,6 +114,8 @@ def explain_trajectory(
         ExplanationSealError: `out` was altered; it stays as it is.
         OutputError: `out` cannot be written, or another call writes it; `report` of the error
             holds the dataset of the frames that were explained.
+        CalculationError: processes were killed at one frame again and again, or the cluster is
+            gone; `out` holds what was explained.
         Others: see `explain`.
     """
     frames, moments = frames_and_times(trajectory, times)
@@ -124,6 +133,8 @@ def explain_trajectory(
         context,
         compared,
         out,
+        workers,
+        client,
         **options,
     )
     moments = np.concatenate([moments, np.full(len(compared), np.nan)])
@@ -184,6 +195,8 @@ def collect(
     context: str = "vacuum",
     extra: Sequence[Atoms] = (),
     out: str | Path | None = None,
+    workers: int | None = None,
+    client: Any = None,
     **options: Any,
 ) -> Collected:
     """Explain each frame with the target that belongs to its index; see `explain_trajectory`.
@@ -193,10 +206,13 @@ def collect(
         target_of: target of the frame of an index.
         extra: more structures, explained after the frames.
         out: a file that grows by one line a frame, and from which the same call goes on.
+        workers, client: see there.
     """
+    arguments.count(workers=1 if workers is None else workers)
     if by not in ROWS:
         raise GroupingError(f"cannot sum by {by!r}; choose one of {', '.join(ROWS)}")
-    wrapped, everything = as_model(model), [*frames, *extra]
+    everything = [*frames, *extra]
+    as_model(model)  # says what it is not
     first = target_of(0) or Energy()
     made = settled_gauge(everything, first, gauge, method, order, context, fragments)
     if knows_error_bars(made.method if method is None else method):
@@ -220,21 +236,24 @@ def collect(
         "fragments": molecules,
         "options": repr(sorted(options.items())),
     }
+    asked = Asked(model, method, order, context, made, options, by, molecules, named)
+    targets = [target_of(min(index, len(frames) - 1)) for index in range(len(everything))]
+    words = [f"{index} {target!r}" for index, target in enumerate(targets)]
     bar = tqdm(range(len(everything)), desc="explain", unit="frame", disable=not progress)
     try:
-        # small tensors: more threads are slower
-        with one_thread(), nullcontext() if out is None else Kept(out, question) as kept:
-            for index in bar:
-                target, atoms = target_of(min(index, len(frames) - 1)), everything[index]
-                words = f"{index} {target!r}"
-                if kept and (row := kept.get(atoms, words)):
+        with nullcontext() if out is None else Kept(out, question) as kept:
+            known = [
+                kept.get(a, w) if kept else None for a, w in zip(everything, words, strict=True)
+            ]
+            todo = [(i, everything[i], targets[i]) for i, row in enumerate(known) if row is None]
+            with closing(rows(asked, todo, workers, client)) as fresh:
+                for index in bar:
+                    row = known[index]
+                    if row is None:
+                        row = next(fresh)
+                        if kept:
+                            kept.add(everything[index], words[index], row)
                     collected.take(row)
-                    continue
-                row = collected.add(
-                    explain(wrapped, atoms, target, method, order, context, gauge=made, **options)
-                )
-                if kept:
-                    kept.add(atoms, words, row)
     except KeyboardInterrupt:
         if not len(collected) or extra:
             raise

@@ -1,0 +1,80 @@
+"""Jobs on a cluster of Dask, in order; what a worker that is lost had is done again by another."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from interpmd.errors import ArgumentError, CalculationError
+from interpmd.extras import required
+from interpmd.reference.remote import Killed, remotely, with_warnings
+
+#: Jobs under way for each thread of the cluster: one in work, others at hand.
+AHEAD = 3
+
+
+def workers_of(client: Any) -> int:
+    """Threads of the workers that a client has.
+
+    Raises:
+        ArgumentError: it is no client of Dask, or has no workers.
+        MissingPackageError: Dask is not installed.
+    """
+    distributed = required("distributed", "a cluster")
+    if not isinstance(client, distributed.Client):
+        raise ArgumentError(
+            f"client is a dask.distributed.Client, not {type(client).__name__}: "
+            'Client() for this machine, Client("tcp://...") for a cluster'
+        )
+    threads = sum(client.nthreads().values())
+    if not threads:
+        raise ArgumentError(
+            f"{client} has no workers: wait for them (client.wait_for_workers(1)), or start some"
+        )
+    return threads
+
+
+def on_cluster(
+    client: Any, function: Callable[..., Any], jobs: Sequence[tuple], names: Sequence[str]
+) -> Iterator[Any]:
+    """Results of a function for the arguments of each job, in the order of the jobs.
+
+    When a worker is lost, Dask gives to another what it had under way and what it had finished and
+    not yet handed over. A job that loses worker after worker (three, unless the cluster says
+    otherwise) gives `Killed`. When the block ends early, what is under way is cancelled.
+
+    Args:
+        client: of Dask.
+        function: of the top level of a module that the workers have.
+        jobs: arguments of each call.
+        names: of the jobs, for messages.
+
+    Raises:
+        ArgumentError, MissingPackageError: see `workers_of`.
+        CalculationError: the cluster is gone.
+    """
+    distributed = required("distributed", "a cluster")
+    most = AHEAD * workers_of(client)
+    waiting: deque[tuple[int, Any]] = deque()
+    rest = iter(range(len(jobs)))
+    try:
+        while True:
+            while len(waiting) < most and (index := next(rest, None)) is not None:
+                future = client.submit(remotely, function, jobs[index], pure=False)
+                waiting.append((index, future))
+            if not waiting:
+                return
+            index, future = waiting.popleft()
+            try:
+                result = with_warnings(future.result())
+            except distributed.scheduler.KilledWorker:
+                result = Killed()
+            except (distributed.CancelledError, OSError) as error:
+                raise CalculationError(
+                    f"the cluster was lost at {names[index]} ({type(error).__name__}); with out= "
+                    "the same call goes on where it was broken off"
+                ) from error
+            yield result
+    finally:
+        client.cancel([future for _, future in waiting])
