@@ -2,9 +2,10 @@
 
     python data/make_small_molecules.py [--workers 2]
 
-Every likely molecule of up to five heavy atoms (`molecules.py`), those of six that are fragments of
-what the potential will be asked for, and more of six at random. Of each: relaxed conformers,
-thermal displacements at 300 to 1200 K, bonds turned by any angle (`geometries.py`).
+Every ordinary molecule of up to five heavy atoms (`molecules.py`), those that are fragments of what
+the potential will be asked for (`asked.py`), and more of six heavy atoms at random. Of each:
+relaxed conformers, thermal displacements at 300 to 1200 K, bonds turned by any angle
+(`geometries.py`).
 
 Geometries are kept molecule by molecule in scratch/small_molecules, labels grow in
 scratch/small_molecules.*.raw.extxyz; the script can be stopped and started again.
@@ -22,7 +23,7 @@ from ase import Atoms
 from asked import ASKED, LACKING
 from common import DATA, SCRATCH, ship, shuffled, thinned, write
 from geometries import LEVEL, embedded, relaxed, rounded, seed_of, torsions, twisted, vibrating
-from molecules import grown
+from molecules import grown, ordinary
 from rdkit import Chem
 from tqdm import tqdm
 
@@ -35,10 +36,10 @@ NAME = "small_molecules"
 GEOMETRIES = SCRATCH / NAME
 
 #: Heavy atoms of the largest molecules, and how many of these are drawn at random.
-LARGEST, DRAWN, SEED = 6, 320, 6031
+LARGEST, DRAWN, SEED = 6, 360, 6031
 
 #: Frames with a larger force in eV/Å are left out.
-LARGEST_FORCE = 15.0
+LARGEST_FORCE = 8.0
 
 #: Angles of a torsion profile.
 ANGLES = 12
@@ -146,12 +147,13 @@ def asked_fragments() -> set[str]:
 def chosen_molecules() -> list[str]:
     """SMILES of the training molecules."""
     by_size = grown(LARGEST)
-    small = [smiles for size in range(1, LARGEST) for smiles in by_size[size]]
+    small = [s for size in range(1, LARGEST) for s in by_size[size] if size < 3 or ordinary(s)]
     fragments = sorted(asked_fragments() - set(small))
     covering = [s for s in fragments if Chem.MolFromSmiles(s).GetNumHeavyAtoms() <= LARGEST]
     rest = [smiles for smiles in by_size[LARGEST] if smiles not in covering]
-    drawn = np.random.default_rng(SEED).permutation(len(rest))[:DRAWN]
-    return small + covering + [rest[k] for k in sorted(drawn.tolist())]
+    order = np.random.default_rng(SEED).permutation(len(rest)).tolist()
+    drawn = [rest[k] for k in order if ordinary(rest[k])][:DRAWN]
+    return [*small, *covering, *sorted(drawn)]
 
 
 def main() -> None:

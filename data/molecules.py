@@ -41,6 +41,30 @@ UNLIKELY = (
     "[CX3H1](=O)-C#*",
 )
 
+#: What is possible, but seldom asked for, and far from everything else: small rings, imines,
+#: alkynes beside another multiple bond, acetals, neighbouring heteroatoms. A potential of few
+#: weights pays for it with larger errors elsewhere.
+SELDOM = (
+    "[r3]",
+    "[r4]",
+    "[#6]=[#7;!a]",
+    "C#C-[C,N]#,=*",
+    "C=C=*",
+    "[#8,#7;!a]-[CX4;!R]-[#8,#7;!a]",
+    "[r5;#6]=[r5;#7,#6]",
+    "[nR]1[n,o][n,o,c][n,o,c]~1",
+    "[!#6;R]~[!#6;R]",
+    "C#C-C=O",
+    "[CX3H1](=O)-[CX3H1]=O",
+    "N#C-C#*",
+    "N#C-C=O",
+    "N#C-C=N",
+    "N#C-[N,O]",
+    "C#C-C#N",
+    "C#C-[CX4]-C#*",
+    "C=C-C=C-C=C",
+)
+
 #: Most heteroatoms of a molecule, and rings.
 HETEROATOMS, RINGS = 3, 1
 
@@ -48,8 +72,14 @@ RDLogger.DisableLog("rdApp.*")
 
 
 @cache
-def _patterns() -> tuple[Chem.Mol, ...]:
-    return tuple(Chem.MolFromSmarts(pattern) for pattern in UNLIKELY)
+def _patterns(smarts: tuple[str, ...]) -> tuple[Chem.Mol, ...]:
+    return tuple(Chem.MolFromSmarts(pattern) for pattern in smarts)
+
+
+def ordinary(smiles: str) -> bool:
+    """Whether a molecule has nothing of `SELDOM`."""
+    molecule = Chem.MolFromSmiles(smiles)
+    return not any(molecule.HasSubstructMatch(pattern) for pattern in _patterns(SELDOM))
 
 
 def likely(smiles: str) -> bool:
@@ -58,7 +88,7 @@ def likely(smiles: str) -> bool:
     heteroatoms = sum(atom.GetAtomicNum() != 6 for atom in molecule.GetAtoms())
     if heteroatoms > HETEROATOMS or molecule.GetRingInfo().NumRings() > RINGS:
         return False
-    return not any(molecule.HasSubstructMatch(pattern) for pattern in _patterns())
+    return not any(molecule.HasSubstructMatch(pattern) for pattern in _patterns(UNLIKELY))
 
 
 def grown(most: int) -> dict[int, list[str]]:

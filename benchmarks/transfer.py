@@ -1,0 +1,141 @@
+"""Does the potential of small molecules carry over to molecules that it has not seen?
+
+``python benchmarks/transfer.py [fragments forces energies]``. Unseen molecules have seven to nine
+heavy atoms, training molecules six at most. Force errors are set beside those of other frames of
+the training molecules. Conformers and torsion profiles: every method goes to its own minima, and
+the mean of its energies is its own zero (`im.compare_force_fields`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from results import ROOT, record
+
+import interpmd as im
+
+COMMAND = "python benchmarks/transfer.py"
+
+NAME = "small_molecules"
+
+#: Table of every unseen molecule, for the notebook: errors by method, in eV/Å and kcal/mol.
+TABLE = ROOT / "data" / NAME / "force_fields.csv"
+
+
+@cache
+def potential() -> im.Potential:
+    return im.load(NAME)
+
+
+def frames(part: str) -> list[Atoms]:
+    return im.read_frames(ROOT / "data" / NAME / f"{part}.extxyz.gz")
+
+
+def by_molecule(many: Sequence[Atoms]) -> dict[str, list[Atoms]]:
+    found: dict[str, list[Atoms]] = {}
+    for atoms in many:
+        found.setdefault(atoms.info["molecule"], []).append(atoms)
+    return found
+
+
+def force_errors(many: Sequence[Atoms]) -> np.ndarray:
+    """Errors of all components in eV/Å."""
+    return np.concatenate(
+        [(potential().predict(a).forces.numpy() - a.get_forces()).ravel() for a in many]
+    )
+
+
+def rmse(errors: np.ndarray) -> float:
+    """In meV/Å."""
+    return 1000 * float(np.sqrt((errors**2).mean()))
+
+
+def fragments() -> dict[str, str]:
+    """Whether fragments are known, and what is said of molecules where they are not."""
+    counts = {}
+    for part in ("known", "lacking"):
+        found = [
+            im.known_fragments(many[0], potential()) for many in by_molecule(frames(part)).values()
+        ]
+        counts[part] = sum(f.covered for f in found), len(found)
+    return {
+        "transfer, unseen molecules: all fragments known": (
+            f"{counts['known'][0]} of {counts['known'][1]} that were asked for, "
+            f"{counts['lacking'][0]} of {counts['lacking'][1]} that were left out on purpose"
+        )
+    }
+
+
+def forces() -> dict[str, str]:
+    """Force errors of training molecules and of unseen ones."""
+    base, figures = rmse(force_errors(frames("test"))), {}
+    figures["transfer, training molecules, other frames: force RMSE"] = f"{base:.0f} meV/Å"
+    words = {"known": "fragments known", "lacking": "a fragment lacking"}
+    for part, what in words.items():
+        many = by_molecule(frames(part))
+        each = {smiles: rmse(force_errors(some)) for smiles, some in many.items()}
+        whole = rmse(force_errors(frames(part)))
+        worst = max(each, key=lambda smiles: each[smiles])
+        figures[f"transfer, unseen molecules, {what}: force RMSE"] = (
+            f"{whole:.0f} meV/Å, {whole / base:.2f} times; median molecule "
+            f"{np.median([*each.values()]) / base:.2f} times, worst {each[worst] / base:.1f} "
+            f"({worst}); {len(each)} molecules, {sum(map(len, many.values()))} frames"
+        )
+    return figures
+
+
+def energies() -> dict[str, str]:
+    """Conformers and torsion profiles, force fields beside the potential."""
+    known, profiles = by_molecule(frames("known")), by_molecule(frames("profiles"))
+    tables = []
+    for smiles, many in known.items():
+        minima = [atoms for atoms in many if atoms.info["subset"] == "conformer"]
+        profile = profiles.get(smiles)
+        dihedral = None if profile is None else [int(a) for a in profile[0].info["dihedral"]]
+        found = im.compare_force_fields(
+            many, {"potential": potential()}, minima=minima, dihedral=dihedral, profile=profile
+        )
+        tables.append(found.to_frame().assign(smiles=smiles, minima=len(minima)).reset_index())
+        print(smiles, found.to_frame().round(3).to_string(), flush=True)
+    table = pd.concat(tables)
+    table.round(4).to_csv(TABLE, index=False)
+    figures = {}
+    for quantity, column in (
+        ("conformer energies", "conformers_mae_kcal"),
+        ("torsion profiles", "torsion_mae_kcal"),
+    ):
+        means = table.groupby("model", sort=False)[column].agg(["mean", "median", "count"])
+        figures[f"transfer, unseen molecules, {quantity}: MAE"] = (
+            "; ".join(
+                f"{name} {row['mean']:.2f} (median {row['median']:.2f})"
+                for name, row in means.iterrows()
+            )
+            + f" kcal/mol, {int(means['count'].iloc[0])} molecules"
+        )
+    each = table.groupby("model", sort=False).force_rmse_eV_A
+    figures["transfer, unseen molecules: force RMSE by method"] = (
+        "; ".join(f"{name} {1000 * value:.0f}" for name, value in each.apply(_together).items())
+        + " meV/Å (root mean square over molecules)"
+    )
+    return figures
+
+
+def _together(each: pd.Series) -> float:
+    return float(np.sqrt((each**2).mean()))
+
+
+PARTS = {"fragments": fragments, "forces": forces, "energies": energies}
+
+
+def main(names: Sequence[str]) -> None:
+    for name in names or PARTS:
+        record(PARTS[name](), COMMAND)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
