@@ -36,12 +36,13 @@ NAME = "small_molecules"
 GEOMETRIES = SCRATCH / NAME
 
 #: Heavy atoms of the largest molecules, and how many of these are drawn at random.
-LARGEST, DRAWN, SEED = 6, 360, 6031
+LARGEST, DRAWN, SEED = 6, 250, 6031
 
 #: Frames with a larger force in eV/Å are left out.
 LARGEST_FORCE = 8.0
 
-#: Angles of a torsion profile.
+#: Molecules with a torsion profile, and its angles.
+TURNED = list(ASKED.values())[::2]
 ANGLES = 12
 
 #: Frames of training molecules that are held out.
@@ -66,8 +67,10 @@ class Sampling:
     twisted: int
 
 
+#: Of training molecules, of unseen ones whose fragments are known, and of ones where some lack.
 TRAINING = Sampling(2, 25, 0.05, (300.0, 600.0, 600.0, 1200.0), 3)
 UNSEEN = Sampling(4, 150, 0.02, (300.0, 300.0, 600.0, 600.0), 2)
+STRANGE = Sampling(1, 60, 0.05, (300.0, 300.0, 600.0, 600.0), 2)
 
 
 def geometries(smiles: str, how: Sampling) -> list[Atoms]:
@@ -163,7 +166,7 @@ def main() -> None:
     sets = {
         "training": (chosen_molecules(), TRAINING),
         "known": (list(ASKED.values()), UNSEEN),
-        "lacking": (list(LACKING.values()), UNSEEN),
+        "lacking": (list(LACKING.values()), STRANGE),
     }
     labelled = {}
     for name, (asked, how) in sets.items():
@@ -172,7 +175,7 @@ def main() -> None:
         raw = SCRATCH / f"small_molecules.{name}.raw.extxyz"
         found = label(frames, LEVEL, out=raw, workers=chosen.workers, progress=False)
         labelled[name] = thinned(found, LARGEST_FORCE)
-    bar = tqdm(ASKED.values(), desc="profiles", mininterval=10, unit="molecule")
+    bar = tqdm(TURNED, desc="profiles", mininterval=10, unit="molecule")
     frames = [atoms for smiles in bar for atoms in profile(smiles)]
     raw = SCRATCH / "small_molecules.profiles.raw.extxyz"
     labelled["profiles"] = label(frames, LEVEL, out=raw, progress=False)

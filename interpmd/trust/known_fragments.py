@@ -185,7 +185,8 @@ def known_fragments(
 
     Raises:
         ArgumentError: an order below 1.
-        FragmentError: a potential that does not name the fragments of its data.
+        FragmentError: a potential that does not name the fragments of its data, or only smaller
+            ones.
         StructureError: a structure that has no groups (a crystal, a radical).
         MissingPackageError: RDKit is not installed.
     """
@@ -237,7 +238,10 @@ def remember_fragments(potential: Potential, frames: Structures, order: int = OR
 
     `known_fragments` then needs no data beside the potential, also after it is saved and loaded.
     """
-    potential.card.provenance[KEPT] = sorted(fragments_in(frames, order))
+    potential.card.provenance[KEPT] = {
+        "order": order,
+        "smiles": sorted(fragments_in(frames, order)),
+    }
 
 
 def _displaced(part: Atoms, count: int, seed: int) -> list[Atoms]:
@@ -273,7 +277,12 @@ def _there(data: Potential | FitReport | Structures | Iterable[str], order: int)
                 "that it was fitted to, or write them into its card: "
                 "remember_fragments(potential, frames)"
             )
-        return set(kept)
+        if order > kept["order"]:
+            raise FragmentError(
+                f"the card of the potential lists fragments of up to {kept['order']} groups, not "
+                f"{order}; pass the frames that it was fitted to, or a smaller order"
+            )
+        return set(kept["smiles"])
     if isinstance(data, Iterable) and not isinstance(data, str | Atoms):
         data = list(data)
         if data and all(isinstance(one, str) for one in data) and not _files(data):

@@ -111,8 +111,11 @@ def test_a_potential_names_the_fragments_of_its_data(tmp_path):
     remember_fragments(potential, frames)
     potential.save(tmp_path / "kept")
     kept = im.load(tmp_path / "kept")
-    assert kept.card.provenance[KEPT] == sorted(fragments_in(frames))
+    assert kept.card.provenance[KEPT]["smiles"] == sorted(fragments_in(frames))
     assert im.known_fragments(asked, kept).lacking == ["CCOC=O"]
+    assert im.known_fragments(asked, kept, order=2).covered
+    with pytest.raises(FragmentError, match="up to 3 groups"):
+        im.known_fragments(asked, kept, order=4)
 
 
 def test_what_is_lacking_is_said_and_drawn():
