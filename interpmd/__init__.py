@@ -71,6 +71,7 @@ _NAMES = {
     "interpmd.design.run": "explore",
     "interpmd.design.exploration": "Exploration",
     "interpmd.design.conformers": "conformers",
+    "interpmd.design.learning": "explore_and_learn",
     "interpmd.views.explorer": "ForceExplorer",
     "interpmd.views.gallery": "DesignGallery",
     "interpmd.views.geometry": "GeometryLab",

@@ -1,0 +1,56 @@
+"""A search that learns: what the best molecules need and the data lack is labelled, and no more."""
+
+from __future__ import annotations
+
+import pytest
+from ase.build import molecule
+
+import interpmd as im
+from interpmd.design.objectives import RotationBarrier
+from interpmd.errors import DesignError
+
+
+@pytest.fixture(scope="module")
+def methanol():
+    frames = im.sample(molecule("CH3OH"), how="normal_modes", n=40, seed=1)
+    frames = im.label(frames, progress=False) + im.isolated_atoms(["H", "C", "O"])
+    spec = im.Spec(channels=(16, 16, 8), lmax=(0, 2, 1), basis=8)
+    return frames, im.fit(frames, spec=spec, seed=0, progress=False)
+
+
+def test_a_group_that_the_data_lack_is_labelled_and_learned(methanol, tmp_path):
+    frames, report = methanol
+    found = im.explore_and_learn(
+        "[H:1][O:2][CH2:3][*:9]",
+        report,
+        frames,
+        groups=["F"],
+        objective=lambda atoms: atoms.get_distance(1, 2),
+        out=tmp_path,
+        rounds=1,
+        most=20,
+        budget=2,
+        effort=im.Effort(guesses=1, steps=60),
+        progress=False,
+    )
+    first, second = found.log.to_dict("records")
+    # fluorine is no element of the first potential
+    assert first["not sound"] == 1 and first["lacking"] > 0
+    assert first["labels"] == len(found.labels) > 0
+    assert second["lacking"] == second["labels"] == 0
+    assert 9 in {int(z) for atoms in found.labels for z in atoms.numbers}
+    assert 9 in found.potential.elements and 9 not in report.potential.elements
+    assert {a.info["level"] for a in found.labels} == {"gfn2-xtb"}
+    # C-O of methanol by the reference: 1.40 Å
+    assert first["reference"] == pytest.approx(1.40, abs=0.02)
+    assert repr(found).startswith(f"2 rounds, {len(found.labels)} labels")
+    assert (tmp_path / "round-1.jsonl").exists() and (tmp_path / "potential-1").is_dir()
+
+
+def test_a_potential_that_names_no_level_is_refused(tmp_path):
+    potential = im.Potential([im.load("water").terms["repulsion"]])
+    with pytest.raises(DesignError, match="level of theory"):
+        im.explore_and_learn(
+            "[H:1][O:2][CH2:3][*:9]", potential, [], groups=["F"],
+            objective=RotationBarrier((1, 2, 3, 9)), out=tmp_path,
+        )  # fmt: skip
