@@ -7,13 +7,14 @@ import re
 import pytest
 
 from interpmd.demo import PROTON, run_demo
+from interpmd.demo.gate import gate_table
 from interpmd.views.report import Report
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    return run_demo(out=folder / "report.html", picoseconds=3.0, order=3, quiet=True)
+    return run_demo(out=folder / "report.html", picoseconds=3.0, order=3, events=24, quiet=True)
 
 
 @pytest.mark.timeout(200)
@@ -32,9 +33,19 @@ def test_the_proton_jumps_and_the_table_adds_up_to_its_force(demo):
     assert sums.iloc[1] == pytest.approx(force, abs=1e-8)
 
 
+def test_the_table_at_the_end_names_the_gate(demo):
+    table = gate_table(demo.ledger)
+    assert "O0···O4" in table.loc["gives"].index[0]
+    first = table.loc["gives"].iloc[0]
+    assert first["meV"] > 3 * first["±"] > 0
+    assert table.loc["takes up"].index[0].startswith("shared proton")
+    assert demo.ledger.closure < 0.005
+    assert demo.ledger.verdict in demo.report.read_text()
+
+
 def test_the_report_opens_offline(demo):
     page = demo.report.read_text()
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 7
     assert "<details><summary>The same force as rows of atoms" in page
     assert not re.findall(r"https?://", page)
     assert all(alt for alt in re.findall(r'alt="([^"]*)"', page))

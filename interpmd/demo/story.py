@@ -16,8 +16,10 @@ from jaxtyping import Float
 
 from interpmd.attribution.methods.dispatch import explain, settled_gauge
 from interpmd.attribution.over_time.drivers import covariance_shares
+from interpmd.attribution.over_time.events import EventLedger
 from interpmd.attribution.over_time.frames import explain_trajectory
 from interpmd.attribution.targets import Force
+from interpmd.demo.gate import gate_in_report, gate_table, opened
 from interpmd.demo.molecule import FIRST, MALONALDEHYDE, PROTON, SECOND, transfer_coordinate
 from interpmd.demo.report import LISTED, Explained, Jump, demo_report
 from interpmd.dynamics import Trajectory, simulate
@@ -40,6 +42,7 @@ class Demo:
         jumped: whether it crossed.
         table: contributions to the force on the proton, towards the other oxygen.
         headline: what drives the force on the proton, in a sentence.
+        ledger: of many jumps; None if none were asked for.
         report: the HTML file.
         seconds: time that it took.
     """
@@ -50,6 +53,7 @@ class Demo:
     jumped: bool
     table: pd.DataFrame
     headline: str
+    ledger: EventLedger | None
     report: Path
     seconds: float
 
@@ -61,9 +65,11 @@ def run_demo(
     picoseconds: float = 4.0,
     seed: int = 0,
     order: int = 5,
+    events: int = 60,
     quiet: bool = False,
 ) -> Demo:
-    """Run dynamics of malonaldehyde until its proton jumps, and explain the force on it.
+    """Run dynamics of malonaldehyde until its proton jumps, and explain the force on it; then shoot
+    more jumps, and tell which motion opened the gate.
 
     Args:
         out: the report to write, one HTML file that opens offline.
@@ -72,6 +78,7 @@ def run_demo(
         picoseconds: longest time to wait for the jump.
         seed: of the velocities.
         order: largest body order of the rows of atoms; what is above stands as remainders.
+        events: number of jumps for the ledger at the end; 0 leaves it out.
         quiet: whether to print nothing.
     """
     say = (lambda *_: None) if quiet else print
@@ -101,10 +108,18 @@ def run_demo(
     say(f"   rows and force agree to {worst:.1e} eV/Å\n")
     jump = Jump(trajectory, transfer, event, jumped, window, explained, of_atoms, table, headline)
     report = demo_report(potential.card.level, jump)
+    book = opened(potential, temperature, events, seed) if events else None
+    if book is not None:
+        gate_in_report(report, book)
+        say(f"4. Who opened the gate? {len(book.events)} jumps, shot from the top (meV)\n")
+        say(
+            gate_table(book).to_string()
+            + f"\n\n   in the {-book.foot:.0f} fs before the crossing\n"
+        )
     path = report.write(out)
     seconds = time.perf_counter() - started
-    say(f"4. {path.resolve()} written; all in {seconds:.0f} s. Open it in any browser.")
-    return Demo(trajectory, transfer, event, jumped, table, headline, path, seconds)
+    say(f"{path.resolve()} written; all in {seconds:.0f} s. Open it in any browser.")
+    return Demo(trajectory, transfer, event, jumped, table, headline, book, path, seconds)
 
 
 def _dynamics(

@@ -24,6 +24,9 @@ from interpmd.markup import markup, table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: fs. Period of the fastest vibrations, over which the potential energy is averaged.
+FASTEST = 10.0
+
 #: Standard errors that a rise must exceed to have a time of its own.
 SEEN = 3.0
 
@@ -68,13 +71,17 @@ class EventLedger:
 
     @property
     def foot(self) -> float:
-        """Time before the crossing in fs at which the mean potential energy is lowest."""
+        """Time before the crossing in fs at which the potential energy is lowest, its mean over
+        events and over the 10 fs around, since bonds to hydrogen vibrate as fast."""
         return float(self.times[self._foot])
 
     @property
     def _foot(self) -> int:
-        mean = self.averages.mean(self.data.potential_energy.values)
-        return int(mean[: self.crossing].argmin())
+        mean = self.averages.mean(self.data.potential_energy.values)[: self.crossing + 1]
+        half = round(0.5 * FASTEST / (self.times[1] - self.times[0]))
+        half = min(half, (len(mean) - 1) // 4)
+        smooth = np.convolve(mean, np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")
+        return int(half + smooth.argmin())
 
     @property
     def _climbed(self) -> Float[np.ndarray, " events"]:
