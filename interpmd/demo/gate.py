@@ -56,13 +56,14 @@ def gate_table(ledger: EventLedger) -> pd.DataFrame:
         "takes up": (rises["rise_eV"], rises["rise_error"]),
     }
     rows = [
-        {"": word, "row": name, "meV": 1000 * value, "±": 1000 * error}
+        {"row": f"{word}: {name}", "meV": 1000 * value, "±": 1000 * error}
         for word, (values, errors) in parts.items()
         for name, value, error in zip(values.index, values, errors, strict=True)
     ]
     rise, error = ledger.rise
-    rows.append({"": "rises", "row": "potential energy", "meV": 1000 * rise, "±": 1000 * error})
-    return pd.DataFrame(rows).set_index(["", "row"]).round(0).astype(int)
+    rows.append({"row": "rise of the potential energy", "meV": 1000 * rise, "±": 1000 * error})
+    table = pd.DataFrame(rows).set_index("row").rename_axis("motion or interaction")
+    return table.round(0).astype(int)
 
 
 def gate_in_report(report: Report, ledger: EventLedger) -> None:
@@ -70,14 +71,14 @@ def gate_in_report(report: Report, ledger: EventLedger) -> None:
     report.heading("Who opened the gate?")
     report.text(
         f"One jump is an anecdote. {len(ledger.events)} jumps were shot from the top of the "
-        f"barrier, forward and backward in time. In the {abs(ledger.foot):.0f} fs before the "
-        f"crossing {ledger.verdict}. Errors are over the jumps."
+        f"barrier, forward and backward in time. {ledger.verdict[0].upper()}{ledger.verdict[1:]}. "
+        "Errors are over the jumps."
     )
     report.figure(
         ledger.plot_motions().figure, "Energy of the motions that pay, mean over all jumps"
     )
     report.figure(ledger.plot().figure, "Energy that interactions take up, mean over all jumps")
-    report.table(gate_table(ledger).reset_index())
+    report.table(gate_table(ledger))
     report.text(
         f"Fact: interactions sum to the potential energy (to {100 * ledger.closure:.2g} % of what "
         "they exchange), motions to the kinetic energy. Convention: which coordinates and which "

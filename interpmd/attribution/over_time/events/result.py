@@ -214,7 +214,8 @@ class EventLedger:
         first, rise = rises.iloc[0], self.rise[0]
         words = (
             f"{rises.index[0]} takes up {first['rise_eV']:.3f} ± {first['rise_error']:.3f} eV of "
-            f"the {rise:.3f} eV between {self.foot:.0f} fs and the crossing"
+            f"the {rise:.3f} eV by which the potential energy rises in the {-self.foot:.0f} fs "
+            "before the crossing"
         )
         if "gained" not in self.data:
             return words
@@ -297,7 +298,7 @@ class EventLedger:
         rise, error = self.rise
         return (
             f"{len(self.events)} events {d['states']}, gauge {d['gauge']}, forces of {d['model']}: "
-            f"the potential energy rises by {rise:.3f} ± {error:.3f} eV from {self.foot:.0f} fs; "
+            f"the potential energy rises by {rise:.3f} ± {error:.3f} eV in {-self.foot:.0f} fs; "
             f"rows close to {100 * self.closure:.2g} % of what they exchange. {self.verdict}"
         )
 
