@@ -1,10 +1,13 @@
 """Languages of barriers: whether their tables close, and whether known reasons come out.
 
-python benchmarks/paths.py
+python benchmarks/paths.py [PICTURE]    a name ends in .png; docs/languages.png is one
 """
 
 from __future__ import annotations
 
+import sys
+
+import matplotlib.pyplot as plt
 import numpy as np
 from ase.build import molecule
 from results import record
@@ -51,11 +54,38 @@ def dissociation() -> im.PathExplanation:
     )
 
 
+def picture(
+    proton: im.PathExplanation, groups: im.PathExplanation, dimer: im.PathExplanation, name: str
+) -> None:
+    """The three examples of the page, side by side."""
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
+    proton.reaction_force().plot(axes[0])
+    strain = groups.strain("first")
+    rows = groups.to_frame()
+    lines = {
+        "turned bond": rows["CH2(1) · CH2(2)"],
+        "methyl on methyl": rows["CH3(0) · CH2(1) · CH2(2) · CH3(3)"],
+        "strain of groups": strain.strain.sum(axis=1),
+    }
+    lines["others"] = rows["sum"] - sum(lines.values())
+    series = {word: np.asarray(line) for word, line in lines.items()}
+    im.plots.row_lines(groups.coordinate, series, x=groups.axis, ax=axes[1])
+    dimer.strain().plot(ax=axes[2])
+    titles = ("malonaldehyde: reaction force", "butane: rotation", "water dimer: strain")
+    for ax, title in zip(axes, titles, strict=True):
+        ax.set_title(title, fontsize=11, pad=26)
+        if ax.get_legend() is not None:
+            ax.legend(frameon=False, fontsize=9)
+    figure.savefig(name, dpi=110)
+
+
 def main() -> None:
     down, proton = proton_transfer()
     path, bonded, groups = rotation()
     dimer = dissociation()
     tables = (proton, bonded, groups, dimer)
+    for name in sys.argv[1:]:
+        picture(proton, groups, dimer, name)
     slopes = max(float(np.abs(table.reg().slopes.sum() - 1).max()) for table in tables)
     strains = [dimer.strain(), dimer.strain("first"), groups.strain("first")]
     force = proton.reaction_force()

@@ -22,6 +22,11 @@ def unit_sign(unit: str) -> str:
     return unit.replace("/A", "/Å").replace("^3", "³")
 
 
+def with_unit(name: str, unit: str) -> str:
+    """A name with its unit in brackets, alone where it has none."""
+    return f"{name} ({unit})" if unit else name
+
+
 def number_sign(value: float, form: str = "+.3f") -> str:
     """A number with a minus sign instead of a hyphen.
 

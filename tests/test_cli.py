@@ -227,3 +227,25 @@ def test_benchmarks(tmp_path):
     errors = [line.split() for line in found.stdout.splitlines() if line[:1] in "23"]
     assert len(errors) == 2
     assert all(float(line[4]) < 0.5 for line in errors)  # mean absolute error in kcal/mol
+
+
+def test_relax_and_path(tmp_path, structure):
+    """Both ends relaxed, the proton handed over between them, and what makes its barrier."""
+    ends = [tmp_path / f"{word}.xyz" for word in ("reactant", "product", "other")]
+    made = run("relax", structure, "-o", ends[0], "--potential", "malonaldehyde")
+    assert made.exit_code == 0 and "minimum of OC3OH4" in made.stdout
+    assert "0 of them unstable" in made.stdout
+    product = read(ends[0])
+    way = product.positions[4] - product.positions[0]
+    product.positions[8] = product.positions[0] + way / (way @ way) ** 0.5
+    write(ends[1], product)
+    out, csv = tmp_path / "path.traj", tmp_path / "rows.csv"
+    found = run(
+        "path", ends[0], ends[1], "-o", out, "--potential", "malonaldehyde", "--csv", csv
+    )  # fmt: skip
+    assert found.exit_code == 0 and "barrier 0.13" in found.stdout
+    assert "comes first from" in found.stdout and "W1" in found.stdout
+    assert len(read(out, ":")) == 11 and len(csv.read_text().splitlines()) == 12
+    write(ends[2], molecule("H2O"))
+    with pytest.raises(im.PathError, match="same atoms"):
+        run("path", ends[0], ends[2], "--potential", "malonaldehyde")

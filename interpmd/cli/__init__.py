@@ -10,6 +10,7 @@ from interpmd.cli import (
     explanation,
     labels,
     learning,
+    paths,
     trust,
 )
 from interpmd.cli.application import app, main
@@ -26,5 +27,6 @@ __all__ = [
     "labels",
     "learning",
     "main",
+    "paths",
     "trust",
 ]

@@ -26,7 +26,7 @@ from scipy.interpolate import CubicSpline
 from interpmd.errors import PathError
 from interpmd.markup import markup, table
 from interpmd.plots.paths import force_regions
-from interpmd.units import number_sign
+from interpmd.units import number_sign, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +143,7 @@ def reaction_force(dataset: xr.Dataset, points: int = 201) -> ReactionForce:
         sign * fine,
         total(fine) - total(s[0]),
         -sign * total(fine, 1),
-        f"{about['long_name']} ({about['units']})",
+        with_unit(about["long_name"], about["units"]),
     )
 
 

@@ -28,7 +28,7 @@ from interpmd.attribution.relaxation import relaxed
 from interpmd.errors import PathError
 from interpmd.markup import markup, table
 from interpmd.plots.paths import row_lines
-from interpmd.units import number_sign
+from interpmd.units import number_sign, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,7 +155,7 @@ def activation_strain(
             zero += energy
         total = np.array([model.energy(frame) for frame in frames]) - zero
     about = dataset.along.attrs
-    axis = f"{about['long_name']} ({about['units']})"
+    axis = with_unit(about["long_name"], about["units"])
     index = pd.Index(dataset.along.values, name=axis)
     return ActivationStrain(
         pd.DataFrame(values[:, alone], index, [names[row] for row in alone]),

@@ -32,7 +32,7 @@ from interpmd.plots.paths import row_lines
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.files import Structures
 from interpmd.structures.groups import Grouping
-from interpmd.units import number_sign
+from interpmd.units import number_sign, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ class PathExplanation:
     def axis(self) -> str:
         """Name and unit of the coordinate."""
         about = self.dataset.along.attrs
-        return f"{about['long_name']} ({about['units']})"
+        return with_unit(about["long_name"], about["units"])
 
     @property
     def residual(self) -> float:
@@ -286,7 +286,7 @@ def _along(path: Any, moments: np.ndarray, coordinate: Sequence[float] | None) -
             f"the coordinate has one number for each of the {len(moments)} frames, and ascends or "
             "descends"
         )
-    return xr.Variable("frame", places, {"long_name": name, "units": unit or "1"})
+    return xr.Variable("frame", places, {"long_name": name, "units": unit})
 
 
 def _of_works(book: xr.Dataset, along: xr.Variable) -> xr.Dataset:

@@ -11,6 +11,7 @@ correlation r says how well a row follows the total at all.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -136,12 +137,14 @@ def relative_energy_gradient(dataset: xr.Dataset, least: int = 3) -> RelativeEne
     places, unit = dataset.time_fs.values, "fs"
     if "along" in dataset.coords:
         places, unit = dataset.along.values, dataset.along.attrs["units"]
+    # as many digits as tell hundredths of the path apart
+    digits = max(0, -math.floor(math.log10(np.ptp(places) / 100)))
     slopes, correlations, changes = {}, {}, {}
     parts = turning_parts(total, least)
     for first, last in parts:
         between = " to " if (places < 0).any() else "-"
-        ends = [number_sign(float(places[frame]), ".4g") for frame in (first, last)]
-        name = f"{between.join(ends)} {unit}"
+        ends = [number_sign(round(float(places[k]), digits), "g") for k in (first, last)]
+        name = f"{between.join(ends)} {unit}".strip()
         part = values[first : last + 1]
         slopes[name] = shares_of(part[:, :, None])
         correlations[name] = _correlations(part, total[first : last + 1])

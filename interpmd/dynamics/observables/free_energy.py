@@ -19,6 +19,7 @@ from interpmd.errors import TrajectoryError
 from interpmd.markup import markup, table
 from interpmd.plots.observables import profile
 from interpmd.structures.files import Structures
+from interpmd.units import with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,8 +173,8 @@ def free_energy(
     enough = np.isfinite(spread).mean(0) > 0.5
     stds = np.full(bins, np.nan)
     stds[enough] = np.nanstd(spread[:, enough], axis=0)
-    axis = f"{name} ({unit})" if unit else name
     middles = 0.5 * (edges[1:] + edges[:-1])
+    axis = with_unit(name, unit)
     return FreeEnergy(middles, energies, stds, counts, axis, temperature, memory)
 
 
