@@ -34,6 +34,9 @@ POTENTIAL = "water_liquid"
 SEED = 2035
 DENSITY, TEMPERATURE = 0.997, 300.0  # g/ml, K
 
+#: Lengths of the runs (ps).
+NVT, NVE, NPT = 100, 50, 100
+
 #: Proposals of the hybrid Monte Carlo run, and how long each is.
 PROPOSALS, SEGMENT, SEGMENT_STEP = 120, 150, 1.0  # steps, fs
 
@@ -65,14 +68,14 @@ def start() -> Atoms:
 
 
 def nvt() -> im.Trajectory:
-    """100 ps at constant temperature."""
+    """At constant temperature."""
     return im.simulate(
         im.load(POTENTIAL),
         start(),
         "nvt",
         temperature=TEMPERATURE,
         timestep=1.0,
-        steps=100_000,
+        steps=1_000 * NVT,
         interval=100,
         friction=0.002,
         engine="openmm",
@@ -84,13 +87,13 @@ def nvt() -> im.Trajectory:
 
 
 def nve() -> im.Trajectory:
-    """50 ps at constant energy."""
+    """At constant energy."""
     return im.simulate(
         im.load(POTENTIAL),
         start(),
         "nve",
         timestep=0.5,
-        steps=100_000,
+        steps=2_000 * NVE,
         interval=200,
         engine="openmm",
         seed=SEED,
@@ -100,14 +103,14 @@ def nve() -> im.Trajectory:
 
 
 def npt() -> im.Trajectory:
-    """100 ps at 1 bar."""
+    """At 1 bar."""
     return im.simulate(
         im.load(POTENTIAL),
         start(),
         "npt",
         temperature=TEMPERATURE,
         timestep=1.0,
-        steps=100_000,
+        steps=1_000 * NPT,
         interval=50,
         friction=0.005,
         engine="openmm",
