@@ -40,6 +40,11 @@ NVT, NVE, NPT = 100, 50, 100
 #: Proposals of the hybrid Monte Carlo run, and how long each is.
 PROPOSALS, SEGMENT, SEGMENT_STEP = 120, 150, 1.0  # steps, fs
 
+#: Frames at the beginning of runs that are left out.
+EQUILIBRATION = 10
+
+PAIRS = ("O-O", "O-H", "H-H")
+
 #: Bins of the radial distribution functions (A).
 BINS, REACH = 98, 4.9
 
@@ -121,6 +126,12 @@ def npt() -> im.Trajectory:
     )
 
 
+def stored(name: str) -> im.Trajectory:
+    """A run as far as it has come."""
+    frames = read(PLACE / f"{name}.traj", ":")
+    return im.Trajectory(frames, np.array([a.info["interpmd"]["time_fs"] for a in frames]), {})
+
+
 def reference() -> list[Atoms]:
     """States of the hybrid Monte Carlo run, one after each proposal."""
     path, potential = PLACE / "reference.extxyz", im.load(POTENTIAL)
@@ -167,36 +178,36 @@ def density(atoms: Atoms) -> float:
 
 
 def tables() -> None:
-    """Write the tables of what is there."""
+    """Write the tables of what is there; runs may be on their way."""
     TABLES.mkdir(exist_ok=True)
     about = json.loads(path.read_text()) if (path := TABLES / "about.json").exists() else {}
-    run, chain = list(nvt())[50:], reference()[20:]
+    run, chain = list(stored("nvt"))[EQUILIBRATION:], read(PLACE / "reference.extxyz", ":")[1:]
     columns: dict[str, np.ndarray] = {}
-    for name, frames in (("potential", run), ("reference", chain)):
-        found = im.radial_distribution(frames, ["O-O", "O-H", "H-H"], bins=BINS, longest=REACH)
+    for name, frames in (("potential", run), ("reference", chain[EQUILIBRATION:])):
+        found = im.radial_distribution(frames, PAIRS, bins=BINS, longest=REACH)
         columns["r"] = found.distances
         for pair in found.values:
             columns[f"{pair} {name}"] = found.values[pair]
             columns[f"{pair} {name} error"] = found.stds[pair]
     pd.DataFrame(columns).round(4).to_csv(TABLES / "rdf.csv", index=False)
     about["nvt"] = {
-        "ps": round(float(nvt().times[-1]) / 1000, 1),
+        "ps": round(float(stored("nvt").times[-1]) / 1000, 1),
         "frames": len(run),
         "temperature_K": round(float(np.mean([a.get_temperature() for a in run])), 1),
         "molecules_broken": sum(not whole(a) for a in run),
     }
     about["reference"] = {
-        "proposals": len(reference()) - 1,
-        "accepted": round(float(np.mean([a.info["accepted"] for a in reference()[1:]])), 3),
+        "proposals": len(chain),
+        "accepted": round(float(np.mean([a.info["accepted"] for a in chain])), 3),
     }
-    constant = nve()
+    constant = stored("nve")
     about["nve"] = {
         "ps": round(float(constant.times[-1]) / 1000, 1),
         "drift_meV_per_atom_per_ps": round(constant.drift(), 5),
         "temperature_K": round(float(constant.temperatures.mean()), 1),
         "molecules_broken": sum(not whole(a) for a in constant),
     }
-    pressed = npt()
+    pressed = stored("npt")
     pd.DataFrame(
         {
             "ps": np.round(np.asarray(pressed.times)[::5] / 1000, 3),
@@ -205,7 +216,8 @@ def tables() -> None:
     ).to_csv(TABLES / "npt.csv", index=False)
     about["npt"] = {"molecules_broken": sum(not whole(a) for a in pressed)}
     path.write_text(json.dumps(about, indent=1) + "\n")
-    kept = [Atoms(a.numbers, a.positions.round(3), cell=a.cell, pbc=True) for a in run[::50]]
+    some = run[:: max(1, len(run) // 12)]
+    kept = [Atoms(a.numbers, a.positions.round(3), cell=a.cell, pbc=True) for a in some]
     write_frames(TABLES / "nvt.extxyz", kept, format="extxyz")
     print(path.read_text())
 
