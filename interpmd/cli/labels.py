@@ -16,7 +16,9 @@ def label(
     frames: Frames,
     out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ to write.")],
     level: Annotated[str, typer.Option(help='"gfn2-xtb", or "functional/basis".')] = "gfn2-xtb",
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; all cores where it pays if left out.")
+    ] = None,
     charge: Annotated[int, typer.Option(help="Where a frame does not say, in e.")] = 0,
     multiplicity: Annotated[int, typer.Option(help="2S + 1, where a frame does not say.")] = 1,
     method: Annotated[str | None, typer.Option(hidden=True)] = None,

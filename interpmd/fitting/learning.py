@@ -1,17 +1,24 @@
-"""How the error falls with the number of labels."""
+"""How the error falls with the number of labels; several fits at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
-from interpmd.arguments import seeds
+from interpmd.arguments import count, seeds
+from interpmd.errors import CalculationError
 from interpmd.fitting import labels
 from interpmd.fitting.closed_form import fit
+from interpmd.potentials.potential import Potential
+from interpmd.reference.remote import Killed
+from interpmd.reference.workers import spread
 from interpmd.structures.files import Structures, read_frames
+
+T = TypeVar("T")
 
 
 def learning_curve(
@@ -19,6 +26,9 @@ def learning_curve(
     test: Structures,
     sizes: Sequence[int] | None = None,
     seed: int = 0,
+    *,
+    workers: int = 1,
+    client: Any = None,
     **arguments: Any,
 ) -> pd.DataFrame:
     """Test errors of fits to growing parts of the training data.
@@ -28,20 +38,69 @@ def learning_curve(
         sizes: numbers of frames; an eighth, a quarter, half and all of them if None. Isolated
             atoms are always included and not counted.
         seed: of the order in which frames are taken.
+        workers: processes, one thread each, of which each takes as much memory as a fit; more
+            than one needs a script guarded by ``if __name__ == "__main__"``.
+        client: a ``dask.distributed.Client``, whose workers fit instead.
         arguments: passed on to `fit`.
 
     Returns:
         One line per size: errors in meV and meV/Å.
+
+    Raises:
+        CalculationError: a process was killed at one size again and again, or the cluster is gone.
+        Others: see `fit`.
     """
     seeds(seed=seed)
+    count(workers=workers)
     frames, judges = read_frames(train), read_frames(test)
     isolated = [a for a in frames if labels.is_isolated(a)]
     rest = [a for a in frames if not labels.is_isolated(a)]
     order = np.random.default_rng(seed).permutation(len(rest))
     sizes = sizes or [len(rest) // part for part in (8, 4, 2, 1)]
-    rows = {}
-    for size in sizes:
-        part = [rest[i] for i in order[:size]]
-        report = fit(part + isolated, test=judges, seed=seed, **arguments)
-        rows[size] = report.evaluations["test"].summary()
+    parts = [[*(rest[i] for i in order[:size]), *isolated] for size in sizes]
+    jobs = [(part, judges, {"seed": seed, **arguments}) for part in parts]
+    names = [f"the fit to {size} frames" for size in sizes]
+    rows = dict(zip(sizes, several(_errors, jobs, names, workers, client), strict=True))
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("frames")
+
+
+def potentials(
+    trains: Sequence[Sequence[Atoms]], workers: int = 1, client: Any = None, **arguments: Any
+) -> list[Potential]:
+    """One fit to each of several sets of frames: halves of the data, or an ensemble.
+
+    Args:
+        trains: frames of each fit.
+        workers, client: see `learning_curve`.
+        arguments: passed on to `fit`.
+
+    Raises:
+        As `learning_curve`.
+    """
+    names = [f"fit {number}" for number in range(len(trains))]
+    return list(several(_potential, [(t, arguments) for t in trains], names, workers, client))
+
+
+def several(
+    function: Callable[..., T],
+    jobs: Sequence[tuple],
+    names: Sequence[str],
+    workers: int,
+    client: Any,
+) -> Iterator[T]:
+    """Results of fits in order, by several processes or a cluster; see `learning_curve`."""
+    done = spread(function, jobs, names, None if client is not None else workers, client)
+    for name, result in zip(names, done, strict=True):
+        if isinstance(result, Killed):
+            raise CalculationError(f"{name} was not made: {result}")
+        yield result
+
+
+def _errors(
+    train: Sequence[Atoms], test: Sequence[Atoms], arguments: dict[str, Any]
+) -> dict[str, float]:
+    return fit(train, test=test, **arguments).evaluations["test"].summary()
+
+
+def _potential(train: Sequence[Atoms], arguments: dict[str, Any]) -> Potential:
+    return fit(train, **arguments).potential

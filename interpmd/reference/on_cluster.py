@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from interpmd.errors import ArgumentError, CalculationError
 from interpmd.extras import required
 from interpmd.reference.remote import Killed, remotely, with_warnings
+
+#: What a client raises whose scheduler does not answer any more, where the job itself did not.
+GONE = (CancelledError, ConnectionError)
 
 #: Jobs under way for each thread of the cluster: one in work, others at hand.
 AHEAD = 3
@@ -58,23 +62,31 @@ def on_cluster(
     most = AHEAD * workers_of(client)
     waiting: deque[tuple[int, Any]] = deque()
     rest = iter(range(len(jobs)))
+    index = 0
     try:
         while True:
-            while len(waiting) < most and (index := next(rest, None)) is not None:
-                future = client.submit(remotely, function, jobs[index], pure=False)
-                waiting.append((index, future))
-            if not waiting:
-                return
-            index, future = waiting.popleft()
             try:
-                result = with_warnings(future.result())
+                while len(waiting) < most and (following := next(rest, None)) is not None:
+                    future = client.submit(remotely, function, jobs[following], pure=False)
+                    waiting.append((following, future))
+                if not waiting:
+                    return
+                index, future = waiting[0]
+                outcome = future.result()
+                waiting.popleft()
             except distributed.scheduler.KilledWorker:
-                result = Killed()
-            except (distributed.CancelledError, OSError) as error:
+                waiting.popleft()
+                yield Killed()
+                continue
+            except Exception as error:
+                if client.status == "running" and not isinstance(error, GONE):
+                    raise  # of the job itself
+                index = waiting[0][0] if waiting else index
                 raise CalculationError(
                     f"the cluster was lost at {names[index]} ({type(error).__name__}); with out= "
                     "the same call goes on where it was broken off"
                 ) from error
-            yield result
+            yield with_warnings(outcome)
     finally:
-        client.cancel([future for _, future in waiting])
+        if client.status == "running":
+            client.cancel([future for _, future in waiting])

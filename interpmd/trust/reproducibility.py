@@ -24,7 +24,7 @@ from interpmd.attribution.models import as_model
 from interpmd.attribution.targets import Force, Target
 from interpmd.errors import ArgumentError
 from interpmd.fitting import labels
-from interpmd.fitting.closed_form import fit
+from interpmd.fitting.learning import potentials
 from interpmd.plots.comparisons import parity
 from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.threads import one_thread
@@ -169,6 +169,8 @@ def reproduce(
     order: int | str | None = "auto",
     seed: int = 0,
     progress: bool = True,
+    workers: int = 1,
+    client: Any = None,
     **arguments: Any,
 ) -> Reproducibility:
     """Fit two potentials to disjoint halves of the data, and compare their rows.
@@ -180,17 +182,16 @@ def reproduce(
         target, gauge, method, order: see `reproducibility`.
         seed: of the halves, and of the fits.
         progress: whether to show progress bars.
+        workers, client: who makes the fits; see `learning_curve`.
         arguments: passed on to `fit`, as `spec`.
 
     Raises:
         ArgumentError: fewer than two frames of every composition.
-        Others: see `fit` and `reproducibility`.
+        Others: see `learning_curve` and `reproducibility`.
     """
     data = read_frames(train)
-    fits = [
-        fit(half, seed=seed, progress=progress, **arguments).potential
-        for half in halves(data, seed)
-    ]
+    given = {"seed": seed, "progress": progress, **arguments}
+    fits = potentials(halves(data, seed), workers, client, **given)
     shown = _most_frequent(data, seed) if frames is None else read_frames(frames)
     return reproducibility(*fits, shown, target, gauge, method, order, progress)
 
