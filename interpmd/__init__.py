@@ -44,6 +44,8 @@ _NAMES = {
     "interpmd.fitting": (
         "FitProgress FitReport Spec evaluate fit learning_curve correction Goal GrowingFit "
         "LearnProgress LearnReport choose learn"
+        "FitProgress FitReport Goal GrowingFit LearnProgress LearnReport Spec candidates choose "
+        "correction evaluate fit learn learning_curve on_the_fly"
     ),
     "interpmd.fitting.distil": "Distilled distil",
     "interpmd.attribution": (
@@ -76,6 +78,7 @@ _NAMES = {
     "interpmd.views.gallery": "DesignGallery",
     "interpmd.views.geometry": "GeometryLab",
     "interpmd.views.fit_monitor": "FitMonitor",
+    "interpmd.views.learn_monitor": "LearnMonitor",
     "interpmd.views.live": "LiveMD",
     "interpmd.views.inspector": "PotentialInspector",
     "interpmd.demo": "run_demo",

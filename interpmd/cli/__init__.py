@@ -5,6 +5,9 @@ from interpmd.cli import (
     design,
     distillation,
     drive,
+    active,
+    course,
+    design,
     dynamics,
     engines,
     explanation,
@@ -16,6 +19,7 @@ from interpmd.cli import (
 from interpmd.cli.application import app, main
 
 __all__ = [
+    "active",
     "app",
     "course",
     "design",

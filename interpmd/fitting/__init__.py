@@ -1,8 +1,10 @@
 """Learning a potential from labels: the closed-form fit, its report, and learning curves."""
 
 from interpmd.fitting.active.acquisition import Goal, choose
+from interpmd.fitting.active.candidates import candidates
 from interpmd.fitting.active.growing import GrowingFit
 from interpmd.fitting.active.learn import LearnProgress, LearnReport, learn
+from interpmd.fitting.active.on_the_fly import LearningCalculator, on_the_fly
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.delta import correction
 from interpmd.fitting.learning import learning_curve
@@ -18,11 +20,14 @@ __all__ = [
     "GrowingFit",
     "LearnProgress",
     "LearnReport",
+    "LearningCalculator",
     "Spec",
+    "candidates",
     "choose",
     "correction",
     "evaluate",
     "fit",
     "learn",
     "learning_curve",
+    "on_the_fly",
 ]

@@ -25,6 +25,7 @@ from jaxtyping import Float
 from interpmd.errors import LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.delta import differences, with_baseline
+from interpmd.fitting.grade import LEAST, usual_spread
 from interpmd.fitting.least_rows import penalise
 from interpmd.fitting.normal import NormalEquations, Solution, column_scales, weighted_rows
 from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
@@ -177,6 +178,7 @@ class GrowingFit:
         self._misfits = None
         self._widen(own)
         self.potential = self._potential()
+        self._vouch(own)
         return self.potential
 
     def _extend(self, rows: Float[np.ndarray, "rows weights"], values: np.ndarray) -> None:
@@ -272,8 +274,19 @@ class GrowingFit:
             found = nearest_distances(self.term, batch, whole.neighbours(batch))
             place = self.term.species[batch.numbers][:, None, None].expand_as(found)
             known = self.term.nearest
-            for end, how in ((0, "amin"), (1, "amax")):
-                known[..., end] = known[..., end].scatter_reduce(0, place, found, how)
+            for end, how, margin in ((0, "amin", -LEAST), (1, "amax", LEAST)):
+                known[..., end] = known[..., end].scatter_reduce(0, place, found + margin, how)
+
+    def _vouch(self, frames: Sequence[Atoms]) -> None:
+        """Error bars of frames that were learned are usual from now on: they count as training
+        data, whose least certain frame is the unit of the grade."""
+        learned = without_baseline(self.potential)
+        term = learned.terms["expansion"]
+        assert isinstance(term, LearnedTerm)
+        usual = usual_spread(learned, term, frames)
+        for each in (self.term, term):
+            each.grade_scale.copy_(torch.maximum(each.grade_scale, usual.force))
+            each.energy_scale.clamp_min_(usual.energy)
 
     def _potential(self) -> Potential:
         """A potential of its own with the present read-out and samples."""

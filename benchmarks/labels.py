@@ -1,0 +1,347 @@
+"""How few labels are enough: corrections of a baseline, choice of labels, updates, error bars.
+
+``python benchmarks/labels.py [measure PART [SEED ...] | figures]``
+
+``measure`` makes lines of the table data/labels.csv that are not there yet, one fit at a time, so
+that it can be stopped and goes on; ``figures`` records what the table says. Parts: delta, active,
+refit, cover, and delta-acac, which needs the folder of BOTNet's acetylacetone in ACAC.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from results import ROOT, record
+from scipy.stats import spearmanr
+
+import interpmd as im
+from interpmd.fitting import labels
+from interpmd.fitting.active.branch import errors_of
+from interpmd.fitting.report import Evaluation
+from interpmd.potentials.uncertainty import uncertainty
+
+COMMAND = "python benchmarks/labels.py"
+TABLE = ROOT / "data" / "labels.csv"
+
+SEEDS, SIZES, START, BATCH = (0, 1, 2), (25, 50, 100, 200), 25, 10
+
+#: Transfer frames in the pool where they are rare: about as many as an event leaves in a long run.
+RARE = 24
+
+#: Two-sided interval of 90 % of a normal distribution in standard deviations.
+NINETY = 1.6449
+
+
+def malonaldehyde(part: str) -> list[Atoms]:
+    return im.read_frames(ROOT / "data" / "malonaldehyde" / f"{part}.extxyz.gz")
+
+
+def acetylacetone(part: str) -> list[Atoms]:
+    folder = Path(os.environ["ACAC"])
+    atoms = im.read_frames(folder / "isolated_atoms.xyz")
+    if part == "train":
+        return [*im.read_frames(folder / "train_300K.xyz"), *atoms]
+    return [
+        frame
+        for kelvin in (300, 600)
+        for frame in im.read_frames(folder / f"test_{kelvin}K.xyz")[::7]
+    ]
+
+
+def subset(atoms: Atoms) -> str:
+    return str(atoms.info.get("subset", ""))
+
+
+def is_transfer(atoms: Atoms) -> bool:
+    return subset(atoms) == "transfer"
+
+
+class Lines:
+    """The table, of which lines are made once."""
+
+    def __init__(self) -> None:
+        self.table = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame()
+
+    def has(self, **names: Any) -> bool:
+        known = self.table
+        for name, value in names.items():
+            if name not in known:
+                return False
+            known = known[known[name] == value]
+        return len(known) > 0
+
+    def add(self, line: dict[str, Any]) -> None:
+        print(line, flush=True)
+        rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in line.items()}
+        fresh = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame()
+        self.table = pd.concat([fresh, pd.DataFrame([rounded])], ignore_index=True)
+        self.table.to_csv(TABLE, index=False)
+
+
+def errors(found: Evaluation) -> dict[str, float]:
+    """Errors of all frames and of the transfer frames, in meV and meV/Å."""
+    short = {"energy_rmse_meV": "energy", "force_rmse_meV/A": "force", "worst_force_meV/A": "worst"}
+    line = {short[name]: value for name, value in errors_of(found).items()}
+    names = np.array(found.subsets)
+    if (names == "transfer").any():
+        here = names == "transfer"
+        of_atom = np.repeat(here, found.n_atoms)
+        part = Evaluation(
+            found.energy[here], found.forces[of_atom], found.n_atoms[here],
+            found.numbers[of_atom], ("transfer",) * int(here.sum()),
+        )  # fmt: skip
+        line |= {f"transfer_{short[name]}": value for name, value in errors_of(part).items()}
+    return line
+
+
+def ordered(frames: Sequence[Atoms], seed: int) -> tuple[list[Atoms], list[Atoms]]:
+    """Frames in the order in which chance takes them, and the isolated atoms."""
+    single = [a for a in frames if labels.is_isolated(a)]
+    many = [a for a in frames if not labels.is_isolated(a)]
+    return [many[k] for k in np.random.default_rng(seed).permutation(len(many))], single
+
+
+def fitted(
+    frames: Sequence[Atoms], single: Sequence[Atoms], test: Sequence[Atoms], seed: int, **options
+) -> tuple[im.FitReport, dict[str, Any]]:
+    report = im.fit([*frames, *single], test=test, seed=seed, progress=False, **options)
+    line = errors(report.evaluations["test"])
+    weights = report.potential.card.provenance["weights"]
+    return report, line | {"weights": weights, "seconds": report.seconds}
+
+
+def delta(
+    lines: Lines, seeds: Sequence[int], molecule: str, frames: Callable[[str], list[Atoms]]
+) -> None:
+    """Direct learning and corrections of GFN2-xTB, random labels."""
+    test = [a for a in frames("test") if not labels.is_isolated(a)]
+    for seed in seeds:
+        many, single = ordered(frames("train"), seed)
+        for count, how in ((25, "delta"), (200, "direct"), (25, "direct"), (100, "delta"),
+                           (50, "delta"), (100, "direct"), (50, "direct")):  # fmt: skip
+            names = {"part": "delta", "molecule": molecule, "how": how, "seed": seed,
+                     "labels": count}  # fmt: skip
+            if lines.has(**names) or (molecule != "malonaldehyde" and count in (50, 100)):
+                continue
+            baseline = "gfn2-xtb" if how == "delta" else None
+            report, line = fitted(many[:count], single, test, seed, baseline=baseline)
+            if baseline and not lines.has(part="delta", molecule=molecule, how="baseline"):
+                alone = errors(report.evaluations["baseline alone"])
+                lines.add(names | {"how": "baseline", "labels": 0, "seed": 0} | alone)
+            lines.add(names | line)
+
+
+def pool_of(frames: Sequence[Atoms], kind: str, seed: int) -> list[Atoms]:
+    """The shipped frames, or those with few transfers among them."""
+    if kind == "shipped":
+        return list(frames)
+    rare = [a for a in frames if is_transfer(a)]
+    few = np.random.default_rng([seed, 3]).permutation(len(rare))[:RARE]
+    return [a for a in frames if not is_transfer(a)] + [rare[k] for k in sorted(few)]
+
+
+def active(lines: Lines, seeds: Sequence[int]) -> None:
+    """Labels chosen for what they tell of a goal, and at random, direct learning."""
+    test = malonaldehyde("test")
+    for seed in seeds:
+        everything, single = ordered(malonaldehyde("train"), seed)
+        for kind in ("rare", "shipped"):
+            pool, _ = ordered(pool_of(everything, kind, seed), seed)
+            for count in SIZES:
+                names = {"part": "active", "molecule": "malonaldehyde", "pool": kind,
+                         "how": "random", "seed": seed, "labels": count}  # fmt: skip
+                if not lines.has(**names):
+                    lines.add(names | fitted(pool[:count], single, test, seed)[1])
+            transfers = [a for a in pool if is_transfer(a)]
+            goals = {"goal: transfer": im.Goal(transfers[:60]), "goal: all": None}
+            for how, goal in goals.items():
+                if (kind == "shipped") == (goal is not None):
+                    continue
+                names = {"part": "active", "molecule": "malonaldehyde", "pool": kind,
+                         "how": how, "seed": seed}  # fmt: skip
+                if lines.has(**names, labels=100):
+                    continue
+                _follow(lines, names, pool, single, test, goal, seed)
+
+
+def _follow(lines, names, pool, single, test, goal, seed) -> None:
+    """One run of choosing to 100 labels, as `im.learn` does it, errors at each doubling."""
+    have = list(range(START))
+    growing: im.GrowingFit | None = None
+    for count in SIZES[:3]:
+        while len(have) < count:
+            assert growing is not None
+            left = [k for k in range(len(pool)) if k not in set(have)]
+            found = im.choose(
+                growing, [pool[k] for k in left], goal, min(BATCH, count - len(have)), seed=seed
+            )
+            new = [left[c.index] for c in found]
+            have += new
+            growing.add([pool[k] for k in new])
+        frames = [pool[k] for k in have]
+        report, line = fitted(frames, single, test, seed)
+        line["transfers"] = sum(map(is_transfer, frames))
+        lines.add(names | {"labels": count} | line)
+        growing = im.GrowingFit(report.potential, frames)
+
+
+def refit(lines: Lines, seeds: Sequence[int]) -> None:
+    """Time of ten more labels over that of the fit, and how far it is from solving anew."""
+    for seed in seeds:
+        if lines.has(part="refit", seed=seed):
+            continue
+        many, single = ordered(malonaldehyde("train"), seed)
+        report = im.fit([*many[:200], *single], seed=seed, progress=False)
+        growing = im.GrowingFit(report.potential, many[:200])
+        times = []
+        for first in (200, 210, 220):
+            started = time.perf_counter()
+            growing.add(many[first : first + 10])
+            times.append(time.perf_counter() - started)
+        updated = growing.potential
+        growing._factorise()
+        anew = growing._potential()
+        off = [
+            np.abs(updated.predict_unwatched(a).forces - anew.predict_unwatched(a).forces).max()
+            for a in malonaldehyde("test")[::5]
+        ]
+        lines.add({
+            "part": "refit", "molecule": "malonaldehyde", "seed": seed, "labels": 200,
+            "weights": report.potential.card.provenance["weights"],
+            "seconds": report.seconds, "update_s": float(np.median(times)),
+            "difference_ueV/A": 1e6 * float(max(off)),
+        })  # fmt: skip
+
+
+def cover(lines: Lines, seeds: Sequence[int]) -> None:
+    """Intervals of 90 % on frames like the training data, and on a subset that it lacks."""
+    everything = malonaldehyde("train")
+    for seed in seeds:
+        for left_out in ("md800", "transfer"):
+            for how, baseline in (("direct", None), ("delta", "gfn2-xtb")):
+                names = {"part": "cover", "molecule": "malonaldehyde", "how": how, "seed": seed,
+                         "left_out": left_out}  # fmt: skip
+                if lines.has(**names):
+                    continue
+                many, single = ordered([a for a in everything if subset(a) != left_out], seed)
+                report = im.fit(
+                    [*many[:200], *single], seed=seed, progress=False, baseline=baseline
+                )
+                line = {}
+                test = malonaldehyde("test")
+                for name, chosen in (
+                    ("inside", [a for a in test if subset(a) != left_out]),
+                    ("outside", [a for a in test if subset(a) == left_out]),
+                ):
+                    line |= {f"{name}_{k}": v for k, v in covered(report.potential, chosen).items()}
+                lines.add(names | {"labels": 200} | line)
+
+
+def covered(potential: im.Potential, frames: Sequence[Atoms]) -> dict[str, float]:
+    """Share of force components and energies inside 90 % intervals; rank correlations of error
+    and error bar, of atoms' forces and of whole frames."""
+    off, bars, frame_off, frame_bars, energy = [], [], [], [], []
+    for atoms in frames:
+        found = potential.predict_unwatched(atoms)
+        wrong = found.forces.numpy() - labels.forces([atoms])
+        said = uncertainty(potential, potential.batch(atoms))
+        off.append(wrong)
+        bars.append(said.forces_std.numpy())
+        frame_off.append(np.sqrt((wrong**2).mean()))
+        frame_bars.append(np.sqrt((bars[-1] ** 2).mean()))
+        missed = abs(float(found.energy) - labels.energy_of(atoms))
+        energy.append(missed <= NINETY * float(said.energy_std[0]))
+    wrong, spread = np.concatenate(off), np.concatenate(bars)
+    each = np.linalg.norm(wrong, axis=1), np.linalg.norm(spread, axis=1)
+    return {
+        "forces": float((np.abs(wrong) <= NINETY * spread).mean()),
+        "energies": float(np.mean(energy)),
+        "rank_atoms": float(spearmanr(*each).statistic),
+        "rank_frames": float(spearmanr(frame_off, frame_bars).statistic),
+    }
+
+
+def several(values: pd.Series, form: str = ".0f") -> str:
+    """Mean and range of several seeds."""
+    mean, least, most = values.mean(), values.min(), values.max()
+    return f"{mean:{form}} ({least:{form}} to {most:{form}})"
+
+
+def figures() -> dict[str, str]:
+    """What the table says."""
+    table, found = pd.read_csv(TABLE), {}
+    for molecule in table[table.part == "delta"].molecule.unique():
+        here = table[(table.part == "delta") & (table.molecule == molecule)]
+        words = []
+        for how, count in (("delta", 25), ("direct", 200), ("direct", 25)):
+            some = here[(here.how == how) & (here.labels == count)]
+            if len(some):
+                words.append(
+                    f"{how} {count}: {several(some.force)} meV/Å, {several(some.energy)} meV"
+                )
+        alone = here[here.how == "baseline"].iloc[0]
+        words.append(f"GFN2-xTB alone {alone.force:.0f} meV/Å, {alone.energy:.0f} meV")
+        seeds = here[here.how == "delta"].seed.nunique()
+        found[f"labels, {molecule}, DFT: test RMSE, {seeds} seeds"] = "; ".join(words)
+    of_choice = table[table.part == "active"]
+    for pool in of_choice.pool.unique():
+        here = of_choice[of_choice.pool == pool]
+        for column, words in (
+            ("force", "force RMSE"), ("worst", "worst 5 % of atoms"),
+            ("transfer_worst", "worst 5 % in transfer frames"),
+        ):  # fmt: skip
+            parts = []
+            for how in here.how.unique():
+                for count in (100, 200):
+                    some = here[(here.how == how) & (here.labels == count)]
+                    if len(some):
+                        parts.append(f"{how} {count}: {several(some[column])}")
+            name = {"rare": f"pool with {RARE} transfers", "shipped": "shipped pool"}[pool]
+            found[f"choice of labels, {name}, {here.seed.nunique()} seeds: {words}"] = (
+                f"{'; '.join(parts)} meV/Å"
+            )
+    here = table[table.part == "refit"]
+    share = 100 * here.update_s / here.seconds
+    found["ten more labels by an update, malonaldehyde, 200 labels"] = (
+        f"{several(here.update_s, '.1f')} s, {several(share, '.1f')} % of the fit's "
+        f"{several(here.seconds)} s; {int(here.weights.median())} weights; forces as solved anew "
+        f"within {here['difference_ueV/A'].max():.1g} µeV/Å"
+    )
+    for (how, left_out), some in table[table.part == "cover"].groupby(["how", "left_out"]):
+        for where in ("inside", "outside"):
+            what = "like the training data" if where == "inside" else f"{left_out}, left out"
+            found[f"90 % intervals, malonaldehyde, {how}, frames {what}"] = (
+                f"forces {several(100 * some[f'{where}_forces'])} %, energies "
+                f"{several(100 * some[f'{where}_energies'])} %; rank correlation of error and bar: "
+                f"atoms {several(some[f'{where}_rank_atoms'], '.2f')}, frames "
+                f"{several(some[f'{where}_rank_frames'], '.2f')}"
+            )
+    return found
+
+
+def main(words: Sequence[str]) -> None:
+    warnings.simplefilter("ignore")
+    if words[:1] != ["measure"]:
+        record(figures(), COMMAND)
+        return
+    seeds = [int(word) for word in words[2:]] or SEEDS
+    {
+        "delta": lambda lines: delta(lines, seeds, "malonaldehyde", malonaldehyde),
+        "delta-acac": lambda lines: delta(lines, seeds, "acetylacetone", acetylacetone),
+        "active": lambda lines: active(lines, seeds),
+        "refit": lambda lines: refit(lines, seeds),
+        "cover": lambda lines: cover(lines, seeds),
+    }[words[1]](Lines())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
