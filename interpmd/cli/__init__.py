@@ -1,13 +1,11 @@
 """The command `interpmd`: one file for each group of commands."""
 
 from interpmd.cli import (
+    active,
     course,
     design,
     distillation,
     drive,
-    active,
-    course,
-    design,
     dynamics,
     engines,
     explanation,
