@@ -129,9 +129,9 @@ RECIPES = {
 #: Test frames of at most so many atoms are certified, where rows of the largest ones are too many.
 CERTIFIED = {"water_liquid": 18}
 
-#: As those above, and with many elements and molecules: pairs have a channel for every radial function
-#: of every element, higher orders what is left. The strength of the ridge is that which 20 molecules
-#: that were held out whole chose, with 5,000 weights.
+#: Many elements and molecules: pairs have a channel for every radial function of every element,
+#: higher orders what is left. The strength of the ridge is that which 20 molecules chose that were
+#: held out whole, with 5,000 weights.
 RECIPES["small_molecules"] = {
     "spec": {
         "channels": (128, 150, 40, 13),

@@ -144,7 +144,7 @@ def rdkit_molecule(
     bonds: Sequence[tuple[int, int]],
     charge: int,
     purpose: str,
-) -> Chem.Mol | None:
+) -> Chem.RWMol | None:
     """A molecule of RDKit with bond orders and formal charges, all hydrogens as atoms.
 
     Args:
@@ -170,9 +170,10 @@ def rdkit_molecule(
         skeleton.AddBond(int(first), int(second), Chem.BondType.SINGLE)
     with rdBase.BlockLogs():
         try:
-            rdDetermineBonds.DetermineBondOrders(
-                skeleton, charge=charge, embedChiral=False, maxIterations=MOST_STEPS
-            )
+            if len(bonds):
+                rdDetermineBonds.DetermineBondOrders(
+                    skeleton, charge=charge, embedChiral=False, maxIterations=MOST_STEPS
+                )
             Chem.SanitizeMol(skeleton)
         except (ValueError, RuntimeError):
             return None

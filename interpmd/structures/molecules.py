@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from ase import Atoms
 
 from interpmd.extras import required
+from interpmd.structures import lewis
 from interpmd.structures.charges import whole_charge
 from interpmd.structures.chemistry import bonds
 
@@ -28,30 +30,12 @@ def rdkit_molecule(atoms: Atoms, purpose: str) -> Chem.Mol | None:
         MissingPackageError: RDKit is not installed.
         StructureError: the charge is no whole number.
     """
-    Chem, Geometry, rdBase, rdDetermineBonds = (
-        required(f"rdkit.{name}", purpose)
-        for name in ("Chem", "Geometry", "rdBase", "Chem.rdDetermineBonds")
-    )
-    molecule = Chem.RWMol()
-    conformer = Chem.Conformer(len(atoms))
-    for place, (number, position) in enumerate(
-        zip(atoms.numbers.tolist(), atoms.positions.tolist(), strict=True)
-    ):
-        molecule.AddAtom(Chem.Atom(number))
-        molecule.GetAtomWithIdx(place).SetNoImplicit(True)
-        conformer.SetAtomPosition(place, Geometry.Point3D(*position))
-    for first, second in sorted(set(map(tuple, bonds(atoms).pairs.tolist()))):
-        molecule.AddBond(first, second, Chem.BondType.SINGLE)
-    with rdBase.BlockLogs():
-        try:
-            if molecule.GetNumBonds():
-                rdDetermineBonds.DetermineBondOrders(
-                    molecule, charge=whole_charge(atoms), embedChiral=False
-                )
-            Chem.SanitizeMol(molecule)
-        except (ValueError, RuntimeError):
-            return None
-    if any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
+    Chem = required("rdkit.Chem", purpose)
+    pairs = sorted(set(map(tuple, bonds(atoms).pairs.tolist())))
+    molecule = lewis.rdkit_molecule(atoms.numbers, pairs, whole_charge(atoms), purpose)
+    if molecule is None:
         return None
+    conformer = Chem.Conformer(len(atoms))
+    conformer.SetPositions(np.ascontiguousarray(atoms.positions, dtype=float))
     molecule.AddConformer(conformer)
     return molecule.GetMol()
