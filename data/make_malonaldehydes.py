@@ -71,7 +71,7 @@ def ship(parts: int) -> None:
         "molecules": len(SPACE),
         "sound": sum(one.sound for one in found.values()),
         "effort": vars(EFFORT),
-        "processor_seconds": round(sum(one.seconds for one in found.values())),
+        "seconds": round(sum(one.seconds for one in found.values())),
         "regenerate": "python data/make_malonaldehydes.py",
     }
     (folder / "hydrogen_bonds.json").write_text(json.dumps(card, indent=2) + "\n")
