@@ -19,6 +19,9 @@
 | error against number of labels | `learning_curve`, `label_race`, `held_out_errors` |
 | n-body terms of water, model against quantum | `many_body` |
 | curves of rankings | `rankings` |
+| events: the coordinate, energies around the crossing | `passages`, `energies_around` |
+| flow of energy between groups, on the molecule | `flows` |
+| rises of interactions by two models | `two_ledgers` |
 | groups by sites, signed | `group_table` |
 | a tree of choices, the way taken in bold | `choice_tree` |
 | energy along a path | `energy_profile` |
@@ -37,6 +40,7 @@ from interpmd.plots.comparisons import energies_and_forces, many_body, parity
 from interpmd.plots.curves import energy_scan, pair_energy
 from interpmd.plots.design import choice_tree, group_table, levels
 from interpmd.plots.distilled import distilled_curve, share_bar
+from interpmd.plots.events import energies_around, flows, passages, two_ledgers
 from interpmd.plots.learning import held_out_errors, label_race, learning_curve
 from interpmd.plots.lines import (
     energy_and_temperature,
@@ -65,12 +69,14 @@ __all__ = [
     "distilled_curve",
     "draw_molecule",
     "energies_and_forces",
+    "energies_around",
     "energy_and_temperature",
     "energy_map",
     "energy_profile",
     "energy_scan",
     "explained_barcode",
     "explained_lines",
+    "flows",
     "force_regions",
     "group_table",
     "heat_map",
@@ -81,6 +87,7 @@ __all__ = [
     "many_body",
     "pair_energy",
     "parity",
+    "passages",
     "profile",
     "radial_lines",
     "rankings",
@@ -90,5 +97,6 @@ __all__ = [
     "shares",
     "spectrum_line",
     "time_lines",
+    "two_ledgers",
     "work_ledger",
 ]
