@@ -211,9 +211,10 @@ class EventLedger:
     def verdict(self) -> str:
         """In a sentence: which motion opened the gate, and which interaction it pays."""
         rises = self.rises()
-        first, rise = rises.iloc[0], self.rise[0]
+        name, rise = rises["rise_eV"].idxmax(), self.rise[0]
+        first = rises.loc[name]
         words = (
-            f"{rises.index[0]} takes up {first['rise_eV']:.3f} ± {first['rise_error']:.3f} eV of "
+            f"{name} takes up {first['rise_eV']:.3f} ± {first['rise_error']:.3f} eV of "
             f"the {rise:.3f} eV by which the potential energy rises in the {-self.foot:.0f} fs "
             "before the crossing"
         )
