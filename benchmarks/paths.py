@@ -73,7 +73,7 @@ def picture(
     dimer.strain().plot(ax=axes[2])
     titles = ("malonaldehyde: reaction force", "butane: rotation", "water dimer: strain")
     for ax, title in zip(axes, titles, strict=True):
-        ax.set_title(title, fontsize=11, pad=26)
+        ax.set_title(title, fontsize=11, pad=34, loc="left")
         if ax.get_legend() is not None:
             ax.legend(frameon=False, fontsize=9)
     figure.savefig(name, dpi=110)

@@ -199,7 +199,8 @@ class PublicNames(SphinxDirective):
         if not inspect.isclass(thing):
             return [f".. autofunction:: interpmd.{name}", ""]
         lines = [f".. autoclass:: interpmd.{name}", "   :members:"]
-        return [*lines, "   :exclude-members: forward, training", ""]
+        # shapes in annotations ("atoms 3") would be taken for a property of that name
+        return [*lines, "   :exclude-members: atoms, forward, training", ""]
 
 
 class Pages(Markdown):

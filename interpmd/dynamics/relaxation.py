@@ -44,7 +44,7 @@ WORDS = {"minimum": "minimum", "saddle": "saddle point"}
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """The way to a minimum or saddle point.
+    """The way to a minimum or saddle point; `atoms` is where it ended.
 
     Attributes:
         frames: structures with energies and forces, from the first to the last step.
