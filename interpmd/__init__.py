@@ -43,9 +43,7 @@ _NAMES = {
     "interpmd.dynamics.relaxation": "Relaxation relax",
     "interpmd.fitting": (
         "FitProgress FitReport Spec evaluate fit learning_curve correction Goal GrowingFit "
-        "LearnProgress LearnReport choose learn"
-        "FitProgress FitReport Goal GrowingFit LearnProgress LearnReport Spec candidates choose "
-        "correction evaluate fit learn learning_curve on_the_fly"
+        "LearnProgress LearnReport choose learnFitProgress candidates learn on_the_fly"
     ),
     "interpmd.fitting.distil": "Distilled distil",
     "interpmd.attribution": (
