@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -17,6 +17,9 @@ from interpmd.potentials.sum import TermSum
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.potentials.watch import GradeWatch
 from interpmd.structures.charges import StatefulCalculator
+
+if TYPE_CHECKING:
+    from interpmd.potentials.fast.evaluator import FastPotential
 
 #: Properties that cost extra, computed only when they are asked for.
 EXTRA = ("energy_std", "forces_std", "extrapolation")
@@ -96,8 +99,12 @@ class InterpmdCalculator(StatefulCalculator):
     def _add_energy(self, structure: Atoms, stress: bool) -> None:
         self.results |= self.results_at(structure, stress)
 
+    def ready(self) -> FastPotential | None:
+        """What evaluates structures, or None where torch does; see `interpmd.potentials.fast`."""
+        return fast.ready(self.potential, self.precision)
+
     def results_at(
-        self, structure: Atoms, stress: bool = False, moved_only: bool = False
+        self, structure: Atoms, stress: bool = False, known: FastPotential | None = None
     ) -> dict[str, Any]:
         """Energy, forces and site energies of a structure, without what ASE keeps of it; in every
         step of an engine of dynamics, which keeps its own.
@@ -105,14 +112,16 @@ class InterpmdCalculator(StatefulCalculator):
         Args:
             structure: nothing of it is changed.
             stress: whether the stress is needed; it may be there in any case.
-            moved_only: whether it was evaluated before, and only its atoms have moved.
+            known: what evaluated the structure before, if only its atoms have moved since: neither
+                its elements, cell and charge nor the weights are looked at again.
 
         Raises:
             StructureError, UnknownElementError: the structure cannot be evaluated.
         """
         results: dict[str, Any] = {}
-        if (ready := fast.ready(self.potential, self.precision)) is not None:
-            sites, forces, virial = ready.on_atoms(structure, moved_only)
+        ready = known or self.ready()
+        if ready is not None:
+            sites, forces, virial = ready.on_atoms(structure, moved_only=known is not None)
             if structure.pbc.all():
                 volume = structure.get_volume()
                 results["stress"] = _voigt((virial + virial.T) / (2 * volume))

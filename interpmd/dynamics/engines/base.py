@@ -118,7 +118,7 @@ class Evaluator:
         self._here = atoms.copy()
         self._here.set_constraint()
         self._results: dict[str, Any] = {}
-        self._checked = False
+        self._known = None
 
     def at(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, np.ndarray]:
         """Energy in eV and forces in eV/Å.
@@ -136,7 +136,7 @@ class Evaluator:
         """Take the cell of a structure, which may have changed."""
         if not np.array_equal(atoms.cell.array, self._here.cell.array):
             self._here.set_cell(atoms.cell)
-            self._results, self._checked = {}, False
+            self._results, self._known = {}, None
 
     def end(self, atoms: Atoms) -> None:
         """Give the structure's calculator the last results, if the atoms are where those are of."""
@@ -151,8 +151,9 @@ class Evaluator:
     def _evaluate(self) -> dict[str, Any]:
         here, calculator = self._here, self._calculator
         if isinstance(calculator, InterpmdCalculator):
-            results = calculator.results_at(here, moved_only=self._checked)
-            self._checked = True
+            results = calculator.results_at(here, known=self._known)
+            if self._known is None:
+                self._known = calculator.ready()
             return results
         here.calc = calculator
         return {"energy": here.get_potential_energy(), "forces": here.get_forces()}

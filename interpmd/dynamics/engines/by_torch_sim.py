@@ -17,7 +17,8 @@ from interpmd.dynamics.engines.constraints import held
 from interpmd.dynamics.engines.plan import Plan
 from interpmd.extras import required
 from interpmd.potentials.calculator import InterpmdCalculator
-from interpmd.potentials.sum import TermSum
+from interpmd.potentials.sum import Prediction, TermSum
+from interpmd.structures.systems import Batch
 
 
 class TorchSimEngine(Engine):
@@ -117,9 +118,11 @@ class Model:
     def __init__(self, structures: Sequence[Atoms]) -> None:
         self._structures = structures
         self._several = [Evaluator(atoms) for atoms in structures]
-        self._potential = _shared([atoms.calc for atoms in structures])
+        self._calculators: list[Any] = [atoms.calc for atoms in structures]
+        self._potential = _shared(self._calculators)
         self._device = "cpu" if self._potential is None else self._potential.device
-        self._batch = None
+        self._batch: Batch | None = None
+        self._last: Prediction | None = None
 
     def tensor(self, values: np.ndarray) -> Tensor:
         """Values in float64 where the structures are evaluated."""
@@ -140,7 +143,7 @@ class Model:
         """
         if self._potential is not None and self._batch is not None:
             here = self._batch.with_positions(positions.to(self._potential.dtype))
-            predicted = self._potential.predict(here)
+            predicted = self._last = self._potential.predict(here)
             return predicted.energy.double().detach(), predicted.forces.double().detach()
         ends = np.cumsum([len(atoms) for atoms in self._structures])[:-1]
         found = [
@@ -152,9 +155,23 @@ class Model:
 
     def end(self) -> None:
         """Leave what was computed last to the structures' calculators."""
-        if self._potential is None:
+        if self._last is None:
             for evaluator, atoms in zip(self._several, self._structures, strict=True):
                 evaluator.end(atoms)
+            return
+        first, energies = 0, self._last.energy.tolist()
+        sites, forces = (
+            values.detach().double().cpu().numpy()
+            for values in (self._last.site_energies, self._last.forces)
+        )
+        for atoms, calculator, energy in zip(
+            self._structures, self._calculators, energies, strict=True
+        ):
+            here = slice(first, first + len(atoms))
+            first = here.stop
+            results = {"energy": energy, "free_energy": energy}
+            results |= {"energies": sites[here], "forces": forces[here]}
+            calculator.take(atoms, results)
 
 
 def _shared(calculators: Sequence[Any]) -> TermSum | None:
