@@ -105,21 +105,20 @@ def built(
     """
     some = [frames[k] for k in _evenly(len(frames), SURVEYED)]
     block = Block.of(some)
-    seen = SeenDistances.of(some, resolution.cutoff)
     elements = elements_of(frames)
     valence = set(names) - set(SIMPLE)
     topo = topology(frames) if valence else None
     made: list[tuple[str, DistilTerm]] = []
-    pair = (elements, resolution.cutoff, resolution.spacing, seen)
+    pair = (elements, resolution.cutoff, resolution.spacing)
     for name in names:
         wanted: list[DistilTerm | None] = []
         if name == "pairs":
-            wanted.append(Pairs(*pair))
+            wanted.append(Pairs(*pair, SeenDistances.of(some, resolution.cutoff)))
         elif name == "triplets":
             sides = (resolution.triplet_cutoff, resolution.triplet_spacing)
             wanted.append(Triplets(elements, *sides))
         elif topo is not None and name == "nonbonded":
-            wanted.append(Nonbonded(topo, *pair))
+            wanted.append(Nonbonded(topo, block, *pair))
         elif topo is not None and name == "cross":
             wanted.append(Cross.of(topo, block))
         elif topo is not None:

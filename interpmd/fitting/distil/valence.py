@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from ase import Atoms
@@ -14,6 +14,7 @@ from interpmd.fitting.distil.pairs import POINTS, TO_ZERO, Pairs
 from interpmd.fitting.distil.splines import Spline
 from interpmd.fitting.distil.topology import Topology, alike
 from interpmd.structures.coordinates import formulas
+from interpmd.structures.seen import SeenDistances
 
 #: Positions of the members of coordinates to values and their derivatives.
 Formula = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -180,22 +181,43 @@ class Nonbonded(Pairs):
 
     Args:
         topo: the molecules.
-        given: as of `Pairs`.
+        block: some frames, for pictures.
+        elements, cutoff, spacing: as of `Pairs`.
     """
 
-    def __init__(self, topo: Topology, *given) -> None:
-        super().__init__(*given)
+    def __init__(
+        self,
+        topo: Topology,
+        block: Block,
+        elements: Sequence[int],
+        cutoff: float,
+        spacing: float,
+    ) -> None:
         self.topo, self._near = topo, topo.steps < 3
+        edges = self._kept(block, cutoff)
+        once = edges.centre < edges.neighbour
+        numbers = np.stack([block.numbers[edges.centre], block.numbers[edges.neighbour]])[:, once]
+        low, high = numbers.min(0), numbers.max(0)
+        distances = {
+            (a, b): np.sort(edges.lengths[once][(low == a) & (high == b)])
+            for a, b in set(zip(low.tolist(), high.tolist(), strict=True))
+        }
+        super().__init__(elements, cutoff, spacing, SeenDistances(distances, cutoff))
 
     def check(self, atoms: Atoms) -> None:
         self.topo.check(atoms)
 
     def entries(self, block: Block) -> Entries:
-        edges = block.edges(self.cutoff)
-        count = len(self._near)
+        return self.of_edges(block, self._kept(block, self.cutoff))
+
+    def shapes(self) -> list[CurveShape]:
+        return [replace(shape, label=f"nonbonded {shape.label}") for shape in super().shapes()]
+
+    def _kept(self, block: Block, cutoff: float) -> Edges:
+        """Neighbours that the curves are of."""
+        edges, count = block.edges(cutoff), len(self._near)
         far = ~self._near[edges.centre % count, edges.neighbour % count]
-        kept = Edges(*(part[far] for part in vars(edges).values()))
-        return self.of_edges(block, kept)
+        return Edges(*(part[far] for part in vars(edges).values()))
 
     def excluded(self) -> list[tuple[int, int]]:
         """Pairs of atoms that the curves leave out."""
