@@ -249,3 +249,21 @@ def test_relax_and_path(tmp_path, structure):
     write(ends[2], molecule("H2O"))
     with pytest.raises(im.PathError, match="same atoms"):
         run("path", ends[0], ends[2], "--potential", "malonaldehyde")
+
+
+def test_learn_goes_on_in_its_folder(tmp_path):
+    pool = im.label(im.sample(molecule("H2O"), "rattle", n=30, seed=0), progress=False)
+    for name, part in {"start": pool[:6], "pool": pool[6:24], "test": pool[24:]}.items():
+        write(tmp_path / f"{name}.extxyz", part)
+    asked = [
+        "learn", tmp_path / "start.extxyz", "--candidates", tmp_path / "pool.extxyz",
+        "--test", tmp_path / "test.extxyz", "--baseline", "gfn1-xtb", "--batch", 4,
+        "-o", tmp_path / "out",
+    ]  # fmt: skip
+    found = run(*asked, "--budget", 10)
+    assert found.exit_code == 0 and "10 labels" in found.stdout
+    written = {f.name for f in (tmp_path / "out").iterdir()}
+    assert written >= {"potential", "decisions.jsonl", "curve.png"}
+    lines = (tmp_path / "out" / "decisions.jsonl").read_text()
+    assert run(*asked, "--budget", 14).exit_code == 0
+    assert (tmp_path / "out" / "decisions.jsonl").read_text().startswith(lines)

@@ -70,9 +70,10 @@ def label_race(
             label=str(how),
         )
         ax.fill_between(found.index, found["min"], found["max"], color=colour, alpha=0.15, lw=0)
-    quantity, kind, unit = column.split("_") if column.count("_") == 2 else (column, "", "")
-    kind = {"rmse": "RMSE", "force": "5 % of force errors, mean"}.get(kind, kind)
-    ax.set(xlabel="labels", ylabel=f"{quantity} {kind} ({unit_sign(unit)})", title=title)
+    words = {"energy": "energy RMSE", "force": "force RMSE", "worst": "mean force error"}
+    name, _, unit = column.rpartition("_")
+    label = words.get(name.partition("_")[0], name.replace("_", " "))
+    ax.set(xlabel="labels", ylabel=f"{label} ({unit_sign(unit)})", title=title)
     if not len(known):
         ax.text(0.5, 0.5, "no test frames", ha="center", transform=ax.transAxes)
         ax.set(xticks=[], yticks=[])

@@ -18,7 +18,7 @@ from interpmd.potentials.potential import Potential
 
 #: A fit is made anew, size and prior chosen again, once it has learned from so many times more
 #: labels than the last one; in between it is updated.
-ANEW = 2.0
+ANEW = 1.5
 
 #: Share of the largest force errors that "worst" is the mean of.
 WORST = 0.05

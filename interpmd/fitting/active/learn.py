@@ -127,8 +127,8 @@ def learn(
 
     In every round the candidates are chosen whose labels reduce the variance over the goal most
     (`interpmd.fitting.active.acquisition`), all of a batch together; they are labelled, and the fit
-    is updated by their rows. Once the labels have doubled it is made anew, so that its size and
-    prior grow along.
+    is updated by their rows. Once there are half as many labels again it is made anew, so that its
+    size and prior grow along.
 
     Picking by variance from a *thermal* pool is hardly better than chance. It pays where the
     candidates hold what is rare: see `im.candidates`, which makes them of hot and biased dynamics
