@@ -9,6 +9,7 @@ import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
+from ase import Atoms
 from ase.build import molecule
 from results import record
 
@@ -42,16 +43,14 @@ def rotation() -> tuple[im.Path, im.PathExplanation, im.PathExplanation]:
 
 
 def dissociation() -> im.PathExplanation:
-    """A water dimer pulled apart, by the shipped potential."""
-    first = molecule("H2O")
-    second = first.copy()
-    second.rotate(90, "x")
-    second.translate((0.0, 2.9, 0.5))
-    potential = im.load("water")
-    distances = np.arange(2.6, 6.1, 0.2)
-    return im.explain_path(
-        potential, im.scan(potential, first + second, (0, 3), distances, **QUIET), **QUIET
-    )
+    """A water dimer pulled apart, by GFN2-xTB."""
+    donor, acceptor = [(0, 0, 0), (0.96, 0, 0), (-0.24, 0.93, 0)], [(2.9, 0, 0)]
+    hydrogens = [(3.3, 0.5, 0.72), (3.3, 0.5, -0.72)]
+    dimer = Atoms("OH2OH2", [*donor, *acceptor, *hydrogens])
+    calculator = as_calculator("gfn2-xtb")
+    relaxed = im.relax(calculator, dimer, force=0.003, **QUIET).atoms
+    path = im.scan(calculator, relaxed, (0, 3), np.arange(2.8, 6.1, 0.2), **QUIET)
+    return im.explain_path(calculator, path, **QUIET)
 
 
 def picture(
@@ -93,6 +92,7 @@ def main() -> None:
     middle, ends = rows["CH2(1) · CH2(2)"], rows["CH3(0) · CH2(1) · CH2(2) · CH3(3)"]
     strain = groups.strain("first").strain.sum(axis=1)
     energies = path.energies - path.energies[0]
+    well, donor = dimer.strain(), dimer.inside(0).by("kind").to_frame()
     record(
         {
             "paths: rows against the model's energy": (
@@ -116,6 +116,12 @@ def main() -> None:
                 f"{middle.iloc[6]:.3f}, {middle.iloc[-1]:.3f}, methyl on methyl "
                 f"{ends.iloc[6]:+.3f}, {ends.iloc[-1]:+.3f}, strain of groups "
                 f"{strain.iloc[6]:.3f}, {strain.iloc[-1]:.3f} eV (GFN2-xTB)"
+            ),
+            "paths: water dimer at 2.8 Å, strain of the donor, the acceptor, interaction": (
+                f"{well.strain['H2O(0)'].iloc[0]:+.4f}, {well.strain['H2O(3)'].iloc[0]:+.4f}, "
+                f"{well.interaction.iloc[0].sum():+.3f} eV; of the donor's strain its bonds "
+                f"{-donor['bond'].iloc[-1]:.4f}, its angle {-donor['angle'].iloc[-1]:.4f} eV "
+                "(GFN2-xTB)"
             ),
         },
         "python benchmarks/paths.py",

@@ -65,7 +65,9 @@ def dimer_apart() -> im.Path:
             (3.3, 0.5, -0.72),
         ],
     )
-    return im.scan(im.load("water"), dimer, (0, 3), np.arange(2.6, 6.1, 0.2), progress=False)
+    potential = im.load("water")
+    relaxed = im.relax(potential, dimer, force=0.005, progress=False).atoms
+    return im.scan(potential, relaxed, (0, 3), np.arange(2.8, 4.5, 0.2), progress=False)
 
 
 def test_works_of_a_quartic_barrier():
@@ -195,7 +197,13 @@ def test_strain_and_interaction_of_a_water_dimer():
         assert strain.interaction.iloc[number].sum() == pytest.approx(between, abs=1e-6)
         assert strain.strain["H2O(0)"].iloc[number] == pytest.approx(first - alone, abs=2e-4)
         assert strain.total[number] == pytest.approx(energy(frame) - 2 * alone, abs=4e-4)
+    # the donor alone is strained, by the bond that points to the acceptor
+    assert strain.interaction.iloc[0].sum() == pytest.approx(-0.217, abs=0.01)
+    donor, acceptor = strain.strain["H2O(0)"], strain.strain["H2O(3)"]
+    assert donor.iloc[0] > 0.002 > 10 * acceptor.iloc[0]
     inside = table.inside(0)
+    rows = inside.to_frame().iloc[-1].drop("sum")
+    assert rows.abs().idxmax() == "bond O0–H1" and rows["bond O0–H1"] < -0.001
     expected = strain.strain["H2O(0)"] - strain.strain["H2O(0)"].iloc[0]
     assert inside.dataset.total.values == pytest.approx(expected.to_numpy(), abs=1e-6)
     with pytest.raises(im.PathError, match="no fragment 2"):
