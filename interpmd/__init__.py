@@ -43,7 +43,7 @@ _NAMES = {
     "interpmd.dynamics.relaxation": "Relaxation relax",
     "interpmd.fitting": (
         "FitProgress FitReport Spec evaluate fit learning_curve correction Goal GrowingFit "
-        "LearnProgress LearnReport choose learnFitProgress candidates learn on_the_fly"
+        "LearnProgress LearnReport choose candidates learn on_the_fly"
     ),
     "interpmd.fitting.distil": "Distilled distil",
     "interpmd.attribution": (
