@@ -47,8 +47,8 @@ def water() -> dict[str, str]:
     rdf, density = pd.read_csv(RUNS / "rdf.csv"), pd.read_csv(RUNS / "npt.csv")
     nvt, nve, npt, chain = (about[name] for name in ("nvt", "nve", "npt", "reference"))
     late = density[density.ps > 0.5 * density.ps.max()]
-    halves = [part.density for part in np.array_split(late, 2)]
-    mean, error = mean_and_error(late.density)
+    halves = np.array_split(late.density.to_numpy(), 2)
+    mean, error = mean_and_error(late.density.to_numpy())
     drift = halves[1].mean() - halves[0].mean()
     drift_error = np.hypot(*(mean_and_error(half)[1] for half in halves))
     words = []
@@ -78,9 +78,9 @@ def water() -> dict[str, str]:
     }
 
 
-def mean_and_error(values: pd.Series, blocks: int = 5) -> tuple[float, float]:
+def mean_and_error(values: np.ndarray, blocks: int = 5) -> tuple[float, float]:
     """Mean and its standard error from blocks of a run."""
-    means = [part.mean() for part in np.array_split(values.to_numpy(), blocks)]
+    means = [part.mean() for part in np.array_split(values, blocks)]
     return float(np.mean(means)), float(np.std(means, ddof=1) / blocks**0.5)
 
 

@@ -8,7 +8,8 @@ literally: the term is evaluated on every sub-cluster up to some size, alone in 
 
 (Xantheas, J. Chem. Phys. 100, 7523 (1994), equations 2-6). Convention: the charge of a sub-cluster
 is the sum of the formal charges of its atoms (`interpmd.structures.charged_parts`). What the rows
-do not cover, and everything in periodic or large structures, is kept as one remainder per site.
+do not cover, and everything in periodic or large structures, is kept as one remainder per site; but
+for charges in a cell, which act between pairs whose rows hold all of their images.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from interpmd.decomposition.moebius import Rows
 from interpmd.decomposition.stars import as_array
 from interpmd.decomposition.subsets import Members, ranks, subsets
 from interpmd.potentials.base import GlobalTerm
+from interpmd.potentials.long_range import LongRange
 from interpmd.structures.systems import Batch
 
 #: Most sub-clusters of a molecule on which a global term is evaluated.
@@ -54,7 +56,7 @@ def global_rows(
         term: evaluated on sub-clusters of molecules, and on the whole.
         batch: one structure in float64.
         order: largest body order; lower if there are too many sub-clusters, and no rows at all if
-            the structure is periodic.
+            the structure is periodic, unless the term acts between pairs.
         charges: in e, that each atom takes along into a sub-cluster.
 
     Returns:
@@ -62,6 +64,8 @@ def global_rows(
         site: its energy less an equal share of every row that it is a member of.
     """
     n_atoms = batch.n_atoms
+    if batch.periodic and isinstance(term, LongRange):
+        return _pairs_in_cell(term, batch, order)
     reach = 0 if batch.periodic else feasible_order(n_atoms, order)
     clusters = [
         _evaluate(term, batch, subsets(n_atoms, size), charges) for size in range(1, reach + 1)
@@ -70,6 +74,29 @@ def global_rows(
     if reach < n_atoms:
         rows.append(_remainder(term, batch, rows))
     return rows
+
+
+def _pairs_in_cell(term: LongRange, batch: Batch, order: int) -> list[Rows]:
+    """Rows of atoms and of pairs, each with all of its images, whose sum is the energy."""
+    energies, gradients = (as_array(each) for each in term.pairs(batch))
+    rows = []
+    for size in range(1, min(order, 2) + 1):
+        chosen = subsets(batch.n_atoms, size)
+        members = Members(chosen, np.zeros((*chosen.shape, 3), dtype=np.int64))
+        forces = np.zeros((*chosen.shape, 3))
+        if size == 2:
+            i, j = chosen.T
+            forces = -np.stack([gradients[i, j], gradients[j, i]], axis=1)
+        rows.append(
+            Rows(
+                size,
+                members,
+                energies[chosen[:, 0], chosen[:, -1]],
+                forces,
+                np.zeros((len(chosen), 0)),
+            )
+        )
+    return rows if order > 1 else [*rows, _remainder(term, batch, rows)]
 
 
 def _evaluate(

@@ -95,6 +95,34 @@ class LongRange(GlobalTerm):
             ]
         )
 
+    def pairs(
+        self, batch: Batch
+    ) -> tuple[Float[Tensor, "atoms atoms"], Float[Tensor, "atoms atoms 3"]]:
+        """What each atom and each pair of atoms of one periodic structure has, all images included.
+
+        The energy is sum_i E_ii + sum_{i<j} E_ij, exactly.
+
+        Returns:
+            E in eV, and the derivative of E_ij by the position of i in eV/Å.
+        """
+        charges, cell = self.charges[batch.numbers].double(), batch.cells[0].double()
+        places, volume = batch.positions.detach().double(), torch.linalg.det(cell).abs()
+        k = torch.as_tensor(waves(cell.cpu().numpy(), self.smearing)).to(places)
+        k = k @ (2 * torch.pi * torch.linalg.inv(cell).mT)
+        squares = (k**2).sum(1)
+        # of k and -k
+        weights = 8 * torch.pi * torch.exp(-0.5 * self.smearing**2 * squares) / squares / volume
+        phases = torch.polar(torch.ones(len(places), len(k)).to(places), places @ k.T)
+        products = COULOMB * charges[:, None] * charges
+        background = 2 * torch.pi * self.smearing**2 / volume
+        energies = products * (((phases * weights) @ phases.mH).real - background)
+        own = 0.5 * (
+            energies.diagonal() - (2 / torch.pi) ** 0.5 / self.smearing * products.diagonal()
+        )
+        slopes = [-(phases * weights * k[:, axis]) @ phases.mH for axis in range(3)]
+        gradients = products[:, :, None] * torch.stack([s.imag for s in slopes], dim=2)
+        return energies.diagonal_scatter(own), gradients
+
     def _in_vacuum(
         self, positions: Float[Tensor, "atoms 3"], charges: Float[Tensor, " atoms"]
     ) -> Float[Tensor, " atoms"]:

@@ -70,3 +70,21 @@ def test_the_charges_of_a_box_do_not_depend_on_how_it_is_cut():
     assert np.abs(other.stress.numpy() - once.stress.numpy()).max() < 1e-9
     twice = potential.predict(atoms.repeat((1, 2, 1)), stress=True)
     assert float(twice.energy[0]) == pytest.approx(2 * float(once.energy[0]), abs=1e-7)
+
+
+def test_rows_of_a_periodic_box_hold_the_charges_whole(box):
+    """The term acts between pairs, so that atoms and pairs add up, and nothing is left over."""
+    few = box[:9]
+    few.calc = None
+    potential = Potential([LongRange({"O": -0.8, "H": 0.5}, 1.2)])  # a charged cell
+    found, rows = potential.predict(few), im.decompose(potential, few)
+    assert not rows.remainder.any()
+    assert rows.energies.sum() == pytest.approx(float(found.energy[0]), abs=1e-10)
+    forces = np.zeros((9, 3))
+    np.add.at(forces, rows.member_atoms, rows.member_forces)
+    assert np.abs(forces - found.forces.numpy()).max() < 1e-10
+    assert np.abs(forces).max() > 0.1
+    without = few[3:]
+    left = [k for k, atoms in enumerate(rows.clusters.tuples()) if min(atoms) >= 3]
+    expected = float(potential.predict(without).energy[0])
+    assert rows.energies[left].sum() == pytest.approx(expected, abs=1e-10)
