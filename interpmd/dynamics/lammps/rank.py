@@ -19,9 +19,12 @@ def communicator() -> Any:
     """All ranks, in the library of MPI that LAMMPS uses."""
     if (mpi := mpi_library()) is not None:
         ctypes.CDLL(mpi, mode=ctypes.RTLD_GLOBAL)
-    settings = required("mpi4py", "LAMMPS on several ranks")
-    settings.rc.threads = False
-    return required("mpi4py.MPI", "LAMMPS on several ranks").COMM_WORLD
+    import mpi4py
+
+    mpi4py.rc.threads = False
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD
 
 
 def run_script(script: Script, world: Any, options: list[str]) -> None:
