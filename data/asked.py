@@ -67,6 +67,10 @@ ASKED = {
     "N-ethylpyrrolidine": "CCN1CCCC1",
 }
 
+#: Of these, the ones that choose the strength of the ridge and the size of error bars; the others
+#: are for tests alone.
+JUDGES = tuple(ASKED.values())[2::5]
+
 #: Molecules with a fragment that the training data lack on purpose: six heavy atoms cannot hold it,
 #: or it is of a kind that `molecules.UNLIKELY` leaves out.
 LACKING = {

@@ -20,7 +20,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase import Atoms
-from asked import ASKED, LACKING
+from asked import ASKED, JUDGES, LACKING
 from common import DATA, SCRATCH, ship, shuffled, thinned, write
 from geometries import LEVEL, embedded, relaxed, rounded, seed_of, torsions, twisted, vibrating
 from molecules import grown, ordinary
@@ -42,7 +42,7 @@ LARGEST, DRAWN, SEED = 6, 250, 6031
 LARGEST_FORCE = 8.0
 
 #: Molecules with a torsion profile, and its angles.
-TURNED = list(ASKED.values())[::2]
+TURNED = [s for s in tuple(ASKED.values())[::4] if s not in JUDGES]
 ANGLES = 12
 
 #: Frames of training molecules that are held out.
@@ -175,6 +175,9 @@ def main() -> None:
         raw = SCRATCH / f"small_molecules.{name}.raw.extxyz"
         found = label(frames, LEVEL, out=raw, workers=chosen.workers, progress=False)
         labelled[name] = thinned(found, LARGEST_FORCE)
+    asked = labelled["known"]
+    labelled["known"] = [a for a in asked if a.info["molecule"] not in JUDGES]
+    labelled["valid"] = [a for a in asked if a.info["molecule"] in JUDGES]
     bar = tqdm(TURNED, desc="profiles", mininterval=10, unit="molecule")
     frames = [atoms for smiles in bar for atoms in profile(smiles)]
     raw = SCRATCH / "small_molecules.profiles.raw.extxyz"
@@ -184,7 +187,7 @@ def main() -> None:
         one.info["subset"] = "isolated"
     digests = {
         name: write(DATA / NAME / f"{name}.extxyz.gz", shuffled(labelled[name], SEED))
-        for name in ("known", "lacking")
+        for name in ("known", "valid", "lacking")
     }
     digests["profiles"] = write(DATA / NAME / "profiles.extxyz.gz", labelled["profiles"])
     ship(
@@ -194,9 +197,10 @@ def main() -> None:
         SEED,
         "Molecules of up to six atoms of C, N and O, with hydrogens: relaxed conformers, thermal "
         "displacements at 300 to 1200 K, bonds turned by any angle. test.extxyz.gz holds other "
-        "frames of the same molecules; known.extxyz.gz and lacking.extxyz.gz hold molecules of "
-        "seven to nine heavy atoms whose capped groups the training molecules contain, and ones "
-        "that have some that they lack; profiles.extxyz.gz the first ones along a dihedral.",
+        "frames of the same molecules; known.extxyz.gz, valid.extxyz.gz (to choose the strength of "
+        "the ridge by) and lacking.extxyz.gz hold molecules of seven to nine heavy atoms, of which "
+        "the training molecules contain all capped groups, and lack some; profiles.extxyz.gz the "
+        "first ones along a dihedral.",
         molecules={name: len({a.info["molecule"] for a in labelled[name]}) for name in labelled},
         unseen_frames={name: len(labelled[name]) for name in digests},
         unseen_sha256_of_text=digests,
