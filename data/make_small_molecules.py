@@ -159,10 +159,8 @@ def chosen_molecules() -> list[str]:
     return [*small, *covering, *sorted(drawn)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, default=1)
-    chosen = parser.parse_args()
+def labelled_sets(workers: int) -> dict[str, list[Atoms]]:
+    """Training frames, unseen molecules of known and of lacking fragments, and profiles."""
     sets = {
         "training": (chosen_molecules(), TRAINING),
         "known": (list(ASKED.values()), UNSEEN),
@@ -173,15 +171,20 @@ def main() -> None:
         bar = tqdm(asked, desc=name, mininterval=10, unit="molecule")
         frames = [atoms for smiles in bar for atoms in geometries(smiles, how)]
         raw = SCRATCH / f"small_molecules.{name}.raw.extxyz"
-        found = label(frames, LEVEL, out=raw, workers=chosen.workers, progress=False)
+        found = label(frames, LEVEL, out=raw, workers=workers, progress=False)
         labelled[name] = thinned(found, LARGEST_FORCE)
-    asked = labelled["known"]
-    labelled["known"] = [a for a in asked if a.info["molecule"] not in JUDGES]
-    labelled["valid"] = [a for a in asked if a.info["molecule"] in JUDGES]
     bar = tqdm(TURNED, desc="profiles", mininterval=10, unit="molecule")
     frames = [atoms for smiles in bar for atoms in profile(smiles)]
     raw = SCRATCH / "small_molecules.profiles.raw.extxyz"
     labelled["profiles"] = label(frames, LEVEL, out=raw, progress=False)
+    return labelled
+
+
+def write_sets(labelled: dict[str, list[Atoms]]) -> None:
+    """Files and card; molecules that judge the fit are kept apart from those that test it."""
+    asked = labelled["known"]
+    labelled["known"] = [a for a in asked if a.info["molecule"] not in JUDGES]
+    labelled["valid"] = [a for a in asked if a.info["molecule"] in JUDGES]
     atoms = isolated_atoms("HCNO", LEVEL)
     for one in atoms:
         one.info["subset"] = "isolated"
@@ -205,6 +208,14 @@ def main() -> None:
         unseen_frames={name: len(labelled[name]) for name in digests},
         unseen_sha256_of_text=digests,
     )
+
+
+def main() -> None:
+    """Make what is missing, label it, write the files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", type=int, default=1)
+    chosen = parser.parse_args()
+    write_sets(labelled_sets(chosen.workers))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from interpmd.structures.chemistry import bonds, molecules
 from interpmd.structures.files import read_frames
 from interpmd.structures.groups import groups_of
 from interpmd.trust import certify
+from interpmd.trust.known_fragments import remember_fragments
 from interpmd.trust.reproducibility import halves, reproducibility
 from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth
 
@@ -135,9 +136,9 @@ CERTIFIED = {"water_liquid": 18}
 RECIPES["small_molecules"] = {
     "spec": {
         "cutoff": 3.8,
-        "channels": (128, 170, 64),
+        "channels": (128, 120, 40),
         "lmax": (0, 4, 3),
-        "weights": 6_000,
+        "weights": 4_200,
         "terms": {"repulsion": {}},
     },
     "energy_weight": 40.0,
@@ -175,8 +176,10 @@ def make(name: str, keep_truth: bool = False) -> None:
     """
     folder, parts = DATA / name, parts_of(name)
     train = training_frames(name)
+    valid = folder / "valid.extxyz.gz"
     report = fit(
         train,
+        valid if valid.exists() else None,
         test=folder / "test.extxyz.gz",
         out=SCRATCH / f"{name}-fit",
         progress=False,
@@ -185,6 +188,8 @@ def make(name: str, keep_truth: bool = False) -> None:
     card = report.potential.card
     card.provenance["train"] = ", ".join(f"data/{name}/{part}" for part in parts)
     card.provenance["made_by"] = f"python -m interpmd.shipped.make {name}"
+    if any("molecule" in atoms.info for atoms in train):  # many molecules: which fragments?
+        remember_fragments(report.potential, train)
     card.errors["test_by_subset"] = json.loads(
         report.evaluations["test"].by_subset().to_json(orient="index")
     )

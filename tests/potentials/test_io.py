@@ -171,7 +171,7 @@ def test_foreign_folders_are_not_overwritten(tmp_path, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["alanine_dipeptide", "copper", "malonaldehyde", "water", "water_liquid"]
+    "name", ["alanine_dipeptide", "copper", "malonaldehyde", "small_molecules", "water"]
 )
 def test_shipped_potentials(name):
     table = im.shipped()

@@ -19,7 +19,7 @@ from interpmd.reference.checks import check_structure
 from interpmd.reference.clusters import molecules_of
 
 DATA = Path(__file__).parents[2] / "data"
-SETS = ("alanine_dipeptide", "copper", "malonaldehyde", "water", "water_liquid")
+SETS = ("alanine_dipeptide", "copper", "malonaldehyde", "small_molecules", "water", "water_liquid")
 # eV/A; DFT forces do not sum to zero exactly because the integration grid moves with the atoms
 NET_FORCE = {
     "emt(asap_cutoff=False)": 1e-4,
@@ -146,7 +146,8 @@ def test_molecules_are_bound(name):
             assert -8 < binding / len(atoms) < -2
 
 
-@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "water", "water_liquid"])
+@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "small_molecules", "water", "water_liquid"]
+)
 def test_labels_can_be_made_again(name):
     shipped = frames_of(name)["test"][::40]
     level = EMT() if name == "copper" else card_of(name)["level"]
