@@ -3,12 +3,13 @@
 ``python benchmarks/space.py [search rows false conformers]``. The truth are the hydrogen bonds of
 1,000 substituted malonaldehydes by GFN2-xTB (``data/make_malonaldehydes.py``). A molecule is false
 if its closed form is not the one that was meant; that is judged here by bonds that RDKit finds in
-the relaxed structures, which the package does not look at.
+the relaxed structures, not by what the package says of them.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 
 import numpy as np
@@ -175,7 +176,8 @@ def rows() -> dict[str, str]:
 def false_winners() -> dict[str, str]:
     """Which false molecules the package flags, and which sound ones it flags too."""
     known = truth()
-    false = {d for d, one in known.items() if not one.sound}
+    card = json.loads(TABLE.with_name("hydrogen_bonds.json").read_text())
+    false = {SPACE.design(key) for key in card["changed, by RDKit"]}
     figures = {}
     everything = Exploration(SPACE, tuple(known.values()), "hydrogen bond", "eV", "known")
     suspects = {SPACE.design(list(row[:3])) for row in everything.suspects().itertuples(False)}
@@ -192,7 +194,9 @@ def false_winners() -> dict[str, str]:
     suspects = {SPACE.design(list(row[:3])) for row in blind.suspects().itertuples(False)}
     with_value = false & set(naive)
     alarms = suspects - false
-    figures["the same by rows alone, nobody looks at structures"] = (
+    figures[
+        f"false among {len(known)}: flagged by rows alone, without structures, and false alarms"
+    ] = (
         f"{len(suspects & with_value)} of {len(with_value)}; {len(alarms)} of "
         f"{len(naive) - len(with_value)} "
         f"({100 * len(alarms) / (len(naive) - len(with_value)):.1f} %)"
@@ -207,11 +211,11 @@ def conformers() -> dict[str, str]:
     figures = {}
     cases = {
         "alanine dipeptide, potential": ("CC(=O)NC(C)C(=O)NC", im.load("alanine_dipeptide")),
-        "hexane-1,2-diol, GFN2-xTB": ("CCCCC(O)CO", "gfn2-xtb"),
         "N-acetylglycine, GFN2-xTB": ("CC(=O)NCC(=O)O", "gfn2-xtb"),
+        "ethyl lactate, GFN2-xTB": ("CCOC(=O)C(C)O", "gfn2-xtb"),
     }
     for name, (smiles, model) in cases.items():
-        long = im.conformers(smiles, seeds=150, hops=10, seed=7, progress=False)
+        long = im.conformers(smiles, seeds=100, hops=10, seed=7, progress=False)
         short = im.conformers(smiles, model, progress=False)
         whole = add_hydrogens(parsed(smiles))
         found = {}

@@ -22,7 +22,7 @@ PARTS = {
     "What is inside": (3, 4, 5, 6),
     "How far to trust it": (7,),
     "Your own questions": (8, 9),
-    "Going further": (10, 11, 12),
+    "Going further": (10, 11, 12, 13, 14),
 }
 
 SECOND_LINE = re.compile(r"\*(\w+) · (\d+) minutes · you need: (.+?)(?: · runs in .+?)?\*")

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 #: Energies (eV) that may belong to one conformer, and Å by which its atoms may differ.
 SAME_ENERGY, SAME_PLACE = 0.003, 0.2
 
+#: Guesses for each seed that is relaxed, of which the lowest of a force field count, and kcal/mol
+#: by which these differ.
+GUESSES, SAME_FIELD = 10, 0.01
+
 #: Seeds of a force field within this RMSD in Å are relaxed once.
 SAME_SEED = 0.3
 
@@ -62,7 +66,9 @@ def conformers(
     Args:
         molecule: SMILES, or a structure, whose bonds are kept.
         model: level of theory, ASE calculator or potential.
-        seeds: of distance geometry; those that a force field relaxes into one are relaxed once.
+        seeds: that the model relaxes: the lowest of ten times as many by distance geometry and a
+            force field, each once. Flexible molecules need more: three for each rotatable bond,
+            multiplied, are many.
         hops: of minima hopping from the lowest; 0 for none.
         window: eV above the lowest that are kept.
         fmax: largest force in eV/Å that is left.
@@ -83,7 +89,7 @@ def conformers(
     calculator = as_calculator(model.calculator() if isinstance(model, Potential) else model)
     level = resolve(calculator).name
     whole = _molecule(molecule)
-    starts = first_guesses(whole, count=seeds, seed=seed, apart=0.0, tries=seeds)
+    starts = first_guesses(whole, None, seeds, seed, tries=GUESSES * seeds, apart=SAME_FIELD)
     starts = _distinct(whole, starts, SAME_SEED)
     if isinstance(molecule, Atoms):
         starts.insert(0, _bare(molecule))

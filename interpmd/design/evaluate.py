@@ -53,6 +53,7 @@ class Evaluated:
         structures: the lowest relaxed structure of each state, with energies and forces.
         grade: largest extrapolation grade of these; None where the model has none.
         seconds: that it took.
+        guesses: structures that were relaxed for each state; 0 if not known.
     """
 
     design: Design
@@ -63,6 +64,7 @@ class Evaluated:
     structures: dict[str, Atoms] = field(default_factory=dict)
     grade: float | None = None
     seconds: float = 0.0
+    guesses: int = 0
 
     @property
     def sound(self) -> bool:
@@ -118,6 +120,7 @@ def evaluate(
         structures,
         grade,
         time.perf_counter() - began,
+        effort.guesses,
     )
 
 

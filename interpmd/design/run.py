@@ -17,13 +17,16 @@ from interpmd.design.evaluate import Effort, Evaluated, evaluate
 from interpmd.design.exploration import Exploration
 from interpmd.design.groups import Groups
 from interpmd.design.objectives import Objective, objective_of
-from interpmd.design.scaffold import Space, space_of
+from interpmd.design.scaffold import Design, Space, space_of
 from interpmd.design.search import batches
 from interpmd.design.store import DesignStore
 from interpmd.errors import OutputError
 from interpmd.potentials import Potential
 from interpmd.reference.levels import resolve
 from interpmd.reference.workers import Killed, in_order
+
+#: Times the guesses for the best molecules, and rounds in which others take their place.
+HARDER, ROUNDS = 4, 5
 
 
 def explore(
@@ -39,6 +42,7 @@ def explore(
     acquisition: str = "expected_improvement",
     order: int = 2,
     effort: Effort | None = None,
+    confirm: int = 3,
     workers: int = 1,
     out: str | Path | None = None,
     seed: int = 0,
@@ -62,6 +66,9 @@ def explore(
             all molecules with one group, then those with two of which least is known.
         order: most groups of a row; what is beyond has no structure (1 is additive).
         effort: guesses, steps and largest force of relaxations.
+        confirm: the best so many are computed again at the end with four times the guesses, and
+            what takes their place too, since the highest values are those that missed a lower
+            structure; 0 for none.
         workers: processes, one thread each; more than one needs a script guarded by
             ``if __name__ == "__main__"`` and a model that can be pickled.
         out: file (".jsonl") that grows by one molecule at a time. The same call again goes on
@@ -81,6 +88,7 @@ def explore(
     space = space_of(scaffold, groups, sites)
     sought = objective_of(objective)
     arguments.count(budget=budget, batch=batch, workers=workers, order=order)
+    arguments.count(0, confirm=confirm)
     arguments.seeds(seed=seed)
     arguments.one_of(ACQUISITIONS, acquisition=acquisition)
     calculator = model.calculator() if isinstance(model, Potential) else model
@@ -100,18 +108,41 @@ def explore(
         bar = _bar(min(budget, len(space)), len(known), level, progress)
 
         with bar:
+
+            def compute(designs: list[Design], effort: Effort) -> None:
+                jobs = [(space, sought, calculator, effort, design) for design in designs]
+                for one in _outcomes(space, jobs, workers):
+                    bar.update(one.design not in known)
+                    known[one.design] = one
+                    if store:
+                        store.append(one)
+
             try:
                 for designs in batches(state, known, budget, batch, acquisition, seed):
-                    jobs = [(space, sought, calculator, effort, design) for design in designs]
-                    for one in _outcomes(space, jobs, workers):
-                        known[one.design] = one
-                        if store:
-                            store.append(one)
-                        bar.update()
+                    compute(designs, effort)
+                harder = replace(effort, guesses=HARDER * effort.guesses)
+                for _ in range(ROUNDS):
+                    best = [
+                        d for d in _best(known, state.sign, confirm) if not _had(known[d], harder)
+                    ]
+                    if not best:
+                        break
+                    compute(best, harder)
             except OutputError as error:
                 error.report = replace(state, evaluated=tuple(known.values()))
                 raise
     return replace(state, evaluated=tuple(known.values()))
+
+
+def _best(known: dict[Design, Evaluated], sign: float, count: int) -> list[Design]:
+    """The best sound molecules."""
+    sound = [one for one in known.values() if one.sound]
+    sound.sort(key=lambda one: -sign * float(one.value or 0.0))
+    return [one.design for one in sound[:count]]
+
+
+def _had(one: Evaluated, effort: Effort) -> bool:
+    return one.guesses >= effort.guesses
 
 
 def _outcomes(space: Space, jobs: list[tuple], workers: int) -> Iterator[Evaluated]:

@@ -133,6 +133,7 @@ def as_record(space: Space, evaluated: Evaluated) -> dict[str, Any]:
         "doubts": list(evaluated.doubts),
         "grade": evaluated.grade,
         "seconds": round(evaluated.seconds, 2),
+        "guesses": evaluated.guesses,
         "structures": {name: _plain(atoms) for name, atoms in evaluated.structures.items()},
     }
 
@@ -148,6 +149,7 @@ def as_evaluated(record: dict[str, Any], design: tuple[int, ...]) -> Evaluated:
         {name: _atoms(plain) for name, plain in record["structures"].items()},
         record["grade"],
         record["seconds"],
+        record.get("guesses", 0),
     )
 
 

@@ -98,6 +98,7 @@ def test_objectives_that_do_not_suit_the_scaffold(objective, words):
 def test_a_search_finds_the_best_and_goes_on_where_it_stopped(tmp_path):
     out = tmp_path / "gaps.jsonl"
     asked = {"groups": ["F", "Cl", "CN"], "objective": "dipole", "batch": 3, "out": out}
+    asked["confirm"] = 0
     part = im.explore(METHANE, budget=6, **asked, progress=False)
     assert len(part.evaluated) == 6 == len(out.read_text().splitlines()) - 1
     before = out.read_bytes()
@@ -114,6 +115,22 @@ def test_a_search_finds_the_best_and_goes_on_where_it_stopped(tmp_path):
     assert "best" in repr(whole) and "10 of 16" in repr(whole)
     for atoms in whole.evaluated[3].structures.values():
         assert np.linalg.norm(atoms.get_forces(), axis=1).max() < 0.03
+
+
+def test_the_best_are_computed_again_with_more_guesses(tmp_path):
+    # one guess may take the conformer of propanol that is not the lowest
+    out = tmp_path / "run.jsonl"
+    asked = {"groups": ["CH2OH", "C2H5"], "objective": "dipole", "effort": im.Effort(guesses=1)}
+    rough = im.explore("C[*:1]", **asked, confirm=0, progress=False)
+    assert {one.guesses for one in rough.evaluated} == {1}
+    found = im.explore("C[*:1]", **asked, confirm=1, out=out, progress=False)
+    assert len(found.evaluated) == 3
+    guesses = {one.design: one.guesses for one in found.evaluated}
+    assert guesses[found.winner] == 4 and sorted(guesses.values())[0] == 1
+    again = im.explore("C[*:1]", **asked, confirm=1, out=out, progress=False)
+    assert {one.design: one.guesses for one in again.evaluated} == guesses
+    lines = len(out.read_text().splitlines())
+    assert lines == 1 + 3 + sum(g == 4 for g in guesses.values())
 
 
 def test_a_file_of_another_exploration_is_refused_and_kept(tmp_path):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from spaces import known_space
 
+import interpmd as im
 from interpmd.design.acquire import first_batch, soundness
-from interpmd.design.evaluate import Evaluated
+from interpmd.design.evaluate import Effort, Evaluated, evaluate
+from interpmd.design.objectives import HydrogenBond
+from interpmd.design.scaffold import space_of
 from interpmd.design.search import rehearse
 from interpmd.design.store import read_table, write_table
 from interpmd.errors import ArgumentError, DesignError, DesignFileError
@@ -96,3 +102,17 @@ def test_what_makes_no_sense_is_refused():
     every.pop((1, 1, 1))
     with pytest.raises(DesignError, match=r"1 molecules are not known, such as CH3\|CH3\|CH3"):
         rehearse(space, every, 10)
+
+
+def test_the_shipped_table_is_what_its_card_says_and_what_gfn2_says():
+    folder = Path(im.__file__).parents[1] / "data" / "malonaldehydes"
+    card = json.loads((folder / "hydrogen_bonds.json").read_text())
+    space = space_of(card["scaffold"], card["groups"])
+    table = read_table(folder / "hydrogen_bonds.csv.gz", space)
+    assert len(table) == card["molecules"] == len(space) == 1000
+    unsound = {space.key(design) for design, one in table.items() if not one.sound}
+    # two judges: the package, and bonds by RDKit
+    assert unsound == set(card["changed, by RDKit"]) and len(unsound) == 6
+    for key in ("H|H|H", "F|CN|Cl"):
+        one = evaluate(space, HydrogenBond(16, 11), "gfn2-xtb", Effort(), space.design(key))
+        assert one.value == pytest.approx(table[space.design(key)].value, abs=2e-3)
