@@ -135,7 +135,9 @@ def test_the_best_are_computed_again_with_more_guesses(tmp_path):
 
 def test_a_file_of_another_exploration_is_refused_and_kept(tmp_path):
     out = tmp_path / "a.jsonl"
-    im.explore(METHANE, groups=["F"], objective="dipole", out=out, budget=1, progress=False)
+    im.explore(
+        METHANE, groups=["F"], objective="dipole", out=out, budget=1, confirm=0, progress=False
+    )
     kept = out.read_bytes()
     with pytest.raises(DesignFileError, match="holds another exploration: objective"):
         im.explore(METHANE, groups=["F"], objective="gap", out=out, budget=1, progress=False)

@@ -40,13 +40,13 @@ def test_the_start_page_has_every_notebook_with_time_and_level():
 def test_notebooks_to_come_have_a_place(tmp_path, monkeypatch):
     monkeypatch.setattr(start, "HERE", tmp_path)
     cell = "# Who did the work?\n\n*Advanced · 40 minutes · you need: notebook 4*\n"
-    for name in ("10_who_did_the_work", "13_too_many"):
+    for name in ("10_who_did_the_work", "15_too_many"):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(cell)])
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
         if name.startswith("10"):
             assert "## Going further" in words(start.page())
             assert "| 10 | [Who did the work?]" in words(start.page())
-    with pytest.raises(ValueError, match="give notebook 13 a place"):
+    with pytest.raises(ValueError, match="give notebook 15 a place"):
         start.page()
 
 
