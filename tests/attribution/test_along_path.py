@@ -223,6 +223,31 @@ def test_fragments_of_ones_own_have_strain_too():
     assert ours.total[0] == 0 and ours.residual < CLOSED
 
 
+def test_a_calculator_is_not_asked_again_for_the_path_that_it_made():
+    calculator = as_calculator("gfn2-xtb")
+    asked = []
+    evaluate = calculator.calculate
+
+    def counted(*arguments, **keywords):
+        asked.append(1)
+        return evaluate(*arguments, **keywords)
+
+    path = butane_turned()[:5]
+    anew = im.explain_path(calculator, list(path), coordinate=path.coordinate, progress=False)
+    calculator.calculate = counted
+    table = im.explain_path(calculator, path, progress=False)
+    assert len(asked) == 2  # the ends, to see that it is the same one
+    assert table.to_frame().to_numpy() == pytest.approx(anew.to_frame().to_numpy(), abs=1e-6)
+    # what a path does not hold is asked for
+    asked.clear()
+    groups = im.explain_path(calculator, path, gauge="groups", progress=False)
+    assert len(asked) > 20 and groups.residual < CLOSED
+    # another calculator answers for itself
+    other = as_calculator("gfn2-xtb", charge=1)
+    cation = im.explain_path(other, path, progress=False)
+    assert np.abs(cation.dataset.predicted - table.dataset.predicted).max() > 1e-3
+
+
 def test_frames_that_make_no_path():
     potential, water = im.load("water"), molecule("H2O")
     with pytest.raises(im.PathError, match="two frames or more"):

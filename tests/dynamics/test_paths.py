@@ -178,6 +178,48 @@ def test_paths_go_on_from_their_files(potential, minimum, tmp_path):
     assert np.array_equal(first.energies, again.energies) and not first[0].info
 
 
+class Interrupted(DoubleWell):
+    """Somebody presses Ctrl-C at the call of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        if self.asked == self.number:
+            self.asked += 1
+            raise KeyboardInterrupt
+        super().calculate(atoms, properties, system_changes)
+
+
+@pytest.mark.parametrize("kind", ["relax", "band", "scan"])
+def test_who_interrupts_gets_what_is_in_the_file(kind, tmp_path):
+    out = tmp_path / "half.traj"
+
+    def search(calculator, out):
+        if kind == "relax":
+            start = triatomic(0.1, 2.9)
+            return im.relax(calculator, start, force=1e-5, out=out, progress=False)
+        if kind == "band":
+            ends = triatomic(-0.4), triatomic(0.4)
+            return im.path(calculator, *ends, relax_ends=False, force=0.01, out=out, progress=False)
+        values = np.linspace(1.2, 1.5, 5)
+        return im.scan(calculator, triatomic(0.3), (0, 1), values, out=out, progress=False)
+
+    number = {"relax": 4, "band": 40, "scan": 30}[kind]
+    with pytest.raises(KeyboardInterrupt):
+        search(Interrupted(number), None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", im.ConvergenceWarning)
+        half = search(Interrupted(number), out)
+    assert not half.converged and len(read(out, ":")) == len(half)
+    whole, straight = search(Interrupted(-1), out), search(DoubleWell(), None)
+    assert whole.converged
+    assert whole.energies[-1] == pytest.approx(straight.energies[-1], abs=1e-3)
+    if kind == "scan":
+        assert np.array_equal(whole.energies[: len(half)], half.energies) and len(whole) == 5
+
+
 def test_ends_of_a_band_must_be_two(potential, minimum):
     with pytest.raises(im.PathError, match="the same structure"):
         im.path(potential, minimum, minimum, progress=False)

@@ -14,6 +14,7 @@ import xarray as xr
 from ase import Atoms
 from jaxtyping import Float
 
+from interpmd.attribution.along_path.known import known_along
 from interpmd.attribution.along_path.reaction_force import ReactionForce, reaction_force
 from interpmd.attribution.along_path.strain import ActivationStrain, activation_strain
 from interpmd.attribution.gauges.base import Gauge
@@ -210,7 +211,7 @@ def explain_path(
     frames, and what these miss stands as a row of its own, "between the frames".
 
     Args:
-        model: see `explain`; energies and forces of the path are made anew by it.
+        model: see `explain`. The calculator that made a path is asked again for its ends alone.
         path: from `im.path` or `im.scan`, a trajectory, or frames with the same atoms in order.
         gauge: see `explain`; if None "internal" for a molecule, "molecules" for several.
         fragments: players of the gauge "molecules" instead of the molecules.
@@ -243,7 +244,7 @@ def explain_path(
     frames, moments = frames_and_times(path, None)
     if len(frames) < 2:
         raise PathError(f"a path has two frames or more, not {len(frames)}")
-    wrapped = as_model(model)
+    wrapped = known_along(as_model(model), path)
     along = _along(path, moments, coordinate)
     asked: dict[str, Any] = {"order": order, "fragments": fragments, **options}
     if gauge is None and fragments is not None and not isinstance(fragments, str):

@@ -12,7 +12,7 @@ from interpmd.errors import ArgumentError
 from interpmd.structures.movable import coordinate as movable
 
 #: Two atoms (a distance in Å), three (an angle) or four (a dihedral in degrees); a function of a
-#: structure; or a number for each frame.
+#: structure, as a reaction coordinate; or a number for each frame.
 CoordinateLike = Sequence[int] | Callable[[Atoms], float] | Float[np.ndarray, " frames"]
 
 
@@ -29,8 +29,10 @@ def values_of(
     """
     if callable(coordinate):
         values = np.array([float(coordinate(atoms)) for atoms in frames])
-        name, unit = getattr(coordinate, "__name__", "coordinate"), ""
-        name = "coordinate" if name == "<lambda>" else name.replace("_", " ")
+        # a reaction coordinate says what it is
+        name = getattr(coordinate, "name", getattr(coordinate, "__name__", "coordinate"))
+        name = "coordinate" if name == "<lambda>" else str(name).replace("_", " ")
+        unit = str(getattr(coordinate, "unit", ""))
     elif len(coordinate) in (2, 3, 4) and all(isinstance(a, int | np.integer) for a in coordinate):
         found = movable(frames[0], *(int(a) for a in coordinate))
         symbols = frames[0].get_chemical_symbols()
