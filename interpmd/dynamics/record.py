@@ -221,7 +221,12 @@ def engine_of_file(out: str | Path | None) -> str | None:
 def name(potential: Potential | Calculator) -> str:
     """The same for the same potential, so that no run goes on with another one."""
     if not isinstance(potential, Potential):
-        settings = getattr(potential, "parameters", None)
+        settings = dict(getattr(potential, "parameters", None) or {})
+        # those of `as_calculator` have a level and a state instead
+        for key in ("level", "charge", "multiplicity"):
+            if key not in settings and hasattr(potential, key):
+                given = getattr(potential, key)
+                settings[key] = str(getattr(given, "name", given))
         words = json.dumps(settings, default=str, sort_keys=True) if settings else ""
         return f"{type(potential).__name__} {digest(words=words) if words else ''}".strip()
     return f"{potential.card.level} {fingerprint(potential.terms)}"

@@ -273,3 +273,15 @@ def test_any_calculator_is_told_by_its_settings(tmp_path):
     with pytest.raises(im.SimulationError, match=r"other settings \(potential\)"):
         im.simulate(LennardJones(epsilon=0.002), ETHANE, out=out, **options)
     assert isinstance(read(out).calc, SinglePointCalculator)
+
+
+def test_a_level_of_theory_is_told_by_its_charge(tmp_path):
+    """Two charges of one class of calculator are two potentials."""
+    from interpmd.reference.calculator import as_calculator
+
+    out, options = tmp_path / "run.traj", {"steps": 4, "interval": 2, "progress": False}
+    im.simulate(as_calculator("gfn2-xtb"), ETHANE, out=out, **options)
+    im.simulate(as_calculator("gfn2-xtb"), ETHANE, out=out, **options)
+    for other in (as_calculator("gfn2-xtb", charge=1), as_calculator("gfn1-xtb")):
+        with pytest.raises(im.SimulationError, match=r"other settings \(potential\)"):
+            im.simulate(other, ETHANE, out=out, **options)
