@@ -146,7 +146,7 @@ def relax(
         >>> from ase.build import molecule
         >>> import interpmd as im
         >>> found = im.relax(im.load("water"), molecule("H2O"), progress=False)
-        >>> found.converged, round(found.atoms.get_distance(0, 1), 2)
+        >>> found.converged, round(float(found.atoms.get_distance(0, 1)), 2)
         (True, 0.96)
     """
     arguments.one_of(("minimum", "saddle"), to=to)
