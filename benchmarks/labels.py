@@ -131,8 +131,8 @@ def delta(
     test = [a for a in frames("test") if not labels.is_isolated(a)]
     for seed in seeds:
         many, single = ordered(frames("train"), seed)
-        for count, how in ((25, "delta"), (200, "direct"), (25, "direct"), (100, "delta"),
-                           (50, "delta"), (100, "direct"), (50, "direct")):  # fmt: skip
+        for count, how in ((25, "delta"), (200, "direct"), (25, "direct"), (50, "delta"),
+                           (50, "direct"), (100, "delta"), (100, "direct")):  # fmt: skip
             names = {"part": "delta", "molecule": molecule, "how": how, "seed": seed,
                      "labels": count}  # fmt: skip
             if lines.has(**names) or (molecule != "malonaldehyde" and count in (50, 100)):
@@ -207,7 +207,8 @@ def refit(
         growing.add(frames[first : first + 10])
         times.append(time.perf_counter() - started)
     updated = growing.mean
-    fresh = growing.equations.solve(growing._prior).mean
+    growing.settle()
+    fresh = growing.mean
     size, off = 0.0, 0.0
     for atoms in frames[230:]:
         rows = rows_of(growing.equations.term, atoms).forces.numpy().reshape(-1, len(fresh))

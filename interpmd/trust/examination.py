@@ -32,6 +32,7 @@ from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
 from interpmd.errors import ArgumentError, InterpmdError
 from interpmd.keywords import renamed
+from interpmd.potentials.baseline import without_baseline
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
 from interpmd.structures.edges import CLOSEST_APPROACH
@@ -80,6 +81,7 @@ def doctor(
     arguments.positive(threshold=threshold)
     if not isinstance(potential, Potential):
         potential = load_potential(potential)
+    potential = without_baseline(potential)  # whose parts may be radicals without a state
     if not potential.n_samples:
         raise InterpmdError(
             "the potential has no posterior samples, so nothing says what its data determine; "

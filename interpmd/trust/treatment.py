@@ -14,10 +14,11 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from interpmd.errors import ArgumentError, InterpmdError, LabelError
 from interpmd.fitting import labels
+from interpmd.fitting.active.growing import spec_of
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import FitReport
-from interpmd.fitting.spec import Spec
 from interpmd.keywords import renamed
+from interpmd.potentials.baseline import baselines
 from interpmd.potentials.levels.names import resolve
 from interpmd.potentials.potential import Potential
 from interpmd.reference.labelling import label
@@ -129,10 +130,13 @@ def cure(
     for absent in set(PROPOSED.values()) - {labels.subset_of(atoms) for atoms in labelled}:
         del factors[absent]  # nothing of the kind was proposed: no frame to weigh
     arguments: dict[str, Any] = {
-        "spec": _spec(provenance["spec"]) if "spec" in provenance else None,
+        "spec": spec_of(provenance["spec"]) if "spec" in provenance else None,
         "level": potential.card.level,
         **{key: provenance[key] for key in ("seed", "energy_weight") if key in provenance},
     }
+    if below := baselines(potential):  # what was corrected is corrected again
+        level_below = below[0].level
+        arguments["baseline"] = getattr(level_below, "calculator", below[0].name)
     return fit(
         [*frames, *labelled],
         subset_weights=factors,
@@ -239,7 +243,3 @@ def _level(potential: Potential, level: str | Calculator | None) -> str | Calcul
 
 def _labels_path(out: str | Path | None) -> Path | None:
     return None if out is None else Path(f"{Path(out)}-labels.extxyz")
-
-
-def _spec(stored: Mapping[str, Any]) -> Spec:
-    return Spec(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})

@@ -35,7 +35,13 @@ CENTRAL = (
 )
 
 #: Packages of extras that examples need.
-NEEDS = {"interpmd.trust.truth.agreement": "tblite", "interpmd.views.explorer.explorer": "nglview"}
+NEEDS = {
+    "interpmd.attribution.corrections": "tblite",
+    "interpmd.fitting.active.learn": "tblite",
+    "interpmd.fitting.active.on_the_fly": "tblite",
+    "interpmd.trust.truth.agreement": "tblite",
+    "interpmd.views.explorer.explorer": "nglview",
+}
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

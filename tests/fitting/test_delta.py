@@ -201,3 +201,20 @@ def test_a_baseline_that_fails_names_the_frame(frames):
 def test_what_has_no_baseline_is_no_correction():
     with pytest.raises(im.LabelError, match="no baseline"):
         im.correction(im.load("water"))
+
+
+def test_a_cure_corrects_the_same_baseline():
+    frames = im.sample(two_waters(), "rattle", n=10, seed=0, stdev=0.04)
+    labelled = im.label(frames, "gfn2-xtb", progress=False)
+    fitted = im.fit(labelled, spec=SPEC, baseline="gfn1-xtb", progress=False)
+    cured = im.cure(fitted, labelled, most=4, progress=False)
+    assert cured.potential.card.provenance["baseline"]["name"] == "gfn1-xtb"
+    assert cured.potential.card.provenance["frames"] > len(labelled)
+
+
+def two_waters():
+    """Two molecules of water, whose single molecules no frame holds."""
+    pair = molecule("H2O")
+    other = molecule("H2O")
+    other.positions += [0.3, 0.2, 2.9]
+    return pair + other

@@ -125,10 +125,10 @@ class GrowingFit:
     def _factorise(self) -> None:
         self.equations.penalty_weight = self._least_rows * self._rows / self.equations.rows
         self.solution: Solution = self.equations.solve(self._prior)
-        self.mean = self.solution.mean
         self._added = np.zeros((0, len(self.scale)))
         self._missed = np.zeros(0)
         self._half = np.zeros((len(self.scale), 0), order="F")
+        self._refine(self.solution.mean)
 
     def _check(self, frames: Sequence[Atoms]) -> None:
         """That these are the frames of the fit: its predictions for them come out again.
@@ -186,8 +186,12 @@ class GrowingFit:
         self._added = np.concatenate([self._added, rows])
         self._missed = np.concatenate([self._missed, values - rows @ self.solution.mean])
         self._half = np.concatenate([self._half, self.halves(rows)], axis=1)
-        self.mean = self.solution.mean + self._gain(self._half, self._missed)
-        self.mean += self._inverse(self._residual())  # what rounding has left
+        self._refine(self.solution.mean + self._gain(self._half, self._missed))
+
+    def _refine(self, mean: Float[np.ndarray, " weights"]) -> None:
+        """Take a mean, less what rounding has left in it."""
+        self.mean = mean
+        self.mean = mean + self._inverse(self._residual())
 
     def _residual(self) -> Float[np.ndarray, " weights"]:
         """X^T y - (X^T X + P) mean."""
