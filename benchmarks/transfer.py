@@ -9,6 +9,7 @@ the mean of its energies is its own zero (`im.compare_force_fields`).
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Sequence
 from functools import cache
 
@@ -89,21 +90,30 @@ def forces() -> dict[str, str]:
     return figures
 
 
+def compared(smiles: str, many: Sequence[Atoms], profile: Sequence[Atoms] | None) -> pd.DataFrame:
+    """Errors of every method for one molecule, from a file where it was made before."""
+    place = ROOT / "scratch" / "transfer" / f"{zlib.crc32(smiles.encode()):08x}.csv"
+    if not place.exists():
+        found = im.compare_force_fields(
+            many,
+            {"potential": potential()},
+            minima=[atoms for atoms in many if atoms.info["subset"] == "conformer"],
+            dihedral=None if profile is None else [int(a) for a in profile[0].info["dihedral"]],
+            profile=profile,
+        )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        table = found.to_frame().assign(smiles=smiles, minima=len(found.conformers))
+        table.reset_index().round(4).to_csv(place, index=False)
+    return pd.read_csv(place)
+
+
 def energies() -> dict[str, str]:
     """Conformers and torsion profiles, force fields beside the potential."""
     known, profiles = by_molecule(frames("known")), by_molecule(frames("profiles"))
-    tables = []
-    for smiles, many in known.items():
-        minima = [atoms for atoms in many if atoms.info["subset"] == "conformer"]
-        profile = profiles.get(smiles)
-        dihedral = None if profile is None else [int(a) for a in profile[0].info["dihedral"]]
-        found = im.compare_force_fields(
-            many, {"potential": potential()}, minima=minima, dihedral=dihedral, profile=profile
-        )
-        tables.append(found.to_frame().assign(smiles=smiles, minima=len(minima)).reset_index())
-        print(smiles, found.to_frame().round(3).to_string(), flush=True)
-    table = pd.concat(tables)
-    table.round(4).to_csv(TABLE, index=False)
+    table = pd.concat(
+        [compared(smiles, many, profiles.get(smiles)) for smiles, many in sorted(known.items())]
+    )
+    table.to_csv(TABLE, index=False)
     figures = {}
     for quantity, column in (
         ("conformer energies", "conformers_mae_kcal"),
