@@ -2,7 +2,7 @@
 
 ``python benchmarks/events.py [make events gate committor]``; five seeds, malonaldehyde at 300 K.
 ``make`` shoots 240 events from each seed into `scratch/events`, and asks wB97X-D3(BJ)/def2-SVP
-about eight events of the first one (some minutes); all parts go on where they were broken off.
+about four events of the first one (some minutes); all parts go on where they were broken off.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EVENTS, TOPS = 240, 60
 LEVEL = "wb97x-d3bj/def2-svp"
 
 #: Events that the reference is asked about, of the first seed, and fs between its frames.
-ASKED, EVERY = 8, 4.0
+ASKED, EVERY = 4, 5.0
 
 SCRATCH = ROOT / "scratch" / "events"
 TRANSFER = im.proton_transfer(8, 4, 0)

@@ -267,3 +267,19 @@ def test_learn_goes_on_in_its_folder(tmp_path):
     lines = (tmp_path / "out" / "decisions.jsonl").read_text()
     assert run(*asked, "--budget", 14).exit_code == 0
     assert (tmp_path / "out" / "decisions.jsonl").read_text().startswith(lines)
+
+
+def test_events_are_shot_and_found(tmp_path, structure):
+    out = tmp_path / "shots.jsonl"
+    told = run(
+        "shoot", "malonaldehyde", structure, "--proton", "8,4,0", "-n", 2, "--window", 20, "-o", out
+    ).output
+    assert "2 events of transfer of proton 8 from 4 to 0" in told
+    assert "opened the gate" in told
+    assert len(out.read_bytes().splitlines()) >= 3
+    frames = [MALONALDEHYDE.copy() for _ in range(3)]
+    for atoms, shift in zip(frames, (0.0, 0.5, 1.0), strict=True):
+        atoms.positions[8] += shift * (atoms.positions[0] - atoms.positions[4]) * 0.5
+    write(tmp_path / "run.xyz", frames)
+    told = run("events", tmp_path / "run.xyz", "--csv", tmp_path / "events.csv").output
+    assert "1 events" in told and (tmp_path / "events.csv").exists()
