@@ -22,7 +22,7 @@ HERE = Path(__file__).parent / "alanine_dipeptide"
 #: 160 degrees).
 FLIP = im.torsion_flip(3, 4, 6, 8, middle=115.0, edge=25.0)
 
-TIMESTEP, WINDOW, SEED = 1.0, 150.0, 11
+TOPS, TIMESTEP, WINDOW, SEED = 60, 1.0, 150.0, 11
 
 
 def start(card: dict) -> im.Trajectory:
@@ -36,12 +36,12 @@ def start(card: dict) -> im.Trajectory:
     return min(frames, key=off)
 
 
-def main(count: int = 60) -> None:
+def main(count: int = 40) -> None:
     card = json.loads((HERE / "card.json").read_text())
     potential = im.load("alanine_dipeptide")
     SCRATCH.mkdir(exist_ok=True)
     tops = im.top_structures(
-        potential, start(card), FLIP, n=count, timestep=TIMESTEP, apart=60, settle=200, seed=SEED
+        potential, start(card), FLIP, n=TOPS, timestep=TIMESTEP, apart=60, settle=200, seed=SEED
     )
     flips = im.shoot(
         potential,
