@@ -89,6 +89,22 @@ def test_works_of_a_quartic_barrier():
     assert "44 % before the force is strongest (W1, most of b)" in found.headline
 
 
+def test_shoulders_do_not_take_the_place_of_the_strongest_forces():
+    s = np.linspace(-1.5, 1.5, 121)
+
+    def energy(x):
+        bumps = 0.15 * np.exp(-(((x - 0.9) / 0.15) ** 2)) + 0.1 * np.exp(-(((x + 1) / 0.2) ** 2))
+        return 0.9 * np.exp(-(x**2) / 0.3) + bumps
+
+    found = reaction_force(dataset(np.stack([energy(s), np.zeros_like(s)], axis=1), s))
+    fine = np.linspace(-1.5, 1.5, 60_001)
+    slope, top = np.gradient(energy(fine), fine), fine[energy(fine).argmax()]
+    before, behind = fine < top, fine > top
+    steepest = fine[before][slope[before].argmax()], fine[behind][slope[behind].argmin()]
+    assert (found.bounds["alpha"], found.bounds["beta"]) == pytest.approx(steepest, abs=2e-3)
+    assert found.bounds["top"] == pytest.approx(top, abs=1e-3)
+
+
 def test_a_path_without_a_barrier_has_no_reaction_force():
     s = np.linspace(0, 1, 11)
     with pytest.raises(im.PathError, match="no top inside"):
@@ -141,10 +157,9 @@ def test_the_proton_of_malonaldehyde_climbs_as_its_hydrogen_bond_is_squeezed():
 
 def test_splines_resolve_what_trapezoids_miss():
     path, potential = proton_path(), im.load("malonaldehyde")
-    coarse = [path[n] for n in range(0, len(path), 3)]
-    table = im.explain_path(potential, coarse, progress=False)
-    by_trapezoids = im.ledger(potential, coarse, progress=False)
-    assert table.unresolved < 0.25 * by_trapezoids.attrs["largest_closure_error_eV"]
+    table = im.explain_path(potential, path, progress=False)
+    by_trapezoids = im.ledger(potential, list(path), progress=False)
+    assert table.unresolved < 0.03 * by_trapezoids.attrs["largest_closure_error_eV"]
     assert table.residual < CLOSED and "between the frames" in table.dataset.interaction.values
     with pytest.warns(im.LedgerWarning, match="nearer to each other"):
         im.explain_path(potential, [path[0], path.top, path[-1]], progress=False)
