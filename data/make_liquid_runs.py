@@ -35,7 +35,7 @@ SEED = 2035
 DENSITY, TEMPERATURE = 0.997, 300.0  # g/ml, K
 
 #: Lengths of the runs (ps).
-NVT, NVE, NPT = 100, 50, 100
+NVT, NVE, NPT = 100, 50, 5
 
 #: Proposals of the hybrid Monte Carlo run, and how long each is.
 PROPOSALS, SEGMENT, SEGMENT_STEP = 120, 150, 1.0  # steps, fs
@@ -108,7 +108,7 @@ def nve() -> im.Trajectory:
 
 
 def npt() -> im.Trajectory:
-    """At 1 bar."""
+    """At 1 bar, where GFN1-xTB contracts, and leaves the densities of the training data."""
     return im.simulate(
         im.load(POTENTIAL),
         start(),
@@ -172,6 +172,26 @@ def _state(atoms: Atoms, energy: float, accepted: bool) -> Atoms:
     return state
 
 
+def pressures(frames: list[Atoms], every: int = 12) -> pd.DataFrame:
+    """Density (g/ml) of some frames and their pressure (GPa) by the potential and by its teacher,
+    with that of the motion at 300 K."""
+    bare = [Atoms(a.numbers, a.positions, cell=a.cell, pbc=True) for a in frames[::every]]
+    labels = im.label(bare, LEVEL, out=PLACE / "npt-labels.extxyz", progress=False)
+    potential, rows = im.load(POTENTIAL), []
+    for atoms in labels:
+        ideal = len(atoms) * units.kB * TEMPERATURE / atoms.get_volume()
+        by_potential = potential.predict(atoms, stress=True).stress
+        assert by_potential is not None, "it was asked for"
+        rows.append(
+            {
+                "density": density(atoms),
+                "reference": (ideal - atoms.get_stress()[:3].mean()) / units.GPa,
+                "potential": (ideal - float(by_potential[0].trace()) / 3) / units.GPa,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def density(atoms: Atoms) -> float:
     """g/ml."""
     return float(atoms.get_masses().sum() / units.mol / atoms.get_volume() * 1e24)
@@ -210,10 +230,11 @@ def tables() -> None:
     pressed = stored("npt")
     pd.DataFrame(
         {
-            "ps": np.round(np.asarray(pressed.times)[::5] / 1000, 3),
-            "density": np.round([density(a) for a in pressed][::5], 4),
+            "ps": np.round(np.asarray(pressed.times) / 1000, 3),
+            "density": np.round([density(a) for a in pressed], 4),
         }
     ).to_csv(TABLES / "npt.csv", index=False)
+    pressures(list(pressed)).round(3).to_csv(TABLES / "pressures.csv", index=False)
     about["npt"] = {"molecules_broken": sum(not whole(a) for a in pressed)}
     path.write_text(json.dumps(about, indent=1) + "\n")
     some = run[:: max(1, len(run) // 12)]
