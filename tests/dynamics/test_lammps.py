@@ -87,6 +87,22 @@ def test_forces_energies_and_pressures_are_those_of_the_potential(tmp_path, rank
     assert np.abs(rows[0, 4:] + stress / units.bar).max() < 2e-3 * np.abs(rows[0, 4:]).max()
 
 
+def test_charges_beyond_the_cutoff_count_once_whatever_the_ranks(tmp_path):
+    water, box = im.load("water_liquid"), Atoms(pbc=True, cell=[9.4] * 3)
+    for n, place in enumerate(np.ndindex(3, 3, 3)):
+        one = molecule("H2O")
+        one.euler_rotate(40 * n, 25 * n, 10 * n)
+        one.positions += 3.13 * np.array(place) + 1.0
+        box += one
+    box.wrap()
+    rows, forces = lammps(tmp_path, box, water, 2)
+    expected = water.predict(box, stress=True)
+    assert np.abs(forces - expected.forces.numpy()).max() < 1e-7
+    assert rows[0, 2] == pytest.approx(float(expected.energy[0]), abs=1e-5)
+    pressure = -expected.stress[0].numpy()[[0, 1, 2], [0, 1, 2]] / units.bar
+    assert np.abs(rows[0, 4:7] - pressure).max() < 2e-3 * np.abs(pressure).max()
+
+
 def test_the_energy_is_conserved_and_ranks_agree_where_atoms_move_from_one_to_another(tmp_path):
     argon = Potential([im.potentials.LennardJones(epsilon=0.0104, sigma=3.40, cutoff=8.0)])
     atoms = bulk("Ar", cubic=True, a=5.35) * (4, 4, 4)
