@@ -49,9 +49,7 @@ def replicas(
     a batch numbers are summed in another order. It can be gone on with by either.
 
     Args:
-        potential, atoms, ensemble, temperature, timestep, steps, interval, friction, equilibration,
-            engine, thermostat, pressure, barostat_time, compressibility, precision, progress: see
-            `interpmd.simulate`.
+        potential, atoms: see `interpmd.simulate`, as for all that is not named here.
         seeds: one for each replica; of its velocities and its noise.
         out: folder for their files, ``replica-SEED.traj``, which are gone on with where they are
             there; None keeps the frames in memory.
