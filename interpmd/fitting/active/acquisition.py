@@ -11,8 +11,8 @@ candidate's rows C reduce the variance of the goal's rows T by
 and aware of its batch: after each choice all covariances are those given the chosen labels too,
 whatever these will say.
 
-Bayes alone trusts the form of the model, and error bars from it alone pick frames at random from a
-thermal pool no worse (liquid water; see the issue of misfit in the theory): hence the second part.
+Bayes alone trusts the form of the model and knows nothing of where that is wrong: hence the second
+part.
 """
 
 from __future__ import annotations
