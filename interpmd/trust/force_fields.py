@@ -116,6 +116,7 @@ def compare_force_fields(
     dihedral: Sequence[int] | None = None,
     profile: Structures | None = None,
     angles: int = 12,
+    relax: bool = True,
 ) -> ForceFieldComparison:
     """Forces, conformers and a torsion profile of one molecule, by models and by a reference.
 
@@ -132,6 +133,9 @@ def compare_force_fields(
         profile: structures along it, relaxed by the reference and labelled, with `info["angle"]`
             (`interpmd.torsion_profile`); made if None and `dihedral` is given.
         angles: how many, if it is made.
+        relax: whether every model goes to its own minima; if not, energies are compared at the
+            geometries of the reference, which asks less of a potential: it may have holes beside
+            them, into which a relaxation falls.
 
     Raises:
         ArgumentError: frames of several molecules, two models of one name.
@@ -165,20 +169,21 @@ def compare_force_fields(
     energies = {name: [atoms.get_potential_energy() for atoms in bottoms]}
     along = {name: [atoms.get_potential_energy() for atoms in turned]}
     errors = {}
-    for model, (calculator, must) in _calculators(models, structures[0]).items():
+    for model, (calculator, must) in _calculators(models, _lowest(bottoms)).items():
         try:
             forces = np.concatenate([_forces(atoms, calculator) for atoms in structures])
-            own = (
-                [a.get_potential_energy() for a in relaxed(bottoms, calculator)] if bottoms else []
-            )
-            held = held_at(turned, dihedral, calculator) if dihedral is not None else []
+            own, held = bottoms, turned
+            if relax:
+                own = relaxed(bottoms, calculator) if bottoms else []
+                held = held_at(turned, dihedral, calculator) if dihedral is not None else []
+            of_own, of_held = _energies(own, calculator), _energies(held, calculator)
         except CalculationError:
             if must:
                 raise
             continue
         errors[model] = forces - true
-        energies[model] = own
-        along[model] = [atoms.get_potential_energy() for atoms in held]
+        energies[model] = of_own
+        along[model] = of_held
     order = np.argsort([atoms.info["angle"] for atoms in turned]) if turned else []
     index = pd.Index([turned[k].info["angle"] for k in order], name="angle", dtype=float)
     return ForceFieldComparison(
@@ -269,6 +274,15 @@ def _forces(atoms: Atoms, calculator: Calculator) -> np.ndarray:
     bare = for_calculators(atoms)
     bare.calc = calculator
     return np.array(bare.get_forces()).ravel()
+
+
+def _energies(frames: Sequence[Atoms], calculator: Calculator) -> list[float]:
+    found = []
+    for atoms in frames:
+        bare = for_calculators(atoms)
+        bare.calc = calculator
+        found.append(float(bare.get_potential_energy()))
+    return found
 
 
 def _relative(
