@@ -6,6 +6,8 @@ has the signs of print.
 
 from __future__ import annotations
 
+import re
+
 from ase import units
 
 #: Units in which energies can be shown: name, and factor from eV (of forces, from eV/Å).
@@ -19,7 +21,7 @@ DISPLAY = {
 
 def unit_sign(unit: str) -> str:
     """A unit as people write it: "eV/Å" for "eV/A", which is what tables call it."""
-    return unit.replace("/A", "/Å").replace("^3", "³")
+    return re.sub(r"\bA\b", "Å", unit).replace("^3", "³")
 
 
 def with_unit(name: str, unit: str) -> str:

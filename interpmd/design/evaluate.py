@@ -20,6 +20,7 @@ from interpmd.design.geometry import (
 )
 from interpmd.design.objectives.base import Objective, State
 from interpmd.design.scaffold import Design, Space
+from interpmd.dynamics.modes import normal_modes
 from interpmd.errors import InterpmdError, MissingPackageError
 from interpmd.reference.calculator import as_calculator
 
@@ -32,11 +33,13 @@ class Effort:
         guesses: structures that are relaxed for each state.
         fmax: largest force in eV/Å that is left.
         steps: most steps of a relaxation.
+        minima: whether the normal modes of each relaxed structure are looked at.
     """
 
     guesses: int = 2
     fmax: float = 0.03
     steps: int = 300
+    minima: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,10 @@ class Evaluated:
         return self.value is not None and self.reason is None
 
 
+#: Wave number in 1/cm of a mode below which a structure is no minimum; those of rotors that are
+#: not quite relaxed lie above.
+UNSTABLE = -80.0
+
 #: Extrapolation grade from which a potential's value is doubted.
 DOUBTFUL_GRADE = 1.0
 
@@ -99,6 +106,11 @@ def evaluate(
                 reasons.append(f"{state.name}: {reason}")
             if not lowest.converged:
                 doubts.append(f"{state.name}: not converged after {lowest.steps} steps")
+            elif effort.minima and not state.held and len(lowest.atoms) > 1:
+                slowest = float(min(normal_modes(calculator, lowest.atoms).wave_numbers, default=0))
+                if slowest < UNSTABLE:
+                    words = f"not a minimum (a mode of {-slowest:.0f}i 1/cm)"
+                    doubts.append(f"{state.name}: {words}")
         value = float(objective.value(structures, calculator))
         if not np.isfinite(value):
             value, reasons = None, [*reasons, "the objective is no finite number"]

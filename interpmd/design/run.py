@@ -68,7 +68,7 @@ def explore(
         effort: guesses, steps and largest force of relaxations.
         confirm: the best so many are computed again at the end with four times the guesses, and
             what takes their place too, since the highest values are those that missed a lower
-            structure; 0 for none.
+            structure; their normal modes are looked at as well. 0 for none.
         workers: processes, one thread each; more than one needs a script guarded by
             ``if __name__ == "__main__"`` and a model that can be pickled.
         out: file (".jsonl") that grows by one molecule at a time. The same call again goes on
@@ -99,7 +99,7 @@ def explore(
         "scaffold": scaffold,
         "objective": sought.key(),
         "level": level,
-        "effort": repr(effort),
+        "effort": f"{effort.guesses} guesses, {effort.fmax} eV/A, {effort.steps} steps",
     }
     state = Exploration(space, (), sought.name, sought.unit, level, maximize, order)
     with nullcontext() if out is None else DesignStore(Path(out), space, about) as store:
@@ -120,7 +120,7 @@ def explore(
             try:
                 for designs in batches(state, known, budget, batch, acquisition, seed):
                     compute(designs, effort)
-                harder = replace(effort, guesses=HARDER * effort.guesses)
+                harder = replace(effort, guesses=HARDER * effort.guesses, minima=True)
                 for _ in range(ROUNDS):
                     best = [
                         d for d in _best(known, state.sign, confirm) if not _had(known[d], harder)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.units import kcal, mol
 from spaces import span
 from typer.testing import CliRunner
@@ -18,9 +20,11 @@ from interpmd.design.objectives import (
     Dipole,
     HydrogenBond,
     Interaction,
+    Objective,
     ProtonAffinity,
     RingStrain,
     RotationBarrier,
+    State,
     objective_of,
 )
 from interpmd.design.scaffold import space_of
@@ -161,6 +165,30 @@ def test_what_fails_is_kept_with_its_reason_and_the_search_goes_on():
     assert reasons["CC"] is None
     assert set(found.suspects()["smiles"]) == {s for s, r in reasons.items() if r}
     assert found.winner == found.space.design(["CH3", "CH3"])
+
+
+@dataclass(frozen=True)
+class Flat(Objective):
+    """Ammonia from a flat start, which relaxation leaves flat."""
+
+    name = "flat"
+
+    def states(self, molecule):
+        bond, half = 1.0, 3**0.5 / 2
+        places = [[0, 0, 0], [bond, 0, 0], [-bond / 2, half, 0], [-bond / 2, -half, 0]]
+        return [State("relaxed", molecule, structures=(Atoms("NH3", places),))]
+
+    def value(self, found, model):
+        return float(found["relaxed"].get_potential_energy())
+
+
+def test_what_is_no_minimum_is_doubted():
+    space = space_of("N[*:1]", ["F"])
+    flat = evaluate(space, Flat(), "gfn2-xtb", Effort(minima=True), (0,))
+    assert flat.sound and any("not a minimum" in doubt for doubt in flat.doubts)
+    assert evaluate(space, Flat(), "gfn2-xtb", Effort(), (0,)).doubts == ()
+    bent = evaluate(space, objective_of("dipole"), "gfn2-xtb", Effort(minima=True), (0,))
+    assert bent.sound and bent.doubts == ()
 
 
 def test_a_molecule_that_falls_apart_is_not_sound():
