@@ -6,6 +6,7 @@ import re
 
 import pytest
 from ase.build import molecule
+from ase.calculators.emt import EMT
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
@@ -25,6 +26,8 @@ LONG = {
     "triplets": (lambda p: im.doctor("water", distances=[1.0, 2.0], progress=p), None),
     "certify": (lambda p: im.certify(im.load("malonaldehyde"), MALONALDEHYDE, progress=p), 10),
     "explain": (_ledger, 5),
+    "scan": (lambda p: im.scan(im.load("water"), WATER, (0, 1), [0.96, 1.0], progress=p), 2),
+    "modes": (lambda p: im.normal_modes(EMT(), WATER, progress=p), 18),
 }
 
 

@@ -137,7 +137,7 @@ def normal_modes(
     *,
     displacement: float = 0.01,
     out: str | Path | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> NormalModes:
     """The normal modes of a structure, fastest first.
 
@@ -150,7 +150,7 @@ def normal_modes(
         displacement: Å, of the central differences.
         out: a .traj file of the displaced structures, from which the same call goes on; for
             calculators that take long.
-        progress: whether to show a progress bar.
+        progress: whether to show a progress bar, of calculators that are asked one by one.
 
     Raises:
         StructureError: the structure cannot be used, or a mass is not above zero.

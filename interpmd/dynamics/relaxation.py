@@ -204,7 +204,7 @@ def _run(
     progress: bool,
 ) -> bool:
     """Run an optimiser, adding each of its steps to the frames; whether it converged."""
-    with tqdm(total=steps, unit="step", disable=not progress) as bar:
+    with tqdm(desc="relax", unit="step", disable=not progress) as bar:  # nobody knows how many
         optimiser.attach(watcher(moving, frames, stages, bar))
         return bool(optimiser.run(fmax=force, steps=steps))
 

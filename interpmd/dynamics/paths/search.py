@@ -148,7 +148,7 @@ def _band(
             image.calc = band[0].calc
         taken, converged = 0, False
         try:
-            with tqdm(total=steps, unit="step", disable=not progress) as bar:
+            with tqdm(desc="band", unit="step", disable=not progress) as bar:
 
                 def note() -> None:
                     worst = np.linalg.norm(neb.get_forces(), axis=1).max()
@@ -258,7 +258,7 @@ def _way_down(
 ) -> bool:
     """Follow a way down from the saddle point, adding its structures; whether it ended."""
     moving = follower.atoms
-    with tqdm(total=steps, unit="step", desc=word, disable=not progress) as bar:
+    with tqdm(desc=word, unit="step", disable=not progress) as bar:
 
         def note() -> None:
             if follower.nsteps > before:
