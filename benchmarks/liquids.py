@@ -54,13 +54,13 @@ def water() -> dict[str, str]:
         bar = np.hypot(seen[f"{pair} potential error"], seen[f"{pair} reference error"])
         words.append(f"{pair} {rms(gap):.3f} (error bar {rms(bar):.3f})")
     return {
-        f"liquid water, NVT, {nvt['ps']:g} ps at 300 K and 0.997 g/ml": (
-            f"{nvt['molecules_broken']} of {nvt['frames']} frames with a broken molecule, "
-            f"{nvt['temperature_K']:.0f} K"
+        "liquid water, NVT at 300 K and 0.997 g/ml": (
+            f"{nvt['ps']:g} ps, {nvt['molecules_broken']} of {nvt['frames']} frames with a broken "
+            f"molecule, {nvt['temperature_K']:.0f} K"
         ),
-        f"liquid water, NVE, {nve['ps']:g} ps, 0.5 fs, drift": (
-            f"{nve['drift_meV_per_atom_per_ps']:+.4f} meV/atom/ps at {nve['temperature_K']:.0f} K, "
-            f"{nve['molecules_broken']} frames with a broken molecule"
+        "liquid water, NVE, 0.5 fs, drift": (
+            f"{nve['ps']:g} ps, {nve['drift_meV_per_atom_per_ps']:+.4f} meV/atom/ps at "
+            f"{nve['temperature_K']:.0f} K, {nve['molecules_broken']} frames with a broken molecule"
         ),
         "liquid water, NPT at 1 bar": (
             f"contracts to {density.density.iloc[-1]:.2f} g/ml in {density.ps.max():.1f} ps, as "
