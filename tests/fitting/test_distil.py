@@ -135,7 +135,8 @@ def test_a_force_field_is_found_as_it_is():
     true = 25 * (bond.x - 0.96) ** 2
     off = (bond.energy - true)[seen]
     assert np.abs(off - off.mean()).max() < 0.02 * np.ptp(true[seen])
-    assert distilled.curve("angle H1–O0–H2").coordinate == "angle (°)"
+    assert distilled.curve("angle H2-O0-H1").coordinate == "angle (°)"
+    assert distilled.curve("H2-O0").label == bond.label == "O0–H1 (×2)"
     frame = water(1)[0]
     frame.calc = distilled.calculator()
     assert frame.get_potential_energy() == pytest.approx(Harmonic.energy(frame.positions), abs=0.01)

@@ -122,6 +122,7 @@ class CurveShape:
         x: points over the range that the frames cover.
         matrix: energies in eV at these points, for coefficients of the term.
         count: how often the frames have such a value, shape (points,).
+        names: of all coordinates that share the curve.
     """
 
     label: str
@@ -129,6 +130,7 @@ class CurveShape:
     x: Float[np.ndarray, " points"]
     matrix: Float[np.ndarray, "points size"]
     count: Int[np.ndarray, " points"]
+    names: tuple[str, ...] = ()
 
 
 class DistilTerm(ABC):

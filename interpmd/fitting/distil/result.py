@@ -54,6 +54,7 @@ class Curve:
             with the frames of the fit, one standard deviation in eV; NaN where no frame is.
         count: values of the frames around each point.
         force: root mean square of the forces that it makes on an atom's component, eV/Å.
+        names: of all coordinates that share it.
     """
 
     label: str
@@ -64,6 +65,7 @@ class Curve:
     std: Float[np.ndarray, " points"]
     count: Int[np.ndarray, " points"]
     force: float
+    names: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """One line per point: energy_eV, std_eV, in_data."""
@@ -153,21 +155,25 @@ class Distilled:
                 curve = _curve(shape, coefficients[number], deviations[number])
                 curves.append(Curve(label=shape.label, term=self.model.stages[number],
                                     coordinate=shape.coordinate, x=shape.x, count=shape.count,
-                                    energy=curve[0], std=curve[1], force=force))  # fmt: skip
+                                    energy=curve[0], std=curve[1], force=force,
+                                    names=shape.names))  # fmt: skip
         return curves
 
     def curve(self, label: str, term: str | None = None) -> Curve:
-        """The curve of a name, as "O–H" or "O-H", of the fit that ends with a term.
+        """The curve of a name, as "O-H" or "angle C1-O0-H8", of the fit that ends with a term.
+
+        Coordinates that share a curve, and names read backwards, are names of it too.
 
         Raises:
             ArgumentError: there is no such curve or term.
         """
         wanted = label.replace("-", "–")
-        backwards = "–".join(reversed(wanted.split("–")))
+        kind, _, atoms = wanted.rpartition(" ")
+        backwards = f"{kind} {'–'.join(reversed(atoms.split('–')))}".strip()
         known = self.curves if term is None else self.curves_of(term)
         for name in (wanted, backwards):
             for curve in known:
-                if name in (curve.label, curve.label.partition(" (×")[0]):
+                if name == curve.label or name in curve.names:
                     return curve
         labels = [curve.label for curve in known]
         raise ArgumentError(

@@ -170,10 +170,12 @@ class Valence(DistilTerm):
         np.add.at(matrix, (np.arange(POINTS)[:, None], columns), values)
         known, half = self.values[number], NEAR * (x[-1] - x[0])
         count = np.searchsorted(known, x + half) - np.searchsorted(known, x - half)
-        many = int((self.curve == number).sum())
-        words = f"{self.form.name} {self.topo.named(self.atoms[self.heads[number]])}".strip()
-        label = words + (f" (×{many})" if many > 1 else "")
-        return CurveShape(label, self.form.axis, x * self.form.displayed, matrix, count)
+        names = tuple(
+            f"{self.form.name} {self.topo.named(atoms)}".strip()
+            for atoms in self.atoms[self.curve == number]
+        )
+        label = names[0] + (f" (×{len(names)})" if len(names) > 1 else "")
+        return CurveShape(label, self.form.axis, x * self.form.displayed, matrix, count, names)
 
 
 class Nonbonded(Pairs):
