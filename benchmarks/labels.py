@@ -275,6 +275,8 @@ def covered(potential: im.Potential, frames: Sequence[Atoms]) -> dict[str, float
 def several(values: pd.Series, form: str = ".0f") -> str:
     """Mean and range of several seeds."""
     mean, least, most = values.mean(), values.min(), values.max()
+    if len(values) == 1:
+        return f"{mean:{form}} (one seed)"
     return f"{mean:{form}} ({least:{form}} to {most:{form}})"
 
 
@@ -292,8 +294,7 @@ def figures() -> dict[str, str]:
                 )
         alone = here[here.how == "baseline"].iloc[0]
         words.append(f"GFN2-xTB alone {alone.force:.0f} meV/Å, {alone.energy:.0f} meV")
-        seeds = here[here.how == "delta"].seed.nunique()
-        found[f"labels, {molecule}, DFT: test RMSE, {seeds} seeds"] = "; ".join(words)
+        found[f"labels, {molecule}, DFT: test RMSE"] = "; ".join(words)
     of_choice = table[table.part == "active"]
     for pool in of_choice.pool.unique():
         here = of_choice[of_choice.pool == pool]
@@ -308,15 +309,14 @@ def figures() -> dict[str, str]:
                     if len(some):
                         parts.append(f"{how} {count}: {several(some[column])}")
             name = {"rare": f"pool with {RARE} transfers", "shipped": "shipped pool"}[pool]
-            found[f"choice of labels, {name}, {here.seed.nunique()} seeds: {words}"] = (
-                f"{'; '.join(parts)} meV/Å"
-            )
+            found[f"choice of labels, {name}: {words}"] = f"{'; '.join(parts)} meV/Å"
     here = table[table.part == "refit"]
     share = 100 * here.update_s / here.seconds
     found["ten more labels by an update, malonaldehyde, after 200"] = (
         f"{several(here.update_s, '.1f')} s, {several(share, '.1f')} % of the fit's "
-        f"{several(here.seconds)} s; {int(here.weights.median())} weights; forces on other "
-        f"frames as solved anew within {here['difference_1e6'].max():.2g} millionths of the largest"
+        f"{several(here.seconds)} s; {int(here.weights.min())} to {int(here.weights.max())} "
+        "weights; forces on other frames as solved anew within "
+        f"{here['difference_1e6'].max():.2g} millionths of the largest"
     )
     for (how, left_out), some in table[table.part == "cover"].groupby(["how", "left_out"]):
         for where in ("inside", "outside"):
