@@ -76,6 +76,17 @@ def test_profile_and_minima_are_the_molecules(comparison):
     assert {"uff"} <= set(comparison.to_frame().index)  # force fields join unasked
 
 
+def test_energies_can_be_compared_at_the_geometries_of_the_reference():
+    anti, gauche = ethanol(), ethanol()
+    gauche.set_dihedral(*DIHEDRAL, 60, indices=[3])
+    found = im.compare_force_fields(
+        [anti, gauche], {"half more": Shifted("mmff94")}, ForceField("mmff94"), relax=False
+    )
+    true, other = found.conformers.iloc[:, 0], found.conformers["half more"]
+    assert np.allclose(other, 1.5 * true, atol=1e-9)
+    assert len(found.conformers) == 2
+
+
 def test_a_comparison_is_told_and_drawn(comparison):
     assert "half more" in repr(comparison)
     assert "<table" in comparison._repr_html_()
