@@ -79,11 +79,13 @@ def torsion_profile(
     dihedral = [int(a) for a in dihedral]
     side = _turning(atoms, dihedral)
     first = atoms.get_dihedral(*dihedral)
-    if isinstance(angles, int | np.integer):
+    if isinstance(angles, int):
         arguments.count(angles=angles)
-        angles = first + 360.0 * np.arange(angles) / angles
+        turns = (first + 360.0 * np.arange(angles) / angles).tolist()
+    else:
+        turns = [float(angle) for angle in angles]
     calculator, found = as_calculator(level), []
-    for angle in angles:
+    for angle in turns:
         atoms = atoms.copy()
         atoms.set_dihedral(*dihedral, float(angle), indices=side)
         held = (DihedralRestraint(*dihedral, target=float(angle), stiffness=STIFFNESS),)

@@ -146,7 +146,8 @@ def test_molecules_are_bound(name):
             assert -8 < binding / len(atoms) < -2
 
 
-@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "small_molecules", "water", "water_liquid"]
+@pytest.mark.parametrize(
+    "name", ["alanine_dipeptide", "copper", "small_molecules", "water", "water_liquid"]
 )
 def test_labels_can_be_made_again(name):
     shipped = frames_of(name)["test"][::40]
