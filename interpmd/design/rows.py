@@ -1,10 +1,10 @@
 """The Bayesian model of a space of molecules: rows of groups at sites, shrunk by their order.
 
-A property of a molecule x with groups g_1, ..., g_n at its sites is a sum of rows,
+A property of a molecule x with groups g_1, ..., g_n at its sites is a sum of rows::
 
     f(x) = c + sum_s a_s(g_s) + sum_{s<t} b_st(g_s, g_t) + ... + rest(x),
 
-each a Gaussian process over groups, so that f is one over molecules with the covariance
+each a Gaussian process over groups, so that f is one over molecules with the covariance::
 
     k(x, x') = w_0 + sum_k w_k sum_{|S| = k} prod_{s in S} l_s K_s(g_s, g'_s) + w_rest [x = x'],
     K_s(g, g') = (1 - r) [g = g'] + r exp(-|d_g - d_g'|^2 / 2)
