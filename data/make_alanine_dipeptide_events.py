@@ -22,7 +22,7 @@ HERE = Path(__file__).parent / "alanine_dipeptide"
 #: 160 degrees).
 FLIP = im.torsion_flip(3, 4, 6, 8, middle=115.0, edge=25.0)
 
-TOPS, TIMESTEP, WINDOW, SEED = 60, 1.0, 150.0, 11
+TOPS, TIMESTEP, WINDOW, SPAN, SEED = 60, 1.0, 150.0, 60.0, 11
 
 
 def start(card: dict) -> im.Trajectory:
@@ -55,11 +55,12 @@ def main(count: int = 40) -> None:
         out=SCRATCH / "alanine_dipeptide.shots.jsonl",
     )
     print(flips)
-    book = im.event_ledger(potential, flips, before=WINDOW - 10, after=WINDOW - 10)
+    book = im.event_ledger(potential, flips, before=SPAN, after=SPAN, progress=False)
     print(book)
     tables = {
         "events": len(book.events),
         "shots": len(flips.tried),
+        "recrossings": [e.recrossings for e in flips],
         "passage_fs": [round(e.entered - e.left, 1) for e in flips],
         "foot_fs": book.foot,
         "rise_eV": [round(x, 4) for x in book.rise],
