@@ -275,7 +275,7 @@ def test_events_are_shot_and_found(tmp_path, structure):
         "shoot", "malonaldehyde", structure, "--proton", "8,4,0", "-n", 2, "--window", 20, "-o", out
     ).output
     assert "2 events of transfer of proton 8 from 4 to 0" in told
-    assert "opened the gate" in told
+    assert "eV by which the potential energy rises" in told
     assert len(out.read_bytes().splitlines()) >= 3
     frames = [MALONALDEHYDE.copy() for _ in range(3)]
     for atoms, shift in zip(frames, (0.0, 0.5, 1.0), strict=True):

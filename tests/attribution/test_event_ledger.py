@@ -176,6 +176,7 @@ def test_events_of_a_trajectory_have_a_ledger(potential, shots):
     table = im.event_ledger(potential, found, before=20.0, after=10.0, progress=False)
     assert table.closure < 0.001
     assert np.isnan(table.rises().rise_error).all()
+    assert table.verdict.startswith("no motion stands out")
     with pytest.raises(im.ReactionError, match="no backward event"):
         im.event_ledger(potential, found, direction="backward")
     with pytest.raises(im.ReactionError, match="spans the window"):

@@ -209,7 +209,8 @@ class EventLedger:
 
     @property
     def verdict(self) -> str:
-        """In a sentence: which motion opened the gate, and which interaction it pays."""
+        """In a sentence: which motion opened the gate, if one gives more than three of its
+        standard errors, and which interaction takes up most."""
         rises = self.rises()
         name, rise = rises["rise_eV"].idxmax(), self.rise[0]
         first = rises.loc[name]
@@ -222,10 +223,10 @@ class EventLedger:
             return words
         gates = self.gates()
         gate = gates.iloc[0]
-        return (
-            f"the motion {gates.index[0]} opened the gate: it gives {gate['gives_eV']:.3f} ± "
-            f"{gate['gives_error']:.3f} eV; {words}"
-        )
+        given = f"{gate['gives_eV']:.3f} ± {gate['gives_error']:.3f} eV"
+        if gate["gives_eV"] > SEEN * gate["gives_error"]:
+            return f"the motion {gates.index[0]} opened the gate: it gives {given}; {words}"
+        return f"no motion stands out ({gates.index[0]} gives {given}); {words}"
 
     def plot(self, most: int = 5, ax: Axes | None = None) -> Axes:
         """The energy of the interactions that rise most, with their standard errors."""
