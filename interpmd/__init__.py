@@ -82,7 +82,7 @@ _NAMES = {
     "interpmd.demo": "run_demo",
     "interpmd.errors": (
         "ArgumentError CalculationError CertificateError ConvergenceWarning CoordinateError "
-        "CourseError DesignError ExplanationFileError ExplanationSealError ExtrapolationWarning "
+        "CourseError DesignError DesignFileError ExplanationFileError ExplanationSealError ExtrapolationWarning "
         "FragmentError FramesError GaugeError GroupingError InternalGaugeError InterpmdError "
         "LabelError LabelSealError LabelWarning LedgerError LedgerWarning LevelMismatchError "
         "MemoryLimitError MethodError MissingPackageError MissingPhysicsError ModelError "

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import molecule
+from hostile_results import RESULTS, learned, trajectory_of
 
 import interpmd
 import interpmd as im
@@ -176,17 +177,15 @@ GALLERY = {
     "ForceExplorer": explorer,
     "GeometryLab": lambda evil: im.GeometryLab(potential_of(evil), hostile_atoms(evil)),
     "Infidelity": lambda evil: Infidelity(0.1, 0.2, evil, np.zeros((1, 1)), np.zeros((1, 1))),
+    "LearnReport": lambda evil: learned(evil, report_of_fit),
     "LiveMD": lambda evil: im.LiveMD(potential_of(evil), hostile_atoms(evil)),
     "MethodTable": lambda evil: MethodTable({evil: [evil]}, index=[evil]),
     "PotentialInspector": lambda evil: im.PotentialInspector(potential_of(evil)),
     "QuantumTruth": truth,
     "Report": page,
     "Sensitivity": lambda evil: Sensitivity(0.1, 0.2),
-    "Trajectory": lambda evil: im.Trajectory(
-        im.simulate(potential_of(evil), hostile_atoms(evil), steps=2, interval=1, progress=False),
-        np.arange(3.0),
-        {"ensemble": evil},
-    ),
+    "Trajectory": lambda evil: trajectory_of(potential_of(evil), hostile_atoms(evil), evil),
+    **RESULTS,
 }
 
 #: Classes that only others derive from, or that write no HTML.
@@ -239,7 +238,8 @@ def pages_of(shown: object, folder: Path) -> list[str]:
         if type(child).__name__ in ("HTML", "HTMLMath", "Picture"):
             pages.append(child.value)
     for way in ("export_html", "write"):
-        if (made := getattr(shown, way, None)) is not None:
+        # a trajectory writes structures
+        if (made := getattr(shown, way, None)) and not isinstance(shown, im.Trajectory):
             pages.append(Path(made(folder / "page.html")).read_text(encoding="utf-8"))
     return [text for text in pages if text]
 

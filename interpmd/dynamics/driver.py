@@ -54,7 +54,7 @@ def drive(
     except OSError as error:
         raise SimulationError(
             f"nobody listens at {place} ({error.strerror or error}); start the server first, and "
-            "give its --port, or the --unix address of its <ffsocket>"
+            "give its --port, or the --unix address of its ffsocket"
         ) from error
     count = 0
     try:
