@@ -3,7 +3,7 @@
 ``python benchmarks/events.py [make events shares gate committor reference]``; malonaldehyde.
 
 ``make`` shoots the events of five seeds into `scratch/events`, and asks wB97X-D3(BJ)/def2-SVP
-about four events of the first one (some minutes); all parts go on where they were broken off.
+about three events of the first one (some minutes); all parts go on where they were broken off.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EVENTS, EACH, TOPS = 340, 60, 60
 LEVEL = "wb97x-d3bj/def2-svp"
 
 #: Events that the reference is asked about, of the first seed, and fs between its frames.
-ASKED, EVERY = 4, 5.0
+ASKED, EVERY = 3, 5.0
 
 SCRATCH = ROOT / "scratch" / "events"
 TRANSFER = im.proton_transfer(8, 4, 0)
