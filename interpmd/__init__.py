@@ -82,15 +82,15 @@ _NAMES = {
     "interpmd.demo": "run_demo",
     "interpmd.errors": (
         "ArgumentError CalculationError CertificateError ConvergenceWarning CoordinateError "
-        "CourseError DesignError DesignFileError ExplanationFileError ExplanationSealError ExtrapolationWarning "
-        "FragmentError FramesError GaugeError GroupingError InternalGaugeError InterpmdError "
-        "LabelError LabelSealError LabelWarning LedgerError LedgerWarning LevelMismatchError "
-        "MemoryLimitError MethodError MissingPackageError MissingPhysicsError ModelError "
-        "NoFitError OutputError PathError PotentialFileError PotentialSealError QuestionError "
-        "ReactionError SealError SimulationError SingularError StructureError "
-        "StructureFileError TargetError TrajectoryError TrajectorySealError TruthError "
-        "UnknownElementError UnknownLevelError UnknownMethodError UnknownSamplingError "
-        "UnsealedWarning ViewerError"
+        "CourseError DesignError DesignFileError ExplanationFileError ExplanationSealError "
+        "ExtrapolationWarning FragmentError FramesError GaugeError GroupingError "
+        "InternalGaugeError InterpmdError LabelError LabelSealError LabelWarning LedgerError "
+        "LedgerWarning LevelMismatchError MemoryLimitError MethodError MissingPackageError "
+        "MissingPhysicsError ModelError NoFitError OutputError PathError PotentialFileError "
+        "PotentialSealError QuestionError ReactionError SealError SimulationError SingularError "
+        "StructureError StructureFileError TargetError TrajectoryError TrajectorySealError "
+        "TruthError UnknownElementError UnknownLevelError UnknownMethodError "
+        "UnknownSamplingError UnsealedWarning ViewerError"
     ),
 }
 
