@@ -79,11 +79,11 @@ def torsion_profile(
     dihedral = [int(a) for a in dihedral]
     side = _turning(atoms, dihedral)
     first = atoms.get_dihedral(*dihedral)
-    if isinstance(angles, int):
+    if isinstance(angles, int | np.integer):
         arguments.count(angles=angles)
         turns = (first + 360.0 * np.arange(angles) / angles).tolist()
     else:
-        turns = [float(angle) for angle in angles]
+        turns = np.asarray(angles, dtype=float).tolist()
     calculator, found = as_calculator(level), []
     for angle in turns:
         atoms = atoms.copy()
