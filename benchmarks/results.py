@@ -50,8 +50,8 @@ def measured() -> Figures:
 
 
 def shown(value: str) -> str:
-    """A value as it is printed: negative numbers with a minus sign, not a hyphen."""
-    return re.sub(r"(?<![\w.])-(?=[\d.])", "−", value)
+    """A value as it is printed: negative numbers with a minus sign, brackets that are no links."""
+    return re.sub(r"(?<![\w.])-(?=[\d.])", "−", value).replace("[", "\\[")
 
 
 def page(text: str, figures: Figures) -> str:

@@ -18,7 +18,7 @@ from ase import Atoms
 from ase.optimize import BFGS
 from common import distinct, ship, tagged, thinned
 
-from interpmd.potentials.levels.calculation import one_openmp_thread
+from interpmd.levels.calculation import one_openmp_thread
 from interpmd.reference.bias import BiasedCalculator, DihedralRestraint
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.checks import closest_overlap

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1] / "interpmd"
 FLOORS = (
     ("arguments", "errors", "extras", "keywords", "markup", "storage", "units"),
     ("structures",),
+    ("levels",),
     ("plots",),
     ("potentials",),
     ("decomposition",),

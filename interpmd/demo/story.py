@@ -23,6 +23,7 @@ from interpmd.demo.gate import gate_in_report, gate_table, opened
 from interpmd.demo.molecule import FIRST, MALONALDEHYDE, PROTON, SECOND, transfer_coordinate
 from interpmd.demo.report import LISTED, Explained, Jump, demo_report
 from interpmd.dynamics import Trajectory, simulate
+from interpmd.potentials.fast import available
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.shelf import load_potential
 from interpmd.potentials.uncertainty import uncertainty
@@ -42,7 +43,7 @@ class Demo:
         jumped: whether it crossed.
         table: contributions to the force on the proton, towards the other oxygen.
         headline: what drives the force on the proton, in a sentence.
-        ledger: of many jumps; None if none were asked for.
+        ledger: of many jumps; None if it was left out.
         report: the HTML file.
         seconds: time that it took.
     """
@@ -78,7 +79,8 @@ def run_demo(
         picoseconds: longest time to wait for the jump.
         seed: of the velocities.
         order: largest body order of the rows of atoms; what is above stands as remainders.
-        events: number of jumps for the ledger at the end; 0 leaves it out.
+        events: number of jumps for the ledger at the end; 0 leaves it out, as does an
+            installation without the fast evaluator (interpmd[fast]).
         quiet: whether to print nothing.
     """
     say = (lambda *_: None) if quiet else print
@@ -108,7 +110,8 @@ def run_demo(
     say(f"   rows and force agree to {worst:.1e} eV/Å\n")
     jump = Jump(trajectory, transfer, event, jumped, window, explained, of_atoms, table, headline)
     report = demo_report(potential.card.level, jump)
-    book = opened(potential, temperature, events, seed) if events else None
+    quick = available()  # torch would take ten minutes
+    book = opened(potential, temperature, events, seed) if events and quick else None
     if book is not None:
         gate_in_report(report, book)
         say(f"4. Who opened the gate? {len(book.events)} jumps, shot from the top (meV)\n")

@@ -21,7 +21,7 @@ from ase.optimize import BFGS
 from interpmd.design.groups import FOR_DESIGN
 from interpmd.errors import CalculationError, DesignError
 from interpmd.extras import required
-from interpmd.structures.bonding import close_pairs
+from interpmd.structures.bonding import close_pairs, longest_bond
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -34,6 +34,9 @@ TRIES, APART = 4, 0.05
 
 #: How far a first guess may be from a torsion that is asked for, in degrees.
 OFF = 30.0
+
+#: How many times the reach of a bond a hydrogen is away from its nearest atom when it has left.
+LEFT = 1.23
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ def changed_bonds(molecule: Chem.Mol, atoms: Atoms) -> str | None:
         nearest = int(others[distances[hydrogen, others].argmin()])
         if nearest != partners[0]:
             return f"the proton {name(hydrogen)} moved from {name(partners[0])} to {name(nearest)}"
-        if distances[hydrogen, nearest] > 1.6 * _radii(numbers[[hydrogen, nearest]]):
+        if distances[hydrogen, nearest] > LEFT * longest_bond(1, numbers[nearest]):
             return f"the hydrogen {name(hydrogen)} left {name(partners[0])}"
     return None
 
@@ -216,12 +219,6 @@ def torsion(atoms: Atoms, four: tuple[int, int, int, int]) -> float:
 
 def _turn(angle: float) -> float:
     return (angle + 180.0) % 360.0 - 180.0
-
-
-def _radii(numbers: np.ndarray) -> float:
-    from ase.data import covalent_radii
-
-    return float(covalent_radii[numbers].sum())
 
 
 def _in_ring(molecule: Chem.Mol, four: tuple[int, int, int, int]) -> bool:

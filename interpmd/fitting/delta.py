@@ -19,9 +19,9 @@ from tqdm.auto import tqdm
 from interpmd.errors import InterpmdError, LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.report import Evaluation
+from interpmd.levels.calculation import Result
 from interpmd.potentials.baseline import Baseline, baselines, evaluate, without_baseline
 from interpmd.potentials.card import Card
-from interpmd.potentials.levels.calculation import Result
 from interpmd.potentials.potential import Potential
 from interpmd.structures.files.keys import results_of
 

@@ -17,10 +17,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.errors import PotentialFileError, StructureError
+from interpmd.levels.by_calculator import CalculatorLevel, is_calculator
+from interpmd.levels.calculation import Level, Result
+from interpmd.levels.names import resolve
 from interpmd.potentials.base import GlobalTerm, register
-from interpmd.potentials.levels.by_calculator import CalculatorLevel, is_calculator
-from interpmd.potentials.levels.calculation import Level, Result
-from interpmd.potentials.levels.names import resolve
 from interpmd.potentials.sum import TermSum
 from interpmd.structures.charges import stated_multiplicity, whole_charge
 from interpmd.structures.systems import Batch

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from interpmd.errors import ArgumentError
 from interpmd.potentials import fast
+from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.sum import TermSum
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.potentials.watch import GradeWatch
@@ -95,6 +96,11 @@ class InterpmdCalculator(StatefulCalculator):
             self._add_energy(structure, stress)
         if set(properties) & set(EXTRA):
             self._add_uncertainty(structure)
+
+    @property
+    def fingerprint(self) -> str:
+        """Short name of the potential's terms and weights."""
+        return fingerprint(self.potential.terms)
 
     def _add_energy(self, structure: Atoms, stress: bool) -> None:
         self.results |= self.results_at(structure, stress)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from interpmd.potentials.levels import available_levels
+from interpmd.levels import available_levels
 from interpmd.reference.checks import check_structure
 from interpmd.reference.labelling import isolated_atoms, label
 from interpmd.reference.sampling import sample

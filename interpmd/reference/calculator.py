@@ -6,9 +6,9 @@ from ase.calculators.calculator import Calculator, CalculatorSetupError, all_cha
 
 from interpmd.extras import required
 from interpmd.keywords import renamed
-from interpmd.potentials.levels.calculation import one_openmp_thread
-from interpmd.potentials.levels.names import resolve
-from interpmd.potentials.levels.xtb import XTB, XTB_METHODS
+from interpmd.levels.calculation import one_openmp_thread
+from interpmd.levels.names import resolve
+from interpmd.levels.xtb import XTB, XTB_METHODS
 from interpmd.structures.charges import StatefulCalculator, multiplicity_of, whole_charge
 
 SAMPLING_ACCURACY = 0.1

@@ -24,9 +24,9 @@ from interpmd.errors import (
     StructureError,
 )
 from interpmd.keywords import renamed
-from interpmd.potentials.levels.by_calculator import CalculatorLevel
-from interpmd.potentials.levels.calculation import Level, Result
-from interpmd.potentials.levels.names import resolve
+from interpmd.levels.by_calculator import CalculatorLevel
+from interpmd.levels.calculation import Level, Result
+from interpmd.levels.names import resolve
 from interpmd.reference.checks import check_electrons, check_structure
 from interpmd.reference.remote import Killed
 from interpmd.reference.store import CODE_KEY, HASH_KEY, LEVEL_KEY, FrameStore, content_hash

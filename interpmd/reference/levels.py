@@ -1,5 +1,5 @@
-"""The levels of theory that `interpmd.label` knows; see `interpmd.potentials.levels`."""
+"""The levels of theory that `interpmd.label` knows; see `interpmd.levels`."""
 
-from interpmd.potentials.levels.names import available_levels, resolve
+from interpmd.levels.names import available_levels, resolve
 
 __all__ = ["available_levels", "resolve"]

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from interpmd.errors import ArgumentError, CalculationError
-from interpmd.potentials.levels.calculation import one_openmp_thread
+from interpmd.levels.calculation import one_openmp_thread
 from interpmd.reference.on_cluster import on_cluster
 from interpmd.reference.remote import Killed, remotely, with_warnings
 

@@ -18,8 +18,8 @@ from interpmd.fitting.active.growing import spec_of
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import FitReport
 from interpmd.keywords import renamed
+from interpmd.levels.names import resolve
 from interpmd.potentials.baseline import baselines
-from interpmd.potentials.levels.names import resolve
 from interpmd.potentials.potential import Potential
 from interpmd.reference.labelling import label
 from interpmd.reference.store import HASH_KEY, content_hash

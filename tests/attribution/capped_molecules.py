@@ -14,7 +14,7 @@ from ase.constraints import FixInternals
 from ase.io import read
 from ase.optimize import BFGS
 
-from interpmd.potentials.levels.names import resolve
+from interpmd.levels.names import resolve
 from interpmd.reference.calculator import as_calculator
 
 DATA = Path(__file__).parents[2] / "data"

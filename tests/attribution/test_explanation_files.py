@@ -19,7 +19,7 @@ from structures_of_tests import small_expansion
 
 import interpmd as im
 from interpmd.attribution import archive
-from interpmd.attribution.over_time import frames as over_time
+from interpmd.attribution.over_time import asked as over_time_asked
 from interpmd.potentials import Morse, Potential
 from interpmd.storage import locked
 
@@ -79,7 +79,7 @@ def test_joint_samples_are_kept_to_the_bit(tmp_path):
 
 def test_frames_that_are_kept_are_not_explained_again(tmp_path, monkeypatch):
     out, asked = tmp_path / "run.jsonl", []
-    usual = over_time.explain
+    usual = over_time_asked.explain
 
     def counting(*arguments, **options):
         asked.append(arguments[1])
@@ -87,7 +87,7 @@ def test_frames_that_are_kept_are_not_explained_again(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return usual(*arguments, **options)
 
-    monkeypatch.setattr(over_time, "explain", counting)
+    monkeypatch.setattr(over_time_asked, "explain", counting)
     with pytest.warns(UserWarning, match="interrupted: 3 of 5"):
         assert len(explained(out=out).frame) == 3
     assert len(explained(out=out).frame) == 5

@@ -23,7 +23,7 @@ from capped_molecules import KCAL, from_smiles, gfn2, relaxed
 from interpmd.attribution.gauges.capping import capped, parts_of
 from interpmd.attribution.gauges.groups import group_game, group_rows
 from interpmd.demo import MALONALDEHYDE
-from interpmd.potentials.levels.names import resolve
+from interpmd.levels.names import resolve
 from interpmd.structures.groups import groups_of
 
 CHAIN = (0, 1, 2, 3)

@@ -14,8 +14,8 @@ from ase.units import kcal, mol
 import interpmd as im
 from interpmd.decomposition.assemble import decompose
 from interpmd.errors import StructureError, TruthError
+from interpmd.levels.names import resolve
 from interpmd.potentials.analytic import StillingerWeber
-from interpmd.potentials.levels.names import resolve
 from interpmd.potentials.potential import Potential
 from interpmd.reference.clusters import molecules_of, random_clusters
 from interpmd.structures.files import read_frames

@@ -13,7 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.calculators.test import gradient_test
 
 import interpmd as im
-from interpmd.potentials.levels import resolve
+from interpmd.levels import resolve
 
 SPEC = im.Spec(weights=300)
 

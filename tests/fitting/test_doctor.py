@@ -231,7 +231,7 @@ def test_labels_are_of_the_lowest_spin_state_and_complete(tmp_path):
 def test_a_structure_with_a_failed_state_is_left_out(tmp_path, monkeypatch):
     pytest.importorskip("tblite")
     from interpmd.errors import CalculationError
-    from interpmd.potentials.levels.xtb import XTB
+    from interpmd.levels.xtb import XTB
 
     original = XTB.evaluate
 

@@ -93,7 +93,7 @@ def test_a_checkpoint_of_another_fit_is_not_taken(tmp_path):
     problems = [
         Problem(Spec(**SMALL).expansion((1, 6, 8), seed), base, Spec(**SMALL), settings)
         for seed in (0, 1)
-        for base in (fitting.baseline({1: 0.0, 6: e, 8: 0.0}, {}) for e in (0.0, 1.0))
+        for base in (fitting.unlearned({1: 0.0, 6: e, 8: 0.0}, {}) for e in (0.0, 1.0))
         for settings in (FitSettings(), FitSettings(subset_weights={"a": 2.0}))
     ]
     assert len({problem.key(frames(2)) for problem in problems}) == 8

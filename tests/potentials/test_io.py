@@ -56,7 +56,7 @@ def test_everything_comes_back(folder):
 
 
 def test_no_such_potential(tmp_path):
-    with pytest.raises(im.PotentialFileError, match=r"shipped: alanine_dipeptide, malon"):
+    with pytest.raises(im.PotentialFileError, match=r"shipped: alanine_dipeptide, copper, malon"):
         im.load("no-such-thing")
     (tmp_path / "file").write_text("x")
     with pytest.raises(im.PotentialFileError, match="is a file"):

@@ -7,13 +7,14 @@ from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 
 import interpmd as im
+from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import LevelMismatchError
 from interpmd.reference.calculator import as_calculator
 
 
 def test_labels_by_a_potential_and_resuming(tmp_path):
     potential = im.load("malonaldehyde")
-    frames = im.sample(im.demo.MALONALDEHYDE, "rattle", n=3, seed=0)
+    frames = im.sample(MALONALDEHYDE, "rattle", n=3, seed=0)
     out = tmp_path / "labels.extxyz"
     labelled = im.label(frames, potential.calculator(), out=out, progress=False)
     for atoms, frame in zip(labelled, frames, strict=True):

@@ -12,7 +12,7 @@ from ase.build import molecule
 from ase.io import read, write
 
 from interpmd.errors import CalculationError, LevelMismatchError, StructureError
-from interpmd.potentials.levels.xtb import XTB
+from interpmd.levels.xtb import XTB
 from interpmd.reference import label
 from interpmd.reference.store import content_hash, sections
 

@@ -7,7 +7,7 @@ from ase.build import bulk, molecule
 
 from interpmd import errors
 from interpmd.errors import StructureError, UnknownLevelError
-from interpmd.potentials.levels.names import resolve
+from interpmd.levels.names import resolve
 from interpmd.reference import available_levels, isolated_atoms, label
 from interpmd.reference.calculator import ReferenceCalculator, as_calculator
 

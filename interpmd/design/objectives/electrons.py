@@ -12,7 +12,7 @@ from ase.calculators.calculator import Calculator
 from interpmd.design.objectives.base import Objective
 from interpmd.errors import DesignError
 from interpmd.extras import required
-from interpmd.potentials.levels.calculation import one_openmp_thread
+from interpmd.levels.calculation import one_openmp_thread
 from interpmd.structures.charges import whole_charge
 
 

@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 
 from interpmd import arguments
 from interpmd.errors import InterpmdError, UnknownSamplingError
+from interpmd.levels import resolve
 from interpmd.potentials.baseline import baselines, evaluate
-from interpmd.potentials.levels import resolve
 from interpmd.potentials.potential import Potential
 from interpmd.reference.bias import DihedralRestraint, Restraint, TransferRestraint
 from interpmd.reference.checks import check_structure, closest_overlap

@@ -23,9 +23,9 @@ from interpmd.fitting.active.branch import Branch, judge_of, measured
 from interpmd.fitting.active.record import Record, key_of
 from interpmd.fitting.report import Evaluation, FitReport
 from interpmd.fitting.spec import Spec
+from interpmd.levels import resolve
 from interpmd.markup import table
 from interpmd.plots.learning import label_race
-from interpmd.potentials.levels import resolve
 from interpmd.potentials.potential import Potential
 from interpmd.reference.labelling import label
 from interpmd.structures.files import Structures, read_frames

@@ -22,8 +22,9 @@ from interpmd import arguments
 from interpmd.errors import CalculationError, ExtrapolationWarning
 from interpmd.fitting import labels
 from interpmd.fitting.active.growing import GrowingFit
+from interpmd.levels import resolve
 from interpmd.potentials.asking import warn_where_asked
-from interpmd.potentials.levels import resolve
+from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.surroundings import grade_of_surroundings
 from interpmd.potentials.uncertainty import uncertainty
@@ -98,6 +99,11 @@ class LearningCalculator(StatefulCalculator):
     def potential(self) -> Potential:
         """What it has learned so far."""
         return self.fit.potential
+
+    @property
+    def fingerprint(self) -> str:
+        """Short name of the potential as it is now."""
+        return fingerprint(self.potential.terms)
 
     def calculate(
         self,

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from interpmd.errors import LabelError, ModelError
 from interpmd.fitting import labels
-from interpmd.potentials.levels.by_calculator import CalculatorLevel
+from interpmd.levels.by_calculator import CalculatorLevel
 from interpmd.potentials.potential import Potential
 from interpmd.reference.calculator import as_calculator
 from interpmd.structures.charges import multiplicity_of, whole_charge

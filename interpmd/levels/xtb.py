@@ -16,7 +16,7 @@ from ase import Atoms, units
 
 from interpmd.errors import CalculationError
 from interpmd.extras import required
-from interpmd.potentials.levels.calculation import Result, checked, one_openmp_thread, version
+from interpmd.levels.calculation import Result, checked, one_openmp_thread, version
 
 XTB_METHODS = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
 XTB_ACCURACY = 0.01

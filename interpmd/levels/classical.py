@@ -18,7 +18,7 @@ from ase.calculators.emt import EMT as AseEMT
 
 from interpmd.errors import CalculationError, StructureError
 from interpmd.extras import required
-from interpmd.potentials.levels.calculation import Result, checked, version
+from interpmd.levels.calculation import Result, checked, version
 from interpmd.structures.molecules import rdkit_molecule
 
 KCAL_PER_MOL = units.kcal / units.mol

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from ase.calculators.calculator import Calculator
 
 from interpmd.errors import UnknownLevelError
-from interpmd.potentials.levels.by_calculator import CalculatorLevel, is_calculator
-from interpmd.potentials.levels.calculation import Level, version
-from interpmd.potentials.levels.classical import EMT, FORCE_FIELDS, ForceField
-from interpmd.potentials.levels.dft import DFT, basis_error, functional_error
-from interpmd.potentials.levels.xtb import XTB, XTB_METHODS
+from interpmd.levels.by_calculator import CalculatorLevel, is_calculator
+from interpmd.levels.calculation import Level, version
+from interpmd.levels.classical import EMT, FORCE_FIELDS, ForceField
+from interpmd.levels.dft import DFT, basis_error, functional_error
+from interpmd.levels.xtb import XTB, XTB_METHODS
 
 if TYPE_CHECKING:
     import pandas

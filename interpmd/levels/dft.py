@@ -12,7 +12,7 @@ from ase import Atoms, units
 
 from interpmd.errors import CalculationError
 from interpmd.extras import required
-from interpmd.potentials.levels.calculation import Result, checked, version
+from interpmd.levels.calculation import Result, checked, version
 
 SCF_TOLERANCE = 1e-9  # hartree
 GRID_LEVEL = 3

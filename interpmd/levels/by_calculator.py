@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from interpmd.errors import CalculationError
-from interpmd.potentials.levels.calculation import Result, checked, version
+from interpmd.levels.calculation import Result, checked, version
 from interpmd.structures.charges import for_calculators
 
 #: Parameters that say how and not what is computed.
@@ -35,9 +35,8 @@ class CalculatorLevel:
         """The calculator's name and what it was made with."""
         own = str(getattr(self.calculator, "name", None) or type(self.calculator).__name__).lower()
         if (potential := getattr(self.calculator, "potential", None)) is not None:
-            from interpmd.potentials.fingerprint import fingerprint
-
-            return f"{own} {potential.card.level or 'potential'} {fingerprint(potential.terms)}"
+            level = potential.card.level or "potential"
+            return f"{own} {level} {self.calculator.fingerprint}"
         if hasattr(self.calculator, "level"):  # of this room
             return str(getattr(self.calculator.level, "name", own))
         given = dict(getattr(self.calculator, "parameters", None) or {})
