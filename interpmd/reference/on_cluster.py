@@ -46,7 +46,8 @@ def on_cluster(
 
     When a worker is lost, Dask gives to another what it had under way and what it had finished and
     not yet handed over. A job that loses worker after worker (three, unless the cluster says
-    otherwise) gives `Killed`. When the block ends early, what is under way is cancelled.
+    otherwise), and again when nothing else is under way, gives `Killed`. When the block ends early,
+    what is under way is cancelled.
 
     Args:
         client: of Dask.
@@ -75,18 +76,31 @@ def on_cluster(
                 outcome = future.result()
                 waiting.popleft()
             except distributed.scheduler.KilledWorker:
+                # perhaps it only waited where another killed the worker: asked again, alone
                 waiting.popleft()
-                yield Killed()
-                continue
+                if waiting:
+                    distributed.wait([future for _, future in waiting])
+                alone = client.submit(remotely, function, jobs[index], pure=False)
+                try:
+                    outcome = alone.result()
+                except distributed.scheduler.KilledWorker:
+                    yield Killed()
+                    continue
+                except GONE as error:
+                    raise _lost(names[index], error) from error
             except Exception as error:
                 if client.status == "running" and not isinstance(error, GONE):
                     raise  # of the job itself
                 index = waiting[0][0] if waiting else index
-                raise CalculationError(
-                    f"the cluster was lost at {names[index]} ({type(error).__name__}); with out= "
-                    "the same call goes on where it was broken off"
-                ) from error
+                raise _lost(names[index], error) from error
             yield with_warnings(outcome)
     finally:
         if client.status == "running":
             client.cancel([future for _, future in waiting])
+
+
+def _lost(name: str, error: Exception) -> CalculationError:
+    return CalculationError(
+        f"the cluster was lost at {name} ({type(error).__name__}); with out= the same call goes on "
+        "where it was broken off"
+    )
