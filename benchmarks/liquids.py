@@ -63,8 +63,8 @@ def water() -> dict[str, str]:
             f"{nve['temperature_K']:.0f} K, {nve['molecules_broken']} frames with a broken molecule"
         ),
         "liquid water, NPT at 1 bar": (
-            f"contracts to {density.density.iloc[-1]:.2f} g/ml in {density.ps.max():.1f} ps, as "
-            "its teacher would: pressure of the boxes on the way by GFN1-xTB "
+            f"contracts to {density.density.iloc[-1]:.2f} g/ml in {density.ps.max():.1f} ps; "
+            "pressure of the boxes on the way by its teacher GFN1-xTB "
             f"{pressures.reference.mean():.2f} GPa, the potential off by "
             f"{rms(pressures.potential - pressures.reference):.2f} GPa, "
             f"{npt['molecules_broken']} frames with a broken molecule"
