@@ -24,6 +24,15 @@ def changed(one: np.ndarray, other: np.ndarray) -> int:
     return int((np.abs(one - other).max(-1) > 40).sum())
 
 
+def until(lab, holds, seconds: float = 20) -> bool:
+    """Whether something comes to hold in time: what is answered is drawn a moment later."""
+    for _ in range(int(seconds / 0.25)):
+        if holds():
+            return True
+        lab.wait_for_timeout(250)
+    return holds()
+
+
 def yellow(picture: np.ndarray) -> int:
     """Pixels in the colour of a highlighted interaction, brightly or dimly lit."""
     red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
@@ -60,7 +69,7 @@ def test_pixels_change_with_the_frame(lab):
         lab.keyboard.press("ArrowRight")
     wait_for(lab, "answered", "5")
     assert state(lab)["frame"] == "5"
-    assert changed(first, pixels(lab)) > 300
+    assert until(lab, lambda: changed(first, pixels(lab)) > 300)
 
 
 def test_a_click_on_an_atom_changes_the_budget(lab):
@@ -97,7 +106,7 @@ def test_hovering_a_bar_highlights_its_cylinder_and_the_other_way_round(lab):
     bar.hover()
     key = bar.get_attribute("data-key")
     wait_for(lab, "hovered", key)
-    assert yellow(pixels(lab)) > yellow(plain) + 200
+    assert until(lab, lambda: yellow(pixels(lab)) > yellow(plain) + 200)
     assert lab.inner_text(".im-flag").startswith(lab.inner_text(".im-bars li >> nth=0")[:5])
     lab.mouse.move(5, 5)
     wait_for(lab, "hovered", "")
@@ -120,7 +129,7 @@ def test_the_map_of_frames_is_asked_for_and_follows(lab):
     lab.locator(".im-scatter").focus()
     lab.keyboard.press("ArrowRight")
     wait_for(lab, "answered", "1")
-    assert changed(first, pixels(lab, ".im-scatter")) > 50
+    assert until(lab, lambda: changed(first, pixels(lab, ".im-scatter")) > 50)
     lab.select_option("select[data-axis=y]", "energy")
     assert "energy" in lab.inner_text(".im-frames .im-how")
     if lab.is_visible(".im-frames .im-all"):

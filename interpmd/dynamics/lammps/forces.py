@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 import time
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +12,10 @@ from ase import Atoms, units
 from ase.data import atomic_numbers
 from jaxtyping import Float
 
+from interpmd.dynamics.lammps import last_words
 from interpmd.dynamics.lammps.exchange import GhostExchange
 from interpmd.dynamics.lammps.kernels import add_slopes, gather_edges
-from interpmd.errors import InterpmdError, MissingPackageError, SimulationError, StructureError
+from interpmd.errors import MissingPackageError, SimulationError, StructureError
 from interpmd.potentials import fast
 from interpmd.potentials.fast.neighbours import Sites, closest
 from interpmd.potentials.potential import Potential
@@ -96,10 +95,7 @@ class RankForces:
         try:
             self._evaluate(local, f)
         except BaseException as error:  # LAMMPS takes no errors of Python, and other ranks wait
-            if isinstance(error, InterpmdError):
-                print(f"interpmd: step {step}: {error}", file=sys.stderr, flush=True)
-            else:
-                traceback.print_exc()
+            last_words.leave(self._world.rank, error, f"step {step}: ")
             self._world.Abort(2)
 
     def _evaluate(self, local: int, f: Float[np.ndarray, "local 3"]) -> None:

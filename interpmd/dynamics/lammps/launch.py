@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from interpmd import arguments
 from interpmd.dynamics.engines.lammps_library import mpi_library
+from interpmd.dynamics.lammps import last_words
 from interpmd.dynamics.lammps.script import read_script
 from interpmd.errors import MissingPackageError, SimulationError
 from interpmd.extras import required
@@ -29,7 +31,7 @@ def run_lammps(script: str | Path, ranks: int = 1, options: Sequence[str] = ()) 
         ArgumentError: ranks below 1.
         MissingPackageError: LAMMPS or MPI are not installed.
         SimulationError: the script lacks the lines that name the potential, or LAMMPS ended with
-            an error, which stands in its output.
+            an error, whose words it repeats where a rank could leave them.
     """
     arguments.count(ranks=ranks)
     read_script(script)  # raises here, once
@@ -47,9 +49,12 @@ def run_lammps(script: str | Path, ranks: int = 1, options: Sequence[str] = ()) 
         here.setdefault(threads, "1")
     if ranks > 1:
         command = [_starter(), "-n", str(ranks), *command]
-    ended = subprocess.run(command, env=here, check=False).returncode
-    if ended:
-        raise SimulationError(f"LAMMPS ended with code {ended}; its output says why")
+    with tempfile.TemporaryDirectory() as folder:
+        ended = subprocess.run(command, env=here | {last_words.FOLDER: folder}, check=False)
+        said = last_words.found(folder)
+    if ended.returncode:
+        code = ended.returncode
+        raise SimulationError(said or f"LAMMPS ended with code {code}; its output says why")
 
 
 def _starter() -> str:

@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 from interpmd.dynamics.engines.lammps_library import mpi_library
+from interpmd.dynamics.lammps import last_words
 from interpmd.dynamics.lammps.forces import FIX, RankForces
 from interpmd.dynamics.lammps.script import Script, read_script
-from interpmd.errors import InterpmdError
 from interpmd.extras import required
 from interpmd.potentials.shelf import load_potential
 from interpmd.structures.threads import one_thread
@@ -66,8 +66,7 @@ def main() -> None:
         with one_thread():
             run_script(read_script(path), world, options)
     except Exception as error:
-        if world.rank == 0 or not isinstance(error, InterpmdError):
-            print(f"interpmd: {error}", file=sys.stderr, flush=True)
+        last_words.leave(world.rank, error)
         world.Abort(2)
 
 
