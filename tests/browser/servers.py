@@ -209,3 +209,12 @@ def wait_for(made, name: str, value: str, timeout: float = 90_000) -> None:
         arg=[name, value],
         timeout=timeout,
     )
+
+
+def until(made, holds, seconds: float = 20) -> bool:
+    """Whether something comes to hold in time: what is answered is drawn a moment later."""
+    for _ in range(int(seconds / 0.25)):
+        if holds():
+            return True
+        made.wait_for_timeout(250)
+    return holds()

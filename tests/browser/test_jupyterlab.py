@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from servers import open_in_lab, page, run_cells, server, state, wait_for
+from servers import open_in_lab, page, run_cells, server, state, until, wait_for
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -22,15 +22,6 @@ def pixels(made, selector: str = ".im-view") -> np.ndarray:
 def changed(one: np.ndarray, other: np.ndarray) -> int:
     """Pixels that differ clearly."""
     return int((np.abs(one - other).max(-1) > 40).sum())
-
-
-def until(lab, holds, seconds: float = 20) -> bool:
-    """Whether something comes to hold in time: what is answered is drawn a moment later."""
-    for _ in range(int(seconds / 0.25)):
-        if holds():
-            return True
-        lab.wait_for_timeout(250)
-    return holds()
 
 
 def yellow(picture: np.ndarray) -> int:
@@ -92,6 +83,7 @@ def test_the_force_on_the_fragment_that_was_clicked(lab):
     wait_for(lab, "title", "Force on C3–H7")
     lab.keyboard.press("n")
     lab.select_option("label:has-text('explain') select", "force")
+    wait_for(lab, "title", "Force on H8")
     wait_for(lab, "title", "Force on H8")
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from conftest import CODE
-from servers import READY, ROOT, TOKEN, lab, page, run_cells, server, state, wait_for
+from servers import READY, ROOT, TOKEN, lab, page, run_cells, server, state, until, wait_for
 from test_jupyterlab import overlapping
 
 pytestmark = pytest.mark.timeout(280)
@@ -133,7 +133,7 @@ def test_a_click_on_the_map_of_frames_shows_the_frame_and_its_budget(stored):
         before = made.locator(".im-scatter").screenshot()
         first = made.inner_text(".im-bars li .im-label >> nth=0").replace("\u200b", "")
         made.select_option("select[data-axis=colour]", label=first)
-        assert made.locator(".im-scatter").screenshot() != before
+        assert until(made, lambda: made.locator(".im-scatter").screenshot() != before)
         assert f"{first}: " in made.inner_text(".im-frames .im-how")
         assert "eV/Å" in made.inner_text(".im-frames .im-legend")
         made.locator(".im-scatter").focus()
