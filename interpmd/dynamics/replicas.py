@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
 from ase.calculators.calculator import Calculator
-from tqdm.auto import tqdm
 
 from interpmd import arguments
-from interpmd.dynamics.course import Options, Run
-from interpmd.dynamics.engines import EngineName, Ensemble, Plan, Thermostat, engine_of
+from interpmd.dynamics.course import Options, Run, follow, on_device
+from interpmd.dynamics.engines import EngineName, Ensemble, Plan, Thermostat
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import ArgumentError
 from interpmd.potentials.potential import Potential
@@ -41,6 +39,7 @@ def replicas(
     compressibility: float = 4.6e-5,
     out: str | Path | None = None,
     precision: Literal["float64", "float32"] = "float64",
+    device: str | None = None,
     progress: bool = True,
 ) -> list[Trajectory]:
     """Run one structure with several seeds, all together: TorchSim evaluates them in one batch.
@@ -70,6 +69,8 @@ def replicas(
         [3, 3, 3]
         >>> bool(abs(runs[0].positions[-1] - runs[1].positions[-1]).max() > 0.01)
         True
+
+    On a GPU: ``im.replicas(potential, atoms, range(1000), device="cuda")``.
     """
     seeds = list(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
@@ -85,7 +86,8 @@ def replicas(
         barostat_time,
         compressibility,
     )
-    options = Options(steps, interval, equilibration, engine, False, precision)
+    options = Options(steps, interval, equilibration, engine, False, precision, device)
+    potential = on_device(potential, device)
     atoms = one_structure(atoms)
     folder = None if out is None else Path(out)
     runs = [
@@ -95,25 +97,5 @@ def replicas(
     if folder is not None:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as open_runs, tqdm(total=steps, unit="step", disable=not progress) as bar:
-        for run in runs:
-            open_runs.enter_context(run)
-        if cold := [run for run in runs if run.cold]:
-            heater = engine_of(engine, [run.moving for run in cold], plan.heating())
-            heater.advance(equilibration, [run.heat() for run in cold])
-        movers = {}
-        for step in range(0, steps, interval):
-            for run in runs:
-                run.take(step)
-            following = min(step + interval, steps)
-            if lacking := [n for n, run in enumerate(runs) if run.lacks(following)]:
-                here = [runs[n] for n in lacking]
-                if tuple(lacking) not in movers:
-                    structures = [run.moving for run in here]
-                    movers = {tuple(lacking): engine_of(engine, structures, plan)}
-                noises = [run.noise(step) for run in here]
-                movers[tuple(lacking)].advance(following - step, noises)
-            bar.update(following - step)
-        for run in runs:
-            run.take(steps)
+    follow(runs, progress)
     return [run.trajectory() for run in runs]

@@ -8,10 +8,9 @@ from typing import Literal
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from tqdm.auto import tqdm
 
-from interpmd.dynamics.course import Options, Run
-from interpmd.dynamics.engines import EngineName, Ensemble, Plan, Thermostat, engine_of
+from interpmd.dynamics.course import Options, Run, follow, on_device
+from interpmd.dynamics.engines import EngineName, Ensemble, Plan, Thermostat
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import OutputError
 from interpmd.keywords import renamed
@@ -43,6 +42,7 @@ def simulate(
     stop_when: Callable[[Atoms], bool] | None = None,
     compile: bool = False,
     precision: Literal["float64", "float32"] = "float64",
+    device: str | None = None,
     progress: bool = True,
 ) -> Trajectory:
     """Run molecular dynamics: at constant energy (nve), temperature (nvt) or pressure (npt).
@@ -85,10 +85,13 @@ def simulate(
         compile: no longer has an effect; see `interpmd.potentials.calculator`.
         precision: of a potential on the CPU; "float32" is up to twice as fast, with forces good
             to 1e-5 eV/Å.
+        device: of torch, where the potential is evaluated ("cuda"); None: where it is. Meant for
+            `engine="torch_sim"` and large structures. On a GPU sums have no fixed order, so that
+            runs are the same to rounding alone.
         progress: whether to show a progress bar.
 
     Raises:
-        ArgumentError: unknown ensemble, or numbers that make no sense.
+        ArgumentError: unknown ensemble, numbers that make no sense, or a device that is not there.
         OutputError: `out` cannot be written, or another call writes it; `report` of the error
             holds the trajectory until then.
         SimulationError: the run exploded; or `out` is no trajectory, or was made with other
@@ -108,24 +111,10 @@ def simulate(
         barostat_time,
         compressibility,
     )
-    options = Options(steps, interval, equilibration, engine, compile, precision)
-    run = Run(potential, one_structure(atoms), plan, options, seed, out)
-    mover = run.mover()
+    options = Options(steps, interval, equilibration, engine, compile, precision, device)
+    run = Run(on_device(potential, device), one_structure(atoms), plan, options, seed, out)
     try:
-        with run, tqdm(total=steps, unit="step", disable=not progress) as bar:
-            if run.cold:
-                heater = engine_of(run.engine, run.moving, plan.heating())
-                heater.advance(equilibration, [run.heat()])
-            step = 0
-            while True:
-                now = run.take(step)
-                if step >= steps or (stop_when and stop_when(now)):
-                    break
-                following = min(step + interval, steps)
-                if run.lacks(following):
-                    mover.advance(following - step, [run.noise(step)])
-                bar.update(following - step)
-                step = following
+        follow([run], progress, stop_when)
     except KeyboardInterrupt:
         if out is None:
             raise

@@ -11,7 +11,7 @@ from ase import Atoms
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpmd.errors import ArgumentError, SingularError
+from interpmd.errors import SingularError
 from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import design_by_torch
 from interpmd.fitting.normal import (
@@ -22,6 +22,7 @@ from interpmd.fitting.normal import (
     weighted_values,
 )
 from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.structures.devices import usable
 from interpmd.structures.edges import neighbours
 from interpmd.structures.systems import Batch
 
@@ -40,12 +41,7 @@ def equations_on(
     """
     if device == "cpu":
         return NormalEquations(term, scale, memory)
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ArgumentError(
-            f"torch cannot use device {device!r} ({error}); pass device='cpu'"
-        ) from error
+    usable(device)
     return DeviceEquations(term, scale, memory, device)
 
 

@@ -175,10 +175,13 @@ class Model:
 
 
 def _shared(calculators: Sequence[Any]) -> TermSum | None:
-    """The potential of several calculators, if they have one and the same, in float64."""
+    """The potential of several calculators, or of one on a GPU, if they have one and the same, in
+    float64."""
     first = calculators[0]
-    if len(calculators) == 1 or not isinstance(first, InterpmdCalculator):
+    if not isinstance(first, InterpmdCalculator):
         return None
+    if len(calculators) == 1 and first.potential.device.type == "cpu":
+        return None  # generated code is quicker
     for other in calculators:
         if not isinstance(other, InterpmdCalculator) or other.potential is not first.potential:
             return None
