@@ -16,9 +16,9 @@ from ase.optimize import BFGS
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
+from interpmd.levels.classical import ForceField
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.checks import closest_overlap
-from interpmd.reference.force_fields import ForceField
 from interpmd.reference.trajectories import normal_modes
 
 LEVEL = "gfn2-xtb"
@@ -97,7 +97,7 @@ def relaxed(
 
 def vibrating(atoms: Atoms, temperatures: Sequence[float], each: int, seed: int) -> list[Atoms]:
     """Thermal displacements along the normal modes of MMFF94."""
-    field = ForceField("mmff94", bonded_as=atoms)
+    field = as_calculator(ForceField("mmff94", bonded_as=atoms))
     found = []
     for k, temperature in enumerate(temperatures):
         try:

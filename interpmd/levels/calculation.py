@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from ase import Atoms
@@ -30,6 +30,7 @@ class Result:
     stress: np.ndarray | None = None
 
 
+@runtime_checkable
 class Level(Protocol):
     """A level of theory that can be evaluated."""
 

@@ -1,78 +1,167 @@
-"""Force fields as levels of theory: MMFF94 and UFF through RDKit, and ASE's EMT for metals.
+"""Force fields as levels of theory: MMFF94 and UFF by RDKit, GFN-FF by gfnff, EMT by ASE.
 
-They cost microseconds to milliseconds and serve as baselines of learned corrections, and to be
-compared with.
+They cost microseconds to milliseconds and serve as baselines of learned corrections, to make
+geometries, and to be compared with.
 
-Sources: MMFF94, Halgren, J. Comput. Chem. 17, 490 (1996), as in RDKit (Tosco, Stiefl, Landrum,
-J. Cheminform. 6, 37 (2014)); UFF, Rappe et al., J. Am. Chem. Soc. 114, 10024 (1992); EMT, Jacobsen,
-Stoltze, Norskov, Surf. Sci. 366, 394 (1996), as in ASE.
+Sources: MMFF94, Halgren, J. Comput. Chem. 17, 490 (1996), as RDKit does it: Tosco, Stiefl,
+Landrum, J. Cheminform. 6, 37 (2014); UFF, Rappé et al., J. Am. Chem. Soc. 114, 10024 (1992);
+GFN-FF, Spicher and Grimme, Angew. Chem. Int. Ed. 59, 15665 (2020); EMT, Jacobsen, Stoltze,
+Norskov, Surf. Sci. 366, 394 (1996), as ASE does it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.emt import EMT as AseEMT
 
-from interpmd.errors import CalculationError, StructureError
+from interpmd.errors import CalculationError, UnknownLevelError
 from interpmd.extras import required
 from interpmd.levels.calculation import Result, checked, version
-from interpmd.structures.molecules import rdkit_molecule
+from interpmd.structures.charges import whole_charge
+from interpmd.structures.chemistry import lewis_bonds
+from interpmd.structures.lewis import rdkit_molecule
 
-KCAL_PER_MOL = units.kcal / units.mol
+#: Force fields of molecules by name, with the module that has them.
+FORCE_FIELDS = {"mmff94": "rdkit", "uff": "rdkit", "gfn-ff": "gfnff"}
 
-FORCE_FIELDS = {"mmff94": "MMFF94", "uff": "UFF"}
+KCAL = units.kcal / units.mol
+
+#: Beyond this distance in Å pairs are left out: none are.
+ALL_PAIRS = 1e6
+
+#: Energy (eV) and forces (eV/Å, (atoms, 3)) of places in Å, by parameters found before.
+Terms = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ForceField:
-    """MMFF94 or UFF of a molecule whose bonds and bond orders are seen in the structure itself.
+    """MMFF94, UFF or GFN-FF of molecules in nothing.
 
-    Where bonds come and go, energies jump: such a force field knows no reactions. Molecules of a
-    structure are not cut off from each other.
+    Bonds are those of a Lewis structure (`interpmd.structures.chemistry.lewis_bonds`). Where they
+    are seen in each structure anew, energies jump as bonds come and go; where they are kept, a
+    stretched bond stays one. The zero of the energy is each force field's own, so that only
+    differences between geometries of one molecule mean anything. Molecules of a structure are not
+    cut off from each other.
+
+    Attributes:
+        name: "mmff94", "uff" or "gfn-ff"; upper case is taken too.
+        bonded_as: structure of the same atoms in the same order whose bonds are kept for all
+            others; if None, each structure's own.
+
+    Raises:
+        UnknownLevelError: no such force field.
+        MissingPackageError: its package is not installed.
+        CalculationError: `bonded_as` has no parameters or no Lewis structure.
     """
 
     name: str
+    bonded_as: Atoms | None = None
+    _terms: dict[int, Terms] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name.strip().lower())
+        if self.name not in FORCE_FIELDS:
+            raise UnknownLevelError(
+                f"unknown force field {self.name!r}; known: {', '.join(FORCE_FIELDS)}"
+            )
+        if self.bonded_as is not None:
+            self._kept(self.bonded_as, whole_charge(self.bonded_as))
+
+    def __getstate__(self) -> dict:
+        # the libraries' objects belong to one process
+        return vars(self) | {"_terms": {}}
 
     @property
     def code(self) -> str:
         """Program and version."""
-        return f"rdkit {version('rdkit')}"
+        package = FORCE_FIELDS[self.name]
+        return f"{package} {version(package)}"
 
     def evaluate(self, atoms: Atoms, charge: int = 0, multiplicity: int = 1) -> Result:
-        """Energy and forces; the zero of energy is the force field's own.
+        """Energy and forces.
 
-        Raises CalculationError where a bond order or a parameter is missing, StructureError for a
-        periodic structure.
+        Raises CalculationError for a periodic structure, where a bond order or a parameter is
+        missing, and for other atoms than those of `bonded_as`.
         """
         if atoms.pbc.any():
-            raise StructureError(
-                f"{self.name} is for molecules only, and the structure is periodic"
-            )
-        library = required("rdkit.Chem.rdForceFieldHelpers", f"the level {self.name}")
-        named = atoms.copy()
-        named.info = {"charge": charge}
-        molecule = rdkit_molecule(named, f"the level {self.name}")
-        if molecule is None:
             raise CalculationError(
-                f"{self.name}: no Lewis structure of {atoms.symbols} with charge {charge} is found"
+                f"{self.name} is for molecules only, and the structure is periodic: set "
+                "atoms.pbc = False"
             )
-        if self.name == "uff":
-            field = library.UFFGetMoleculeForceField(
-                molecule, vdwThresh=1000.0, ignoreInterfragInteractions=False
+        kept = self.bonded_as is not None
+        terms = self._kept(atoms, charge) if kept else _found(self.name, atoms, charge)
+        return checked(Result(*terms(atoms.positions)), self.name)
+
+    def _kept(self, atoms: Atoms, charge: int) -> Terms:
+        """Terms with the bonds of `bonded_as`, found once for each charge."""
+        assert self.bonded_as is not None
+        if not np.array_equal(atoms.numbers, self.bonded_as.numbers):
+            raise CalculationError(
+                f"{self.name}: its bonds are those of {self.bonded_as.symbols}, and the structure "
+                f"is {atoms.symbols}; the same atoms in the same order are needed"
             )
-        else:
-            types = library.MMFFGetMoleculeProperties(molecule, mmffVariant="MMFF94")
-            field = types and library.MMFFGetMoleculeForceField(
-                molecule, types, nonBondedThresh=1000.0, ignoreInterfragInteractions=False
-            )
-        if not field:
-            raise CalculationError(f"{self.name} has no parameters for {atoms.symbols}")
-        gradient = np.reshape(field.CalcGrad(), (-1, 3))
-        result = Result(field.CalcEnergy() * KCAL_PER_MOL, -gradient * KCAL_PER_MOL)
-        return checked(result, self.name)
+        if charge not in self._terms:
+            self._terms[charge] = _found(self.name, self.bonded_as, charge)
+        return self._terms[charge]
+
+
+def _found(name: str, atoms: Atoms, charge: int) -> Terms:
+    """The terms of a force field with the bonds of a structure."""
+    return (_by_gfnff if name == "gfn-ff" else _by_rdkit)(name, atoms, charge)
+
+
+def _by_rdkit(name: str, atoms: Atoms, charge: int) -> Terms:
+    purpose = f"the force field {name}"
+    helpers = required("rdkit.Chem.rdForceFieldHelpers", purpose)
+    geometry = required("rdkit.Chem", purpose).Conformer(len(atoms))
+    molecule = rdkit_molecule(atoms.numbers, lewis_bonds(atoms).pairs.tolist(), charge, purpose)
+    if molecule is None:
+        raise CalculationError(
+            f"{name} needs a Lewis structure, and none was found for {atoms.symbols} with charge "
+            f"{charge}; say the charge in atoms.info['charge'], or start from a geometry whose "
+            "bonds are plain"
+        )
+    geometry.SetPositions(np.ascontiguousarray(atoms.positions, dtype=float))
+    molecule.AddConformer(geometry, assignId=True)
+    if name == "mmff94":
+        known = helpers.MMFFGetMoleculeProperties(molecule, mmffVariant="MMFF94")
+        terms = known and helpers.MMFFGetMoleculeForceField(
+            molecule, known, nonBondedThresh=ALL_PAIRS, ignoreInterfragInteractions=False
+        )
+    else:
+        known = helpers.UFFHasAllMoleculeParams(molecule)
+        terms = known and helpers.UFFGetMoleculeForceField(
+            molecule, vdwThresh=ALL_PAIRS, ignoreInterfragInteractions=False
+        )
+    if not terms:
+        raise CalculationError(f"{name} has no parameters for {atoms.symbols}")
+    terms.Initialize()
+
+    def evaluate(positions: np.ndarray) -> tuple[float, np.ndarray]:
+        flat = positions.ravel().tolist()
+        # RDKit measures distances anew for an energy only: the gradient takes those it finds
+        energy = terms.CalcEnergy(flat)
+        gradient = np.array(terms.CalcGrad(flat)).reshape(-1, 3)
+        return energy * KCAL, -gradient * KCAL
+
+    return evaluate
+
+
+def _by_gfnff(name: str, atoms: Atoms, charge: int) -> Terms:
+    library = required("gfnff", f"the force field {name}")
+    numbers = atoms.numbers.copy()
+    terms = library.GFNFFCalculator(numbers, atoms.positions / units.Bohr, charge=charge)
+
+    def evaluate(positions: np.ndarray) -> tuple[float, np.ndarray]:
+        energy, gradient, *_ = terms.singlepoint(numbers, positions / units.Bohr)
+        scale = units.Hartree / units.Bohr
+        return float(energy) * units.Hartree, -np.asarray(gradient).reshape(-1, 3) * scale
+
+    return evaluate
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """The levels of theory that :func:`interpmd.label` knows: GFN-xTB by tblite, DFT by PySCF, force
-fields by RDKit and ASE.
+fields by RDKit, gfnff and ASE.
 
 A level is a frozen description with one verb, ``evaluate``: atoms in, energy and forces out.
 """
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 DFT_EXAMPLES = ("wb97x-d3bj/def2-svp", "pbe/def2-svp", "b3lyp-d4/def2-tzvp", "hf/sto-3g")
 
 
-def resolve(level: str | Calculator) -> Level:
+def resolve(level: str | Calculator | Level) -> Level:
     """The level of theory of that name, such as ``"gfn2-xtb"``, ``"mmff94"``, ``"emt"`` or
-    ``"wb97x-d3bj/def2-svp"``, or that of an ASE calculator.
+    ``"wb97x-d3bj/def2-svp"``, that of an ASE calculator, or a level as it is.
 
     Raises UnknownLevelError (with what exists) for a name that is neither a tight-binding
     method nor a force field nor functional/basis, and, where PySCF is installed, for a functional
@@ -33,6 +33,8 @@ def resolve(level: str | Calculator) -> Level:
     """
     if is_calculator(level):
         return CalculatorLevel(level)
+    if isinstance(level, Level):
+        return level
     name = str(level).strip().lower()
     if name in XTB_METHODS:
         return XTB(name)
@@ -68,7 +70,7 @@ def available_levels() -> pandas.DataFrame:
         ]
         + [
             {"level": name, "kind": "force field", "program": program, "stress": program == "ase"}
-            for name, program in (*((name, "rdkit") for name in FORCE_FIELDS), ("emt", "ase"))
+            for name, program in (*FORCE_FIELDS.items(), ("emt", "ase"))
         ]
         + [
             {"level": name, "kind": "DFT (functional/basis)", "program": "pyscf", "stress": False}

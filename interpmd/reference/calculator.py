@@ -6,7 +6,8 @@ from ase.calculators.calculator import Calculator, CalculatorSetupError, all_cha
 
 from interpmd.extras import required
 from interpmd.keywords import renamed
-from interpmd.levels.calculation import one_openmp_thread
+from interpmd.levels.by_calculator import is_calculator
+from interpmd.levels.calculation import Level, one_openmp_thread
 from interpmd.levels.names import resolve
 from interpmd.levels.xtb import XTB, XTB_METHODS
 from interpmd.structures.charges import StatefulCalculator, multiplicity_of, whole_charge
@@ -26,7 +27,7 @@ class ReferenceCalculator(StatefulCalculator):
     reads_charge = True
 
     @renamed(method="level")
-    def __init__(self, level: str = "gfn2-xtb", charge: int = 0, multiplicity: int = 1):
+    def __init__(self, level: str | Level = "gfn2-xtb", charge: int = 0, multiplicity: int = 1):
         super().__init__()
         self.level = resolve(level)
         self.charge = charge
@@ -44,6 +45,9 @@ class ReferenceCalculator(StatefulCalculator):
         }
         if result.stress is not None:
             self.results["stress"] = result.stress
+
+    def _get_name(self) -> str:
+        return self.level.name
 
 
 class TightBinding(StatefulCalculator):
@@ -96,16 +100,18 @@ class TightBinding(StatefulCalculator):
 
 
 @renamed(method="level")
-def as_calculator(level: str | Calculator, charge: int = 0, multiplicity: int = 1) -> Calculator:
-    """A calculator as it is; a name as a calculator of that level, made for many small steps.
+def as_calculator(
+    level: str | Calculator | Level, charge: int = 0, multiplicity: int = 1
+) -> Calculator:
+    """A calculator as it is; a level or its name as a calculator, made for many small steps.
 
     Tight binding goes through tblite's own ASE calculator, which starts each step from the
     charges of the one before (twice as fast as starting anew). Charge and multiplicity are of
     structures that name none. Raises UnknownLevelError, CalculatorSetupError for what is neither a
     name nor a calculator.
     """
-    if not isinstance(level, str):
-        if not hasattr(level, "get_forces"):
+    if not isinstance(level, str | Level):
+        if not is_calculator(level):
             raise CalculatorSetupError(
                 f"{level!r} is neither the name of a level of theory nor a calculator"
             )

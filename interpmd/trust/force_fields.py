@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from interpmd.errors import ArgumentError, CalculationError, LabelError, MissingPackageError
 from interpmd.fitting import labels
 from interpmd.fitting.report import FitReport
+from interpmd.levels.classical import FORCE_FIELDS, KCAL, ForceField
 from interpmd.markup import markup, table
 from interpmd.plots.force_fields import plot_force_fields
 from interpmd.potentials.potential import Potential
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.force_fields import FORCE_FIELDS, ForceField
 from interpmd.reference.labelling import label
 from interpmd.reference.torsions import held_at, relaxed, torsion_profile
 from interpmd.structures.charges import for_calculators
@@ -33,8 +33,6 @@ from interpmd.structures.files import Structures, read_frames
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-KCAL = units.kcal / units.mol
 
 #: Minima are different where their energies are further apart than this, in eV.
 SAME = 2e-3
@@ -233,7 +231,7 @@ def _calculators(
     for name in FORCE_FIELDS:
         if name not in found:
             try:
-                found[name] = ForceField(name, bonded_as=bonded_as), False
+                found[name] = as_calculator(ForceField(name, bonded_as)), False
             except (MissingPackageError, CalculationError):
                 continue
     return found
@@ -266,7 +264,7 @@ def _calculator(model: Model, bonded_as: Atoms) -> Calculator:
     if isinstance(model, Potential):
         return model.calculator()
     if isinstance(model, str) and model.strip().lower() in FORCE_FIELDS:
-        return ForceField(model, bonded_as=bonded_as)
+        return as_calculator(ForceField(model, bonded_as))
     return as_calculator(model)
 
 

@@ -25,10 +25,11 @@ from ase import Atoms
 from interpmd.attribution.gauges.capping import capped, parts_of
 from interpmd.errors import ArgumentError, FragmentError, InterpmdError, StructureError
 from interpmd.fitting.report import FitReport
+from interpmd.levels.classical import ForceField
 from interpmd.markup import markup, table
 from interpmd.plots.fragments import fragments_of_formula
 from interpmd.potentials.potential import Potential
-from interpmd.reference.force_fields import ForceField
+from interpmd.reference.calculator import as_calculator
 from interpmd.reference.sampling import sample
 from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.groups import Grouping, groups_of, placed
@@ -252,7 +253,7 @@ def _displaced(part: Atoms, count: int, seed: int) -> list[Atoms]:
         moved = sample(
             part,
             "normal_modes",
-            ForceField("mmff94"),
+            as_calculator(ForceField("mmff94", bonded_as=part)),
             n=count,
             temperatures=TEMPERATURES,
             seed=seed,

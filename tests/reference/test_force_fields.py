@@ -1,4 +1,4 @@
-"""Force fields as calculators: MMFF94, UFF, GFN-FF."""
+"""Force fields as levels of theory and as calculators: MMFF94, UFF, GFN-FF."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from ase.optimize import BFGS
 pytest.importorskip("rdkit", reason="force fields by RDKit")
 
 from interpmd.errors import CalculationError, MissingPackageError, UnknownLevelError
-from interpmd.reference.force_fields import FORCE_FIELDS, KCAL, ForceField
+from interpmd.levels.classical import FORCE_FIELDS, KCAL, ForceField
+from interpmd.reference.calculator import as_calculator
+from interpmd.reference.labelling import label
 
 INSTALLED = [name for name, package in FORCE_FIELDS.items() if find_spec(package)]
 
@@ -28,7 +30,7 @@ def moved(name: str = "CH3CH2OH", seed: int = 0) -> Atoms:
 @pytest.mark.parametrize("name", INSTALLED)
 def test_forces_are_derivatives_at_every_call(name):
     """RDKit gives a stale gradient where no energy was asked for before."""
-    field = ForceField(name, bonded_as=molecule("CH3CH2OH"))
+    field = as_calculator(ForceField(name, bonded_as=molecule("CH3CH2OH")))
     rng = np.random.default_rng(1)
     for seed in range(3):
         atoms = moved(seed=seed)
@@ -50,7 +52,7 @@ def test_mmff94_is_that_of_rdkit():
     mol = Chem.AddHs(Chem.MolFromSmiles("CCOC(C)=O"))
     AllChem.EmbedMolecule(mol, randomSeed=3)
     atoms = Atoms([a.GetAtomicNum() for a in mol.GetAtoms()], mol.GetConformer().GetPositions())
-    atoms.calc = ForceField("MMFF94")
+    atoms.calc = as_calculator(ForceField("MMFF94"))
     field = AllChem.MMFFGetMoleculeForceField(mol, AllChem.MMFFGetMoleculeProperties(mol))
     assert atoms.get_potential_energy() / KCAL == pytest.approx(field.CalcEnergy(), abs=1e-6)
 
@@ -58,25 +60,43 @@ def test_mmff94_is_that_of_rdkit():
 @pytest.mark.parametrize("name", INSTALLED)
 def test_minima_are_reached(name):
     atoms = moved()
-    atoms.calc = ForceField(name, bonded_as=molecule("CH3CH2OH"))
+    atoms.calc = as_calculator(ForceField(name, bonded_as=molecule("CH3CH2OH")))
     assert BFGS(atoms, logfile=None).run(fmax=0.005, steps=300)
     assert atoms.get_distance(0, 1) == pytest.approx(1.52, abs=0.05)  # C-C
 
 
 def test_bonds_are_kept_when_they_are_stretched():
     atoms = molecule("CH3CH2OH")
-    kept, anew = ForceField("mmff94", bonded_as=atoms), ForceField("mmff94")
+    kept = ForceField("mmff94", bonded_as=atoms)
     far = atoms.copy()
     far.set_distance(0, 1, 2.4, fix=0, indices=[1, *range(3, 6)])
-    far.calc = kept
-    assert far.get_potential_energy() > atoms_energy(atoms, kept) + 3.0
-    copied = pickle.loads(pickle.dumps(anew))
-    assert atoms_energy(atoms, copied) == pytest.approx(atoms_energy(atoms, anew), abs=1e-12)
+    assert kept.evaluate(far).energy > kept.evaluate(atoms).energy + 3.0
+    with pytest.raises(CalculationError, match="mmff94"):  # of CH3 beside CH2OH
+        ForceField("mmff94").evaluate(far)
+    copied = pickle.loads(pickle.dumps(kept))
+    assert copied.evaluate(far).energy == pytest.approx(kept.evaluate(far).energy, abs=1e-12)
+    with pytest.raises(CalculationError, match="bonds are those of CCOH6"):
+        kept.evaluate(molecule("CH4"))
 
 
-def atoms_energy(atoms: Atoms, calculator: ForceField) -> float:
+@pytest.mark.parametrize("name", INSTALLED)
+def test_isomers_have_their_own_bonds(name):
+    """One calculator, two molecules of the same atoms in the same order."""
+    ethanol, ether = molecule("CH3CH2OH"), molecule("CH3OCH3")
+    ether = ether[np.argsort(-ether.numbers, kind="stable")]
+    ethanol = ethanol[np.argsort(-ethanol.numbers, kind="stable")]
+    assert (ether.numbers == ethanol.numbers).all()
+    shared = as_calculator(name)
+    energies = [atoms_energy(a, shared) for a in (ethanol, ether)]
+    alone = [ForceField(name).evaluate(a).energy for a in (ethanol, ether)]
+    labelled = [a.get_potential_energy() for a in label([ethanol, ether], name, progress=False)]
+    assert energies == pytest.approx(alone, abs=1e-9)
+    assert labelled == pytest.approx(alone, abs=1e-9)
+
+
+def atoms_energy(atoms: Atoms, level: ForceField | str) -> float:
     alone = atoms.copy()
-    alone.calc = calculator
+    alone.calc = as_calculator(level)
     return alone.get_potential_energy()
 
 

@@ -11,7 +11,8 @@ pytest.importorskip("rdkit", reason="force fields by RDKit")
 
 import interpmd as im
 from interpmd.errors import ArgumentError, CalculationError, LabelError, StructureError
-from interpmd.reference.force_fields import KCAL, ForceField
+from interpmd.levels.classical import KCAL
+from interpmd.reference.calculator import ReferenceCalculator, as_calculator
 
 #: C C O H of ethanol, whose OH turns.
 DIHEDRAL = (0, 1, 2, 3)
@@ -27,7 +28,7 @@ def ethanol() -> Atoms:
     return atoms[order + [a for a in range(9) if a not in order]]
 
 
-class Shifted(ForceField):
+class Shifted(ReferenceCalculator):
     """MMFF94 with another zero, and forces scaled as its energy is."""
 
     def calculate(self, atoms, properties=("energy",), system_changes=()):
@@ -43,9 +44,9 @@ def comparison():
         atoms.rattle(0.04, seed=seed)
     anti, gauche = ethanol(), ethanol()
     gauche.set_dihedral(*DIHEDRAL, 60, indices=[3])
-    models = {"same": ForceField("mmff94"), "half more": Shifted("mmff94")}
+    models = {"same": as_calculator("mmff94"), "half more": Shifted("mmff94")}
     return im.compare_force_fields(
-        frames, models, ForceField("mmff94"), minima=[anti, gauche], dihedral=DIHEDRAL, angles=6
+        frames, models, as_calculator("mmff94"), minima=[anti, gauche], dihedral=DIHEDRAL, angles=6
     )
 
 
@@ -80,7 +81,7 @@ def test_energies_can_be_compared_at_the_geometries_of_the_reference():
     anti, gauche = ethanol(), ethanol()
     gauche.set_dihedral(*DIHEDRAL, 60, indices=[3])
     found = im.compare_force_fields(
-        [anti, gauche], {"half more": Shifted("mmff94")}, ForceField("mmff94"), relax=False
+        [anti, gauche], {"half more": Shifted("mmff94")}, as_calculator("mmff94"), relax=False
     )
     true, other = found.conformers.iloc[:, 0], found.conformers["half more"]
     assert np.allclose(other, 1.5 * true, atol=1e-9)
@@ -99,18 +100,18 @@ def test_a_comparison_is_told_and_drawn(comparison):
 def test_what_cannot_be_compared_is_said():
     frames = [ethanol()]
     with pytest.raises(ArgumentError, match="one molecule"):
-        im.compare_force_fields([ethanol(), molecule("CH4")], (), ForceField("uff"))
+        im.compare_force_fields([ethanol(), molecule("CH4")], (), as_calculator("uff"))
     with pytest.raises(ArgumentError, match="dihedral"):
-        im.compare_force_fields(frames, (), ForceField("uff"), profile=frames)
+        im.compare_force_fields(frames, (), as_calculator("uff"), profile=frames)
     with pytest.raises(LabelError, match="angle"):
         im.compare_force_fields(
-            frames, (), ForceField("uff"), dihedral=DIHEDRAL, profile=frames
+            frames, (), as_calculator("uff"), dihedral=DIHEDRAL, profile=frames
         )  # fmt: skip
     with pytest.raises(ArgumentError, match="two models"):
-        im.compare_force_fields(frames, ["uff", ForceField("uff")], ForceField("uff"))
+        im.compare_force_fields(frames, ["uff", as_calculator("uff")], as_calculator("uff"))
     strange = molecule("BF3")
     with pytest.raises(CalculationError, match="parameters"):
-        im.compare_force_fields(strange, "mmff94", ForceField("uff"), minima=[strange])
+        im.compare_force_fields(strange, "mmff94", as_calculator("uff"), minima=[strange])
 
 
 @pytest.mark.parametrize(
@@ -124,11 +125,11 @@ def test_what_cannot_be_compared_is_said():
 )
 def test_a_dihedral_that_does_not_turn_is_refused(dihedral, message):
     with pytest.raises(StructureError, match=message):
-        im.torsion_profile(ethanol(), dihedral, ForceField("uff"), angles=3)
+        im.torsion_profile(ethanol(), dihedral, as_calculator("uff"), angles=3)
 
 
 def test_a_profile_holds_its_angle():
-    frames = im.torsion_profile(ethanol(), DIHEDRAL, ForceField("mmff94"), angles=[0, 60, -60])
+    frames = im.torsion_profile(ethanol(), DIHEDRAL, as_calculator("mmff94"), angles=[0, 60, -60])
     assert [atoms.info["angle"] for atoms in frames] == [0, 60, -60]
     for atoms in frames:
         away = (atoms.get_dihedral(*DIHEDRAL) - atoms.info["angle"] + 180) % 360 - 180
