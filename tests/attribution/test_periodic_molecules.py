@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.build import molecule
 
 import interpmd as im
+from interpmd.attribution.methods import exact
 from interpmd.attribution.models import PotentialModel
 
 
@@ -42,3 +43,20 @@ def test_pairs_of_molecules_cost_one_call_each(target, monkeypatch):
         for one, other in list(combinations(range(8), 2))[::9]:
             pair = energy(one, other) - energy(one) - energy(other)
             assert rows[(one, other)] == pytest.approx(pair, abs=1e-9)
+
+
+def test_triplets_are_exact_where_the_table_would_be_cut(monkeypatch):
+    """The parts up to the order count, however many sets of players there are beyond it."""
+    monkeypatch.setattr(exact, "FEW_PARTS", 50)  # 92 parts of up to three molecules, 255 in all
+    box, potential = eight_waters(), im.load("water")
+
+    def pull(*molecules):
+        members = [3 * m + k for m in molecules for k in range(3)]
+        return potential.predict_unwatched(box[members]).forces[0].cpu().numpy()
+
+    found = im.explain(potential, box, im.Force(0), fragments="molecules", order=3)
+    assert np.abs(found.residual) < 1e-8
+    for other, third in ((1, 2), (3, 7)):
+        triplet = pull(0, other, third) - pull(0, other) - pull(0, third) + pull(0)
+        members = tuple(3 * m + k for m in (0, other, third) for k in range(3))
+        assert found[members] == pytest.approx(triplet, abs=1e-8)

@@ -33,7 +33,8 @@ from interpmd.structures.fragments import fragments_of
 #: Most parts of a structure that are evaluated where there is no table.
 MOST_PARTS = 70_000
 
-#: Where a table leaves remainders, parts are evaluated instead if there are no more than this.
+#: Where the table of atoms leaves remainders, all parts of a game without an order are evaluated
+#: instead if there are no more than this.
 FEW_PARTS = 4096
 
 CONVENTION = (
@@ -275,7 +276,7 @@ def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[V
         table = request.model.table(request.atoms, forces=forces)
         values, rest = _by_players(table, request, error_bars)
         players = len(request.fragments or request.atoms)
-        if not rest or 2**players > FEW_PARTS:
+        if not rest or _parts(players, order) > (FEW_PARTS if order is None else MOST_PARTS):
             if order is not None and request.fragments is not None and order < players:
                 return _cut(values, rest, order, tuple(range(players)))
             return values, rest
@@ -298,10 +299,9 @@ def _parts_are_cheaper(request: Request, order: int | None) -> bool:
         return False
     sizes = [len(members) for members in request.fragments]
     count = len(sizes)
-    order = count if order is None else min(order, count)
-    parts = sum(math.comb(count, k) for k in range(1, order + 1))
-    if parts > FEW_PARTS:
+    if _parts(count, order) > (FEW_PARTS if order is None else MOST_PARTS):
         return False
+    order = count if order is None else min(order, count)
     # every fragment is in as many parts of k as the others fill the rest of
     sites = sum(sizes) * (1 + sum(math.comb(count - 1, k - 1) for k in range(1, order + 1)))
     potential = request.model.potential
@@ -360,8 +360,14 @@ def _explanation(
     )
 
 
+def _parts(players: int, order: int | None) -> int:
+    """Number of sets of up to `order` players, of all sets if None."""
+    order = players if order is None else min(order, players)
+    return sum(math.comb(players, k) for k in range(1, order + 1))
+
+
 def _check_parts(players: int, order: int, what: str) -> None:
-    needed = sum(math.comb(players, k) for k in range(1, order + 1))
+    needed = _parts(players, order)
     if needed > MOST_PARTS:
         raise MethodError(
             f"{what} of {players} players up to order {order} need {needed:.3g} evaluations, more "
