@@ -43,6 +43,9 @@ def explore(
     acquisition: Annotated[
         str, typer.Option(help="expected_improvement, thompson or rows.")
     ] = "expected_improvement",
+    parts: Annotated[
+        int, typer.Option(help="Best molecules whose parts are evaluated at the end.")
+    ] = 1,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     unit: Annotated[str | None, typer.Option(help="eV, meV, kcal/mol, kJ/mol.")] = None,
@@ -66,6 +69,7 @@ def explore(
         batch=batch,
         maximize=not minimize,
         acquisition=acquisition,
+        parts=parts,
         workers=workers,
         out=out,
         seed=seed,

@@ -15,6 +15,9 @@ from interpmd.design.rows import Rows, dense, moebius_weights
 from interpmd.design.scaffold import Design, Space
 from interpmd.units import number_sign, unit_sign
 
+#: Part of a row's variance before any data that they take away at least where it is predicted.
+DETERMINED = 0.5
+
 
 @dataclass(frozen=True)
 class DesignExplanation:
@@ -31,6 +34,8 @@ class DesignExplanation:
         shapley_sites: the substituted sites.
         shapley, shapley_std: their Shapley values, which add up to the same.
         measured: whether all molecules that a row needs were evaluated.
+        learned: how much of the variance that each row had before any data they took away, from 0
+            to 1; below `DETERMINED` the row is hardly more than a guess.
     """
 
     space: Space
@@ -47,6 +52,15 @@ class DesignExplanation:
     shapley: Float[np.ndarray, " sites"]
     shapley_std: Float[np.ndarray, " sites"]
     measured: tuple[bool, ...]
+    learned: Float[np.ndarray, " rows"]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Of each row "measured", "predicted", or "undetermined" where data hardly speak of it."""
+        words = np.where(self.learned < DETERMINED, "undetermined", "predicted")
+        return tuple(
+            "measured" if m else str(word) for m, word in zip(self.measured, words, strict=True)
+        )
 
     @property
     def residual(self) -> float:
@@ -54,14 +68,15 @@ class DesignExplanation:
         return float(self.total - self.base - self.rows.sum())
 
     def to_frame(self) -> pd.DataFrame:
-        """Rows: order, groups, value, error bar, whether every molecule in it was evaluated."""
+        """Rows: order, groups, value, error bar, and whether it is measured (every molecule in it
+        was evaluated), predicted, or undetermined."""
         return pd.DataFrame(
             {
                 "order": [len(sites) for sites in self.row_sites],
                 "groups": [self._words(sites) for sites in self.row_sites],
                 "value": self.rows,
                 "std": self.rows_std,
-                "measured": self.measured,
+                "known": self.known,
             }
         )
 
@@ -113,6 +128,7 @@ def explain_design(
     means, covariance = rows.combined(molecules, np.array(parts))
     bars = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     n = len(sets)
+    before = rows.before(molecules, weights)
     return DesignExplanation(
         space,
         design,
@@ -128,6 +144,7 @@ def explain_design(
         means[n:-2],
         bars[n:-2],
         tuple(all(molecules[m] in evaluated for m in signs[s]) for s in sets),
+        np.clip(1.0 - (bars[:n] / before) ** 2, 0.0, 1.0),
     )
 
 

@@ -106,11 +106,17 @@ class Exploration:
     @property
     def winner(self) -> Design:
         """The best sound molecule that raises no doubt; of those with doubts if all do."""
-        doubtful = {one.design for one in self.evaluated if one.doubts}
-        good = [d for d in self.sound if d not in doubtful] or list(self.sound)
-        if not good:
+        if not self.ranked:
             self.rows  # raises with the reasons  # noqa: B018
-        return max(good, key=lambda d: self.sign * self.sound[d])
+        return self.ranked[0]
+
+    @cached_property
+    def ranked(self) -> tuple[Design, ...]:
+        """Sound molecules that raise no doubt, the best first; those with doubts if all do."""
+        sound = [one for one in self.evaluated if one.sound]
+        good = [one for one in sound if not one.doubts] or sound
+        good.sort(key=lambda one: -self.sign * float(one.value or 0.0))
+        return tuple(one.design for one in good)
 
     def design(self, molecule: Molecule | None) -> Design:
         """The molecule that is meant; the winner if None.

@@ -6,15 +6,17 @@ A property of a molecule x with groups g_1, ..., g_n at its sites is a sum of ro
 
 each a Gaussian process over groups, so that f is one over molecules with the covariance::
 
-    k(x, x') = w_0 + sum_k w_k sum_{|S| = k} prod_{s in S} l_s K_s(g_s, g'_s) + w_rest [x = x'],
+    k(x, x') = w_0 + sum_k w_k sum_{|S| = k} prod_{s in S} l_ks K_s(g_s, g'_s) + w_rest [x = x'],
     K_s(g, g') = (1 - r) [g = g'] + r exp(-|d_g - d_g'|^2 / 2)
 
 (additive kernels: Duvenaud, Nickisch, Rasmussen, NeurIPS 2011, equation 5; here per site and
-order). The weights w of the orders, l of the sites and r, how much the likeness d of groups counts,
-are those of largest evidence (Rasmussen and Williams, Gaussian Processes for Machine Learning,
-2006, equations 5.8 and 5.9). What an order explains is left to a higher one only as far as data
-ask for it: that is the shrinking. Where nine in ten values that are left out one by one do not lie
-within the error bars that they should, all bars are widened until they do.
+order). The weights w of the orders, l of the sites in each order (a group may do much alone and
+little in company, so that every pair of three sites has a size of its own) and r, how much the
+likeness d of groups counts, are those of largest evidence (Rasmussen and Williams, Gaussian
+Processes for Machine Learning, 2006, equations 5.8 and 5.9). What an order explains is left to a
+higher one only as far as data ask for it: that is the shrinking. Where nine in ten values that are
+left out one by one do not lie within the error bars that they should, all bars are widened until
+they do.
 
 Everything that is told of a molecule, rows with "absent" = hydrogen, Shapley values and gains of
 swaps, is a weighted sum of values of f, so that its error bar is exact under the model; where all
@@ -54,7 +56,7 @@ class Kernel:
         likeness: of groups at each site, exp(-|d - d'|^2 / 2), each shape (groups, groups).
         order: most sites of a row; the rest has no more structure.
         weights: w_1, ..., w_order and w_rest, shape (order + 1,).
-        sites: l_s, shape (sites,).
+        sites: l_ks, shape (order, sites).
         shared: r, from 0 to 1.
         noise: variance of an evaluation.
         constant: w_0.
@@ -63,7 +65,7 @@ class Kernel:
     likeness: tuple[Float[np.ndarray, "groups groups"], ...]
     order: int
     weights: Float[np.ndarray, " orders"]
-    sites: Float[np.ndarray, " sites"]
+    sites: Float[np.ndarray, "order sites"]
     shared: float
     noise: float = 1e-4
     constant: float = 4.0
@@ -78,27 +80,34 @@ class Kernel:
         )
 
     def of_site(self, site: int) -> Float[np.ndarray, "groups groups"]:
-        """l_s K_s for all pairs of groups at a site."""
+        """K_s for all pairs of groups at a site."""
         like = self.likeness[site]
-        return self.sites[site] * ((1 - self.shared) * np.eye(len(like)) + self.shared * like)
+        return (1 - self.shared) * np.eye(len(like)) + self.shared * like
 
     def between(
         self, one: Int[np.ndarray, "n sites"], other: Int[np.ndarray, "m sites"]
     ) -> Float[np.ndarray, "n m"]:
         """Covariances of molecules, without noise."""
-        # elementary symmetric polynomials of the sites' factors, one site after the other
-        sums = [np.ones((len(one), len(other)))]
-        sums += [np.zeros_like(sums[0]) for _ in range(self.order)]
-        same = np.ones_like(sums[0], dtype=bool)
-        for site in range(one.shape[1]):
-            factor = self.of_site(site)[one[:, site, None], other[None, :, site]]
-            for k in range(min(self.order, site + 1), 0, -1):
-                sums[k] += factor * sums[k - 1]
-            same &= one[:, site, None] == other[None, :, site]
-        total = self.constant * sums[0]
+        same = (one[:, None] == other[None]).all(2)
+        return self.added(self.factors(one, other)) + self.weights[self.order] * same
+
+    def factors(
+        self, one: Int[np.ndarray, "n sites"], other: Int[np.ndarray, "m sites"]
+    ) -> list[Float[np.ndarray, "n m"]]:
+        """K_s of molecules for each site."""
+        return [self.of_site(s)[one[:, s, None], other[None, :, s]] for s in range(one.shape[1])]
+
+    def own(self, designs: Int[np.ndarray, "n sites"]) -> Float[np.ndarray, " n"]:
+        """Variances of molecules, without noise."""
+        factors = [np.diag(self.of_site(s))[designs[:, s]] for s in range(designs.shape[1])]
+        return self.added(factors) + self.weights[self.order]
+
+    def added(self, factors: Sequence[np.ndarray]) -> np.ndarray:
+        """The constant and all orders, of the K_s of each site, of any one shape."""
+        total = np.full_like(factors[0], self.constant)
         for k in range(1, self.order + 1):
-            total += self.weights[k - 1] * sums[k]
-        return total + self.weights[self.order] * same
+            total += self.weights[k - 1] * products(factors, self.sites[k - 1], k)
+        return total
 
     def drawn(
         self, designs: Int[np.ndarray, "n sites"], rng: np.random.Generator
@@ -111,11 +120,22 @@ class Kernel:
         total = np.full(len(designs), np.sqrt(self.constant) * rng.standard_normal())
         for k in range(1, self.order + 1):
             for sites in itertools.combinations(range(designs.shape[1]), k):
+                size = self.weights[k - 1] * np.prod(self.sites[k - 1, list(sites)])
                 table = rng.standard_normal([len(roots[s]) for s in sites])
                 for axis, s in enumerate(sites):
                     table = np.moveaxis(np.tensordot(roots[s], table, (1, axis)), 0, axis)
-                total += np.sqrt(self.weights[k - 1]) * table[tuple(designs[:, s] for s in sites)]
+                total += np.sqrt(size) * table[tuple(designs[:, s] for s in sites)]
         return total + np.sqrt(self.weights[self.order]) * rng.standard_normal(len(designs))
+
+
+def products(factors: Sequence[np.ndarray], scales: np.ndarray, size: int) -> np.ndarray:
+    """The sum over sets of so many sites of the products of their scaled factors: an elementary
+    symmetric polynomial, one site after the other."""
+    sums = [np.ones_like(factors[0])] + [np.zeros_like(factors[0]) for _ in range(size)]
+    for site, (factor, scale) in enumerate(zip(factors, scales, strict=True)):
+        for k in range(min(size, site + 1), 0, -1):
+            sums[k] += scale * factor * sums[k - 1]
+    return sums[size]
 
 
 @dataclass(frozen=True)
@@ -150,7 +170,7 @@ class Rows:
             cross = self.kernel.between(part, self.designs)
             means[begin : begin + 4096] = cross @ self._alpha
             inner = solve_triangular(self._root, cross.T, lower=True)
-            bars[begin : begin + 4096] = self._own(part) - (inner**2).sum(0)
+            bars[begin : begin + 4096] = self.kernel.own(part) - (inner**2).sum(0)
         return self.mean + self.scale * means, self.scale * np.sqrt(np.maximum(bars, 0.0))
 
     def combined(
@@ -163,6 +183,14 @@ class Rows:
         covariance = self.kernel.between(wanted, wanted) - inner.T @ inner
         values = self.mean + self.scale * (cross @ self._alpha)
         return weights @ values, self.scale**2 * (weights @ covariance @ weights.T)
+
+    def before(
+        self, designs: Sequence[Design] | np.ndarray, weights: Float[np.ndarray, "rows m"]
+    ) -> Float[np.ndarray, " rows"]:
+        """Error bars that weighted sums of molecules' values had before any data."""
+        wanted = _as_array(designs, self.designs.shape[1])
+        prior = np.einsum("rm,mn,rn->r", weights, self.kernel.between(wanted, wanted), weights)
+        return self.scale * np.sqrt(np.maximum(prior, 0.0))
 
     def sample(
         self, designs: Int[np.ndarray, "m sites"], rng: np.random.Generator
@@ -209,17 +237,6 @@ class Rows:
         """The model with other data and the same kernel."""
         return _solved(designs, values, self.kernel, self.mean, self.scale)
 
-    def _own(self, designs: np.ndarray) -> np.ndarray:
-        """Prior variances of molecules."""
-        kernel = self.kernel
-        sums = [np.ones(len(designs))] + [np.zeros(len(designs)) for _ in range(kernel.order)]
-        for site in range(designs.shape[1]):
-            factor = np.diag(kernel.of_site(site))[designs[:, site]]
-            for k in range(min(kernel.order, site + 1), 0, -1):
-                sums[k] += factor * sums[k - 1]
-        total = kernel.constant + kernel.weights[kernel.order]
-        return total + sum(kernel.weights[k - 1] * sums[k] for k in range(1, kernel.order + 1))
-
 
 def fit_rows(
     designs: Sequence[Design] | np.ndarray,
@@ -255,50 +272,59 @@ def fit_rows(
         np.exp(-0.5 * ((d[:, None] - d[None]) ** 2).sum(2)) for d in map(np.asarray, descriptors)
     )
     count = len(descriptors)
-    prior = np.array([*[_order_mean(k) for k in range(order + 1)], *[0.0] * count])
+    prior = np.array([*[_order_mean(k) for k in range(order + 1)], *[0.0] * (order * count)])
     first = Kernel(
         likeness,
         order,
         np.exp(prior[: order + 1]),
-        np.ones(count),
+        np.ones((order, count)),
         0.5,
         noise=max((noise / scale) ** 2, 1e-4) if noise else 1e-4,
     )
     begin = np.array([*prior, 0.0])
     if start is not None and start.order == order:
         begin[: order + 1] = np.log(start.weights)
-        begin[order + 1 : -1] = np.log(start.sites)
+        begin[order + 1 : -1] = np.log(start.sites).ravel()
         begin[-1] = np.log(start.shared / (1 - start.shared))
     scaled = (known - mean) / scale
+    same = (wanted[:, None] == wanted[None]).all(2)
 
     def kernel_of(theta: np.ndarray) -> Kernel:
         return replace(
             first,
             weights=np.exp(theta[: order + 1]),
-            sites=np.exp(theta[order + 1 : -1]),
+            sites=np.exp(theta[order + 1 : -1]).reshape(order, count),
             shared=float(1 / (1 + np.exp(-theta[-1]))),
         )
 
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
         kernel = kernel_of(theta)
-        covariance = kernel.between(wanted, wanted) + kernel.noise * np.eye(len(scaled))
-        root = cholesky(covariance, lower=True)
+        factors = kernel.factors(wanted, wanted)
+        covariance = kernel.added(factors) + kernel.weights[order] * same
+        root = cholesky(covariance + kernel.noise * np.eye(len(scaled)), lower=True)
         alpha = cho_solve((root, True), scaled)
         value = 0.5 * scaled @ alpha + np.log(np.diag(root)).sum()
         inner = cho_solve((root, True), np.eye(len(scaled))) - np.outer(alpha, alpha)
-        slope = np.empty(len(theta))
-        for k in range(len(theta)):
-            step = np.zeros(len(theta))
-            step[k] = 1e-4
-            change = kernel_of(theta + step).between(wanted, wanted)
-            change -= kernel_of(theta - step).between(wanted, wanted)
-            slope[k] = 0.5 * (inner * change).sum() / 2e-4
+        of_weights, of_sites = [], []
+        for k in range(1, order + 1):
+            weight, scales = kernel.weights[k - 1], kernel.sites[k - 1]
+            whole = weight * (inner * products(factors, scales, k)).sum()
+            of_weights.append(whole)
+            for site in range(count):  # linear in the size of each site
+                without = np.where(np.arange(count) == site, 0.0, scales)
+                rest = weight * (inner * products(factors, without, k)).sum()
+                of_sites.append(whole - rest)
+        of_weights.append(kernel.weights[order] * (inner * same).sum())
+        step = np.array([*[0.0] * (len(theta) - 1), 1e-4])
+        change = kernel_of(theta + step).between(wanted, wanted)
+        change -= kernel_of(theta - step).between(wanted, wanted)
+        slope = 0.5 * np.array([*of_weights, *of_sites, (inner * change).sum() / 2e-4])
         away = np.array([*(theta[:-1] - prior), theta[-1]]) / SPREAD
         return float(value + 0.5 * away @ away), slope + away / SPREAD
 
     best = begin
     if len(scaled) > 3:
-        bounds = [(LOWEST, HIGHEST)] * (order + 1 + count) + [(-4.0, 4.0)]
+        bounds = [(LOWEST, HIGHEST)] * (len(begin) - 1) + [(-4.0, 4.0)]
         found = minimize(
             loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60}
         )

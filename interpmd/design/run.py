@@ -18,7 +18,7 @@ from interpmd.design.exploration import Exploration
 from interpmd.design.groups import Groups
 from interpmd.design.objectives import Objective, objective_of
 from interpmd.design.scaffold import Design, Space, space_of
-from interpmd.design.search import batches
+from interpmd.design.search import batches, parts_of_best
 from interpmd.design.store import DesignStore
 from interpmd.errors import OutputError
 from interpmd.potentials import Potential
@@ -43,6 +43,7 @@ def explore(
     order: int = 2,
     effort: Effort | None = None,
     confirm: int = 3,
+    parts: int = 1,
     workers: int = 1,
     out: str | Path | None = None,
     seed: int = 0,
@@ -69,6 +70,10 @@ def explore(
         confirm: the best so many are computed again at the end with four times the guesses, and
             what takes their place too, since the highest values are those that missed a lower
             structure; their normal modes are looked at as well. 0 for none.
+        parts: the last evaluations, a quarter at most, go to the parts of the best so many
+            molecules (their groups alone and in company of up to `order`, hydrogen elsewhere), so
+            that their rows are measured; 0 for none. With `confirm` they too are computed with
+            more guesses, since a row is a difference of equals.
         workers: processes, one thread each; more than one needs a script guarded by
             ``if __name__ == "__main__"`` and a model that can be pickled.
         out: file (".jsonl") that grows by one molecule at a time. The same call again goes on
@@ -88,7 +93,7 @@ def explore(
     space = space_of(scaffold, groups, sites)
     sought = objective_of(objective)
     arguments.count(budget=budget, batch=batch, workers=workers, order=order)
-    arguments.count(0, confirm=confirm)
+    arguments.count(0, confirm=confirm, parts=parts)
     arguments.seeds(seed=seed)
     arguments.one_of(ACQUISITIONS, acquisition=acquisition)
     calculator = model.calculator() if isinstance(model, Potential) else model
@@ -118,16 +123,17 @@ def explore(
                         store.append(one)
 
             try:
-                for designs in batches(state, known, budget, batch, acquisition, seed):
+                for designs in batches(state, known, budget, batch, acquisition, seed, parts):
                     compute(designs, effort)
                 harder = replace(effort, guesses=HARDER * effort.guesses, minima=True)
-                for _ in range(ROUNDS):
-                    best = [
-                        d for d in _best(known, state.sign, confirm) if not _had(known[d], harder)
-                    ]
-                    if not best:
+                for _ in range(ROUNDS if confirm else 0):
+                    again = _best(known, state.sign, confirm)
+                    if all(_had(known[d], harder) for d in again):
+                        again = [d for d in parts_of_best(state, known, parts) if d in known]
+                    again = [d for d in again if not _had(known[d], harder)]
+                    if not again:
                         break
-                    compute(best, harder)
+                    compute(again, harder)
             except OutputError as error:
                 error.report = replace(state, evaluated=tuple(known.values()))
                 raise

@@ -22,7 +22,7 @@ def known_space(seed: int = 0, weights=(1.0, 0.08, 0.01)):
     for groups in space.groups:
         d = descriptors(groups)
         likeness.append(np.exp(-0.5 * ((d[:, None] - d[None]) ** 2).sum(2)))
-    kernel = Kernel(tuple(likeness), 2, np.array(weights), np.array([1.0, 0.6, 1.5]), 0.5)
+    kernel = Kernel(tuple(likeness), 2, np.array(weights), np.array([[1.0, 0.6, 1.5]] * 2), 0.5)
     every = np.array(list(space.designs()))
     return space, every, kernel.drawn(every, np.random.default_rng(seed))
 

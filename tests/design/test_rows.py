@@ -65,6 +65,24 @@ def test_leaving_one_out_is_fitting_without_it():
     assert values[chosen[k]] == pytest.approx(rows.values[k])
 
 
+def test_every_pair_of_sites_has_a_size_of_its_own():
+    # what groups do together at sites 1 and 2 is large, though alone they do little there
+    space, every, _ = known_space()
+    rng = np.random.default_rng(0)
+    alone, pair = rng.standard_normal((3, 7)), rng.standard_normal((7, 7))
+    values = sum(alone[s][every[:, s]] * (0.2, 0.2, 2.0)[s] for s in range(3))
+    values = values + pair[every[:, 0], every[:, 1]]
+    chosen = rng.permutation(len(every))[:150]
+    described = [descriptors(groups) for groups in space.groups]
+    rows = fit_rows(every[chosen], values[chosen], described)
+    size = (
+        rows.kernel.weights[1] * rows.kernel.sites[1][[0, 0, 1]] * rows.kernel.sites[1][[1, 2, 2]]
+    )
+    assert size[0] > 20 * size[1] and size[0] > 20 * size[2]
+    alone = rows.kernel.sites[0]
+    assert alone[2] > 5 * alone[0] and alone[2] > 5 * alone[1]
+
+
 def test_orders_are_shrunk_as_far_as_data_allow():
     *_, additive = fitted(100, weights=(1.0, 1e-6, 1e-6))
     *_, paired = fitted(100, weights=(0.2, 1.0, 1e-6))
@@ -106,6 +124,23 @@ def test_error_bars_of_rows_cover_what_was_not_evaluated():
         z += ((why.rows - exact.rows) / why.rows_std).tolist()
     assert (np.abs(z) < 2).mean() > 0.85
     assert 0.4 < np.std(z) < 1.5
+
+
+def test_a_row_of_which_data_do_not_speak_says_so():
+    space, every, values = known_space(3)
+    # groups 4, 5, 6 never stand together at the first two sites
+    met = (every[:, 0] > 3) & (every[:, 1] > 3)
+    chosen = np.flatnonzero(~met)[::2]
+    found = exploration(space, every[chosen], values[chosen])
+    words = {}
+    for design in [(1, 2, 0), (4, 0, 0), (6, 5, 0), (5, 4, 0)]:
+        why = found.explain(design)
+        words[design] = why.known[-1]
+        assert np.all((why.learned >= 0) & (why.learned <= 1))
+        assert tuple(why.to_frame()["known"]) == why.known
+    assert words[1, 2, 0] == "measured" if (1, 2, 0) in found.sound else "predicted"
+    assert words[4, 0, 0] != "undetermined"
+    assert "undetermined" in (words[6, 5, 0], words[5, 4, 0])
 
 
 def test_swaps_tell_the_gain_and_how_sure_it_is():

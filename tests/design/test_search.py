@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from spaces import known_space
 
 import interpmd as im
@@ -63,6 +64,46 @@ def test_rows_are_learned_from_few_groups_first():
     assert groups == sorted(groups)
     assert groups.count(0) == 1 and groups.count(1) == 18 and groups.count(2) == 41
     assert found.single_rows()[1].to_numpy().max() < 0.1  # all singles were evaluated
+
+
+def test_pairs_that_were_not_evaluated_are_predicted():
+    # 150 of the 1,000 malonaldehydes by GFN2-xTB: half of the pairs are known, half are not
+    folder = Path(im.__file__).parents[1] / "data" / "malonaldehydes"
+    space = space_of(
+        *(
+            json.loads((folder / "hydrogen_bonds.json").read_text())[n]
+            for n in ("scaffold", "groups")
+        )
+    )
+    every = read_table(folder / "hydrogen_bonds.csv.gz", space)
+    found = rehearse(space, every, 150, acquisition="rows")
+    whole = {design: one.value for design, one in every.items() if one.sound}
+    right, told, inside = [], [], []
+    for design in space.designs():
+        on = [s for s, group in enumerate(design) if group]
+        if len(on) != 2 or design in found.sound or design not in whole:
+            continue
+        one, other = (tuple(g if s == t else 0 for t, g in enumerate(design)) for s in on)
+        right.append(whole[design] - whole[one] - whole[other] + whole[0, 0, 0])
+        why = found.explain(design)
+        told.append(why.rows[-1])
+        inside.append(abs(right[-1] - told[-1]) < 2 * why.rows_std[-1])
+    assert len(right) > 100
+    assert spearmanr(right, told).statistic > 0.65
+    assert np.mean(inside) > 0.85
+
+
+def test_a_search_ends_with_the_parts_of_the_best():
+    for seed in range(3):
+        space, every = known(seed)
+        plain = rehearse(space, every, 45, seed=seed, parts=0)
+        found = rehearse(space, every, 45, seed=seed)
+        assert len(found.evaluated) == len(plain.evaluated) == 45
+        why = found.explain()
+        assert all(m for s, m in zip(why.row_sites, why.measured, strict=True) if len(s) < 3)
+        assert set(why.known) == {"measured"}
+        # the search up to there is the same, and no tenth of its best is given up for them
+        assert found.sound[found.winner] > 0.9 * plain.sound[plain.winner]
 
 
 def test_the_first_molecules_have_every_group_at_every_site():
