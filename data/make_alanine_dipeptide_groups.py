@@ -1,6 +1,6 @@
 """Groups of alanine dipeptide closed with hydrogen at GFN2-xTB: the parts of gauge "groups".
 
-    python data/make_alanine_dipeptide_groups.py [--frames 60] [--workers 2]
+    python data/make_alanine_dipeptide_groups.py [--frames 160] [--workers 2]
 
 The 45 connected sets of its nine groups, the molecule itself excepted, in the geometries that they
 have inside frames of the training set, and H2. Minutes.
@@ -18,7 +18,7 @@ from interpmd.structures.files import read_frames
 
 LEVEL = "gfn2-xtb"
 SEED = 6013
-FRAMES = 60
+FRAMES = 160
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ Run from a clone of the repository, where ``data/`` lies beside the package.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -278,21 +279,25 @@ def calibrate(name: str) -> None:
 
 def reproduced(name: str) -> None:
     """Fit two potentials of the same recipe to disjoint halves of the training data, compare their
-    rows in the gauges that suit the system, and store the result in the card."""
-    potential = load_potential(HERE / name)
-    first, second = (
-        fit(half, progress=False, **_recipe(name)).potential
-        for half in halves(training_frames(name))
-    )
+    rows in the gauges that suit the system, and store the result in the card.
+
+    Both fits are kept in scratch/ until then, so that a run that was stopped goes on from there.
+    """
+    potential, kept = load_potential(HERE / name), SCRATCH / f"{name}-halves"
+    for number, half in enumerate(halves(training_frames(name))):
+        if not (kept / str(number)).exists():
+            fit(half, progress=False, **_recipe(name)).potential.save(kept / str(number))
+    first, second = (load_potential(kept / str(number)) for number in range(2))
     compared = _alike(read_frames(DATA / name / "test.extxyz.gz"), REPRODUCED_ON[name])
     stored = Certificate.from_json(potential.card.certificate)
-    kept = [check for check in stored.checks if check.group != "reproducibility"]
+    checks = [check for check in stored.checks if check.group != "reproducibility"]
     for gauge, target in GAUGES_OF[name].items():
         result = reproducibility(first, second, compared, target, gauge, progress=False)
         print(name, result)
-        kept += result.checks()
-    potential.card.certificate[:] = Certificate(tuple(kept), stored.statement).to_json()
+        checks += result.checks()
+    potential.card.certificate[:] = Certificate(tuple(checks), stored.statement).to_json()
     potential.save(HERE / name)
+    shutil.rmtree(kept)
 
 
 def _recipe(name: str) -> dict[str, Any]:
