@@ -59,3 +59,14 @@ def test_wrong_signs_of_isomers_are_found(frames):
 def test_most_chords_lead_to_other_isomers(frames):
     pairs = similar(frames)
     assert (pairs.distance > 0.2).mean() > 0.1  # what the first test is about
+
+
+def test_frames_are_not_compared_with_themselves_or_with_copies(frames):
+    # a few of each kind: all are near each other, and copies would say that energies stay
+    some = [*frames[:6], *(atoms.copy() for atoms in frames[:6])]
+    for copy, atoms in zip(some[6:], frames, strict=False):
+        copy.calc = atoms.calc
+    pairs = similar(some)
+    assert (pairs.first != pairs.second).all()
+    found = check_forces(some, range(len(some)), None, some)
+    assert found.factor is None or abs(found.factor) > 0.1

@@ -24,6 +24,9 @@ CLEAR = 0.3
 #: Frames so near each other (root mean square displacement, Å) that a chord is an arc.
 NEAR = 0.2
 
+#: And so near (Å) that one is a copy of the other, which says nothing of forces.
+COPIES = 1e-6
+
 #: Least part of the variance of forces that a small fit explains where they are forces.
 EXPLAINED = 0.4
 
@@ -126,7 +129,7 @@ def _near(pairs: Pairs) -> Slope:
 
 def _slope_of(pairs: Pairs, within: float) -> Slope:
     same = ~pairs.strained & np.isfinite(pairs.energy) & np.isfinite(pairs.force_work)
-    same &= pairs.distance < within
+    same &= (pairs.distance < within) & (pairs.distance > COPIES)
     frames = len(np.unique(np.concatenate([pairs.first[same], pairs.second[same]])))
     return slope(pairs.force_work[same], pairs.energy[same], frames)
 

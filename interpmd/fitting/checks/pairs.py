@@ -83,7 +83,7 @@ def _of_group(frames, members, e, f, s) -> list[tuple]:
     rows, done = [], set()
     for a in range(len(members)):
         for b in np.argsort(far[a])[:PARTNERS]:
-            if (key := (min(a, b), max(a, b))) in done:
+            if a == b or (key := (min(a, b), max(a, b))) in done:
                 continue
             done.add(key)
             i, j = members[key[0]], members[key[1]]
