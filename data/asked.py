@@ -71,6 +71,41 @@ ASKED = {
 #: are for tests alone.
 JUDGES = tuple(ASKED.values())[2::5]
 
+#: Molecules of seven and eight heavy atoms that choose between recipes of a fit, and that nothing
+#: else asks for: their fragments are in the training data, they are not.
+CHOOSING = {
+    "2,4-dimethylpentane": "CC(C)CC(C)C",
+    "3-methyl-1-hexene": "C=CC(C)CCC",
+    "4-hexen-1-ol": "CC=CCCCO",
+    "3-hexanol": "CCCC(O)CC",
+    "1,3-dimethoxypropane": "COCCCOC",
+    "1,5-pentanediol": "OCCCCCO",
+    "1,4-pentanediol": "CC(O)CCCO",
+    "2-hexanone": "CCCCC(C)=O",
+    "5-oxohexanal": "CC(=O)CCCC=O",
+    "ethyl butanoate": "CCCC(=O)OCC",
+    "3-methylbutanoic acid": "CC(C)CC(=O)O",
+    "methyl 4-oxobutanoate": "COC(=O)CCC=O",
+    "N-ethyl-N-methylpropylamine": "CCCN(C)CC",
+    "5-aminopentanol": "NCCCCCO",
+    "4-aminopentanoic acid": "CC(N)CCC(=O)O",
+    "methyl 2-aminobutanoate": "CCC(N)C(=O)OC",
+    "N-ethylisobutyramide": "CCNC(=O)C(C)C",
+    "N-methyl-beta-alaninamide": "CNC(=O)CCN",
+    "N-propylacetamide": "CCCNC(C)=O",
+    "5-hydroxypentanenitrile": "N#CCCCCO",
+    "N-acetylglycinamide": "CC(=O)NCC(N)=O",
+    "norvaline": "CCCC(N)C(=O)O",
+    "3-methoxy-2-methylpropanoic acid": "COCC(C)C(=O)O",
+    "ethyl 3-hydroxypropanoate": "CCOC(=O)CCO",
+    "homoserine": "NC(CCO)C(=O)O",
+    "methyl 3-(methylamino)propanoate": "CNCCC(=O)OC",
+    "1-hydroxy-3-pentanone": "CCC(=O)CCO",
+    "diethylene glycol": "OCCOCCO",
+    "3-hydroxybutanoic acid": "CC(O)CC(=O)O",
+    "N-ethyl-N-methylpropanamide": "CCC(=O)N(C)CC",
+}
+
 #: Molecules with a fragment that the training data lack on purpose: six heavy atoms cannot hold it,
 #: or it is of a kind that `molecules.UNLIKELY` leaves out.
 LACKING = {

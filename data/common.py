@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import ase
+import ase.io
 import numpy as np
 from ase import Atoms
 
@@ -72,10 +73,10 @@ def split(frames: list[Atoms], test: int, seed: int) -> dict[str, list[Atoms]]:
     }
 
 
-def extxyz(atoms: Atoms) -> str:
-    """One frame in extended XYZ: positions (A) and forces (eV/A) to 1e-6, energy (eV) to 1e-8; of
-    periodic boxes cell (A) and stress (eV/A^3) too."""
-    info = {"energy": f"{atoms.get_potential_energy():.8f}"}
+def extxyz(atoms: Atoms, places: int = 6, digits: int = 6) -> str:
+    """One frame in extended XYZ: positions (A) and forces (eV/A) to so many digits, energy (eV) to
+    two more than forces; of periodic boxes cell (A) and stress (eV/A^3) too."""
+    info = {"energy": f"{atoms.get_potential_energy():.{digits + 2}f}"}
     if atoms.pbc.all():
         info["Lattice"] = _quoted(atoms.cell.array, 6)
         info["stress"] = _quoted(atoms.get_stress(voigt=False), 8)
@@ -92,7 +93,8 @@ def extxyz(atoms: Atoms) -> str:
         f'Properties=species:S:1:pos:R:3:forces:R:3 {words} pbc="{_pbc(atoms)}"',
     ]
     for symbol, x, f in zip(atoms.symbols, atoms.positions, atoms.get_forces(), strict=True):
-        numbers = (f"{v + 0.0:.6f}" for v in np.round([*x, *f], 6))
+        numbers = [f"{v + 0.0:.{places}f}" for v in np.round(x, places)]
+        numbers += [f"{v + 0.0:.{digits}f}" for v in np.round(f, digits)]
         lines.append(f"{symbol} {' '.join(numbers)}")
     return "\n".join(lines) + "\n"
 
@@ -105,10 +107,20 @@ def _pbc(atoms: Atoms) -> str:
     return " ".join("T" if periodic else "F" for periodic in atoms.pbc)
 
 
-def write(path: Path, frames: list[Atoms]) -> str:
+def write_geometries(path: Path, frames: list[Atoms]) -> None:
+    """A file of structures without labels, empty if there are none; whole, or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    beside.touch()
+    if frames:
+        ase.io.write(beside, frames, format="extxyz")
+    beside.rename(path)
+
+
+def write(path: Path, frames: list[Atoms], places: int = 6, digits: int = 6) -> str:
     """A gzip file that depends on the frames only, not on time or name; the text's SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(extxyz(atoms) for atoms in frames).encode()
+    text = "".join(extxyz(atoms, places, digits) for atoms in frames).encode()
     path.write_bytes(gzip.compress(text, compresslevel=9, mtime=0))
     return hashlib.sha256(text).hexdigest()
 

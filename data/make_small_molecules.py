@@ -7,6 +7,15 @@ the potential will be asked for (`asked.py`), and more of six heavy atoms at ran
 relaxed conformers, thermal displacements at 300 to 1200 K, bonds turned by any angle
 (`geometries.py`).
 
+Beside them, in files of their own: more molecules of six heavy atoms and scans of bonds that turn
+(`wider.extxyz.gz`); displacements that no temperature reaches, folded molecules and pairs that
+touch (`strained.extxyz.gz`); and frames where a potential went astray (`path.extxyz.gz`), which
+
+    python data/make_small_molecules.py --let-loose FOLDER [--round 1]
+
+makes: the potential in the folder, fitted to what is there, relaxes and shakes the training
+molecules, and the frames that it is most wrong about are labelled and kept.
+
 Geometries are kept molecule by molecule in scratch/small_molecules, labels grow in
 scratch/small_molecules.*.raw.extxyz; the script can be stopped and started again.
 """
@@ -15,19 +24,20 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 
 import ase.io
 import numpy as np
+import wider
 from ase import Atoms
-from asked import ASKED, JUDGES, LACKING
-from common import DATA, SCRATCH, ship, shuffled, thinned, write
+from asked import ASKED, CHOOSING, JUDGES, LACKING
+from common import DATA, SCRATCH, ship, shuffled, thinned, write, write_geometries
 from geometries import LEVEL, embedded, relaxed, rounded, seed_of, torsions, twisted, vibrating
 from molecules import grown, ordinary
 from rdkit import Chem
 from tqdm import tqdm
 
 from interpmd.errors import CalculationError
+from interpmd.potentials.shelf import load_potential
 from interpmd.reference import isolated_atoms, label
 from interpmd.reference.torsions import torsion_profile
 from interpmd.trust.known_fragments import known_fragments
@@ -47,6 +57,13 @@ ANGLES = 12
 
 #: Frames of training molecules that are held out.
 HELD = 400
+
+#: The same for strained molecules and pairs, and of frames where a potential went astray how many
+#: are kept of each round: those that it is most wrong about.
+LARGEST_STRAIN, ASTRAY = 25.0, 1_500
+
+#: Digits of positions (they were rounded before they were labelled) and forces of these frames.
+PLACES, DIGITS = 4, 3
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,7 @@ def geometries(smiles: str, how: Sampling) -> list[Atoms]:
     """All frames of a molecule, from their file where there is one."""
     path = GEOMETRIES / f"{seed_of(smiles):08x}.extxyz"
     if not path.exists():
-        _write(path, _made(smiles, how))
+        write_geometries(path, _made(smiles, how))
     return ase.io.read(path, index=":") if path.stat().st_size else []
 
 
@@ -103,7 +120,7 @@ def profile(smiles: str) -> list[Atoms]:
     """Frames along the dihedral in the middle of a molecule, from their file where there is one."""
     path = GEOMETRIES / f"{seed_of(smiles):08x}.torsion.extxyz"
     if not path.exists():
-        _write(path, _turned_around(smiles))
+        write_geometries(path, _turned_around(smiles))
     return ase.io.read(path, index=":") if path.stat().st_size else []
 
 
@@ -128,15 +145,6 @@ def _turned_around(smiles: str) -> list[Atoms]:
     return found
 
 
-def _write(path: Path, frames: list[Atoms]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".new")
-    beside.touch()
-    if frames:
-        ase.io.write(beside, frames, format="extxyz")
-    beside.rename(path)
-
-
 def asked_fragments() -> set[str]:
     """SMILES of the capped groups of the molecules that will be asked for."""
     found: set[str] = set()
@@ -159,6 +167,69 @@ def chosen_molecules() -> list[str]:
     return [*small, *covering, *sorted(drawn)]
 
 
+def more_molecules(chosen: list[str]) -> list[str]:
+    """SMILES of all other ordinary molecules of six heavy atoms, which no fragment asks for."""
+    return [s for s in grown(LARGEST)[LARGEST] if ordinary(s) and s not in chosen]
+
+
+def heavy_atoms(many: list[str]) -> list[int]:
+    """Their numbers of heavy atoms."""
+    return [Chem.MolFromSmiles(smiles).GetNumHeavyAtoms() for smiles in many]
+
+
+def wider_sets(workers: int) -> dict[str, list[Atoms]]:
+    """Labelled frames far from minima, of more molecules, and where potentials went astray."""
+    chosen = chosen_molecules()
+    more = more_molecules(chosen)
+    beyond = [atoms for s in [*chosen, *more] for atoms in wider.beyond_minima(s)]
+    scans = [atoms for atoms in beyond if atoms.info["subset"] == "scan"]
+    strained = [atoms for atoms in beyond if atoms.info["subset"] != "scan"]
+    rounds = sorted(wider.GEOMETRIES.glob("round*.extxyz"))
+    frames = {
+        "wider": [*(atoms for s in more for atoms in geometries(s, TRAINING)), *scans],
+        "strained": [*strained, *wider.pairs(chosen, heavy_atoms(chosen), SEED)],
+        "path": [atoms for path in rounds for atoms in ase.io.read(path, index=":")],
+    }
+    most = {"wider": LARGEST_FORCE, "strained": LARGEST_STRAIN, "path": LARGEST_STRAIN}
+    return {k: thinned(labelled(k, some, workers), most[k]) for k, some in frames.items()}
+
+
+def let_loose(folder: str, turn: int, workers: int) -> None:
+    """Frames where the potential of a folder goes astray: those that it is most wrong about."""
+    potential, chosen = load_potential(folder), chosen_molecules()
+    many = [*chosen, *more_molecules(chosen)]
+    both = wider.pairs(chosen, heavy_atoms(chosen), SEED)
+    frames = wider.astray(many, heavy_atoms(many), both, potential.calculator(), turn)
+    found = thinned(labelled("path", frames, workers), LARGEST_STRAIN)
+    wrong = [
+        np.abs(potential.predict(atoms).forces.numpy() - atoms.get_forces()).max()
+        for atoms in found
+    ]
+    kept = [found[k] for k in sorted(np.argsort(wrong)[-ASTRAY:].tolist())]
+    print(f"{len(kept)} of {len(found)} frames, force errors from {np.sort(wrong)[-len(kept)]:.2f}")
+    for atoms in kept:
+        atoms.calc = None
+    write_geometries(wider.GEOMETRIES / f"round{turn}.extxyz", kept)
+
+
+def labelled(name: str, frames: list[Atoms], workers: int) -> list[Atoms]:
+    """Frames with labels, which are kept; those that cannot be labelled are left out."""
+    raw = SCRATCH / f"small_molecules.{name}.raw.extxyz"
+    return label(frames, LEVEL, out=raw, workers=workers, progress=False, invalid="skip")
+
+
+def choosing(workers: int) -> list[Atoms]:
+    """Of the molecules that choose between recipes: frames, starts by MMFF94, some profiles."""
+    many = list(CHOOSING.values())
+    frames = [atoms for smiles in many for atoms in geometries(smiles, UNSEEN)]
+    for smiles in many:
+        start = rounded(embedded(smiles, UNSEEN.conformers)[1][0])
+        start.info = {"subset": "start", "molecule": smiles, "charge": 0}
+        frames.append(start)
+    frames += [atoms for smiles in many[::2] for atoms in profile(smiles)]
+    return labelled("choosing", frames, workers)
+
+
 def labelled_sets(workers: int) -> dict[str, list[Atoms]]:
     """Training frames, unseen molecules of known and of lacking fragments, and profiles."""
     sets = {
@@ -166,36 +237,36 @@ def labelled_sets(workers: int) -> dict[str, list[Atoms]]:
         "known": (list(ASKED.values()), UNSEEN),
         "lacking": (list(LACKING.values()), STRANGE),
     }
-    labelled = {}
+    found = {}
     for name, (asked, how) in sets.items():
         bar = tqdm(asked, desc=name, mininterval=10, unit="molecule")
         frames = [atoms for smiles in bar for atoms in geometries(smiles, how)]
-        raw = SCRATCH / f"small_molecules.{name}.raw.extxyz"
-        found = label(frames, LEVEL, out=raw, workers=workers, progress=False)
-        labelled[name] = thinned(found, LARGEST_FORCE)
+        found[name] = thinned(labelled(name, frames, workers), LARGEST_FORCE)
     bar = tqdm(TURNED, desc="profiles", mininterval=10, unit="molecule")
-    frames = [atoms for smiles in bar for atoms in profile(smiles)]
-    raw = SCRATCH / "small_molecules.profiles.raw.extxyz"
-    labelled["profiles"] = label(frames, LEVEL, out=raw, progress=False)
-    return labelled
+    found["profiles"] = labelled("profiles", [a for s in bar for a in profile(s)], 1)
+    found["choosing"] = choosing(workers)
+    return found | wider_sets(workers)
 
 
-def write_sets(labelled: dict[str, list[Atoms]]) -> None:
+def write_sets(sets: dict[str, list[Atoms]]) -> None:
     """Files and card; molecules that judge the fit are kept apart from those that test it."""
-    asked = labelled["known"]
-    labelled["known"] = [a for a in asked if a.info["molecule"] not in JUDGES]
-    labelled["valid"] = [a for a in asked if a.info["molecule"] in JUDGES]
+    asked = sets["known"]
+    sets["known"] = [a for a in asked if a.info["molecule"] not in JUDGES]
+    sets["valid"] = [a for a in asked if a.info["molecule"] in JUDGES]
     atoms = isolated_atoms("HCNO", LEVEL)
     for one in atoms:
         one.info["subset"] = "isolated"
     digests = {
-        name: write(DATA / NAME / f"{name}.extxyz.gz", shuffled(labelled[name], SEED))
+        name: write(DATA / NAME / f"{name}.extxyz.gz", shuffled(sets[name], SEED))
         for name in ("known", "valid", "lacking")
     }
-    digests["profiles"] = write(DATA / NAME / "profiles.extxyz.gz", labelled["profiles"])
+    digests["profiles"] = write(DATA / NAME / "profiles.extxyz.gz", sets["profiles"])
+    for name in ("wider", "strained", "path", "choosing"):
+        some = shuffled(sets[name], SEED) if name != "choosing" else sets[name]
+        digests[name] = write(DATA / NAME / f"{name}.extxyz.gz", some, PLACES, DIGITS)
     ship(
         NAME,
-        [*labelled["training"], *atoms],
+        [*sets["training"], *atoms],
         HELD,
         SEED,
         "Molecules of up to six atoms of C, N and O, with hydrogens: relaxed conformers, thermal "
@@ -203,10 +274,14 @@ def write_sets(labelled: dict[str, list[Atoms]]) -> None:
         "frames of the same molecules; known.extxyz.gz, valid.extxyz.gz (to choose the strength of "
         "the ridge by) and lacking.extxyz.gz hold molecules of seven to nine heavy atoms, of which "
         "the training molecules contain all capped groups, and lack some; profiles.extxyz.gz the "
-        "first ones along a dihedral.",
-        molecules={name: len({a.info["molecule"] for a in labelled[name]}) for name in labelled},
-        unseen_frames={name: len(labelled[name]) for name in digests},
-        unseen_sha256_of_text=digests,
+        "first ones along a dihedral. To be trained on as well: wider.extxyz.gz (more molecules of "
+        "six heavy atoms, scans of bonds that turn), strained.extxyz.gz (large displacements, "
+        "folded molecules, pairs that touch) and path.extxyz.gz (where a potential went astray). "
+        "choosing.extxyz.gz holds other molecules of seven and eight heavy atoms, which choose "
+        "between recipes of a fit.",
+        molecules={name: len({a.info["molecule"] for a in sets[name]}) for name in sets},
+        other_frames={name: len(sets[name]) for name in digests},
+        other_sha256_of_text=digests,
     )
 
 
@@ -214,7 +289,12 @@ def main() -> None:
     """Make what is missing, label it, write the files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--let-loose", metavar="FOLDER", help="a potential, to see it go astray")
+    parser.add_argument("--round", type=int, default=1)
     chosen = parser.parse_args()
+    if chosen.let_loose:
+        let_loose(chosen.let_loose, chosen.round, chosen.workers)
+        return
     write_sets(labelled_sets(chosen.workers))
 
 
