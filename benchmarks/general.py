@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context
 from os import cpu_count
@@ -44,15 +46,8 @@ MOVED, FALLEN = 0.5, 1.0
 OTHERS: Mapping[str, Mapping[str, Any]] = {
     "shipped": {},
     "longer": {"spec": {"cutoff": 4.5}},
-    "five": {"spec": {"channels": (240, 160, 160, 64), "lmax": (0, 4, 4, 3), "weights": 30_000}},
-    "five_longer": {
-        "spec": {
-            "cutoff": 5.0,
-            "channels": (240, 160, 160, 64),
-            "lmax": (0, 4, 4, 3),
-            "weights": 30_000,
-        }
-    },
+    "five": {"spec": {"cutoff": 4.5, "channels": (200, 136, 136, 48), "lmax": (0, 4, 4, 3)}},
+    "large": {"spec": {"cutoff": 4.5, "channels": (400, 320, 380), "weights": 30_000}},
 }
 
 
@@ -62,8 +57,9 @@ def recipe(name: str) -> dict[str, Any]:
     return {**base, **changed, "spec": {**base["spec"], **changed.get("spec", {})}}
 
 
-def judged(potential: im.Potential) -> dict[str, Any]:
+def judged(place: Path) -> dict[str, Any]:
     """Errors on other frames of training molecules and on the choosing molecules; holes."""
+    potential = im.load(place)
     frames = im.read_frames(DATA / "choosing.extxyz.gz")
     by_subset: dict[str, list[Atoms]] = {}
     for atoms in frames:
@@ -84,7 +80,7 @@ def judged(potential: im.Potential) -> dict[str, Any]:
         minima.setdefault(atoms.info["molecule"], atoms)
     starts = [atoms for atoms in by_subset["start"] if atoms.info["molecule"] in minima]
     kinds, names = {"broken": 0, "moved": 0, "fallen": 0}, []
-    for start, end in zip(starts, relaxed(potential, starts), strict=True):
+    for start, end in zip(starts, relaxed(place, starts), strict=True):
         faults = _faults(potential, minima[start.info["molecule"]], end)
         for kind in faults:
             kinds[kind] += 1
@@ -112,25 +108,29 @@ def _spread_error(potential: im.Potential, frames: Sequence[Atoms]) -> float:
     return round(float(np.mean(errors)), 3)
 
 
-def relaxed(potential: im.Potential, starts: Sequence[Atoms]) -> list[Atoms]:
-    """Where relaxations end, in processes of their own."""
-    global _SHARED
-    _SHARED = potential
-    potential.predict(starts[0])  # compiled once
-    with get_context("fork").Pool(max(1, min(8, (cpu_count() or 2) // 2))) as pool:
-        return pool.map(_downhill, starts, chunksize=1)
+def relaxed(place: Path, starts: Sequence[Atoms]) -> list[Atoms]:
+    """Where relaxations by the potential of a folder end, in processes of their own."""
+    bare = [Atoms(atoms.numbers, atoms.positions) for atoms in starts]
+    with ProcessPoolExecutor(
+        max(1, min(8, (cpu_count() or 2) // 2)), get_context("spawn"), _take, (place,)
+    ) as pool:
+        return list(pool.map(_downhill, bare))
 
 
-_SHARED: im.Potential
+_TAKEN: list[im.Potential] = []
+
+
+def _take(place: Path) -> None:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    _TAKEN[:] = [im.load(place)]
 
 
 def _downhill(atoms: Atoms) -> Atoms:
-    torch.set_num_threads(1)
-    moving = Atoms(atoms.numbers, atoms.positions)
-    moving.calc = _SHARED.calculator()
+    atoms.calc = _TAKEN[0].calculator()
     with suppress(StructureError):  # atoms fell onto each other
-        BFGS(moving, logfile=None, maxstep=0.1).run(fmax=0.03, steps=250)
-    return Atoms(moving.numbers, moving.positions)
+        BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=0.03, steps=250)
+    return Atoms(atoms.numbers, atoms.positions)
 
 
 def _faults(potential: im.Potential, reference: Atoms, end: Atoms) -> list[str]:
@@ -161,7 +161,7 @@ def main(folder: str, *names: str) -> None:
         report = fitted(NAME_OF_GENERAL, recipe(name))
         report.potential.save(place)
         took = round(time.perf_counter() - started)
-        figures = {"recipe": name, "fit, s": took, **judged(report.potential)}
+        figures = {"recipe": name, "fit, s": took, **judged(place)}
         (place / "judged.json").write_text(json.dumps(figures, indent=1) + "\n")
         print(json.dumps(figures), flush=True)
 
