@@ -97,7 +97,8 @@ class Potential(TermSum):
                 require_volume(structures.pbc[None])
             return ready.predict_one(structures, stress)
         batch = self.batch(structures)
-        if ready is not None and batch.positions.dtype == torch.float64:
+        here = batch.positions.device.type == "cpu" and batch.positions.dtype == torch.float64
+        if ready is not None and here:
             if stress:
                 require_volume(batch.pbc)
             return ready.predict(batch, pairs, stress)
