@@ -31,7 +31,9 @@ def md(
         str | None,
         typer.Option(help='"ase", "openmm", "lammps" or "torch_sim"; what suits if left out.'),
     ] = None,
-    thermostat: Annotated[str, typer.Option(help='"langevin" or "bussi".')] = "langevin",
+    thermostat: Annotated[
+        str, typer.Option(help='"langevin", "bussi" or "nose_hoover".')
+    ] = "langevin",
     pressure: Annotated[float, typer.Option(help="bar.")] = 1.0,
     time_step: Annotated[float | None, typer.Option(hidden=True)] = None,
 ) -> None:

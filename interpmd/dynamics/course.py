@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from interpmd import arguments
 from interpmd.dynamics.engines import Engine, Plan, engine_of, usual_engine
+from interpmd.dynamics.engines.nose_hoover import KEY
 from interpmd.dynamics.record import Record, engine_of_file, name, start
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import ArgumentError
@@ -92,7 +93,8 @@ class Run:
         self.plan, self.options, self._seed = plan, options, seed
         self.settings = self._settings(potential, atoms)
         self.moving = with_velocities(atoms, plan.temperature, seed)
-        self.moving.info.pop("time_fs", None)  # of the file that it was read from
+        for of_another in ("time_fs", KEY):  # run, or the file that it was read from
+            self.moving.info.pop(of_another, None)
         self.moving.calc = potential
         if not isinstance(potential, Potential):
             tell_calculators(self.moving)
@@ -143,6 +145,8 @@ class Run:
             moving.set_cell(held.cell)
             moving.set_positions(held.positions, apply_constraint=False)
             moving.set_momenta(held.get_momenta(), apply_constraint=False)
+            if KEY in held.info:
+                moving.info[KEY] = held.info[KEY]
         self._frames[step] = held or self._record.add(moving, step)
         return held or moving
 

@@ -47,9 +47,11 @@ def simulate(
 ) -> Trajectory:
     """Run molecular dynamics: at constant energy (nve), temperature (nvt) or pressure (npt).
 
-    `temperature` is that of the first velocities. From a minimum half of their energy goes into
-    stretching bonds, so that an nve run settles near half of it (malonaldehyde, 300 K: 143 ± 37 K
-    over six seeds); `equilibration` brings the potential energy to that temperature as well.
+    First velocities are drawn at `temperature` for all 3N degrees of freedom; drift and (molecules)
+    rotation are taken out, and what is left keeps the kinetic energy: the motion within a small
+    molecule begins hotter by 3N/(3N − 6). From a minimum half of it goes into stretching bonds, so
+    that an nve run settles near half of that (malonaldehyde, 300 K: 183 ± 52 K over six seeds);
+    `equilibration` brings all of it to `temperature`.
 
     Args:
         potential: a potential of interpmd, or any ASE calculator.
@@ -74,7 +76,9 @@ def simulate(
             `FixAtoms` with the others.
         thermostat: of nvt and npt: "langevin", or "bussi", which rescales velocities with the
             relaxation time 1/`friction`, and so lets atoms move nearly as in nve (Bussi et al.
-            2007). A molecule that does not turn at first, does not with "bussi" at all.
+            2007); or "nose_hoover", a chain of three thermostats, which does so without noise and
+            conserves an energy (`Trajectory.conserved_energies`; Martyna et al. 1992). A molecule
+            that does not turn at first, does not with these two at all.
         pressure: of npt in bar. barostat_time: relaxation time of the volume in fs, if
             `compressibility` (1/bar; of water if left out, 1e-6 for a solid) is about right.
         out: trajectory file (.traj, read by ASE), beside which ``<out>.json`` says how it was

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from ase import Atoms, units
+from ase.constraints import FixBondLengths
 from ase.md.langevin import Langevin
 from ase.md.md import MolecularDynamics
 from ase.md.velocitydistribution import Stationary, ZeroRotation
@@ -15,6 +16,10 @@ from ase.md.verlet import VelocityVerlet
 from interpmd.errors import SimulationError, StructureError
 
 Ensemble = Literal["nve", "nvt"]
+
+#: Motion of the whole with less energy than this part of kT for each degree of freedom is none: in
+#: single precision some comes by rounding, and of thermal motion one draw in 100,000 is so slow.
+AT_REST = 1e-3
 
 
 def set_thermal_momenta(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:
@@ -34,6 +39,53 @@ def with_velocities(atoms: Atoms, temperature: float, seed: int | Sequence[int])
             if not moving.pbc.any() and len(moving) > 2:
                 ZeroRotation(moving)
     return moving
+
+
+def temperature_of(atoms: Atoms) -> float:
+    """Instantaneous temperature in K, of the motion within the structure.
+
+    Twice the kinetic energy in the frame of the centre of mass, in molecules without that of the
+    rotation of the whole, over k times the degrees of freedom that are left: 3N − 3, in molecules
+    3N − 6 (two atoms: 1), less fixed distances. So it is unbiased whether a thermostat moves the
+    whole too (Langevin) or the whole stands still (nve, and thermostats that rescale velocities).
+    With constraints to places in space, as `FixAtoms`, whatever moves counts; and so it is for a
+    single atom. NaN if nothing can move.
+    """
+    kinetic, freedom = atoms.get_kinetic_energy(), atoms.get_number_of_degrees_of_freedom()
+    for part, of_part in _of_the_whole(atoms):
+        kinetic, freedom = kinetic - part, freedom - of_part
+    return float(2 * kinetic / (freedom * units.kB)) if freedom > 0 else float("nan")
+
+
+def moved_freedom(atoms: Atoms) -> int:
+    """Degrees of freedom that a factor on all velocities moves: where the whole stands still, or a
+    molecule does not turn, it goes on so."""
+    kinetic, freedom = atoms.get_kinetic_energy(), atoms.get_number_of_degrees_of_freedom()
+    each = 2 * kinetic / max(freedom, 1)
+    for part, of_part in _of_the_whole(atoms):
+        if 2 * part > AT_REST * of_part * each:
+            break
+        freedom -= of_part
+    return freedom
+
+
+def _of_the_whole(atoms: Atoms) -> list[tuple[float, int]]:
+    """Kinetic energy (eV) and degrees of freedom of the centre of mass and, of molecules, of the
+    rotation; nothing where places in space are fixed, and for single atoms."""
+    inner = all(isinstance(each, FixBondLengths) for each in atoms.constraints)
+    if not inner or len(atoms) < 2:
+        return []
+    masses, momenta = atoms.get_masses(), atoms.get_momenta()
+    whole = momenta.sum(0)
+    parts = [(float(whole @ whole / (2 * masses.sum())), 3)]
+    if not atoms.pbc.any():
+        places = atoms.positions - masses @ atoms.positions / masses.sum()
+        squares = np.einsum("i,ij,ik->jk", masses, places, places)
+        inertia = np.trace(squares) * np.eye(3) - squares
+        turning = np.cross(places, momenta).sum(0)
+        energy = turning @ np.linalg.pinv(inertia, rcond=1e-9) @ turning / 2
+        parts.append((float(energy), 2 if len(atoms) == 2 else 3))
+    return parts
 
 
 def integrator(

@@ -10,8 +10,10 @@ from ase.constraints import FixAtoms, FixBondLength, Hookean
 
 import interpmd as im
 from interpmd.dynamics.engines import ENGINES, Plan, engine_of
-from interpmd.dynamics.engines.couplings import degrees_of_freedom
 from interpmd.potentials import Isolated, LennardJones, Morse, Potential
+from interpmd.structures.motion import moved_freedom
+
+CHAIN = "nose_hoover"  #: of a frame's info
 
 ETHANE = molecule("C2H6")
 ETHANE.positions *= 1.1
@@ -45,6 +47,7 @@ CHOICES = {
     "nve": {},
     "langevin": {"ensemble": "nvt", "friction": 0.05},
     "bussi": {"ensemble": "nvt", "thermostat": "bussi", "friction": 0.05},
+    "nose_hoover": {"ensemble": "nvt", "thermostat": "nose_hoover", "friction": 0.05},
     "npt": {"ensemble": "npt", "friction": 0.05, "compressibility": 1e-4, "barostat_time": 100},
 }
 
@@ -63,6 +66,8 @@ def test_a_resumed_run_is_the_run_without_a_break(tmp_path, engine, choice):
         assert np.array_equal(a.cell.array, b.cell.array)
         assert np.array_equal(a.get_forces(), b.get_forces())
         assert a.get_potential_energy() == b.get_potential_energy()
+        assert a.info.get(CHAIN) == b.info.get(CHAIN)
+    assert (CHAIN in whole[-1].info) == (choice == "nose_hoover")
     assert np.ptp(whole.total_energies) > (0 if choice == "nve" else 1e-3)
     if choice == "npt":
         assert np.ptp([a.get_volume() for a in whole]) > 0.1
@@ -72,7 +77,7 @@ def test_a_resumed_run_is_the_run_without_a_break(tmp_path, engine, choice):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("thermostat", ["langevin", "bussi"])
+@pytest.mark.parametrize("thermostat", ["langevin", "bussi", "nose_hoover"])
 def test_temperatures_are_those_of_the_canonical_ensemble(engine, thermostat):
     """Mean 3/2 kT and variance 3/2 (kT)^2 per atom of the kinetic energy."""
     found = run(
@@ -88,14 +93,33 @@ def test_temperatures_are_those_of_the_canonical_ensemble(engine, thermostat):
         interval=20,
     )
     kinetic = np.array([a.get_kinetic_energy() for a in found[20:]]) / (units.kB * 40.0)
-    freedom = 3 * len(CRYSTAL) - 3 * (thermostat == "bussi")
+    freedom = 3 * len(CRYSTAL) - 3 * (thermostat != "langevin")
     assert kinetic.mean() == pytest.approx(freedom / 2, rel=0.04)
     assert 0.6 < kinetic.var() / (freedom / 2) < 1.6
+    assert found.temperatures[20:].mean() == pytest.approx(40.0, rel=0.04)
     if engine == "ase":
         return
     # the same potential energy as by ASE's integrator: of a harmonic crystal about 3/2 kT per atom
     potential = found.potential_energies[20:].mean() - found.potential_energies[0]
     assert potential / (units.kB * 40.0) == pytest.approx(1.5 * (len(CRYSTAL) - 1), rel=0.12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nose_hoover_conserves_its_energy_and_is_the_same_by_all_engines(engine):
+    options = {"ensemble": "nvt", "thermostat": "nose_hoover", "friction": 0.02, "steps": 400}
+    found = run(engine=engine, temperature=300.0, **options)
+    assert np.ptp(found.total_energies) > 0.1
+    errors = [
+        np.ptp(run(engine=engine, temperature=300.0, timestep=step, **options).conserved_energies)
+        for step in (0.5, 0.25)
+    ]
+    assert errors[0] < 0.02 * np.ptp(found.total_energies)
+    assert errors[1] < 0.4 * errors[0]  # second order
+    theirs = run(engine="ase", temperature=300.0, **options)
+    assert np.abs(found.positions - theirs.positions).max() < 1e-8
+    assert np.abs(found.conserved_energies - theirs.conserved_energies).max() < 1e-9
+    chain = np.array(found[-1].info[CHAIN])
+    assert np.abs(chain).min() > 0 and CHAIN not in run(found[-1], steps=5)[-1].info
 
 
 def test_the_volume_of_an_ideal_gas_is_that_of_its_pressure():
@@ -215,8 +239,12 @@ def test_bad_arguments():
         run(ensemble="npt")
     with pytest.raises(im.ArgumentError, match=r"engine is .*, not 'opnmm' \(did you mean 'openmm"):
         run(engine="opnmm")
-    with pytest.raises(im.ArgumentError, match="thermostat is 'langevin' or 'bussi'"):
+    with pytest.raises(
+        im.ArgumentError, match="thermostat is 'langevin' or 'bussi' or 'nose_hoover'"
+    ):
         run(thermostat="berendsen")
+    with pytest.raises(im.ArgumentError, match="friction is .*above 0"):
+        run(ensemble="nvt", thermostat="nose_hoover", friction=0)
     with pytest.raises(im.ArgumentError, match="pressure is a finite number, not inf"):
         run(CRYSTAL, ARGON, ensemble="npt", pressure=float("inf"))
     with pytest.raises(im.SimulationError, match="the volume changes by a factor .* at a pressure"):
@@ -227,9 +255,15 @@ def test_velocities_that_a_factor_cannot_move_do_not_count():
     moving = ETHANE.copy()
     rng = np.random.default_rng(0)
     moving.set_momenta(rng.normal(size=(8, 3)))
-    assert degrees_of_freedom(moving) == 24
-    assert degrees_of_freedom(run(steps=1)[0]) == 18
-    assert degrees_of_freedom(run(CRYSTAL, ARGON, steps=1)[0]) == 3 * len(CRYSTAL) - 3
+    assert moved_freedom(moving) == 24
+    assert moved_freedom(run(steps=1)[0]) == 18
+    assert moved_freedom(run(CRYSTAL, ARGON, steps=1)[0]) == 3 * len(CRYSTAL) - 3
+    rounded = run(steps=1)[0]
+    rounded.set_momenta(rounded.get_momenta() + 1e-4 * np.sqrt(units.kB * 100))
+    assert moved_freedom(rounded) == 18
+    held = ETHANE.copy()
+    held.set_constraint(FixBondLength(0, 1))
+    assert moved_freedom(run(held, engine="openmm", steps=1)[0]) == 17
 
 
 class _NoForces:

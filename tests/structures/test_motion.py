@@ -7,9 +7,17 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.calculators.calculator import Calculator, all_changes
+from ase.constraints import FixAtoms, FixBondLengths
+from ase.md.velocitydistribution import Stationary, ZeroRotation
 
 from interpmd.errors import SimulationError, StructureError
-from interpmd.structures.motion import advance, integrator, set_thermal_momenta, with_velocities
+from interpmd.structures.motion import (
+    advance,
+    integrator,
+    set_thermal_momenta,
+    temperature_of,
+    with_velocities,
+)
 
 
 class Free(Calculator):
@@ -59,3 +67,50 @@ def test_an_accident_is_told_apart_from_an_explosion():
     fast.set_velocities([[3.0, 0, 0]])
     with pytest.raises(SimulationError, match="exploded at step 1"):
         advance(integrator(fast, "nve", 300.0, 0.5, 0.0), 1, 300.0)
+
+
+@pytest.mark.parametrize("name", ["C2H6", "CO2", "H2", "crystal"])
+@pytest.mark.parametrize("still", [True, False])
+def test_the_temperature_is_that_of_the_motion_within(name, still):
+    """Unbiased with and without motion of the whole: mean over draws of the canonical ensemble."""
+    atoms = bulk("Ar", cubic=True) if name == "crystal" else molecule(name)
+    rng = np.random.default_rng(0)
+    if name == "CO2":
+        atoms.rattle(0.05, seed=1)
+    found, simple = [], []
+    for _ in range(3000):
+        set_thermal_momenta(atoms, 200.0, rng)
+        if still:
+            Stationary(atoms, preserve_temperature=False)
+            if not atoms.pbc.any():
+                ZeroRotation(atoms, preserve_temperature=False)
+        found.append(temperature_of(atoms))
+        simple.append(atoms.get_temperature())
+    freedom = {"C2H6": 18, "CO2": 3, "H2": 1, "crystal": 9}[name]
+    error = 200 * np.sqrt(2 / freedom / len(found))
+    assert np.mean(found) == pytest.approx(200.0, abs=4 * error)
+    assert np.var(found) == pytest.approx(2 * 200.0**2 / freedom, rel=0.2)
+    if still:
+        expected = 200 * freedom / (3 * len(atoms))
+        assert np.mean(simple) == pytest.approx(expected, abs=4 * error)
+
+
+def test_the_temperature_with_constraints_and_of_single_atoms():
+    rng, found = np.random.default_rng(1), {"bond": [], "held": [], "one": []}
+    for _ in range(3000):
+        atoms = molecule("C2H6")
+        set_thermal_momenta(atoms, 200.0, rng)
+        one = atoms[:1]
+        found["one"].append(temperature_of(one))
+        momenta = atoms.get_momenta()
+        atoms.set_constraint(FixAtoms([0, 3]))
+        atoms.set_momenta(momenta)
+        found["held"].append(temperature_of(atoms))
+        atoms.set_constraint(FixBondLengths([(0, 1)], tolerance=1e-10))
+        atoms.set_momenta(momenta)
+        found["bond"].append(temperature_of(atoms))
+    for temperatures, freedom in zip(found.values(), (17, 18, 3), strict=True):
+        error = 200 * np.sqrt(2 / freedom / 3000)
+        assert np.mean(temperatures) == pytest.approx(200.0, abs=4 * error)
+    atoms.set_constraint(FixAtoms(range(8)))
+    assert np.isnan(temperature_of(atoms))

@@ -16,6 +16,7 @@ from ase import Atoms
 from jaxtyping import Float
 
 from interpmd.dynamics.engines.couplings import couple
+from interpmd.dynamics.engines.nose_hoover import half_step, most_steps
 from interpmd.dynamics.engines.plan import Plan
 from interpmd.errors import SimulationError, StructureError
 from interpmd.potentials.calculator import InterpmdCalculator
@@ -59,11 +60,13 @@ class Engine(ABC):
                 from those asked for.
         """
         plan = self.plan
-        coupled = plan.bussi or plan.ensemble == "npt"
+        coupled = plan.bussi or plan.nose_hoover or plan.ensemble == "npt"
+        most = min(EVERY, most_steps(plan)) if plan.nose_hoover else EVERY
         end = self.done + steps
         while self.done < end:
-            part = min(EVERY, end - self.done) if coupled else steps
+            part = min(most, end - self.done) if coupled else steps
             before = self.done
+            self._half_chain(part)
             try:
                 self.move(part, rngs)
             except StructureError as error:
@@ -72,6 +75,7 @@ class Engine(ABC):
                     "structure is far from the training data, or the timestep is too long"
                 ) from error
             self.done = before + part
+            self._half_chain(part)
             if coupled:
                 for atoms, rng in zip(self.structures, rngs, strict=True):
                     couple(atoms, plan, part, rng)
@@ -82,6 +86,11 @@ class Engine(ABC):
                     f"the simulation exploded at step {self.done}: temperature {now:.4g} K; take a "
                     "shorter timestep or a structure nearer to the training data"
                 )
+
+    def _half_chain(self, steps: int) -> None:
+        if self.plan.nose_hoover:
+            for atoms in self.structures:
+                half_step(atoms, self.plan, steps)
 
 
 class OneByOne(Engine):

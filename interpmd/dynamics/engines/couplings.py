@@ -18,12 +18,10 @@ from ase import Atoms, units
 
 from interpmd.dynamics.engines.plan import Plan
 from interpmd.errors import SimulationError
+from interpmd.structures.motion import moved_freedom
 
 #: Largest change of ln V at once; far above what an equilibrated cell does.
 LARGEST = 0.3
-
-#: Momenta of the whole in units of those of thermal motion, below which they count as zero.
-AT_REST = 1e-6
 
 
 def couple(atoms: Atoms, plan: Plan, steps: int, rng: np.random.Generator) -> None:
@@ -40,7 +38,7 @@ def couple(atoms: Atoms, plan: Plan, steps: int, rng: np.random.Generator) -> No
 
 def rescale_velocities(atoms: Atoms, plan: Plan, steps: int, rng: np.random.Generator) -> None:
     """One exact step of the stochastic equation of the kinetic energy."""
-    kinetic, freedom = atoms.get_kinetic_energy(), degrees_of_freedom(atoms)
+    kinetic, freedom = atoms.get_kinetic_energy(), moved_freedom(atoms)
     if kinetic == 0 or freedom == 0:
         return
     kept = math.exp(-steps * plan.timestep * plan.friction)
@@ -49,22 +47,6 @@ def rescale_velocities(atoms: Atoms, plan: Plan, steps: int, rng: np.random.Gene
     others = 2 * rng.standard_gamma(0.5 * (freedom - 1)) if freedom > 1 else 0.0
     square = kept + share * (others + first**2) + 2 * first * math.sqrt(kept * share)
     atoms.set_momenta(atoms.get_momenta() * math.sqrt(max(square, 0.0)), apply_constraint=False)
-
-
-def degrees_of_freedom(atoms: Atoms) -> int:
-    """Those that a factor on all velocities moves: where the whole stands still, or a molecule does
-    not turn, it goes on so."""
-    freedom = atoms.get_number_of_degrees_of_freedom()
-    if atoms.constraints or len(atoms) < 2:
-        return freedom
-    thermal = np.linalg.norm(atoms.get_momenta()) + 1e-30
-    if np.linalg.norm(atoms.get_momenta().sum(0)) < AT_REST * thermal:
-        freedom -= 3
-        size = np.linalg.norm(atoms.positions - atoms.get_center_of_mass())
-        turning = np.linalg.norm(atoms.get_angular_momentum())
-        if not atoms.pbc.any() and turning < AT_REST * thermal * size:
-            freedom -= 2 if len(atoms) == 2 else 3
-    return freedom
 
 
 def rescale_cell(atoms: Atoms, plan: Plan, steps: int, rng: np.random.Generator) -> None:

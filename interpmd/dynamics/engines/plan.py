@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ase import Atoms, units
 
@@ -11,7 +11,7 @@ from interpmd import arguments
 from interpmd.errors import ArgumentError
 
 Ensemble = Literal["nve", "nvt", "npt"]
-Thermostat = Literal["langevin", "bussi"]
+Thermostat = Literal["langevin", "bussi", "nose_hoover"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,10 @@ class Plan:
         ensemble: "nve"; "nvt"; "npt".
         temperature: K. timestep: fs.
         thermostat: "langevin", or "bussi", which rescales all velocities by a random factor and
-            leaves the motion nearly as it is in nve.
-        friction: of Langevin dynamics in 1/fs; the relaxation time of "bussi" is its inverse.
+            leaves the motion nearly as it is in nve; or "nose_hoover", which rescales them without
+            noise by a chain of three thermostats.
+        friction: of Langevin dynamics in 1/fs; the relaxation time of "bussi" is its inverse, and
+            so is that of "nose_hoover" (`Tdamp` of LAMMPS).
         pressure: bar. barostat_time: relaxation time of the volume in fs. compressibility: 1/bar,
             a rough one will do; it sets the pace of the barostat, not what it keeps.
     """
@@ -44,9 +46,11 @@ class Plan:
             ArgumentError: an unknown word, a number, or npt without three periodic directions.
         """
         arguments.one_of(("nve", "nvt", "npt"), ensemble=self.ensemble)
-        arguments.one_of(("langevin", "bussi"), thermostat=self.thermostat)
+        arguments.one_of(get_args(Thermostat), thermostat=self.thermostat)
         arguments.positive(temperature=self.temperature, timestep=self.timestep)
         arguments.not_negative(friction=self.friction)
+        if self.nose_hoover:
+            arguments.positive(friction=self.friction)
         arguments.positive(barostat_time=self.barostat_time, compressibility=self.compressibility)
         arguments.finite(pressure=self.pressure)
         if self.ensemble == "npt" and not atoms.pbc.all():
@@ -66,6 +70,11 @@ class Plan:
         return self.ensemble != "nve" and self.thermostat == "bussi"
 
     @property
+    def nose_hoover(self) -> bool:
+        """Whether a chain of thermostats rescales all velocities."""
+        return self.ensemble != "nve" and self.thermostat == "nose_hoover"
+
+    @property
     def thermal_energy(self) -> float:
         """kT in eV."""
         return units.kB * self.temperature
@@ -82,7 +91,7 @@ class Plan:
             "time_step_fs": self.timestep,
             "friction_per_fs": None if self.ensemble == "nve" else self.friction,
         }
-        if self.bussi:
+        if self.bussi or self.nose_hoover:
             settings["thermostat"] = self.thermostat
         if self.ensemble == "npt":
             settings |= {

@@ -25,7 +25,7 @@ from interpmd.plots.style import axes_in_a_row
 from interpmd.potentials.potential import Potential
 from interpmd.structures.chemistry import bonds
 from interpmd.structures.files import Structures, one_structure
-from interpmd.structures.motion import advance, integrator, with_velocities
+from interpmd.structures.motion import advance, integrator, temperature_of, with_velocities
 from interpmd.structures.systems import check_structure
 from interpmd.units import number_sign
 from interpmd.views.live.stage import Stage
@@ -260,7 +260,7 @@ class LiveMD(Panel):
         self.frames.append(frame)
         self.times.append(self._dynamics.nsteps * self.timestep)
         self.energies.append(float(energy))
-        self.temperatures.append(float(frame.get_temperature()))
+        self.temperatures.append(temperature_of(frame))
 
     def _stand(self) -> None:
         """Explain and show the last frame."""
