@@ -104,6 +104,31 @@ def test_temperatures_are_those_of_the_canonical_ensemble(engine, thermostat):
     assert potential / (units.kB * 40.0) == pytest.approx(1.5 * (len(CRYSTAL) - 1), rel=0.12)
 
 
+def test_velocities_of_middle_langevin_are_slow_and_its_structures_are_right():
+    """Of a harmonic vibration by BAOAB: variance kT/k, temperature times 1 - (ωh)²/4."""
+    pair = Atoms("H2", [(0, 0, 0), (0, 0, 0.8)])
+    stiff = Potential([Morse(depth=4.0, width=2.0, distance=0.8, cutoff=6.0)])
+    force_constant, temperature, step = 2 * 4.0 * 2.0**2, 50.0, 1.0
+    square = force_constant / (pair.get_masses()[0] / 2) * (step * units.fs) ** 2
+    found = run(
+        pair,
+        stiff,
+        engine="openmm",
+        ensemble="nvt",
+        temperature=temperature,
+        timestep=step,
+        friction=0.1,
+        steps=40_000,
+        interval=10,
+    )
+    lengths = np.linalg.norm(found.positions[100:, 1] - found.positions[100:, 0], axis=1)
+    expected = units.kB * temperature / force_constant
+    assert lengths.var() == pytest.approx(expected, rel=0.1)
+    shown = found.temperatures[100:].mean() / temperature
+    assert square / 4 > 0.15
+    assert shown == pytest.approx(1 - square / 4, abs=0.06)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_nose_hoover_conserves_its_energy_and_is_the_same_by_all_engines(engine):
     options = {"ensemble": "nvt", "thermostat": "nose_hoover", "friction": 0.02, "steps": 400}
