@@ -32,7 +32,7 @@ from interpmd.fitting.report import FitReport, evaluate
 from interpmd.fitting.settings import FitSettings, check_numbers, check_subset_weights
 from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.size import choose_size
-from interpmd.fitting.spec import Spec
+from interpmd.fitting.spec import CUTOFF, CUTOFF_OF_CORRECTIONS, Spec
 from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
 from interpmd.potentials.base import TERMS, Term
@@ -145,6 +145,8 @@ def fit(
     if not isinstance(spec, Spec):
         arguments.options(spec or {}, [f.name for f in fields(Spec)], "spec")
         spec = Spec(**(spec or {}))
+    if spec.cutoff is None:
+        spec = replace(spec, cutoff=CUTOFF if baseline is None else CUTOFF_OF_CORRECTIONS)
     check_numbers(energy_weight, virial_weight, memory, seed, ridge, validation, refine)
     arguments.one_of(("keep", "leave out"), outliers=outliers)
     keys = Keys(energy_key, forces_key, stress_key)

@@ -47,6 +47,9 @@ MOST_ADDED = 0.25
 #: Difference of weighted predictions, relative to labels, that rounding makes.
 SAME = 2e-3
 
+#: Steps of refinement, and by what factor each must lessen the square of the change.
+MOST_REFINED, REFINED = 6, 0.25
+
 OTHERS = (
     "the potential was not fitted to these frames with these weights: pass those of its fit, in "
     "their order and without those that it left out, and its subset_weights"
@@ -189,9 +192,18 @@ class GrowingFit:
         self._refine(self.solution.mean + self._gain(self._half, self._missed))
 
     def _refine(self, mean: Float[np.ndarray, " weights"]) -> None:
-        """Take a mean, less what rounding has left in it."""
-        self.mean = mean
-        self.mean = mean + self._inverse(self._residual())
+        """Take a mean, less what rounding has left in it, as long as that becomes less.
+
+        How much a step changes predictions is the norm that counts: in the precision of the labels.
+        """
+        self.mean, least = mean, np.inf
+        for _ in range(MOST_REFINED):
+            residual = self._residual()
+            step = self._inverse(residual)
+            size = float(residual @ step)  # squared, where the precision is the metric
+            if not 0 < size < REFINED * least:
+                return
+            self.mean, least = self.mean + step, size
 
     def _residual(self) -> Float[np.ndarray, " weights"]:
         """X^T y - (X^T X + P) mean."""
