@@ -65,6 +65,11 @@ def spread(
         yield from in_order(function, jobs, workers, names)
 
 
+def workers_with(client: Any, workers: int | None) -> int | None:
+    """Number of processes beside a client: none where only one was asked for, which is this one."""
+    return None if client is not None and workers == 1 else workers
+
+
 def cores() -> int:
     """Cores that this process may use."""
     known = getattr(os, "sched_getaffinity", None)

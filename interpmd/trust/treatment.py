@@ -23,6 +23,7 @@ from interpmd.potentials.baseline import baselines
 from interpmd.potentials.potential import Potential
 from interpmd.reference.labelling import label
 from interpmd.reference.store import HASH_KEY, content_hash
+from interpmd.reference.workers import workers_with
 from interpmd.structures.charges import for_calculators, whole_charge
 from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.systems import check_elements
@@ -49,11 +50,12 @@ def cure(
     diagnosis: Diagnosis | None = None,
     most: int = 200,
     out: str | Path | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     subset_weights: Mapping[str, float] | None = None,
     parts: str = "closed",
     asked: Structures | KnownFragments | None = None,
     progress: bool = True,
+    client: Any = None,
     **options: Any,
 ) -> FitReport:
     """Label the geometries that the doctor proposes and fit again with them.
@@ -79,13 +81,14 @@ def cure(
         most: structures to label at most.
         out: folder for the new potential. The labels go to ``<out>-labels.extxyz`` beside it, so
             that an interrupted run goes on.
-        workers: processes that label.
+        workers: processes that label; None leaves their number to `im.label`.
         subset_weights: factors of the proposed "part", "dimer" and "trimer" in the fit, `WEIGHTS`
             unless given; further keys name subsets of `train`, as in `interpmd.fit`.
         parts: "closed", "radicals" or "all"; see `Diagnosis.proposal`.
         asked: molecules, or what `interpmd.known_fragments` says of them; then there is no
             diagnosis, and `parts` has no meaning.
         progress: whether to show progress bars.
+        client: a ``dask.distributed.Client``, whose workers label instead.
         options: of `interpmd.fit`, for instance ``test=``. The spec, the seed and the weight of
             the energies are those of the first fit unless given.
 
@@ -122,7 +125,7 @@ def cure(
             "nothing to label: the data vouch for every closed-shell part (extrapolation grade "
             "below 1); parts='radicals' looks at pairs and triplets of atoms"
         )
-    labelled = label_proposal(proposed, level, _labels_path(out), workers, progress)
+    labelled = label_proposal(proposed, level, _labels_path(out), workers, progress, client)
     for atoms in labelled:
         atoms.info["subset"] = PROPOSED.get(atoms.info["subset"], atoms.info["subset"])
     given = {**WEIGHTS, **(subset_weights or {})}
@@ -169,8 +172,9 @@ def label_proposal(
     proposed: Sequence[Atoms],
     level: str | Calculator,
     out: Path | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     progress: bool = True,
+    client: Any = None,
 ) -> list[Atoms]:
     """Labelled copies of proposed structures, each in the spin state of lowest energy.
 
@@ -184,6 +188,7 @@ def label_proposal(
         out: extxyz file that makes the labelling at a named level resumable.
         workers: processes.
         progress: whether to show a progress bar.
+        client: see `cure`.
     """
     if not isinstance(level, str):
         return [_calculated(atoms, level) for atoms in proposed]
@@ -197,8 +202,9 @@ def label_proposal(
             owner[content_hash(state, name, charge, multiplicity)] = index
     by_structure: list[list[Atoms]] = [[] for _ in proposed]
     for atoms in label(
-        states, level, out=out, workers=workers, progress=progress, retry_failed=False
-    ):
+        states, level, out=out, workers=workers_with(client, workers), progress=progress,
+        retry_failed=False, client=client,
+    ):  # fmt: skip
         by_structure[owner[atoms.info[HASH_KEY]]].append(atoms)
     return [
         min(many, key=lambda atoms: atoms.get_potential_energy())

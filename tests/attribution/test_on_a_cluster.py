@@ -164,3 +164,31 @@ def test_a_cluster_that_is_gone(tmp_path):
     with pytest.raises(CalculationError, match="cluster was lost at 1 .*out="):
         list(results)
     cluster.close()
+
+
+def test_learning_and_curing_label_on_the_cluster(client, monkeypatch):
+    from interpmd.reference import workers
+    from interpmd.trust.treatment import label_proposal
+
+    jobs: list[int] = []
+    asked = workers.on_cluster
+
+    def counted(client, function, many, names):
+        jobs.append(len(many))
+        return asked(client, function, many, names)
+
+    monkeypatch.setattr(workers, "on_cluster", counted)
+    pool = im.sample(molecule("H2O"), "rattle", n=20, seed=0)
+    given = {"batch": 2, "budget": 8, "spec": im.Spec(weights=60), "compare": False}
+    report = im.learn(
+        [*pool[:6], *im.isolated_atoms("HO")], pool[6:], "emt", client=client, progress=False,
+        **given,
+    )  # fmt: skip
+    assert len(report.frames) == 10
+    assert sum(jobs) == 8  # the start and one batch; isolated atoms have their labels
+    jobs.clear()
+    proposed = [atoms.copy() for atoms in pool[:2]]
+    for atoms in proposed:
+        atoms.info["subset"] = "part"
+    assert len(label_proposal(proposed, "emt", client=client, progress=False)) == 2
+    assert sum(jobs) == 2

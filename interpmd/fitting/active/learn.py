@@ -28,6 +28,7 @@ from interpmd.markup import table
 from interpmd.plots.learning import label_race
 from interpmd.potentials.potential import Potential
 from interpmd.reference.labelling import label
+from interpmd.reference.workers import workers_with
 from interpmd.structures.files import Structures, read_frames
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def learn(
     compare: bool = True,
     spec: Spec | None = None,
     out: str | Path | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
+    client: Any = None,
     seed: int = 0,
     progress: bool = True,
     watch: Callable[[LearnProgress], object] | None = None,
@@ -152,7 +154,8 @@ def learn(
         spec, options: of `im.fit`.
         out: folder for labels, decisions and the potential (in ``out/potential``). The same call
             with the same folder goes on where it was interrupted.
-        workers: processes that label.
+        workers: processes that label; None leaves their number to `im.label`.
+        client: a ``dask.distributed.Client``, whose workers label instead.
         seed: of the fits and of random choice.
         progress: whether to show a bar.
         watch: called with a `LearnProgress` at every step, as `im.LearnMonitor` is.
@@ -173,7 +176,7 @@ def learn(
         >>> len(report.frames), report.history.labels.tolist()
         (16, [6, 10, 14])
     """
-    arguments.count(batch=batch, budget=budget, workers=workers)
+    arguments.count(batch=batch, budget=budget, workers=1 if workers is None else workers)
     arguments.seeds(seed=seed)
     arguments.not_negative(misfit=misfit)
     if error is not None:
@@ -190,7 +193,9 @@ def learn(
         **options,
     }
     record = Record(out, key_of([*first, *pool, *judges], settings))
-    asked = _Asked(pool, level, goal, batch, budget, error, misfit, workers, seed)
+    asked = _Asked(
+        pool, level, goal, batch, budget, error, misfit, workers_with(client, workers), client, seed
+    )
     of_fit = {"baseline": baseline, "spec": spec, "seed": seed, "progress": False, **options}
     if judges:
         of_fit["test"] = judges
@@ -234,7 +239,8 @@ class _Asked:
     budget: int
     error: float | None
     misfit: float
-    workers: int
+    workers: int | None
+    client: Any
     seed: int
 
     def labelled(self, frames: Sequence[Atoms], record: Record) -> list[Atoms]:
@@ -252,7 +258,14 @@ class _Asked:
             )
         asked = [frames[k] for k in bare]
         made = iter(
-            label(asked, self.level, out=record.labels, workers=self.workers, progress=False)
+            label(
+                asked,
+                self.level,
+                out=record.labels,
+                workers=self.workers,
+                client=self.client,
+                progress=False,
+            )
         )
         found: dict[int, Atoms] = {k: a for k, a in enumerate(frames) if k not in set(bare)}
         following = next(made, None)
