@@ -206,14 +206,14 @@ class GrowingFit:
             self.mean, least = self.mean + step, size
 
     def _residual(self) -> Float[np.ndarray, " weights"]:
-        """X^T y - (X^T X + P) mean."""
-        equations = self.equations
-        left = equations.vector - self._prior * self.mean
-        left -= scipy.linalg.blas.dsymv(1.0, equations.matrix, self.mean, lower=1)
+        """X^T y - (X^T X + P) mean, in extended precision: what the labels leave open is large."""
+        equations, mean = self.equations, self.mean.astype(np.longdouble)
+        left = equations.vector - self._prior * mean
+        left -= _of_lower(equations.matrix, mean)
         if equations.penalty is not None and self._least_rows:
             weight = self._least_rows * self._rows
-            left -= weight * scipy.linalg.blas.dsymv(1.0, equations.penalty, self.mean, lower=0)
-        return left
+            left -= weight * _of_lower(equations.penalty.T, mean)
+        return left.astype(float)
 
     def _inverse(self, vector: Float[np.ndarray, " weights"]) -> Float[np.ndarray, " weights"]:
         """The inverse of the precision of all labels times a vector."""
@@ -317,6 +317,21 @@ class GrowingFit:
         card = replace(self._card, provenance=provenance, errors={}, certificate=[])
         grown = Potential(terms, self._elements, card)
         return grown if self._baseline is None else with_baseline(grown, self._baseline)
+
+
+def _of_lower(
+    matrix: Float[np.ndarray, "weights weights"], vector: np.ndarray, block: int = 256
+) -> np.ndarray:
+    """A symmetric matrix times a vector, in the vector's precision; its lower triangle is read."""
+    product = np.zeros_like(vector)
+    for first in range(0, len(vector), block):
+        last = min(first + block, len(vector))
+        corner = np.tril(matrix[first:last, first:last]).astype(vector.dtype)
+        below = matrix[last:, first:last].astype(vector.dtype)
+        product[first:last] += corner @ vector[first:last] + below.T @ vector[last:]
+        product[first:last] += np.tril(corner, -1).T @ vector[first:last]
+        product[last:] += below @ vector[first:last]
+    return product
 
 
 def spec_of(stored: Mapping) -> Spec:
