@@ -132,6 +132,10 @@ class LabelWarning(UserWarning):
     """Something about the training data that the fit can live with."""
 
 
+class IsomerWarning(UserWarning):
+    """One stereoisomer was taken of several that a formula leaves open."""
+
+
 class SingularError(InterpmdError, ArithmeticError):
     """The normal equations have no solution at this ridge strength."""
 

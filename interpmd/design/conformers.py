@@ -1,8 +1,9 @@
 """Conformers of a molecule: found, sorted, told apart, and ranked with error bars.
 
-Distance geometry gives seeds, the model relaxes them, and minima hopping (Goedecker, J. Chem. Phys.
-120, 9911, 2004, as ASE does it) looks for what they missed. Two structures are one conformer if
-their energies agree and they lie on each other, equal atoms exchanged as they can be.
+Distance geometry gives seeds, a force field settles them, the model chooses among them and relaxes
+the lowest. Then the torsions of the lowest are turned one by one, and minima hopping (Goedecker,
+J. Chem. Phys. 120, 9911, 2004, as ASE does it) looks for what is left. Two structures are one
+conformer if their energies agree and they lie on each other, equal atoms exchanged as they can be.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import chdir, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,13 @@ from ase.io import read
 from ase.optimize.minimahopping import MinimaHopping
 
 from interpmd import arguments
-from interpmd.design.geometry import Relaxed, changed_bonds, first_guesses, relaxed
+from interpmd.design.geometry import Relaxed, changed_bonds, guesses, placed
 from interpmd.design.groups import FOR_DESIGN
 from interpmd.design.ranked import Conformers
-from interpmd.design.scaffold import parsed
-from interpmd.errors import CalculationError, DesignError
+from interpmd.design.relaxations import Relaxations
+from interpmd.design.scaffold import one_isomer, parsed
+from interpmd.design.turning import freedom, turned
+from interpmd.errors import DesignError
 from interpmd.extras import required
 from interpmd.potentials import Potential
 from interpmd.reference.calculator import as_calculator
@@ -39,12 +43,14 @@ if TYPE_CHECKING:
 #: Energies (eV) that may belong to one conformer, and Å by which its atoms may differ.
 SAME_ENERGY, SAME_PLACE = 0.003, 0.2
 
-#: Guesses for each seed that is relaxed, of which the lowest of a force field count, and kcal/mol
-#: by which these differ.
-GUESSES, SAME_FIELD = 10, 0.01
+#: Guesses for each seed that is relaxed; kcal/mol of a force field within which two may be one.
+GUESSES, SAME_FIELD = 20, 0.02
 
-#: Seeds of a force field within this RMSD in Å are relaxed once.
-SAME_SEED = 0.3
+#: Ways to exchange equal atoms that are tried, at most.
+MATCHES = 20_000
+
+#: Rounds in which torsions of what is lowest then are turned.
+ROUNDS = 10
 
 #: Settings of minima hopping: it is to turn torsions, not to break bonds.
 HOPPING = {"T0": 600.0, "Ediff0": 0.2, "mdmin": 2, "timestep": 1.0, "fmax": 0.05}
@@ -55,9 +61,12 @@ def conformers(
     model: str | Calculator | Potential = "gfn2-xtb",
     *,
     seeds: int = 40,
-    hops: int = 5,
+    turns: int = 5,
+    hops: int = 0,
     window: float = 0.5,
     fmax: float = 0.02,
+    workers: int | None = None,
+    out: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> Conformers:
@@ -66,62 +75,68 @@ def conformers(
     Args:
         molecule: SMILES, or a structure, whose bonds are kept.
         model: level of theory, ASE calculator or potential.
-        seeds: that the model relaxes: the lowest of ten times as many by distance geometry and a
-            force field, each once. Flexible molecules need more: three for each rotatable bond,
-            multiplied, are many.
+        seeds: that the model relaxes: those that it finds lowest of twenty times as many by
+            distance geometry and a force field, each once.
+        turns: of the lowest so many each torsion is turned by thirds, until none of them has a
+            lower neighbour or a new one among them; 0 for none.
         hops: of minima hopping from the lowest; 0 for none.
         window: eV above the lowest that are kept.
         fmax: largest force in eV/Å that is left.
+        workers: processes, one thread each; None for all cores where that pays.
+        out: file (".jsonl") that grows by one relaxed structure at a time. The same call again, or
+            one that asks for more, goes on from there.
         seed: of distance geometry and hopping.
         progress: show a bar.
 
     Raises:
         DesignError: no such molecule, no seeds, or none that the model keeps together.
+        DesignFileError: `out` holds something else; it stays as it is.
         UnknownLevelError, MissingPackageError: before anything is computed.
+        OutputError: `out` cannot be written; what it holds is kept.
     """
-    from tqdm.auto import tqdm
-
     arguments.count(seeds=seeds)
-    arguments.count(0, hops=hops)
+    arguments.count(0, hops=hops, turns=turns)
     arguments.positive(window=window, fmax=fmax)
     arguments.seeds(seed=seed)
+    if workers is not None:
+        arguments.count(workers=workers)
     Chem = required("rdkit.Chem", FOR_DESIGN)
     calculator = as_calculator(model.calculator() if isinstance(model, Potential) else model)
     level = resolve(calculator).name
     whole = _molecule(molecule)
-    starts = first_guesses(whole, None, seeds, seed, tries=GUESSES * seeds, apart=SAME_FIELD)
-    starts = _distinct(whole, starts, SAME_SEED)
-    if isinstance(molecule, Atoms):
-        starts.insert(0, _bare(molecule))
-    found: list[tuple[Relaxed, str]] = []
-    lost = 0
-    for start in tqdm(starts, desc=level, unit="seed", disable=not progress):
-        try:
-            there = relaxed(start, calculator, fmax)
-        except CalculationError:
-            lost += 1
-            continue
-        if changed_bonds(whole, there.atoms) is None and there.converged:
-            found.append((there, "seed"))
-        else:
-            lost += 1
-    if not found:
-        raise DesignError(
-            f"none of {len(starts)} seeds became a conformer: the model {level} breaks the molecule"
-        )
-    if hops:
-        lowest = min((there for there, _ in found), key=lambda there: there.energy)
-        for hopped in _hopped(lowest.atoms, calculator, hops, seed):
-            with suppress(CalculationError):
-                there = relaxed(hopped, calculator, fmax)
-                if there.converged and changed_bonds(whole, there.atoms) is None:
-                    found.append((there, "hopping"))
-    kept = _each_once(whole, found, window)
-    structures = tuple(there.atoms for there, _ in kept)
+    smiles = Chem.MolToSmiles(Chem.RemoveHs(whole))
+    about = {"conformers of": smiles, "level": level, "fmax": fmax}
+    tries = min(GUESSES * seeds, GUESSES * 3 ** min(freedom(whole), 10))
+    starts = _distinct(whole, guesses(whole, tries, seed=seed))
+    place = None if out is None else Path(out)
+    with Relaxations(calculator, fmax, about, place, workers, progress) as relaxations:
+        starts = _lowest(starts, calculator, np.inf)[:seeds]
+        if isinstance(molecule, Atoms):
+            starts.insert(0, _bare(molecule))
+        search = _Search(whole, window)
+        search.add(relaxations.relaxed(starts, "seeds"), "seed")
+        if not search.kept:
+            raise DesignError(
+                f"none of {len(starts)} seeds became a conformer: the model {level} breaks the "
+                "molecule"
+            )
+        lost = search.lost
+        for _ in range(ROUNDS if turns else 0):
+            fresh = search.not_turned(turns)
+            if not fresh:
+                break
+            near = [other for atoms in fresh for other in turned(whole, atoms)]
+            near = _lowest(near, calculator, search.lowest.energy + window)
+            search.add(relaxations.relaxed(near, "turned"), "turning")
+        if hops:
+            words = f"hopping {hops} {seed}"
+            hopped = relaxations.searched(_hopped, search.lowest.atoms, words, hops, seed)
+            search.add(relaxations.relaxed(hopped, "hopped"), "hopping")
+    kept = search.kept
     return Conformers(
-        structures,
+        tuple(there.atoms for there, _ in kept),
         tuple(source for _, source in kept),
-        Chem.MolToSmiles(Chem.RemoveHs(whole)),
+        smiles,
         level,
         model,
         lost,
@@ -129,15 +144,73 @@ def conformers(
     )
 
 
+@dataclass
+class _Search:
+    """Conformers found until now, each once, ascending; and what was lost."""
+
+    molecule: Chem.Mol
+    window: float
+    kept: list[tuple[Relaxed, str]] = field(default_factory=list)
+    lost: int = 0
+    _turned: list[Atoms] = field(default_factory=list)
+
+    @property
+    def lowest(self) -> Relaxed:
+        return self.kept[0][0]
+
+    def add(self, found: Sequence[Relaxed | None], source: str) -> None:
+        """Take what is whole and converged."""
+        whole = [
+            there
+            for there in found
+            if there is not None
+            and there.converged
+            and changed_bonds(self.molecule, there.atoms) is None
+        ]
+        self.lost += len(found) - len(whole)
+        both = [*self.kept, *((there, source) for there in whole)]
+        if both:
+            self.kept = _each_once(self.molecule, both, self.window)
+
+    def not_turned(self, count: int) -> list[Atoms]:
+        """Those of the lowest so many whose torsions were not turned yet; from now on they were."""
+        fresh = [
+            there.atoms
+            for there, _ in self.kept[:count]
+            if all(distance(self.molecule, there.atoms, a) > SAME_PLACE for a in self._turned)
+        ]
+        self._turned += fresh
+        return fresh
+
+
+def _lowest(structures: Sequence[Atoms], calculator: Calculator, most: float) -> list[Atoms]:
+    """Structures by the model's energy before they are relaxed, ascending, up to `most` in eV.
+
+    The order of a force field says next to nothing of that of the model where hydrogen bonds are:
+    for hexane-1,2-diol ranks correlate by -0.05, those of single energies of the model by 0.98.
+    """
+    found = []
+    for number, atoms in enumerate(structures):
+        here = atoms.copy()
+        here.calc = calculator
+        with suppress(Exception):  # whatever the model raises at a strange structure
+            energy = float(here.get_potential_energy())
+            if np.isfinite(energy) and energy <= most:
+                found.append((energy, number))
+    return [structures[number] for _, number in sorted(found)]
+
+
 def _each_once(
     molecule: Chem.Mol, found: Sequence[tuple[Relaxed, str]], window: float
 ) -> list[tuple[Relaxed, str]]:
-    """The lowest of each conformer up to `window` above the lowest of all, ascending; a seed where
-    a seed found it."""
+    """The lowest of each conformer up to `window` above the lowest of all, ascending; its source
+    is that of the first that found it."""
     kept: list[tuple[Relaxed, str]] = []
-    ordered = sorted(found, key=lambda pair: pair[0].energy)
-    for there, source in ordered:
-        if there.energy - ordered[0][0].energy > window:
+    order = sorted(range(len(found)), key=lambda k: found[k][0].energy)
+    first: list[int] = []
+    for number in order:
+        there, _ = found[number]
+        if there.energy - found[order[0]][0].energy > window:
             break
         same = next(
             (
@@ -149,10 +222,11 @@ def _each_once(
             None,
         )
         if same is None:
-            kept.append((there, source))
-        elif source == "seed":
-            kept[same] = (kept[same][0], source)
-    return kept
+            kept.append((there, ""))
+            first.append(number)
+        else:
+            first[same] = min(first[same], number)
+    return [(there, found[k][1]) for (there, _), k in zip(kept, first, strict=True)]
 
 
 def distance(molecule: Chem.Mol, one: Atoms, other: Atoms) -> float:
@@ -160,23 +234,18 @@ def distance(molecule: Chem.Mol, one: Atoms, other: Atoms) -> float:
     no stereocentre is given; hydrogens on carbon are left out."""
     Align = required("rdkit.Chem.rdMolAlign", FOR_DESIGN)
     first, second = _skeleton(molecule, one), _skeleton(molecule, other)
-    found = [Align.GetBestRMS(second, first)]
+    found = [Align.GetBestRMS(second, first, maxMatches=MATCHES)]
     if not _has_sides(molecule):
         mirrored = other.copy()
         mirrored.positions *= -1
-        found.append(Align.GetBestRMS(_skeleton(molecule, mirrored), first))
+        found.append(Align.GetBestRMS(_skeleton(molecule, mirrored), first, maxMatches=MATCHES))
     return float(min(found))
 
 
 def _skeleton(molecule: Chem.Mol, atoms: Atoms) -> Chem.Mol:
     """A molecule at a structure without hydrogens on carbon."""
     Chem = required("rdkit.Chem", FOR_DESIGN)
-    placed = Chem.RWMol(molecule)
-    placed.RemoveAllConformers()
-    conformer = Chem.Conformer(len(atoms))
-    for k, place in enumerate(atoms.positions.tolist()):
-        conformer.SetAtomPosition(k, place)
-    placed.AddConformer(conformer)
+    whole = Chem.RWMol(placed(molecule, atoms))
     gone = [
         atom.GetIdx()
         for atom in molecule.GetAtoms()
@@ -185,8 +254,8 @@ def _skeleton(molecule: Chem.Mol, atoms: Atoms) -> Chem.Mol:
     if len(gone) > len(atoms) - 3:  # hydrocarbons of one or two carbon atoms
         gone = []
     for atom in sorted(gone, reverse=True):
-        placed.RemoveAtom(atom)
-    return placed.GetMol()
+        whole.RemoveAtom(atom)
+    return whole.GetMol()
 
 
 def _has_sides(molecule: Chem.Mol) -> bool:
@@ -195,18 +264,20 @@ def _has_sides(molecule: Chem.Mol) -> bool:
     return bool(Chem.FindMolChiralCenters(molecule, useLegacyImplementation=False))
 
 
-def _distinct(molecule: Chem.Mol, structures: Sequence[Atoms], apart: float) -> list[Atoms]:
-    kept: list[Atoms] = []
-    for atoms in structures:
-        if all(distance(molecule, other, atoms) > apart for other in kept):
-            kept.append(atoms)
-    return kept
+def _distinct(molecule: Chem.Mol, found: Sequence[tuple[float, Atoms]]) -> list[Atoms]:
+    """Structures of a force field with their energies, ascending, each once."""
+    kept: list[tuple[float, Atoms]] = []
+    for energy, atoms in found:
+        near = [other for before, other in kept if before > energy - SAME_FIELD]
+        if all(distance(molecule, other, atoms) > SAME_PLACE for other in near):
+            kept.append((energy, atoms))
+    return [atoms for _, atoms in kept]
 
 
 def _molecule(given: str | Atoms) -> Chem.Mol:
     Chem = required("rdkit.Chem", FOR_DESIGN)
     if isinstance(given, str):
-        return Chem.AddHs(parsed(given))
+        return Chem.AddHs(one_isomer(parsed(given)))
     if not isinstance(given, Atoms) or len(given) == 0:
         raise DesignError(f"a molecule is SMILES or a structure with atoms, not {given!r}")
     bonds = lewis_bonds(given).pairs.tolist()
@@ -215,10 +286,7 @@ def _molecule(given: str | Atoms) -> Chem.Mol:
         raise DesignError(
             f"{given.symbols} is no single molecule with a Lewis structure; give SMILES instead"
         )
-    conformer = Chem.Conformer(len(given))
-    for k, place in enumerate(given.positions.tolist()):
-        conformer.SetAtomPosition(k, place)
-    molecule.AddConformer(conformer)
+    molecule = placed(molecule, given)
     Chem.AssignStereochemistryFrom3D(molecule)
     return molecule
 

@@ -60,12 +60,7 @@ class Relaxed:
 
 
 def first_guesses(
-    molecule: Chem.Mol,
-    torsions: Torsions | None = None,
-    count: int = 1,
-    seed: int = 0,
-    tries: int | None = None,
-    apart: float = APART,
+    molecule: Chem.Mol, torsions: Torsions | None = None, count: int = 1, seed: int = 0
 ) -> list[Atoms]:
     """Structures of a molecule by distance geometry and a force field, the lowest first.
 
@@ -74,17 +69,26 @@ def first_guesses(
         torsions: that they have, in degrees.
         count: most structures; fewer where they are alike.
         seed: of distance geometry.
-        tries: guesses that are made; several for each one that is kept if None.
-        apart: kcal/mol by which those that are kept differ.
 
     Raises:
         DesignError: RDKit finds none.
     """
+    kept: list[tuple[float, Atoms]] = []
+    for energy, atoms in guesses(molecule, max(1, TRIES * count), torsions, seed):
+        if len(kept) < count and all(energy - other >= APART for other, _ in kept):
+            kept.append((energy, atoms))
+    return [atoms for _, atoms in kept]
+
+
+def guesses(
+    molecule: Chem.Mol, tries: int, torsions: Torsions | None = None, seed: int = 0
+) -> list[tuple[float, Atoms]]:
+    """All structures that so many tries of distance geometry give, with the energies in kcal/mol
+    that a force field leaves them, ascending; see `first_guesses`."""
     AllChem, Transforms, rdBase, Chem = (
         required(f"rdkit.{part}", FOR_DESIGN)
         for part in ("Chem.AllChem", "Chem.rdMolTransforms", "rdBase", "Chem")
     )
-    tries = max(1, TRIES * count) if tries is None else tries
     if not Chem.rdMolDescriptors.CalcNumRotatableBonds(molecule, False) and not torsions:
         tries = 1
     options = AllChem.ETKDGv3()
@@ -115,17 +119,44 @@ def first_guesses(
             + (" with the torsions that are asked for" if torsions else "")
             + "; the groups may be too close to each other"
         )
-    kept: list[tuple[float, int]] = []
-    for energy, number in sorted(found):
-        if len(kept) < count and all(energy - other >= apart for other, _ in kept):
-            kept.append((energy, number))
-    symbols = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
+    return [(energy, _atoms(molecule, number)) for energy, number in sorted(found)]
+
+
+def settled(molecule: Chem.Mol, torsions: Torsions) -> Atoms:
+    """The structure of a molecule after a force field relaxed all but some torsions.
+
+    Raises:
+        DesignError: the force field fails.
+    """
+    AllChem, rdBase = (required(f"rdkit.{part}", FOR_DESIGN) for part in ("Chem.AllChem", "rdBase"))
+    number = molecule.GetConformer().GetId()
+    with rdBase.BlockLogs():
+        energy = _minimised(AllChem, molecule, number, torsions)
+    if not np.isfinite(energy):
+        raise DesignError("the force field finds no structure with these torsions")
+    return _atoms(molecule, number)
+
+
+def placed(molecule: Chem.Mol, atoms: Atoms) -> Chem.Mol:
+    """A molecule with its atoms where a structure has them."""
+    Chem = required("rdkit.Chem", FOR_DESIGN)
+    copied = Chem.Mol(molecule)
+    copied.RemoveAllConformers()
+    conformer = Chem.Conformer(len(atoms))
+    for k, place in enumerate(atoms.positions.tolist()):
+        conformer.SetAtomPosition(k, place)
+    copied.AddConformer(conformer)
+    return copied
+
+
+def _atoms(molecule: Chem.Mol, number: int) -> Atoms:
+    Chem = required("rdkit.Chem", FOR_DESIGN)
     charge = Chem.GetFormalCharge(molecule)
-    info = {"charge": charge} if charge else {}
-    return [
-        Atoms(symbols, molecule.GetConformer(number).GetPositions(), info=dict(info))
-        for _, number in kept
-    ]
+    return Atoms(
+        [atom.GetAtomicNum() for atom in molecule.GetAtoms()],
+        molecule.GetConformer(number).GetPositions(),
+        info={"charge": charge} if charge else {},
+    )
 
 
 def relaxed(

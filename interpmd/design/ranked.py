@@ -35,7 +35,7 @@ class Conformers:
 
     Attributes:
         structures: relaxed, with energies (eV) and forces (eV/Å) of the model as results.
-        sources: "seed" or "hopping" for each.
+        sources: "seed", "turning" or "hopping" for each: what found it first.
         smiles: of the molecule.
         level: name of the model.
         model: what relaxed them.
@@ -184,7 +184,7 @@ class Conformers:
         highest = number_sign(float(self.energies[-1]) * DISPLAY["kcal/mol"], ".1f")
         return (
             f"{len(self)} conformers of {self.smiles} by {self.level}, up to {highest} kcal/mol; "
-            f"{self.sources.count('hopping')} by hopping, {self.lost} seeds lost"
+            f"{len(self) - self.sources.count('seed')} beyond the seeds, {self.lost} seeds lost"
         )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from interpmd.design.groups import FOR_DESIGN, HYDROGEN, Group, Groups, groups_of_names
-from interpmd.errors import DesignError
+from interpmd.errors import DesignError, IsomerWarning
 from interpmd.extras import required
 
 if TYPE_CHECKING:
@@ -230,6 +231,32 @@ def parsed(smiles: str) -> Chem.Mol:
         raise DesignError(f"{smiles!r} is no SMILES that RDKit understands")
     if len(Chem.GetMolFrags(molecule)) > 1:
         raise DesignError(f"{smiles!r} is in pieces; one molecule is needed")
+    return molecule
+
+
+def one_isomer(molecule: Chem.Mol) -> Chem.Mol:
+    """One of the stereoisomers that SMILES leave open, with a warning; a molecule whose only one
+    is its mirror image stays as it is, both having the same energies.
+
+    Two isomers are no conformers of each other, and no minimum of one leads to the other.
+    """
+    Chem, Stereo = (
+        required(f"rdkit.{part}", FOR_DESIGN) for part in ("Chem", "Chem.EnumerateStereoisomers")
+    )
+    centres = list(Chem.FindPotentialStereo(molecule))
+    left = [one for one in centres if one.specified == Chem.StereoSpecified.Unspecified]
+    sides = [one for one in centres if one.type == Chem.StereoType.Atom_Tetrahedral]
+    if not left or (len(left) == 1 and left == sides):
+        return molecule
+    options = Stereo.StereoEnumerationOptions(onlyUnassigned=True, maxIsomers=1, tryEmbedding=True)
+    for chosen in Stereo.EnumerateStereoisomers(molecule, options):
+        warnings.warn(
+            f"{Chem.MolToSmiles(molecule)} leaves open which stereoisomer is meant; "
+            f"{Chem.MolToSmiles(chosen)} is taken, name another by its SMILES",
+            IsomerWarning,
+            stacklevel=4,
+        )
+        return chosen
     return molecule
 
 

@@ -93,8 +93,14 @@ class DesignStore:
         append(self.path, json.dumps(as_record(self.space, evaluated)) + "\n")
 
 
-def read_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], str | None]:
+def read_lines(
+    path: Path, mark: str = "scaffold"
+) -> tuple[dict[str, Any], list[dict[str, Any]], str | None]:
     """What a file was made for, its records, and its text without a torn last line if it has one.
+
+    Args:
+        path: the file.
+        mark: what its first line must name.
 
     Raises:
         DesignFileError: it is no such file, or a line in its middle is damaged.
@@ -114,12 +120,13 @@ def read_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], str | 
             if number and number == len(lines) - 1:
                 return parsed[0], parsed[1:], "".join(lines[:-1])
             raise DesignFileError(
-                f"{path}, line {number + 1} is no molecule of an exploration; the file was left "
-                "as it is"
+                f"{path}, line {number + 1} is no record of a search; the file was left as it is"
             ) from None
         parsed.append(record)
-    if not parsed or "scaffold" not in parsed[0]:
-        raise DesignFileError(f"{path} holds no exploration; the file was left as it is")
+    if not parsed or mark not in parsed[0]:
+        raise DesignFileError(
+            f"{path} does not say what was searched ({mark!r}); the file was left as it is"
+        )
     return parsed[0], parsed[1:], None
 
 
@@ -134,7 +141,7 @@ def as_record(space: Space, evaluated: Evaluated) -> dict[str, Any]:
         "grade": evaluated.grade,
         "seconds": round(evaluated.seconds, 2),
         "guesses": evaluated.guesses,
-        "structures": {name: _plain(atoms) for name, atoms in evaluated.structures.items()},
+        "structures": {name: plain(atoms) for name, atoms in evaluated.structures.items()},
     }
 
 
@@ -146,7 +153,7 @@ def as_evaluated(record: dict[str, Any], design: tuple[int, ...]) -> Evaluated:
         record["value"],
         record["reason"],
         tuple(record["doubts"]),
-        {name: _atoms(plain) for name, plain in record["structures"].items()},
+        {name: atoms_of(plain) for name, plain in record["structures"].items()},
         record["grade"],
         record["seconds"],
         record.get("guesses", 0),
@@ -194,19 +201,21 @@ def read_table(path: Path, space: Space) -> dict[Design, Evaluated]:
     return found
 
 
-def _plain(atoms: Atoms) -> dict[str, Any]:
-    plain: dict[str, Any] = {
+def plain(atoms: Atoms) -> dict[str, Any]:
+    """A structure with energy and forces as JSON can hold it."""
+    found: dict[str, Any] = {
         "numbers": atoms.numbers.tolist(),
         "positions": np.round(atoms.positions, 5).tolist(),
         "energy": float(atoms.get_potential_energy()),
         "forces": np.round(atoms.get_forces(), 5).tolist(),
     }
     if atoms.info.get("charge"):
-        plain["charge"] = int(atoms.info["charge"])
-    return plain
+        found["charge"] = int(atoms.info["charge"])
+    return found
 
 
-def _atoms(plain: dict[str, Any]) -> Atoms:
+def atoms_of(plain: dict[str, Any]) -> Atoms:
+    """The structure that JSON held."""
     info = {"charge": plain["charge"]} if "charge" in plain else {}
     atoms = Atoms(plain["numbers"], plain["positions"], info=info)
     atoms.calc = SinglePointCalculator(

@@ -9,8 +9,8 @@ from ase.units import kcal, mol
 
 import interpmd as im
 from interpmd.design.conformers import distance
-from interpmd.design.geometry import torsion
-from interpmd.errors import ArgumentError, DesignError
+from interpmd.design.geometry import placed, torsion
+from interpmd.errors import ArgumentError, DesignError, DesignFileError, IsomerWarning
 
 KCAL = mol / kcal
 
@@ -87,6 +87,75 @@ def test_why_one_lies_above_the_other_adds_up(dipeptide):
     assert float(why.total) == pytest.approx(float(dipeptide.energies[2]), abs=1e-6)
     assert abs(why.residual) < 1e-8
     assert why.by("order", std=True)["std_eV"].notna().all()
+
+
+def test_what_the_force_field_puts_last_is_found(tmp_path):
+    # ethylene glycol by GFN2-xTB: ten conformers (of 3^3 torsions), those with a hydrogen bond
+    # lowest; one seed, and the rest is found by turning torsions
+    every = im.conformers("OCCO", seeds=60, turns=0, progress=False)
+    few = im.conformers("OCCO", seeds=1, turns=4, progress=False)
+    assert every.energies[1] < 0.03 < every.energies[-1]
+    assert few.energies[:3] == pytest.approx(every.energies[:3], abs=2e-3)
+    assert few[0].get_potential_energy() == pytest.approx(every[0].get_potential_energy(), abs=1e-3)
+    assert "turning" in few.sources and set(every.sources) == {"seed"}
+
+
+def test_guesses_of_equal_energy_that_differ_are_both_kept():
+    from rdkit import Chem
+
+    from interpmd.design.conformers import _distinct
+
+    made = Chem.AddHs(Chem.MolFromSmiles("CCCC"))
+    anti, gauche = im.conformers("CCCC", seeds=8, progress=False).structures
+    turned = gauche.copy()
+    turned.rotate(40, (1, 2, 3))
+    assert len(_distinct(made, [(0.0, anti), (0.001, gauche), (0.002, turned)])) == 2
+
+
+def test_an_isomer_is_chosen_where_the_formula_leaves_several():
+    from rdkit import Chem
+
+    with pytest.warns(IsomerWarning, match="C@@?H"):
+        found = im.conformers("CC(O)C(C)Cl", seeds=6, turns=0, progress=False)
+    assert len(found) > 2
+    loose = Chem.AddHs(Chem.MolFromSmiles("CC(O)C(C)Cl"))
+    for atoms in found.structures:
+        seen = placed(loose, atoms)
+        Chem.AssignStereochemistryFrom3D(seen)
+        assert Chem.MolToSmiles(Chem.RemoveHs(seen)) == found.smiles
+
+
+def test_a_search_goes_on_where_it_stopped_and_processes_change_nothing(tmp_path):
+    path = tmp_path / "found.jsonl"
+    asked = {"seeds": 4, "turns": 1, "hops": 1, "progress": False}
+    whole = im.conformers("OCCF", out=path, **asked)
+    lines = path.read_text().splitlines(keepends=True)
+    assert len(lines) > 6
+    path.write_text("".join(lines[:4]) + lines[4][:50])  # killed while it wrote
+    again = im.conformers("OCCF", out=path, workers=2, **asked)
+    assert path.read_text().splitlines(keepends=True)[:4] == lines[:4]
+    assert len(again) == len(whole)
+    for one, other in zip(whole.structures, again.structures, strict=True):
+        assert one.positions == pytest.approx(other.positions, abs=1e-4)
+    before = path.read_bytes()
+    im.conformers("OCCF", out=path, **asked)
+    assert path.read_bytes() == before  # nothing is computed twice
+    with pytest.raises(DesignFileError, match="other conformers"):
+        im.conformers("CCF", out=path, **asked)
+    assert path.read_bytes() == before
+
+
+def test_torsions_that_change_something_are_turned():
+    from rdkit import Chem
+
+    from interpmd.design.turning import rotors
+
+    def of(smiles):
+        return [(four[1:3], len(by)) for four, by in rotors(Chem.AddHs(Chem.MolFromSmiles(smiles)))]
+
+    assert of("CCCC") == [((1, 2), 2)]  # not the methyl groups
+    assert of("CC(=O)O") == [((1, 3), 1)]  # flat: half a turn
+    assert of("CC(F)(F)F") == of("CC#CC") == of("C1CCCCC1") == []
 
 
 def test_what_makes_no_sense_is_refused(butane):
