@@ -9,24 +9,21 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from interpmd.attribution.over_time.collected import About, Heading, Row
 from interpmd.errors import ExplanationFileError, ExplanationSealError
-from interpmd.storage import append, canonical, locked, replace_file, seal_of
-from interpmd.structures.files import prepare_output
+from interpmd.storage import seal_of
+from interpmd.structures.files.sealed_lines import SealedLines
 from interpmd.structures.seals import exact_seal
 
-FORMAT, VERSION = "interpmd-explained-frames", 1
 
-
-class Kept:
+class Kept(SealedLines):
     """Explained frames of one question in a file; a block, during which nobody else writes it.
 
     Args:
@@ -39,24 +36,17 @@ class Kept:
         ExplanationSealError: a line was altered; it stays as it is.
     """
 
+    form, key, holds = "interpmd-explained-frames", "question", "explained frames"
+    instead = "delete that line to have its frame explained again, or choose another file"
+    foreign, damaged = ExplanationFileError, ExplanationSealError
+
     def __init__(self, path: str | Path, question: dict[str, Any]) -> None:
-        self.path, self._open = Path(path), ExitStack()
+        super().__init__(path, question)
         self._rows: dict[str, Row] = {}
-        self._question = json.loads(json.dumps(question, default=str))
-        self._seal = seal_of(canonical(self._question))
 
-    def __enter__(self) -> Self:
-        prepare_output(self.path)
-        self._open.enter_context(locked(self.path))
-        try:
-            self._read()
-        except BaseException:
-            self._open.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+    def take(self, line: dict[str, Any], number: int) -> None:
+        """Take a frame from the file."""
+        self._rows[line["frame"]] = _from_json(line)
 
     def get(self, atoms: Atoms, words: str) -> Row | None:
         """What was kept of a frame; None if it was not explained yet."""
@@ -70,62 +60,7 @@ class Kept:
         """
         name = exact_seal(atoms, words)
         self._rows[name] = row
-        append(self.path, self._sealed({"frame": name, **_as_json(row)}))
-
-    def _sealed(self, line: dict[str, Any]) -> str:
-        line = json.loads(json.dumps(line, default=_plain))
-        return json.dumps(line | {"seal": seal_of(self._seal, canonical(line))}) + "\n"
-
-    def _read(self) -> None:
-        head = {"format": FORMAT, "version": VERSION, "question": self._question}
-        data = self.path.read_bytes() if self.path.exists() else b""
-        whole, _, torn = data.rpartition(b"\n")
-        start = self._sealed(head).encode()
-        if not whole and start.startswith(data):  # none, or broken off in its first line
-            replace_file(self.path, start)
-            return
-        first, *lines = whole.split(b"\n")
-        self._check_head(first)
-        for number, line in enumerate(lines, start=2):
-            found = self._unsealed(line, number)
-            self._rows[found["frame"]] = _from_json(found)
-        if torn:  # a frame that was never finished
-            replace_file(self.path, whole + b"\n")
-
-    def _check_head(self, line: bytes) -> None:
-        try:
-            head = json.loads(line)
-            form, version, question = (head[name] for name in ("format", "version", "question"))
-        except (ValueError, KeyError, TypeError):
-            form = version = question = None
-        if form != FORMAT:
-            raise ExplanationFileError(
-                f"{self.path} exists and holds no explained frames; choose another file for out=, "
-                "this one was left as it is"
-            )
-        if version != VERSION:
-            raise ExplanationFileError(
-                f"{self.path} is of version {version}, and this interpmd reads {VERSION}"
-            )
-        names = question if isinstance(question, dict) else {}
-        if other := [k for k in names | self._question if names.get(k) != self._question.get(k)]:
-            raise ExplanationFileError(
-                f"{self.path} holds explanations with other settings ({', '.join(other)}); choose "
-                "another file for out="
-            )
-
-    def _unsealed(self, line: bytes, number: int) -> dict[str, Any]:
-        try:
-            found = json.loads(line)
-            seal = found.pop("seal")
-        except (ValueError, KeyError, AttributeError, TypeError):
-            found, seal = {}, None
-        if seal != seal_of(self._seal, canonical(found)):
-            raise ExplanationSealError(
-                f"{self.path}: line {number} is not what was written, it was altered or damaged; "
-                "delete that line to have its frame explained again, or choose another file"
-            )
-        return found
+        self.write(json.loads(json.dumps({"frame": name, **_as_json(row)}, default=_plain)))
 
 
 def frames_digest(frames: Sequence[Atoms]) -> str:

@@ -7,11 +7,9 @@ ended, and, if it is an event, its frames, in JSON with a seal. Arrays are littl
 from __future__ import annotations
 
 import base64
-import json
-from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -19,16 +17,13 @@ from ase import Atoms
 from interpmd.dynamics.events.event import Event
 from interpmd.dynamics.shooting.shots import Shot
 from interpmd.errors import SimulationError, TrajectorySealError
-from interpmd.storage import append, canonical, locked, replace_file, seal_of
-from interpmd.structures.files import prepare_output
-
-FORMAT, VERSION = "interpmd-shots", 1
+from interpmd.structures.files.sealed_lines import SealedLines
 
 #: Attributes of an event that are arrays.
 ARRAYS = ("times", "positions", "velocities", "forces", "energies", "values")
 
 
-class Shots:
+class Shots(SealedLines):
     """Shots on disk, in the order of their numbers; a block, during which nobody else has them.
 
     Args:
@@ -45,25 +40,19 @@ class Shots:
         TrajectorySealError: a line was altered; it stays as it is.
     """
 
+    form, key, holds = "interpmd-shots", "settings", "shots"
+    foreign, damaged = SimulationError, TrajectorySealError
+
     def __init__(self, path: str | Path, settings: dict[str, Any], structures: list[Atoms]) -> None:
-        self.path, self._structures = Path(path), structures
+        super().__init__(path, settings)
+        self._structures = structures
         self.shots: list[Shot] = []
-        self._settings = json.loads(json.dumps(settings))
-        self._seal = seal_of(canonical(self._settings))
-        self._open = ExitStack()
 
-    def __enter__(self) -> Self:
-        prepare_output(self.path)
-        self._open.enter_context(locked(self.path))
-        try:
-            self._read()
-        except BaseException:
-            self._open.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+    def take(self, line: dict[str, Any], number: int) -> None:
+        """Take a shot from the file."""
+        if line["shot"] != len(self.shots):  # lines that were moved or left out
+            raise self.altered(number)
+        self.shots.append(from_json(line, self._structures))
 
     def add(self, shot: Shot) -> None:
         """Write a shot to the end of the file.
@@ -71,58 +60,8 @@ class Shots:
         Raises:
             OutputError: the disk is full; the file is as it was.
         """
-        append(self.path, self._sealed(as_json(shot)))
+        self.write(as_json(shot))
         self.shots.append(shot)
-
-    def _sealed(self, line: dict[str, Any]) -> str:
-        return json.dumps(line | {"seal": seal_of(self._seal, canonical(line))}) + "\n"
-
-    def _read(self) -> None:
-        head = {"format": FORMAT, "version": VERSION, "settings": self._settings}
-        data = self.path.read_bytes() if self.path.exists() else b""
-        whole, _, torn = data.rpartition(b"\n")
-        start = self._sealed(head).encode()
-        if not whole and start.startswith(data):
-            replace_file(self.path, start)
-            return
-        first, *lines = whole.split(b"\n")
-        self._check_head(first)
-        for number, line in enumerate(lines, start=2):
-            self.shots.append(from_json(self._unsealed(line, number), self._structures))
-        if torn:  # a shot that was never finished
-            replace_file(self.path, whole + b"\n")
-
-    def _check_head(self, line: bytes) -> None:
-        try:
-            head = json.loads(line)
-            form, version, settings = (head[n] for n in ("format", "version", "settings"))
-        except (ValueError, KeyError, TypeError):
-            form = version = settings = None
-        if form != FORMAT or not isinstance(settings, dict):
-            raise SimulationError(
-                f"{self.path} exists and holds no shots; choose another file for out=, this one "
-                "was left as it is"
-            )
-        keys = settings | self._settings
-        other = [key for key in keys if settings.get(key) != self._settings.get(key)]
-        if version != VERSION or other:
-            raise SimulationError(
-                f"{self.path} exists and was made with other settings "
-                f"({', '.join(other) or 'version'}); choose another file or delete it"
-            )
-
-    def _unsealed(self, line: bytes, number: int) -> dict[str, Any]:
-        try:
-            found = json.loads(line)
-            seal = found.pop("seal")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            found, seal = {}, ""
-        if seal != seal_of(self._seal, canonical(found)) or found.get("shot") != number - 2:
-            raise TrajectorySealError(
-                f"{self.path}: line {number} is not what was written, it was altered; choose "
-                "another file, this one was left as it is"
-            )
-        return found
 
 
 def as_json(shot: Shot) -> dict[str, Any]:
