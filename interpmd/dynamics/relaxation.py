@@ -175,9 +175,20 @@ def relax(
     return result
 
 
-def relaxed_by(moving: Atoms, force: float, steps: int) -> bool:
-    """Move a structure that has a calculator to its minimum; whether it got there."""
-    return bool(_minimiser(moving).run(fmax=force, steps=steps))
+def relaxed_by(
+    moving: Atoms, force: float, steps: int, note: Callable[[], None] | None = None
+) -> bool:
+    """Move a structure that has a calculator to its minimum; whether it got there.
+
+    Args:
+        moving: the structure.
+        force: eV/Å, that is left at most. steps: at most.
+        note: called at each step.
+    """
+    search = _minimiser(moving)
+    if note is not None:
+        search.attach(note)
+    return bool(search.run(fmax=force, steps=steps))
 
 
 def saddle_search(moving: Atoms) -> Optimizer:

@@ -178,6 +178,71 @@ def test_paths_go_on_from_their_files(potential, minimum, tmp_path):
     assert np.array_equal(first.energies, again.energies) and not first[0].info
 
 
+class Counted(Calculator):
+    """Another calculator that counts how often it is asked, and is interrupted at a number."""
+
+    implemented_properties = ["energy", "forces"]
+
+    def __init__(self, other, number=-1):
+        super().__init__()
+        self.other, self.number, self.asked = other, number, 0
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.asked += 1
+        if self.asked == self.number:
+            raise KeyboardInterrupt
+        self.results = {
+            "energy": self.other.get_potential_energy(atoms),
+            "forces": self.other.get_forces(atoms).copy(),
+        }
+
+
+def test_a_way_down_goes_on_from_where_it_was_broken_off(potential, band, tmp_path):
+    how = {"force": 0.03, "step_length": 0.05, "progress": False}
+    straight = Counted(potential.calculator())
+    whole = im.path(straight, band.top, **how)
+    out = tmp_path / "down.traj"
+    number = round(0.8 * straight.asked)  # on the second way down
+    with pytest.warns(im.ConvergenceWarning):
+        half = im.path(Counted(potential.calculator(), number), band.top, out=out, **how)
+    assert 10 < len(half) < len(whole) - 3
+    rest = Counted(potential.calculator())
+    again = im.path(rest, band.top, out=out, **how)
+    assert again.converged and abs(len(again) - len(whole)) <= 1
+    # what was there is there still, and what follows lies on the same path
+    assert np.array_equal(again.energies[: len(half)], half.energies)
+    assert again.energies[:-1] == pytest.approx(whole.energies[: len(again) - 1], abs=1e-4)
+    # the rest of the way and the curvature at the saddle point, no structure twice
+    assert rest.asked < straight.asked - number + 40
+    before = rest.asked
+    third = im.path(rest, band.top, out=out, **how)
+    assert third.converged and rest.asked == before
+    assert np.array_equal(third.energies, again.energies)
+
+
+def test_a_way_down_that_ran_out_of_steps_says_so_again_and_goes_on(potential, band, tmp_path):
+    how = {"force": 0.05, "step_length": 0.1, "progress": False, "out": tmp_path / "down.traj"}
+    for length in (5, 9):
+        with pytest.warns(im.ConvergenceWarning):
+            short = im.path(potential, band.top, steps=2, **how)
+        assert len(short) == length
+
+
+def test_ends_of_a_band_are_kept_on_their_way(potential, minimum, monkeypatch, tmp_path):
+    monkeypatch.setattr("interpmd.dynamics.stages.EVERY", 0.0)
+    out, far = tmp_path / "band.traj", minimum.copy()
+    far.rattle(0.05, seed=1)
+    ends = (far, handed_over(far))
+    with pytest.raises(KeyboardInterrupt):
+        im.path(Counted(potential.calculator(), 9), *ends, images=5, out=out, progress=False)
+    kept = read(out, ":")
+    assert len(kept) == 2
+    assert kept[0].get_potential_energy() < im.load("malonaldehyde").predict(far).energy[0] - 0.05
+    whole = im.path(Counted(potential.calculator()), *ends, images=5, out=out, progress=False)
+    assert len(whole) == 5 and 0.10 < whole.barrier < 0.16
+
+
 class Interrupted(DoubleWell):
     """Somebody presses Ctrl-C at the call of this number."""
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import pathlib
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, all_changes
 from ase.mep import NEB
 from ase.optimize import FIRE
 from tqdm.auto import tqdm
@@ -40,8 +41,9 @@ SHARPER = 0.2
 #: Steps that an end of a band may take to its minimum.
 END_STEPS = 500
 
-#: Key of `info` under which a structure says which way down from the saddle point it lies.
-WAY = "interpmd_way"
+#: Key of `info` under which a structure says which way down from the saddle point it lies, and one
+#: by which the last structure of a way says that it is the bottom.
+WAY, BOTTOM = "interpmd_way", "interpmd_bottom"
 
 
 @one_thread()
@@ -133,10 +135,10 @@ def _band(
     progress: bool,
 ) -> Path:
     with Stages(out, settings) as stages:
-        if stages.frames:
+        if len(stages.frames) == images:
             band = [attached(frame, potential) for frame in stages.frames]
         else:
-            band = _first_band(potential, ends, images, relax_ends, force)
+            band = _first_band(potential, ends, images, relax_ends, force, stages)
         neb = NEB(
             band,
             climb=True,
@@ -176,12 +178,17 @@ def _first_band(
     images: int,
     relax_ends: bool,
     force: float,
+    stages: Stages,
 ) -> list[Atoms]:
-    """Relaxed ends, and structures between them placed by pair potentials."""
-    first, last = (attached(end, potential) for end in ends)
+    """Relaxed ends, kept on their way, and structures between them placed by pair potentials."""
+    first, last = (attached(end, potential) for end in stages.frames or ends)
     if relax_ends:
+
+        def note() -> None:
+            stages.keep([snapshot(first), snapshot(last)])
+
         for end, word in ((first, "reactant"), (last, "product")):
-            if not relaxed_by(end, SHARPER * force, END_STEPS):
+            if not relaxed_by(end, SHARPER * force, END_STEPS, note):
                 raise PathError(
                     f"the {word} reached no minimum in {END_STEPS} steps; relax it with im.relax, "
                     "and pass relax_ends=False"
@@ -215,7 +222,7 @@ def _followed(
     settings: dict[str, Any],
     progress: bool,
 ) -> Path:
-    """The reaction coordinate; a way down that ended is kept, one broken off begun anew."""
+    """The reaction coordinate; ways down go on from the last structure that is kept of them."""
     sella = required("sella", "the intrinsic reaction coordinate")
     with Stages(out, settings) as stages:
         top = attached(stages.frames[0] if stages.frames else guess, potential)
@@ -229,21 +236,26 @@ def _followed(
             word: [frame for frame in stages.frames[1:] if frame.info[WAY] == word]
             for word in ("reverse", "forward")
         }
-        stages.keep([saddle, *ways["reverse"], *ways["forward"]], now=True)
+
+        def keep(now: bool = False) -> None:
+            stages.keep([saddle, *ways["reverse"], *ways["forward"]], now)
+
+        keep(now=True)
         follower = sella.IRC(top, logfile=None, dx=step_length)
         converged = True
         try:
             for word, way in ways.items():
-                if not way:
-                    converged &= _way_down(sella, follower, word, way, force, steps, progress)
-                    stages.keep([saddle, *ways["reverse"], *ways["forward"]], now=True)
+                if not (way and way[-1].info.get(BOTTOM)):
+                    converged &= _way_down(sella, follower, word, way, keep, force, steps, progress)
         except KeyboardInterrupt:
             if out is None:
                 raise
             converged = False
+        keep(now=True)
     frames = [*ways["reverse"][::-1], saddle, *ways["forward"]]
     for frame in frames:
-        frame.info.pop(WAY, None)
+        for key in (WAY, BOTTOM):
+            frame.info.pop(key, None)
     return along(frames, "irc", converged, settings)
 
 
@@ -252,13 +264,14 @@ def _way_down(
     follower: Any,
     word: str,
     way: list[Atoms],
+    keep: Callable[[], None],
     force: float,
     steps: int,
     progress: bool,
 ) -> bool:
     """Follow a way down from the saddle point, adding its structures; whether it ended."""
     moving = follower.atoms
-    with tqdm(desc=word, unit="step", disable=not progress) as bar:
+    with tqdm(desc=word, unit="step", initial=len(way), disable=not progress) as bar:
 
         def note() -> None:
             if follower.nsteps > before:
@@ -266,12 +279,45 @@ def _way_down(
                 frame.info[WAY] = word
                 way.append(frame)
                 bar.update()
+                keep()
 
         before = follower.nsteps
         follower.observers.clear()
         follower.attach(note)
+        ended = False
+        run = follower.irun(fmax=force, steps=steps, direction=word)
+        if way:
+            _led_back(follower, way)
         try:
-            return bool(follower.run(fmax=force, steps=steps, direction=word))
+            *_, ended = run
         except sella.optimize.irc.IRCInnerLoopConvergenceFailure:
             # at the bottom of a flat valley there is no way down left
-            return bool(way) and largest_force(moving) < 10 * force
+            ended = bool(way) and largest_force(moving) < 10 * force
+        if way and ended:
+            way[-1].info[BOTTOM] = True
+        return bool(ended)
+
+
+class _Remembered(Calculator):
+    """Energy and forces that a structure is known to have."""
+
+    implemented_properties = ["energy", "forces"]
+    results_of: Atoms
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        """Fill ``results``, as ASE asks of a calculator."""
+        super().calculate(atoms, properties, system_changes)
+        assert self.results_of.calc is not None
+        self.results = dict(self.results_of.calc.results)
+
+
+def _led_back(follower: Any, way: list[Atoms]) -> None:
+    """Lead a follower that begins at the saddle point over structures that are known, so that it
+    learns the curvature from their forces, without asking for them again."""
+    asked, follower.atoms.calc = follower.atoms.calc, _Remembered()
+    for frame in way:
+        follower.atoms.calc.results_of = frame
+        follower.pes.kick(frame.positions.ravel() - follower.pes.get_x())
+    follower.atoms.calc = asked
+    follower.first = False
+    follower.d1 *= 0.0
