@@ -30,6 +30,9 @@ _NAMES = {
         "Event Events ReactionCoordinate hydrogen_bond proton_transfer ring_pucker torsion_flip"
     ),
     "interpmd.dynamics.events.found": "events",
+    "interpmd.dynamics.biased": "lowered",
+    "interpmd.dynamics.beads": "PathIntegrals",
+    "interpmd.dynamics.path_integrals": "path_integrals",
     "interpmd.dynamics.shooting.committor": "committor",
     "interpmd.dynamics.shooting.shoot": "shoot",
     "interpmd.dynamics.shooting.tops": "top_structures",

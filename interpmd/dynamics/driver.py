@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ase.calculators.calculator import Calculator
 from ase.calculators.socketio import SocketClient, SocketClosed
 
@@ -42,6 +44,17 @@ def drive(
     Returns:
         Number of structures that were evaluated.
     """
+    return sum(1 for _ in answers(potential, atoms, host, port, unix))
+
+
+def answers(
+    potential: Potential | Calculator,
+    atoms: Structures,
+    host: str = "localhost",
+    port: int = 31415,
+    unix: str | None = None,
+) -> Iterator[None]:
+    """The same, yielding after each structure; see `drive`."""
     arguments.count(port=port)
     here = one_structure(atoms).copy()
     check_structure(here)
@@ -56,10 +69,8 @@ def drive(
             f"nobody listens at {place} ({error.strerror or error}); start the server first, and "
             "give its --port, or the --unix address of its ffsocket"
         ) from error
-    count = 0
     try:
         for _ in client.irun(here, use_stress=bool(here.pbc.all())):
-            count += 1
+            yield
     except (ConnectionError, SocketClosed):
         pass  # the server is gone: it has what it wanted
-    return count

@@ -101,6 +101,27 @@ class DihedralRestraint(Harmonic):
         return np.deg2rad((value - self.target + 180.0) % 360.0 - 180.0), slope
 
 
+@dataclass(frozen=True)
+class Well:
+    """−depth · exp(−(coordinate − target)² / (2 width²)): a barrier filled from above.
+
+    Attributes:
+        away_from: a restraint, for its coordinate and target.
+        depth: eV.
+        width: in the coordinate's unit.
+    """
+
+    away_from: Harmonic
+    depth: float
+    width: float
+
+    def energy_and_forces(self, atoms: Atoms) -> tuple[float, Components]:
+        """Energy (eV) and forces on all atoms (eV/Å)."""
+        away, slope = self.away_from.away(atoms)
+        energy = -self.depth * np.exp(-0.5 * (away / self.width) ** 2)
+        return float(energy), energy * away / self.width**2 * slope
+
+
 class BiasedCalculator(StatefulCalculator):
     """The energy and forces of a calculator plus those of restraints."""
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from ase import units
 from jaxtyping import Float, Int
 
 from interpmd import arguments
 from interpmd.dynamics.frames import frames_and_times
-from interpmd.dynamics.observables.blocks import correlation_length, drawn_blocks
+from interpmd.dynamics.observables.blocks import correlation_length
 from interpmd.dynamics.observables.coordinates import CoordinateLike, values_of
+from interpmd.dynamics.observables.histograms import surface
 from interpmd.dynamics.trajectory import Trajectory
-from interpmd.errors import TrajectoryError
+from interpmd.errors import ArgumentError, TrajectoryError
 from interpmd.markup import markup, table
 from interpmd.plots.observables import profile
 from interpmd.structures.files import Structures
@@ -104,6 +105,7 @@ def free_energy(
     *,
     bins: int = 36,
     range: tuple[float, float] | None = None,
+    bias: Sequence[float] | None = None,
     draws: int = 200,
     seed: int = 0,
 ) -> FreeEnergy:
@@ -119,6 +121,8 @@ def free_energy(
         temperature: K.
         bins: of equal width; of a dihedral from -180 to 180 degrees.
         range: of the bins; what the frames reach if None.
+        bias: eV, an energy that was added to the potential in each frame (`im.Lowered` tells it);
+            frames are weighted so that it does not matter.
         draws: of the bootstrap.
         seed: of its random numbers.
 
@@ -150,32 +154,49 @@ def free_energy(
     if not low < high:
         raise TrajectoryError(f"{name} is {low:g} in all frames: there is no curve along it")
     edges = np.linspace(low, high, bins + 1)
-    # a circle has no ends: what is remembered is its direction
-    felt = np.sin(np.radians(values)) if dihedral else values
-    memory = max(
-        correlation_length(felt),
-        correlation_length(np.cos(np.radians(values))) if dihedral else 1.0,
-    )
-    counts, _ = np.histogram(values, edges)
-    if not counts.any():
+    memory = memory_of(values, dihedral)
+    place = bin_of(values, edges)
+    if (place == bins).all():
         raise TrajectoryError(f"no frame has {name} between {low:g} and {high:g}")
-    kt = units.kB * temperature
-    lowest = int(counts.argmax())
-    chosen = drawn_blocks(len(values), round(2 * memory), draws, seed)
-    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, bins - 1)
-    place = np.where((values < low) | (values > high), bins, place)
-    drawn = np.stack([np.bincount(place[one], minlength=bins + 1)[:bins] for one in chosen])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        energies = -kt * np.log(counts / counts[lowest])
-        spread = -kt * np.log(drawn / drawn[:, [lowest]])
-    energies = np.where(counts > 0, energies, np.nan)
-    spread = np.where(np.isfinite(spread), spread, np.nan)
-    enough = np.isfinite(spread).mean(0) > 0.5
-    stds = np.full(bins, np.nan)
-    stds[enough] = np.nanstd(spread[:, enough], axis=0)
+    added = None if bias is None else bias_of(bias, len(values))[None]
+    found = surface(place[:, None], bins, temperature, [len(values)], [memory], added, draws, seed)
     middles = 0.5 * (edges[1:] + edges[:-1])
     axis = with_unit(name, unit)
-    return FreeEnergy(middles, energies, stds, counts, axis, temperature, memory)
+    return FreeEnergy(middles, found.energies, found.stds, found.counts, axis, temperature, memory)
+
+
+def memory_of(values: Float[np.ndarray, " frames"], circle: bool) -> float:
+    """Frames after which a coordinate forgets; of angles on a circle, which has no ends, it is the
+    direction that is remembered."""
+    if not circle:
+        return correlation_length(values)
+    turned = np.radians(values)
+    return max(correlation_length(np.sin(turned)), correlation_length(np.cos(turned)))
+
+
+def bin_of(
+    values: Float[np.ndarray, " frames"], edges: Float[np.ndarray, " edges"]
+) -> Int[np.ndarray, " frames"]:
+    """The bin of each value; the number of bins where it lies in none."""
+    bins = len(edges) - 1
+    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, bins - 1)
+    return np.where((values < edges[0]) | (values > edges[-1]), bins, place)
+
+
+def bias_of(bias: Sequence[float], frames: int) -> Float[np.ndarray, " frames"]:
+    """The bias of each frame in eV.
+
+    Raises:
+        ArgumentError: another number of them than of frames, or values that are not finite.
+    """
+    found = np.asarray(bias, dtype=float)
+    if found.shape != (frames,) or not np.isfinite(found).all():
+        raise ArgumentError(
+            f"bias= is one energy in eV for each of the {frames} frames, not {found.size} numbers"
+            if found.shape != (frames,)
+            else "bias= holds a number that is not finite"
+        )
+    return found
 
 
 def _inner_top(energies: Float[np.ndarray, " bins"]) -> int | None:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.optimize import BFGS
-from jaxtyping import Float
 
 from interpmd import arguments
+from interpmd.dynamics.biased import Held
 from interpmd.dynamics.events.coordinate import ReactionCoordinate, as_coordinate
 from interpmd.dynamics.shooting.shots import moving_copy
 from interpmd.errors import ReactionError
 from interpmd.potentials.potential import Potential
-from interpmd.reference.bias import BiasedCalculator, Harmonic
+from interpmd.reference.bias import BiasedCalculator
 from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.motion import advance, integrator, with_velocities
 from interpmd.structures.systems import check_structure
@@ -28,18 +27,6 @@ WIDTH = 0.05
 
 #: eV at 1 K.
 BOLTZMANN = 8.617333262e-5
-
-
-@dataclass(frozen=True)
-class Held(Harmonic):
-    """Any reaction coordinate, held at a value; stiffness in eV over the square of its unit."""
-
-    coordinate: ReactionCoordinate
-    target: float
-    stiffness: float
-
-    def away(self, atoms: Atoms) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
-        return self.coordinate(atoms) - self.target, self.coordinate.slope(atoms)
 
 
 @one_thread()
