@@ -148,6 +148,15 @@ def test_hydrogen_bonds_come_and_go():
     assert sorted(widths) == [20, 30]  # fs, frames that follow each other are one bar
 
 
+def test_pairs_of_few_atoms_are_counted_over_chance():
+    """Of its own kind an atom meets one fewer, of another kind all."""
+    generator, gas = np.random.default_rng(0), []
+    for _ in range(4000):
+        gas.append(Atoms("Ar4Ne3", generator.random((7, 3)) * 10, cell=[10] * 3, pbc=True))
+    for pair, g in im.radial_distribution(gas, bins=4).values.items():
+        assert g[1:] == pytest.approx(1.0, abs=0.06), pair
+
+
 def test_radial_distributions_of_a_crystal_and_of_a_gas():
     crystal = bulk("Cu", "fcc", a=3.6, cubic=True) * (3, 3, 3)
     found = im.radial_distribution([crystal] * 5, bins=200)
@@ -170,6 +179,9 @@ def test_radial_distributions_of_a_crystal_and_of_a_gas():
     density = 50 / gas[0].get_volume()
     sphere = 4 / 3 * np.pi * (spread.distances[-1] * 20 / 19) ** 3
     assert spread.neighbours["Ar-Ne"][-1] == pytest.approx(density * sphere, rel=0.03)
+    for pairs in ("Ar-Ne", []):
+        with pytest.raises(im.ArgumentError, match="list of pairs"):
+            im.radial_distribution(gas, pairs)
     with pytest.raises(im.TrajectoryError, match="not periodic"):
         im.radial_distribution([MALONALDEHYDE])
     with pytest.raises(im.ArgumentError, match="no pair"):

@@ -129,7 +129,7 @@ def hydrogen_bonds(
         times: fs, of plain frames; their number if None.
 
     Raises:
-        TrajectoryError: no frames, or frames that do not fit together.
+        TrajectoryError: no frames, frames that do not fit together, or times out of order.
 
     Example:
         >>> import interpmd as im
@@ -137,7 +137,7 @@ def hydrogen_bonds(
         >>> print(im.hydrogen_bonds([MALONALDEHYDE]))
         1 hydrogen bond in 1 frame, 1.0 at a time; most often O4–H8···O0 (100 %)
     """
-    frames, moments = frames_and_times(trajectory, times)
+    frames, moments = frames_and_times(trajectory, times, ascending=times is not None)
     symbols = frames[0].get_chemical_symbols()
     found: dict[tuple[int, int, int], np.ndarray] = {}
     for number, atoms in enumerate(frames):

@@ -120,6 +120,8 @@ def radial_distribution(
     arguments.positive(longest=reach)
     if reach >= half:
         raise ArgumentError(f"longest={longest:g} is beyond half of a cell, {half:.2f} Å")
+    if isinstance(pairs, str) or (pairs is not None and not len(pairs)):
+        raise ArgumentError(f'pairs is a list of pairs of elements, such as ["O-O"], not {pairs!r}')
     symbols = np.array(frames[0].get_chemical_symbols())
     known = sorted(set(symbols.tolist()))
     if pairs is None:
@@ -158,8 +160,10 @@ def _computed(
     reach: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """g(r), and neighbours within r, of some frames."""
-    counter = freud.density.RDF(bins, reach, normalization_mode="finite_size")
     same = np.array_equal(first, second)
+    # an atom is no neighbour of itself: of N of one element it has N - 1
+    normalized = "finite_size" if same else "exact"
+    counter = freud.density.RDF(bins, reach, normalization_mode=normalized)
     for number, atoms in enumerate(frames):
         box = freud.box.Box.from_matrix(atoms.cell.standard_form()[0].array.T)
         places = box.make_absolute(atoms.get_scaled_positions())
