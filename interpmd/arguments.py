@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from jaxtyping import Float
 
 from interpmd.errors import ArgumentError, StructureError
 
@@ -45,6 +46,36 @@ def count(at_least: int = 1, **values: Any) -> None:
             raise ArgumentError(f"{name} is a whole number, {at_least} or more, not {value!r}")
         if value < at_least:
             raise ArgumentError(f"{name} is a whole number, {at_least} or more, not {value}")
+
+
+def atoms_of(given: Any, name: str, sizes: Iterable[int] = ()) -> tuple[int, ...]:
+    """Atoms by their numbers, or ArgumentError.
+
+    Args:
+        given: whole numbers, 0 or more; whether a structure has them is for others to say.
+        name: of the argument.
+        sizes: how many there may be; any number from one on if empty.
+    """
+    sizes = tuple(sizes)
+    words = f" ({' or '.join(map(str, sizes))} of them)" if sizes else ""
+    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or not len(given):
+        raise ArgumentError(f"{name} are numbers of atoms{words}, not {given!r}")
+    for place, atom in enumerate(given):
+        count(0, **{f"{name}[{place}]": atom})
+    if sizes and len(given) not in sizes:
+        raise ArgumentError(f"{name} are numbers of atoms{words}, not {len(given)}: {given!r}")
+    return tuple(int(atom) for atom in given)
+
+
+def numbers_of(given: Any, name: str) -> Float[np.ndarray, " numbers"]:
+    """Finite numbers as an array of one dimension, or ArgumentError."""
+    try:
+        values = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.ndim != 1 or not values.size or not np.isfinite(values).all():
+        raise ArgumentError(f"{name} are finite numbers, not {given!r}")
+    return values
 
 
 def range_of(given: Any, name: str) -> tuple[float, float]:

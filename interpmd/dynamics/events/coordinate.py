@@ -47,6 +47,7 @@ class ReactionCoordinate:
     atoms: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        arguments.finite(low=self.low, middle=self.middle, high=self.high)
         if not self.low < self.middle < self.high:
             raise ArgumentError(
                 f"low, middle and high of a coordinate ascend, not {self.low}, {self.middle}, "
@@ -223,6 +224,7 @@ def hydrogen_bond(
         ArgumentError: equal atoms, or distances that do not ascend.
     """
     _different(hydrogen=hydrogen, acceptor=acceptor)
+    arguments.positive(made=made, broken=broken)
     return ReactionCoordinate(
         _Distance(hydrogen, acceptor),
         made,
@@ -250,6 +252,7 @@ def torsion_flip(
         ArgumentError: equal atoms, or an edge out of range.
     """
     _different(i=i, j=j, k=k, l=l)
+    arguments.finite(middle=middle)
     arguments.positive(edge=edge)
     if edge >= 180:
         raise ArgumentError(f"edge is below 180 degrees, not {edge}")
@@ -280,7 +283,7 @@ def ring_pucker(ring: Sequence[int], edge: float = 0.2) -> ReactionCoordinate:
     Raises:
         ArgumentError: fewer than four atoms, equal atoms, or an edge that is not above 0.
     """
-    ring = tuple(int(atom) for atom in ring)
+    ring = arguments.atoms_of(ring, "ring")
     if len(ring) < 4 or len(set(ring)) < len(ring):
         raise ArgumentError(f"a ring that puckers has four different atoms or more, not {ring}")
     arguments.positive(edge=edge)
@@ -311,6 +314,7 @@ def as_coordinate(given: Any, low: float | None, middle: float | None, high: flo
             "a function of the structure needs its two states: low=, at or below which the first "
             "one lies, and high=, at or above which the second one does"
         )
+    arguments.finite(low=low, high=high)
     middle = 0.5 * (low + high) if middle is None else middle
     name = getattr(given, "__name__", type(given).__name__)
     return ReactionCoordinate(given, low, middle, high, "coordinate" if "<" in name else name)

@@ -19,10 +19,11 @@ from interpmd.dynamics.events.coordinate import (
 )
 from interpmd.dynamics.events.event import Event, Events
 from interpmd.dynamics.events.passage import Passage, passages
+from interpmd.dynamics.frames import frames_and_times
 from interpmd.dynamics.trajectory import Trajectory
-from interpmd.errors import ReactionError, TrajectoryError
+from interpmd.errors import ReactionError
 from interpmd.structures.chemistry import hydrogen_bonds
-from interpmd.structures.files import Structures, read_frames
+from interpmd.structures.files import Structures
 
 #: What `events` looks for by itself.
 WORDS = ("proton transfer", "hydrogen bond")
@@ -62,17 +63,14 @@ def events(
         ReactionError: a word for which nothing, or more than one thing, changes; or a function
             that gives no number.
         ArgumentError: no coordinate, or states that do not ascend.
-        TrajectoryError: no frames, or another number of times.
+        TrajectoryError: no frames, frames with other atoms, or times that do not fit.
 
     Returns:
         The events, with the attempts that came back in `tried`: frame and time at which the state
         was left and at which it was entered again, and how often the middle was crossed.
     """
     arguments.not_negative(before=before, after=after)
-    frames = read_frames(trajectory)
-    if not frames:
-        raise TrajectoryError("the trajectory has no frames")
-    moments = _times(trajectory, frames, times)
+    frames, moments = frames_and_times(trajectory, times, ascending=True)
     if isinstance(coordinate, str):
         coordinate = _the_one(coordinate, frames, moments)
     coordinate = as_coordinate(coordinate, low, middle, high)
@@ -130,18 +128,6 @@ def _attempt(passage: Passage, moments: np.ndarray) -> dict[str, Any]:
         "crossings": len(passage.crossings),
         "frame": passage.left,
     }
-
-
-def _times(trajectory: Any, frames: Sequence[Atoms], times: Sequence[float] | None) -> np.ndarray:
-    given = getattr(trajectory, "times", None) if times is None else times
-    if given is None and all("time_fs" in atoms.info for atoms in frames):
-        given = [atoms.info["time_fs"] for atoms in frames]
-    moments = np.arange(len(frames), dtype=float) if given is None else np.asarray(given, float)
-    if moments.shape != (len(frames),):
-        raise TrajectoryError(f"{moments.size} times for {len(frames)} frames")
-    if (np.diff(moments) <= 0).any():
-        raise TrajectoryError("the times of the frames must ascend")
-    return moments
 
 
 def _the_one(word: str, frames: list[Atoms], moments: np.ndarray) -> ReactionCoordinate:

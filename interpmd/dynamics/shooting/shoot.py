@@ -158,7 +158,7 @@ def checked_seeds(given: Structures, coordinate: ReactionCoordinate) -> list[Ato
     for index, atoms in enumerate(structures):
         check_structure(atoms)
         arguments.masses_of(atoms, f"structure {index}")
-        if (atoms.numbers != structures[0].numbers).any():
+        if not np.array_equal(atoms.numbers, structures[0].numbers):
             raise ReactionError(
                 f"structure {index} is {atoms.symbols}, and the first one {structures[0].symbols}: "
                 "shoot from structures of the same atoms in the same order"
