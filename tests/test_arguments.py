@@ -96,3 +96,19 @@ def test_numbers_that_make_sense_pass():
     assert arguments.range_of([1, 2.5], "distances") == (1.0, 2.5)
     arguments.masses_of(MALONALDEHYDE)
     assert arguments.factors(["a", "b"], {"a": 2}, "weights") == {"a": 2.0}
+
+
+@pytest.mark.parametrize("given", ["ab", 4, None, [], [0, 1.5], [0, -1], [True, 0], [0, "H1"]])
+def test_what_are_no_atoms_is_refused(given):
+    with pytest.raises(ArgumentError, match="ring"):
+        arguments.atoms_of(given, "ring")
+
+
+def test_atoms_and_numbers_are_taken_as_they_are():
+    assert arguments.atoms_of(np.array([3, 1]), "ring") == (3, 1)
+    with pytest.raises(ArgumentError, match=r"2 or 3 of them.*not 4"):
+        arguments.atoms_of([0, 1, 2, 3], "along", (2, 3))
+    assert arguments.numbers_of((1, 2.5), "values").tolist() == [1.0, 2.5]
+    for given in ("abc", 1.0, [], [[1.0]], [1.0, None], [np.inf]):
+        with pytest.raises(ArgumentError, match="values are finite numbers"):
+            arguments.numbers_of(given, "values")

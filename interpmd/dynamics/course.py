@@ -16,6 +16,7 @@ from ase.calculators.calculator import Calculator
 from tqdm.auto import tqdm
 
 from interpmd import arguments
+from interpmd.dynamics.asked import check_mover
 from interpmd.dynamics.engines import Engine, Plan, engine_of, usual_engine
 from interpmd.dynamics.engines.nose_hoover import KEY
 from interpmd.dynamics.record import Record, engine_of_file, name, start
@@ -81,6 +82,7 @@ class Run:
         out: str | Path | None,
     ) -> None:
         arguments.seeds(seed=seed)
+        check_mover(potential)
         if out is not None and text_format(out):
             raise ArgumentError(
                 f"out={str(out)!r}: a run grows in a .traj file; for text write its frames when "

@@ -8,6 +8,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.socketio import SocketClient, SocketClosed
 
 from interpmd import arguments
+from interpmd.dynamics.asked import check_mover
 from interpmd.errors import SimulationError
 from interpmd.potentials.potential import Potential
 from interpmd.structures.charges import tell_calculators
@@ -39,6 +40,7 @@ def drive(
 
     Raises:
         ArgumentError: no port.
+        ModelError: the potential gives no energies and forces.
         SimulationError: nobody listens there, or what is asked for cannot be computed.
 
     Returns:
@@ -56,6 +58,7 @@ def answers(
 ) -> Iterator[None]:
     """The same, yielding after each structure; see `drive`."""
     arguments.count(port=port)
+    check_mover(potential)
     here = one_structure(atoms).copy()
     check_structure(here)
     here.set_constraint()

@@ -173,7 +173,7 @@ def normal_modes(
     settings["potential"] = name(potential)
 
     def forces(displaced: list[Atoms]) -> np.ndarray:
-        if isinstance(potential, Potential):
+        if isinstance(potential, Potential) and out is None:
             return potential.predict_unwatched(displaced).forces.double().cpu().numpy()
         with Stages(out, settings) as stages:
             done = stages.frames

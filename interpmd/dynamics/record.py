@@ -18,12 +18,14 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.trajectory import TrajectoryWriter
 
+from interpmd.dynamics.asked import check_mover
 from interpmd.dynamics.torn import MAGIC, whole_frames
 from interpmd.errors import SimulationError, TrajectorySealError, UnsealedWarning
 from interpmd.potentials.asking import warn_where_asked
 from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.storage import aside, canonical, locked, replace_file, seal_of, writing
+from interpmd.structures.charges import state_of
 from interpmd.structures.files import prepare_output
 from interpmd.structures.seals import STEP_KEY, mark_step, take_mark
 
@@ -219,7 +221,12 @@ def engine_of_file(out: str | Path | None) -> str | None:
 
 
 def name(potential: Potential | Calculator) -> str:
-    """The same for the same potential, so that no run goes on with another one."""
+    """The same for the same potential, so that no run goes on with another one.
+
+    Raises:
+        ModelError: it gives no energies and forces.
+    """
+    check_mover(potential)
     if not isinstance(potential, Potential):
         settings = dict(getattr(potential, "parameters", None) or {})
         # those of `as_calculator` have a level and a state instead
@@ -242,6 +249,13 @@ def start(atoms: Atoms) -> dict[str, Any]:
     if atoms.constraints:
         held = [constraint.todict() for constraint in atoms.constraints]
         more["constraints"] = digest(words=json.dumps(held, default=str))
+    charge, multiplicity = state_of(atoms)
+    if charge:
+        more["charge"] = charge
+    if multiplicity not in (None, 1):
+        more["multiplicity"] = multiplicity
+    if not (atoms.pbc.all() if atoms.cell.any() else not atoms.pbc.any()):
+        more["pbc"] = atoms.pbc.tolist()
     return {
         "atoms": str(atoms.symbols),
         "start": digest(atoms.positions.round(6), atoms.cell.array.round(6)),

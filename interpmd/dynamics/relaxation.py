@@ -49,7 +49,8 @@ class Relaxation:
     Attributes:
         frames: structures with energies and forces, from the first to the last step.
         to: "minimum" or "saddle".
-        converged: whether the forces fell below what was asked for.
+        converged: whether the forces fell below what was asked for, at a saddle point with one
+            downward direction.
         largest_forces: on an atom in eV/Å, shape (frames,); without what constraints hold.
         settings: how it was made.
     """
@@ -140,7 +141,8 @@ def relax(
         OutputError, SimulationError, TrajectorySealError: of `out`, see `simulate`.
 
     Warns:
-        ConvergenceWarning: the forces are still larger after that many steps.
+        ConvergenceWarning: the forces are still larger after that many steps, or the search ended
+            at a point that is no saddle point of first order, as one that begins at a minimum does.
 
     Example:
         >>> from ase.build import molecule
@@ -160,17 +162,22 @@ def relax(
         moving = attached(stages.frames[-1] if stages.frames else first, potential)
         frames = stages.frames[:-1]
         try:
-            converged = _run(optimiser(moving), moving, force, steps, frames, stages, progress)
+            search = optimiser(moving)
+            converged = _run(search, moving, force, steps, frames, stages, progress)
+            downhill = downhill_ways(search) if converged and to == "saddle" else None
         except KeyboardInterrupt:
             if out is None:
                 raise
-            converged = False
+            converged, downhill = False, None
         stages.keep(frames, now=True)
     left = np.array([largest_force(frame) for frame in frames])
-    result = Relaxation(frames, to, converged, left, settings)
-    if not converged:
+    result = Relaxation(frames, to, converged and downhill in (None, 1), left, settings)
+    if not result.converged:
+        why = "" if downhill in (None, 1) else f", and {downhill} directions lead downhill, not one"
         warnings.warn(
-            f"{result}; give it more steps=, or start nearer", ConvergenceWarning, stacklevel=3
+            f"{result}{why}; {'start nearer' if why else 'give it more steps=, or start nearer'}",
+            ConvergenceWarning,
+            stacklevel=3,
         )
     return result
 
@@ -199,6 +206,15 @@ def saddle_search(moving: Atoms) -> Optimizer:
     """
     sella = required("sella", "the search for a saddle point")
     return sella.Sella(moving, order=1, internal=False, logfile=None)
+
+
+def downhill_ways(search: Any) -> int:
+    """Directions of negative curvature where a search of `saddle_search` ended: one of a saddle
+    point of first order, none of a minimum."""
+    surface = search.pes
+    if surface.H.evals is None:  # it ended where it began, before it looked at any curvature
+        surface.diag()
+    return int((np.asarray(surface.H.evals) < 0).sum())
 
 
 def _minimiser(moving: Atoms) -> Optimizer:

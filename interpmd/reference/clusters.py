@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.data import vdw_radii
 
 from interpmd import arguments
-from interpmd.errors import StructureError
+from interpmd.errors import ArgumentError, StructureError
 from interpmd.structures.charged_parts import formal_charges
 from interpmd.structures.charges import charge_of
 from interpmd.structures.chemistry import made_whole
@@ -39,7 +39,7 @@ def random_clusters(
     contact: atoms of different molecules stay farther apart than this fraction of the sum of
     their van der Waals radii. ``info["molecules"]`` is the number of molecules, ``info["charge"]``
     the sum of their charges where it is not zero.
-    Raises RuntimeError where the range of distances leaves no room.
+    Raises ArgumentError where the range of distances leaves no room.
     """
     arguments.count(size=size, n=n)
     arguments.positive(contact=contact)
@@ -66,7 +66,9 @@ def random_clusters(
             else:
                 misses += 1
         if len(centres) < size:
-            raise RuntimeError(f"no room for {size} molecules at distances {low} to {high} Å")
+            raise ArgumentError(
+                f"no room for {size} molecules at distances {low} to {high} Å; give longer ones"
+            )
         cluster.info = {"molecules": size} | _named(charge)
         frames.append(cluster)
     return frames

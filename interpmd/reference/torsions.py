@@ -76,7 +76,7 @@ def torsion_profile(
         StructureError: the atoms are not four that exist, or the bond does not turn.
     """
     atoms = one_structure(structure).copy()
-    dihedral = [int(a) for a in dihedral]
+    dihedral = arguments.atoms_of(dihedral, "dihedral", (4,))
     side = _turning(atoms, dihedral)
     first = atoms.get_dihedral(*dihedral)
     if isinstance(angles, int | np.integer):

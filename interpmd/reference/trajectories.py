@@ -9,6 +9,7 @@ from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 
 from interpmd import arguments
+from interpmd.errors import CalculationError
 from interpmd.keywords import renamed
 from interpmd.reference.bias import BiasedCalculator, Restraint
 from interpmd.reference.calculator import as_calculator
@@ -103,7 +104,7 @@ def normal_modes(
         tick: called after each geometry.
 
     Raises:
-        RuntimeError: most displacements make atoms overlap.
+        CalculationError: most displacements make atoms overlap.
     """
     arguments.positive(temperature=temperature, displacement=displacement)
     arguments.not_negative(imaginary_width=imaginary_width)
@@ -132,7 +133,10 @@ def normal_modes(
             tick()
         if len(frames) == n:
             return frames
-    raise RuntimeError(f"no {n} displacements without overlapping atoms at {temperature} K")
+    raise CalculationError(
+        f"no {n} displacements without overlapping atoms at {temperature} K; take a lower "
+        "temperature, or begin at a minimum"
+    )
 
 
 def _snapshot(atoms: Atoms, **info) -> Atoms:

@@ -36,7 +36,7 @@ def hessian(
 def modes_of(
     atoms: Atoms, hessian: Float[np.ndarray, "components components"]
 ) -> tuple[Float[np.ndarray, "modes components"], Float[np.ndarray, " modes"]]:
-    """Normal modes without translations and rotations, from the lowest curvature on.
+    """Normal modes without translations and (molecules) rotations, from the lowest curvature on.
 
     Args:
         atoms: the structure.
@@ -51,7 +51,9 @@ def modes_of(
     centred = atoms.positions - atoms.get_center_of_mass()
     rigid = []
     for axis in np.eye(3):
-        rigid += [np.tile(axis, len(atoms)), np.cross(axis, centred).ravel()]
+        rigid.append(np.tile(axis, len(atoms)))
+        if not atoms.pbc.any():  # turning a cell's contents costs energy
+            rigid.append(np.cross(axis, centred).ravel())
     left, sizes, _ = np.linalg.svd((np.array(rigid) * np.sqrt(masses)).T, full_matrices=True)
     rank = int((sizes > 1e-6 * sizes[0]).sum())
     internal = left[:, rank:]

@@ -259,7 +259,7 @@ def _displaced(part: Atoms, count: int, seed: int) -> list[Atoms]:
             seed=seed,
             progress=False,
         )
-    except (InterpmdError, RuntimeError):
+    except InterpmdError:
         moved = sample(part, "rattle", n=count, seed=seed, stdev=0.05)
     for atoms in moved:
         atoms.info = dict(part.info)

@@ -233,3 +233,18 @@ def test_motions_are_an_orthonormal_basis(ledger, potential):
 def test_groups_are_heavy_atoms_with_their_hydrogens(shots):
     assert united_atoms(molecule("CH3CH2OH")) == [(0, 6, 7, 8), (1, 4, 5), (2, 3)]
     assert (8,) in united_atoms(shots[0].frame(shots[0].crossing))
+
+
+def test_what_is_no_ledger_of_events_is_said(potential, shots, ledger):
+    for given in (list(shots), shots[0]):
+        with pytest.raises(im.ReactionError, match="takes the events of"):
+            im.event_ledger(potential, given)
+    with pytest.raises(im.ReactionError, match="takes a ledger"):
+        im.ledger_beside(shots, "gfn2-xtb")
+    with pytest.raises(im.ArgumentError, match="motions"):
+        im.event_ledger(potential, shots, motions="yes")
+    with pytest.raises(im.MethodError, match="order counts players"):
+        im.event_ledger(potential, shots, before=30.0, after=30.0, order=2, progress=False)
+    for every in (-1.0, float("nan")):
+        with pytest.raises(im.ArgumentError, match="every"):
+            im.ledger_beside(ledger, "gfn2-xtb", every=every)

@@ -34,6 +34,21 @@ def test_what_comes_back_is_an_attempt():
     assert len(found.forward) == len(found.backward) == 1
 
 
+def test_times_and_states_that_make_no_sense_are_said():
+    frames, transfer = proton_at([-0.6, 0.0, 0.6]), im.proton_transfer(2, 0, 1)
+    for times in ([np.nan] * 3, ["a"] * 3, [0.0, 1.0], [2.0, 1.0, 0.0]):
+        with pytest.raises(im.TrajectoryError, match="times"):
+            im.events(frames, transfer, times=times)
+    for states in ({"low": np.nan}, {"high": "x"}, {"middle": np.inf}):
+        with pytest.raises(im.ArgumentError, match="finite number"):
+            im.events(frames, transfer, **states)
+    for ring in ("abcd", 5, [0, 1, 2.5, 3], []):
+        with pytest.raises(im.ArgumentError, match="ring"):
+            im.ring_pucker(ring)
+    with pytest.raises(im.TrajectoryError, match="frame 1 is OH2"):
+        im.events([frames[0], molecule("H2O")], transfer)
+
+
 def test_a_torsion_that_goes_round_the_back_has_not_passed():
     def turned(degrees):
         atoms = molecule("H2O2")

@@ -81,7 +81,7 @@ def test_the_free_energy_of_a_dihedral_turns_around():
     assert "not visited" in [t.get_text() for t in found.plot().get_legend().get_texts()]
     with pytest.raises(im.TrajectoryError, match="ten frames"):
         im.free_energy(turned[:5], (1, 2, 3, 7), 300.0)
-    with pytest.raises(im.ArgumentError, match="one number for each of the 400"):
+    with pytest.raises(im.ArgumentError, match="number for each frame: of 400"):
         im.free_energy(turned, np.ones(3), 300.0)
     with pytest.raises(im.TrajectoryError, match="no curve"):
         im.free_energy(turned, (0, 1), 300.0)

@@ -85,6 +85,34 @@ def test_a_minimum_and_a_saddle_point_are_where_the_surface_has_them():
     assert im.normal_modes(DoubleWell(), down.atoms).unstable == 0
 
 
+def test_a_minimum_is_no_saddle_point(potential, minimum):
+    """Forces vanish there, too."""
+    with pytest.warns(im.ConvergenceWarning, match="0 directions lead downhill, not one"):
+        found = im.relax(potential, minimum, to="saddle", progress=False)
+    assert not found.converged and "not yet a saddle point" in str(found)
+    with pytest.raises(im.PathError, match="0 directions lead downhill"):
+        im.path(potential, minimum, progress=False)
+
+
+def test_what_cannot_be_scanned_is_said(potential):
+    def scan(along, values):
+        im.scan(potential, MALONALDEHYDE, along, values, progress=False)
+
+    for along in ("ab", (4,), (4, 8.7), (4, -1), (4, True), 4):
+        with pytest.raises(im.ArgumentError, match="along"):
+            scan(along, [1.0, 1.1])
+    for values in ("abc", 1.0, [1.0], [1.0, np.nan], [0.0, 1.0], [-1.0, 1.0]):
+        with pytest.raises(im.ArgumentError, match="values"):
+            scan((4, 8), values)
+    with pytest.raises(im.ArgumentError, match="no angle is 190 °"):
+        scan((1, 4, 8), [170, 190])
+    for model in ("malonaldehyde", None):
+        with pytest.raises(im.ModelError, match="gives no energies and forces"):
+            im.scan(model, MALONALDEHYDE, (4, 8), [1.0, 1.1])
+        with pytest.raises(im.ModelError, match="gives no energies and forces"):
+            im.simulate(model, MALONALDEHYDE)
+
+
 def test_a_search_that_ends_too_soon_says_so():
     with pytest.warns(im.ConvergenceWarning, match="not yet a minimum of HCH after 1 steps"):
         found = im.relax(DoubleWell(), triatomic(0.3), steps=1, force=1e-4, progress=False)

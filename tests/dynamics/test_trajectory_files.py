@@ -282,6 +282,10 @@ def test_a_level_of_theory_is_told_by_its_charge(tmp_path):
     out, options = tmp_path / "run.traj", {"steps": 4, "interval": 2, "progress": False}
     im.simulate(as_calculator("gfn2-xtb"), ETHANE, out=out, **options)
     im.simulate(as_calculator("gfn2-xtb"), ETHANE, out=out, **options)
+    cation = ETHANE.copy()
+    cation.info |= {"charge": 1, "multiplicity": 2}
+    with pytest.raises(im.SimulationError, match=r"other settings \(charge, multiplicity\)"):
+        im.simulate(as_calculator("gfn2-xtb"), cation, out=out, **options)
     for other in (as_calculator("gfn2-xtb", charge=1), as_calculator("gfn1-xtb")):
         with pytest.raises(im.SimulationError, match=r"other settings \(potential\)"):
             im.simulate(other, ETHANE, out=out, **options)

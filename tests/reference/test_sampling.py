@@ -8,7 +8,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpmd.errors import StructureError, UnknownSamplingError
+from interpmd.errors import ArgumentError, StructureError, UnknownSamplingError
 from interpmd.reference import sample
 from interpmd.reference.bias import (
     BiasedCalculator,
@@ -176,5 +176,5 @@ def test_bad_requests_are_named():
     broken.positions[0] = np.nan
     with pytest.raises(StructureError, match="not finite"):
         sample(broken, "md")
-    with pytest.raises(RuntimeError, match="no room"):
+    with pytest.raises(ArgumentError, match="no room"):
         sample(molecule("H2O"), "dimers", n=1, distances=(0.1, 0.5))

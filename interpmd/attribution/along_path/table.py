@@ -14,12 +14,13 @@ import xarray as xr
 from ase import Atoms
 from jaxtyping import Float
 
+from interpmd import arguments
 from interpmd.attribution.along_path.known import known_along
 from interpmd.attribution.along_path.reaction_force import ReactionForce, reaction_force
 from interpmd.attribution.along_path.strain import ActivationStrain, activation_strain
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.coordinates import InternalGauge
-from interpmd.attribution.methods.dispatch import settled_gauge
+from interpmd.attribution.methods.dispatch import settled_gauge, settled_method
 from interpmd.attribution.models import Model, as_model
 from interpmd.attribution.over_time.frames import explain_trajectory, frames_and_times
 from interpmd.attribution.over_time.path import work_along
@@ -251,6 +252,13 @@ def explain_path(
         gauge = "molecules"
     known = {k: v for k, v in asked.items() if k in ("order", "fragments", "method", "context")}
     made = settled_gauge(frames, Force(0), gauge, **known)
+    settled_method(
+        made,
+        options.get("method"),
+        order,
+        options.get("context", "vacuum"),
+        {name: value for name, value in options.items() if name not in ("method", "context")},
+    )
     if isinstance(made, InternalGauge):
         book = work_along(wrapped, frames, moments, made, rule="spline")
         return PathExplanation(_of_works(book, along), tuple(frames), wrapped, made)
@@ -276,7 +284,7 @@ def _along(path: Any, moments: np.ndarray, coordinate: Sequence[float] | None) -
     """How far along each frame is, with its name and unit."""
     name, unit, places = "frame", "", moments
     if coordinate is not None:
-        name, places = "coordinate", np.asarray(coordinate, dtype=float)
+        name, places = "coordinate", arguments.numbers_of(coordinate, "coordinate")
     elif isinstance(path, Path):
         name, unit, places = path.quantity, path.unit, np.asarray(path.coordinate, dtype=float)
     elif hasattr(path, "times"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -95,18 +95,7 @@ def explain(
     if reference is not None:
         frames.append(reference_structure(wrapped, atoms, reference))
     chosen_gauge = settled_gauge(frames, target, gauge, method, order, context, fragments)
-    chosen = _suitable(chosen_gauge.method if method is None else method, chosen_gauge, context)
-    if order == "auto":
-        order = chosen_gauge.default_order
-    elif chosen_gauge.name == "internal":
-        raise MethodError(
-            'order counts players, and the coordinates of the gauge "internal" are none; leave '
-            'order out, or take gauge="groups", "molecules" or "atoms"'
-        )
-    if order is not None and (not isinstance(order, int | np.integer) or order < 1):
-        raise MethodError(f"order is a number of players, 1 or more, not {order!r}")
-    if isinstance(order, bool):
-        raise MethodError(f"order is a number of players, 1 or more, not {order!r}")
+    chosen, order = settled_method(chosen_gauge, method, order, context, options)
     if chosen.models == "potential" and wrapped.potential is None:
         raise MethodError(f"{chosen.name} needs an interpmd potential, not {wrapped.name}")
     if target.functional(atoms).vector and not chosen.vectors:
@@ -115,12 +104,6 @@ def explain(
         )
     if fragment_charges is not None:
         frames = [_charged(wrapped, f, chosen_gauge, fragment_charges) for f in frames]
-    known = options_of(chosen.name)
-    if unknown := set(options) - set(known):
-        raise MethodError(
-            f"{chosen.name} has no option {', '.join(sorted(unknown))}; known: "
-            + (", ".join(known) or "none")
-        )
     arguments.seeds(**{key: value for key, value in options.items() if key == "seed"})
     arguments.count(**{key: value for key, value in options.items() if key == "samples"})
     answers = []
@@ -251,6 +234,49 @@ def reference_structure(model: Model, atoms: Atoms, reference: Atoms | str) -> A
     if reference == "relaxed":
         return relaxed(model, atoms)
     raise MethodError(f'a reference is a structure or "relaxed", not {reference!r}')
+
+
+def settled_order(order: int | str | None, gauge: Gauge) -> int | None:
+    """Largest number of players of a row, that of the gauge if "auto".
+
+    Raises:
+        MethodError: no number of players, or a gauge that has none.
+    """
+    if order == "auto":
+        return gauge.default_order
+    if gauge.name == "internal":
+        raise MethodError(
+            'order counts players, and the coordinates of the gauge "internal" are none; leave '
+            'order out, or take gauge="groups", "molecules" or "atoms"'
+        )
+    if order is None:
+        return None
+    if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < 1:
+        raise MethodError(f"order is a number of players, 1 or more, not {order!r}")
+    return int(order)
+
+
+def settled_method(
+    gauge: Gauge,
+    method: str | None,
+    order: int | str | None,
+    context: str,
+    options: Mapping[str, Any],
+) -> tuple[Method, int | None]:
+    """The method and the order of a question, if they suit each other, the gauge and the options.
+
+    Raises:
+        MethodError: they do not.
+    """
+    chosen = _suitable(gauge.method if method is None else method, gauge, context)
+    settled = settled_order(order, gauge)
+    known = options_of(chosen.name)
+    if unknown := set(options) - set(known):
+        raise MethodError(
+            f"{chosen.name} has no option {', '.join(sorted(unknown))}; known: "
+            + (", ".join(known) or "none")
+        )
+    return chosen, settled
 
 
 def options_of(method: str) -> list[str]:

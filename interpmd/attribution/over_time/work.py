@@ -21,7 +21,7 @@ from ase import Atoms
 
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.coordinates import InternalGauge
-from interpmd.attribution.methods.dispatch import settled_gauge
+from interpmd.attribution.methods.dispatch import settled_gauge, settled_method
 from interpmd.attribution.models import Model, as_model
 from interpmd.attribution.over_time.closure import (
     closure_error,
@@ -171,6 +171,13 @@ def _along_a_path(
             f'"{gauge.name}" have energies of their own, whose changes sum exactly: '
             "im.explain_trajectory(model, frames, reference=0)"
         )
+    settled_method(
+        gauge,
+        asked.get("method"),
+        asked["order"],
+        asked.get("context", "vacuum"),
+        {name: value for name, value in asked.items() if name not in known},
+    )
     book = work_along(model, frames, moments, gauge, by)
     worst = book.attrs["largest_closure_error_eV"]
     if worst > tolerance:

@@ -150,9 +150,14 @@ def free_energy(
     dihedral = name.startswith("dihedral") and unit == "°"
     if range is None:
         range = (-180.0, 180.0) if dihedral else (float(values.min()), float(values.max()))
-    low, high = range
-    if not low < high:
-        raise TrajectoryError(f"{name} is {low:g} in all frames: there is no curve along it")
+        if not range[0] < range[1]:
+            raise TrajectoryError(
+                f"{name} is {range[0]:g} in all frames: there is no curve along it"
+            )
+    ends = arguments.numbers_of(range, "range")
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise ArgumentError(f"range are two numbers, the lower and the upper, not {range!r}")
+    low, high = ends.tolist()
     edges = np.linspace(low, high, bins + 1)
     memory = memory_of(values, dihedral)
     place = bin_of(values, edges)

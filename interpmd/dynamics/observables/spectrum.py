@@ -141,9 +141,10 @@ def power_spectrum(
                 f"frame {missing[0]} has no velocities; record them (im.simulate does), or give a "
                 "coordinate (of=)"
             )
-        chosen = list(range(len(frames[0]))) if atoms is None else [int(a) for a in atoms]
-        if not chosen or not all(0 <= a < len(frames[0]) for a in chosen):
-            raise TrajectoryError(f"there are no atoms {atoms}: the frames have {len(frames[0])}")
+        every = range(len(frames[0]))
+        chosen = list(every if atoms is None else arguments.atoms_of(atoms, "atoms"))
+        if max(chosen, default=0) >= len(every):
+            raise TrajectoryError(f"there is no atom {max(chosen)}: the frames have {len(every)}")
         symbols = frames[0].get_chemical_symbols()
         name = "all atoms" if atoms is None else ", ".join(f"{symbols[a]}{a}" for a in chosen)
         velocities = np.stack([frame.get_velocities()[chosen].ravel() for frame in frames])

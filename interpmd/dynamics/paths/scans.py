@@ -30,6 +30,9 @@ from interpmd.structures.threads import one_thread
 QUANTITIES = {2: "distance", 3: "angle", 4: "dihedral"}
 CONSTRAINTS = {2: "bonds", 3: "angles_deg", 4: "dihedrals_deg"}
 
+#: Their values lie above the first and up to the second number, in this unit.
+RANGES = {2: (0.0, np.inf, "Å"), 3: (0.0, 180.0, "°"), 4: (-np.inf, np.inf, "°")}
+
 
 @one_thread()
 def scan(
@@ -81,11 +84,18 @@ def scan(
     """
     arguments.positive(force=force)
     arguments.count(steps=steps)
-    places = np.asarray(values, dtype=float)
-    if places.ndim != 1 or len(places) < 2 or not np.isfinite(places).all():
+    places = arguments.numbers_of(values, "values")
+    chain = arguments.atoms_of(along, "along", QUANTITIES)
+    if len(places) < 2:
         raise ArgumentError(f"values are two numbers or more, not {values!r}")
+    low, high, unit = RANGES[len(chain)]
+    if (wrong := places[(places <= low) | (places > high)]).size:
+        raise ArgumentError(
+            f"no {QUANTITIES[len(chain)]} is {wrong[0]:g} {unit}: values lie above {low:g} and up "
+            f"to {high:g} {unit}"
+        )
     first = one_structure(atoms)
-    moved = coordinate(first, *(int(a) for a in along))
+    moved = coordinate(first, *chain)
     settings: dict[str, Any] = {
         "search": "scan",
         "along": list(moved.atoms),

@@ -24,7 +24,7 @@ from interpmd import arguments
 from interpmd.dynamics.asked import attached, largest_force, snapshot
 from interpmd.dynamics.paths.result import Path, along
 from interpmd.dynamics.record import name, start
-from interpmd.dynamics.relaxation import relaxed_by, saddle_search
+from interpmd.dynamics.relaxation import downhill_ways, relaxed_by, saddle_search
 from interpmd.dynamics.stages import Stages
 from interpmd.errors import ConvergenceWarning, PathError
 from interpmd.extras import required
@@ -226,11 +226,16 @@ def _followed(
     sella = required("sella", "the intrinsic reaction coordinate")
     with Stages(out, settings) as stages:
         top = attached(stages.frames[0] if stages.frames else guess, potential)
-        if not stages.frames and not saddle_search(top).run(fmax=SHARPER * force, steps=steps):
-            raise PathError(
-                f"no saddle point within {steps} steps; start nearer, for instance from the "
-                "highest structure of a band: im.path(potential, path.top)"
-            )
+        if not stages.frames:
+            search = saddle_search(top)
+            found = search.run(fmax=SHARPER * force, steps=steps)
+            downhill = downhill_ways(search) if found else 1
+            if not found or downhill != 1:
+                what = f", {downhill} directions lead downhill, not one" if found else ""
+                raise PathError(
+                    f"no saddle point within {steps} steps{what}; start nearer, for instance "
+                    "from the highest structure of a band: im.path(potential, path.top)"
+                )
         saddle = stages.frames[0] if stages.frames else snapshot(top)
         ways = {
             word: [frame for frame in stages.frames[1:] if frame.info[WAY] == word]

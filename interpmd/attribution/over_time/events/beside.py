@@ -172,12 +172,18 @@ def ledger_beside(
         ReactionError: another gauge than "internal", or too few frames for a spline.
         Others: see `im.label`.
     """
+    if not isinstance(ledger, EventLedger):
+        raise ReactionError(
+            f"ledger_beside takes a ledger of im.event_ledger, not {type(ledger).__name__}"
+        )
     if not isinstance(ledger.gauge, InternalGauge):
         raise ReactionError(
             'a reference that gives forces only has rows of the gauge "internal"; this ledger has '
             f'the gauge "{ledger.gauge.name}"'
         )
     arguments.count(events=events)
+    if every is not None:
+        arguments.positive(every=every)
     some = ledger.events[:events]
     step = some[0].times[1] - some[0].times[0]
     stride = 1 if every is None else max(1, round(every / step))

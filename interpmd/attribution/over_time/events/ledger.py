@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from interpmd import arguments
 from interpmd.attribution.gauges.base import Gauge
-from interpmd.attribution.methods.dispatch import settled_gauge
+from interpmd.attribution.methods.dispatch import settled_gauge, settled_method
 from interpmd.attribution.models import Model, as_model
 from interpmd.attribution.over_time.events.assemble import assembled
 from interpmd.attribution.over_time.events.motions import Motions, motions_of
@@ -22,7 +22,7 @@ from interpmd.attribution.over_time.events.stored import (
 )
 from interpmd.attribution.targets import Force
 from interpmd.dynamics.events import Event, Events
-from interpmd.errors import GroupingError, LedgerWarning, ReactionError
+from interpmd.errors import ArgumentError, GroupingError, LedgerWarning, ReactionError
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.groups import Grouping
 from interpmd.structures.threads import one_thread
@@ -78,6 +78,7 @@ def event_ledger(
     Raises:
         ReactionError: no events in that direction, none that spans the window, or frames that are
             not evenly spaced.
+        ArgumentError: numbers that make no sense, or motions that are none.
         GroupingError: another word for `by`.
         Others: see `explain`.
 
@@ -85,6 +86,14 @@ def event_ledger(
         LedgerWarning: the rows miss the change of the potential energy by more than 0.5 % of the
             energy that they exchange, or events were left out because they do not span the window.
     """
+    if not isinstance(events, Events):
+        raise ReactionError(
+            f"event_ledger takes the events of im.shoot or im.events, not {type(events).__name__}"
+        )
+    if not isinstance(motions, bool | Motions):
+        raise ArgumentError(
+            f"motions is True, False, or those of another ledger (ledger.motions), not {motions!r}"
+        )
     arguments.one_of(("forward", "backward"), direction=direction)
     if by not in ("interaction", "kind"):
         raise GroupingError(
@@ -100,6 +109,7 @@ def event_ledger(
     chosen = _spanning(chosen, max(1, round(before / step)), round(after / step), step)
     chosen = with_forces(wrapped, chosen, progress)
     made = settled_gauge(_some_frames(chosen), Force(0), gauge)
+    settled_method(made, None, order, "vacuum", {})
     if motions is True:
         moving = chosen[0].velocities is not None
         motions = motions_of(wrapped, chosen[0].frame(0)) if moving else False
