@@ -9,6 +9,7 @@ import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import Frames
+from interpmd.cli.written import write_picture
 
 
 @app.command()
@@ -42,7 +43,6 @@ def learn(
 ) -> None:
     """Label what tells most, fit, and go on until it is good enough; resumable."""
     import interpmd as im
-    from interpmd.plots.style import png_of
 
     first = im.read_frames(start)
     if candidates is None:
@@ -66,6 +66,6 @@ def learn(
     )
     typer.echo(report.history.round(2).to_string(index=False))
     if test is not None:
-        (out / "curve.png").write_bytes(png_of(report.plot(), dpi=130))
+        write_picture(out / "curve.png", report.plot())
     typer.echo(f"{report}")
     typer.echo(f"written to {out}")

@@ -9,6 +9,7 @@ import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import Frames
+from interpmd.cli.written import write_picture, write_table
 from interpmd.structures.files import prepare_output
 
 
@@ -59,12 +60,9 @@ def distil(
                 raise PotentialFileError(f"{error}; nor is it a level: {unknown}") from error
     distilled = im.distil(teacher, frames, terms=term or None, most=most)
     typer.echo(str(distilled))
-    if csv is not None:
-        distilled.to_frame().to_csv(csv, index=False)
-        typer.echo(f"all curves in {csv}")
+    write_table(csv, distilled.to_frame(), "all curves", index=False)
     if plot is not None:
-        distilled.plot()[0].get_figure(root=True).savefig(plot, dpi=130)
-        typer.echo(f"picture in {plot}")
+        write_picture(plot, distilled.plot()[0])
     if uf3 is not None:
         typer.echo(f"for LAMMPS:\n{distilled.write_uf3(uf3)}")
     if openmm is not None:

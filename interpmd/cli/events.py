@@ -9,6 +9,7 @@ import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import Frames, PotentialName
+from interpmd.cli.written import write_table
 from interpmd.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ def events(
     found = im.events(read_frames(frames), coordinate)
     typer.echo(str(found))
     typer.echo(found.to_frame().round(2).to_string())
-    if csv is not None:
-        found.to_frame().to_csv(csv)
-        typer.echo(f"all events in {csv}")
+    write_table(csv, found.to_frame(), "all events")
 
 
 @app.command()
@@ -100,18 +99,23 @@ def _coordinate(proton: str | None, torsion: str | None) -> ReactionCoordinate |
     if proton is not None and torsion is not None:
         raise ArgumentError("one coordinate at a time: --proton or --torsion")
     if proton is not None:
-        return im.proton_transfer(*map(int, _numbers(proton, 3, "--proton 8,4,0")))
+        atoms, _ = _numbers(proton, 3, 0, "--proton 8,4,0")
+        return im.proton_transfer(*atoms)
     if torsion is not None:
-        *atoms, middle = _numbers(torsion, 5, "--torsion 3,4,6,8,115")
-        return im.torsion_flip(*map(int, atoms), middle=middle)
+        atoms, (middle,) = _numbers(torsion, 4, 1, "--torsion 3,4,6,8,115")
+        return im.torsion_flip(*atoms, middle=middle)
     return None
 
 
-def _numbers(text: str, count: int, example: str) -> list[float]:
+def _numbers(text: str, atoms: int, more: int, example: str) -> tuple[list[int], list[float]]:
+    """Numbers of atoms, and other numbers behind them."""
+    parts = text.split(",")
     try:
-        numbers = [float(part) for part in text.split(",")]
+        found = [int(part) for part in parts[:atoms]], [float(part) for part in parts[atoms:]]
     except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise ArgumentError(f"{count} numbers with commas between them, as {example}, not {text!r}")
-    return numbers
+        found = [], []
+    if len(parts) != atoms + more or len(found[0]) != atoms:
+        raise ArgumentError(
+            f"numbers with commas between them are needed, as {example}, not {text!r}"
+        )
+    return found

@@ -9,6 +9,7 @@ import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import Frames, PotentialName
+from interpmd.cli.written import write_table
 from interpmd.errors import ArgumentError
 from interpmd.structures.files import prepare_output
 
@@ -54,9 +55,7 @@ def explain(
     typer.echo(repr(explanation))
     typer.echo(explanation.by(by, std=True, components=components).round(4).to_string())
     typer.echo(f"{explanation.certificate().verdict}; residual {explanation.residual:.1g}")
-    if csv is not None:
-        explanation.to_frame().to_csv(csv, index=False)
-        typer.echo(f"all rows in {csv}")
+    write_table(csv, explanation.to_frame(), "all rows", index=False)
 
 
 def _atom(given: str) -> int | str:

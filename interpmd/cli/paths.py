@@ -9,6 +9,7 @@ import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import Frames
+from interpmd.cli.written import write_table
 from interpmd.errors import PathError
 
 Mover = Annotated[
@@ -80,9 +81,7 @@ def path(
         reference = "relaxed" if table.gauge.name == "molecules" else "first"
         typer.echo(repr(table.strain(reference)))
     typer.echo(f"path in {out}")
-    if csv is not None:
-        table.to_frame().to_csv(csv)
-        typer.echo(f"all rows in {csv}")
+    write_table(csv, table.to_frame(), "all rows")
 
 
 def _mover(potential: str | None, level: str) -> Any:

@@ -9,6 +9,7 @@ import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import PotentialName
+from interpmd.cli.written import write_picture, write_table
 from interpmd.errors import InterpmdError
 from interpmd.structures.files import prepare_output
 
@@ -51,9 +52,7 @@ def benchmark(
         raise InterpmdError(f"there is no benchmark {what!r}; known: explainers, learned, quantum")
     with pd.option_context("display.max_colwidth", 40):
         typer.echo(table.to_string(float_format=lambda v: f"{v:.2g}"))
-    if csv is not None:
-        table.to_csv(csv)
-        typer.echo(f"table in {csv}")
+    write_table(csv, table, "table")
 
 
 @app.command()
@@ -87,5 +86,4 @@ def doctor(
         write_new(propose, frames)
         typer.echo(f"{len(frames)} structures to label in {propose}")
     if plot is not None:
-        diagnosis.plot()[0].get_figure(root=True).savefig(plot, dpi=130)
-        typer.echo(f"picture in {plot}")
+        write_picture(plot, diagnosis.plot()[0])

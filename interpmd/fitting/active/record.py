@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from ase import Atoms
 from interpmd.errors import LevelMismatchError, OutputError
 from interpmd.fitting import labels
 from interpmd.potentials.fingerprint import digest
-from interpmd.storage import writing
+from interpmd.storage import append, replace_file, writing
 
 #: Files of a run: what it was asked, its decisions and measurements, and its labels.
 ASKED, LINES, LABELS = "learn.json", "decisions.jsonl", "labels.extxyz"
@@ -45,8 +44,8 @@ class Record:
         asked = self.folder / ASKED
         if asked.exists():
             try:
-                known = json.loads(asked.read_text())["key"]
-            except (json.JSONDecodeError, KeyError, TypeError, OSError) as error:
+                known = json.loads(asked.read_text(encoding="utf-8"))["key"]
+            except (ValueError, KeyError, TypeError, OSError) as error:
                 raise OutputError(f"{asked} is damaged: {error}; choose another folder") from error
             if known != key:
                 raise LevelMismatchError(
@@ -55,8 +54,7 @@ class Record:
                 )
             self.lines = _whole_lines(self.folder / LINES)
         else:
-            with writing(asked):
-                asked.write_text(json.dumps({"key": key}) + "\n")
+            replace_file(asked, json.dumps({"key": key}) + "\n")
 
     def add(self, line: dict[str, Any]) -> None:
         """One more line, on disk before anything else happens.
@@ -67,11 +65,7 @@ class Record:
         self.lines.append(line)
         if self.folder is None:
             return
-        path = self.folder / LINES
-        with writing(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, default=float) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append(self.folder / LINES, json.dumps(line, default=float) + "\n")
 
     def decision(self, how: str, number: int) -> dict[str, Any] | None:
         """What was chosen in a round; None if it has not come to that."""
@@ -110,7 +104,7 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a file; a last one that was cut off is dropped, from the file too."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     lines, kept = [], ""
     for line in text.splitlines(keepends=True):
         try:
@@ -124,6 +118,5 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
             break
         kept += line
     if kept != text:
-        with writing(path):
-            path.write_text(kept, encoding="utf-8")
+        replace_file(path, kept)
     return lines
