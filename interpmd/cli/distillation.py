@@ -43,7 +43,7 @@ def distil(
     """The best curves of pairs, triplets, bonds, angles, ... for the forces of a model."""
     import interpmd as im
     from interpmd.errors import PotentialFileError, UnknownLevelError
-    from interpmd.reference.levels import resolve
+    from interpmd.levels import resolve
 
     for path in (uf3, openmm, plot, csv):
         if path is not None:

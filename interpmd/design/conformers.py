@@ -32,7 +32,7 @@ from interpmd.errors import DesignError
 from interpmd.extras import required
 from interpmd.potentials import Potential
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.levels import resolve
+from interpmd.levels import resolve
 from interpmd.structures.charges import whole_charge
 from interpmd.structures.chemistry import lewis_bonds
 from interpmd.structures.lewis import rdkit_molecule

@@ -22,7 +22,7 @@ from interpmd.plots.design import levels
 from interpmd.potentials import Potential
 from interpmd.potentials.uncertainty import posterior
 from interpmd.reference.calculator import as_calculator
-from interpmd.reference.levels import resolve
+from interpmd.levels import resolve
 from interpmd.units import DISPLAY, number_sign
 
 if TYPE_CHECKING:

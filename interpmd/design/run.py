@@ -22,7 +22,7 @@ from interpmd.design.search import batches, parts_of_best
 from interpmd.design.store import DesignStore
 from interpmd.errors import OutputError
 from interpmd.potentials import Potential
-from interpmd.reference.levels import resolve
+from interpmd.levels import resolve
 from interpmd.reference.workers import Killed, in_order
 
 #: Times the guesses for the best molecules, and rounds in which others take their place.
