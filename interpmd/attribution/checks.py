@@ -13,6 +13,9 @@ from interpmd.decomposition.decomposition import standard_deviation
 #: Name of the torque that a pair exerts on itself.
 TURNS = "torque of a pair on itself"
 
+#: Name of an extrapolation grade that says nothing of the parts that were evaluated.
+WHOLE = "grade of the whole"
+
 
 def own_checks(
     residual: float, complete: bool, method: str, unit: str, measured: Mapping[str, float]
@@ -24,8 +27,8 @@ def own_checks(
         complete: whether the method claims that its values add up.
         method: its name.
         unit: of the values.
-        measured: by the method, by name: "momentum" (eV/A), "torque" and `TURNS` (eV), "grade",
-            errors of estimates.
+        measured: by the method, by name: "momentum" (eV/A), "torque" and `TURNS` (eV), "grade"
+            or `WHOLE`, errors of estimates.
     """
     words = "" if complete else f"{method} does not claim that its values add up"
     limit = TOLERANCE if complete else None
@@ -39,20 +42,24 @@ def own_checks(
     if TURNS in measured:
         words = "the largest: pair forces do not point along the pair"
         checks.append(Check("convention", TURNS, measured[TURNS], None, "eV", words))
-    if "grade" in measured:
-        words = "largest extrapolation grade of what was evaluated; above 1 beyond the data"
-        checks.append(Check("on the data", "grade", measured["grade"], None, "", words))
+    for name, of in {"grade": "what was evaluated", WHOLE: "the whole; parts not graded"}.items():
+        if name in measured:
+            words = f"largest extrapolation grade of {of}; above 1 beyond the data"
+            checks.append(Check("on the data", name, measured[name], None, "", words))
     return checks + [
         Check("faithfulness", name, value)
         for name, value in measured.items()
-        if name not in (*units, TURNS, "grade")
+        if name not in (*units, TURNS, "grade", WHOLE)
     ]
 
 
 def of_both(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
     """What is known of a sum or difference of explanations: the larger grade."""
-    grades = [measured["grade"] for measured in (first, second) if "grade" in measured]
-    return {"grade": max(grades)} if len(grades) == 2 else {}
+    graded = [next((n for n in ("grade", WHOLE) if n in m), None) for m in (first, second)]
+    if None in graded:
+        return {}
+    name = WHOLE if WHOLE in graded else "grade"
+    return {name: max(m[n] for m, n in zip((first, second), graded, strict=True))}
 
 
 def of_rows(

@@ -124,7 +124,11 @@ def test_every_part_that_was_evaluated_is_graded(shaken):
     assert im.explain(SHIPPED, shaken, gauge="atoms").certificate().grade == pytest.approx(whole)
     waters = im.explain(WATER, WATERS, gauge="molecules")
     assert 0 < waters.certificate().grade < 1
-    assert 0 < im.explain(WATER, WATERS, error_bars=False).checks["grade"] < 1
+    ungraded = im.explain(WATER, WATERS, error_bars=False)
+    assert 0 < ungraded.checks["grade of the whole"] < 1
+    assert "parts not graded" in str(ungraded.certificate())
+    assert "parts not graded" not in str(waters.certificate())
+    assert set((waters - ungraded).checks) >= {"grade of the whole"}
 
 
 @pytest.mark.parametrize(

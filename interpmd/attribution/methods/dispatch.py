@@ -12,6 +12,7 @@ from ase import Atoms
 
 from interpmd import arguments
 from interpmd.attribution import methods as _families  # noqa: F401 (registers them)
+from interpmd.attribution.checks import WHOLE
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.atoms import AtomsGauge
 from interpmd.attribution.gauges.base import Gauge
@@ -131,15 +132,17 @@ def explain(
     answer = answers[0]
     if reference is not None:
         answer = replace(answers[0] - answers[1], reference=frames[1].copy())
-    if chosen.error_bars and options.get("error_bars", True):
-        if wrapped.grade is None:  # a table asks for no posterior of structures
-            wrapped.posterior(frames)
-        if wrapped.grade is not None:
-            answer = replace(answer, checks=answer.checks | {"grade": wrapped.grade})
-    if wrapped.potential is not None and not answer.checks.get("grade", np.inf) <= DOUBTFUL:
+    grade, of_parts = wrapped.grade, wrapped.grade is not None
+    if grade is None and chosen.error_bars and options.get("error_bars", True):
+        wrapped.posterior(frames)  # a table asks for no posterior of structures
+        grade = wrapped.grade
+    if wrapped.potential is not None and (grade is None or not grade <= DOUBTFUL):
         graded = [watch_of(wrapped.potential).look(wrapped.potential, frame) for frame in frames]
-        if "grade" not in answer.checks and None not in graded:
-            answer = replace(answer, checks=answer.checks | {"grade": max(graded)})
+        if grade is None and None not in graded:
+            grade = max(graded)
+    if grade is not None:
+        name = "grade" if of_parts or chosen_gauge.name == "internal" else WHOLE
+        answer = replace(answer, checks=answer.checks | {name: grade})
     # the games of some methods count the parts that they evaluate, the model all of them
     return replace(answer, evaluations=answer.evaluations + wrapped.evaluations)
 

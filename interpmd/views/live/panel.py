@@ -289,7 +289,7 @@ class LiveMD(Panel):
             if abs(along[k]) >= LEAST
         ]
         self._bonds = bonds(self.frames[-1]).pairs.tolist()
-        self._grade = float(self.explanation.checks.get("grade", 0.0))
+        self._grade = self.explanation.certificate().grade
 
     def _history(self) -> tuple[list[float], list[float], list[float]]:
         return self.times, self.energies, self.temperatures
