@@ -38,6 +38,8 @@ _NAMES = {
     "interpmd.dynamics.shooting.tops": "top_structures",
     "interpmd.dynamics.modes": "NormalModes normal_modes",
     "interpmd.dynamics.observables.free_energy": "FreeEnergy free_energy",
+    "interpmd.dynamics.observables.free_energy_map": "FreeEnergyMap free_energy_map",
+    "interpmd.dynamics.umbrella": "Umbrella umbrella",
     "interpmd.dynamics.observables.hydrogen_bonds": "HydrogenBondsInTime hydrogen_bonds",
     "interpmd.dynamics.observables.radial": "RadialDistribution radial_distribution",
     "interpmd.dynamics.observables.slow": "slow_coordinates",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -12,8 +13,12 @@ from jaxtyping import Float
 
 from interpmd import arguments
 from interpmd.dynamics.events.coordinate import ReactionCoordinate, as_coordinate
+from interpmd.dynamics.record import name
 from interpmd.potentials.potential import Potential
 from interpmd.reference.bias import BiasedCalculator, Harmonic, Restraint, Well
+
+#: eV at 1 K.
+BOLTZMANN = 8.617333262e-5
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,28 @@ class Biased(BiasedCalculator):
     def __init__(self, potential: Potential | Calculator, restraints: Sequence[Restraint]) -> None:
         own = potential.calculator() if isinstance(potential, Potential) else potential
         super().__init__(own, restraints)
+        # by which a file knows whether it is of the same run
+        self.parameters = {
+            "potential": name(potential),
+            "added": [_described(one) for one in restraints],
+        }
 
     def bias(self, frames: Sequence[Atoms]) -> Float[np.ndarray, " frames"]:
         """What was added in each frame, in eV."""
         return np.array(
             [sum(r.energy_and_forces(atoms)[0] for r in self.restraints) for atoms in frames]
         )
+
+
+def _described(restraint: Any) -> dict[str, Any]:
+    """A restraint in JSON values."""
+    plain = {
+        key: _described(value) if isinstance(value, Harmonic) else value
+        for key, value in vars(restraint).items()
+    }
+    if isinstance(c := plain.get("coordinate"), ReactionCoordinate):
+        plain["coordinate"] = [c.name, c.low, c.middle, c.high]
+    return {"kind": type(restraint).__name__, **plain}
 
 
 def lowered(

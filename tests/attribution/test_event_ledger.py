@@ -1,5 +1,7 @@
 """Ledgers over events: they close, find the gate of a known model, and say what is missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import units
@@ -235,6 +237,7 @@ def test_groups_are_heavy_atoms_with_their_hydrogens(shots):
     assert (8,) in united_atoms(shots[0].frame(shots[0].crossing))
 
 
+<<<<<<< HEAD
 def test_what_is_no_ledger_of_events_is_said(potential, shots, ledger):
     for given in (list(shots), shots[0]):
         with pytest.raises(im.ReactionError, match="takes the events of"):
@@ -248,3 +251,24 @@ def test_what_is_no_ledger_of_events_is_said(potential, shots, ledger):
     for every in (-1.0, float("nan")):
         with pytest.raises(im.ArgumentError, match="every"):
             im.ledger_beside(ledger, "gfn2-xtb", every=every)
+=======
+def test_it_says_how_many_events_are_still_needed(ledger):
+    # twelve events do not know the rise, and that is said
+    assert ledger.rise[0] < 2 * ledger.rise[1] and "the rise is not known" in repr(ledger)
+    with pytest.raises(im.ReactionError, match="is not known by itself"):
+        ledger.events_for()
+    # the same with 0.3 eV more to climb, which the first row takes up in every event
+    data = ledger.data.copy(deep=True)
+    before = data.time.values < 0
+    data.potential_energy.values[:, before] -= 0.3
+    data.stored.values[:, before, 0] -= 0.3
+    steep = replace(ledger, data=data)
+    assert steep.rise[0] == pytest.approx(ledger.rise[0] + 0.3)
+    part = steep.rises().rise_error.max() / steep.rise[0]
+    assert steep.uncertainty == pytest.approx(part)
+    needed = steep.events_for(0.15)
+    assert needed == np.ceil(12 * (part / 0.15) ** 2) > 12
+    assert f"known to {100 * part:.0f} % of the rise" in repr(steep)
+    assert f"; {needed - 12} more events for 15 %" in repr(steep)
+    assert steep.events_for(part * 1.001) == 12
+>>>>>>> a2b06ba (Umbrella sampling, free energies of two coordinates; a ledger says how many events are missing; shots on a cluster)

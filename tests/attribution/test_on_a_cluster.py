@@ -192,3 +192,18 @@ def test_learning_and_curing_label_on_the_cluster(client, monkeypatch):
         atoms.info["subset"] = "part"
     assert len(label_proposal(proposed, "emt", client=client, progress=False)) == 2
     assert sum(jobs) == 2
+
+
+def test_shots_on_a_cluster_are_those_of_one_process(client):
+    transfer, potential = im.proton_transfer(8, 4, 0), im.load("malonaldehyde")
+    tops = im.top_structures(potential, MALONALDEHYDE, transfer, n=3, settle=50.0, apart=20.0)
+    how = {"n": 3, "window": 20.0, "progress": False}
+    here = im.shoot(potential, tops, transfer, **how)
+    there = im.shoot(potential, tops, transfer, client=client, **how)
+    assert [e.origin for e in there] == [e.origin for e in here]
+    for one, other in zip(here, there, strict=True):
+        assert np.array_equal(one.positions, other.positions)
+    with pytest.raises(im.ArgumentError, match="not both"):
+        im.shoot(potential, tops, transfer, client=client, workers=2, **how)
+    with pytest.raises(im.ArgumentError, match="dask.distributed.Client"):
+        im.shoot(potential, tops, transfer, client="tcp://nowhere", **how)

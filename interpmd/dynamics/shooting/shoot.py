@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -25,7 +24,8 @@ from interpmd.dynamics.shooting.shots import Rules, Shot, moving_copy, shoot_onc
 from interpmd.errors import ArgumentError, ReactionError
 from interpmd.potentials.fingerprint import digest
 from interpmd.potentials.potential import Potential
-from interpmd.reference.workers import Killed, in_order
+from interpmd.reference.on_cluster import on_cluster, workers_of
+from interpmd.reference.workers import Killed, cores, in_order
 from interpmd.structures.files import Structures, read_frames
 from interpmd.structures.systems import check_structure
 from interpmd.structures.threads import one_thread
@@ -47,6 +47,7 @@ def shoot(
     most: int | None = None,
     seed: int = 0,
     workers: int = 1,
+    client: Any = None,
     out: str | Path | None = None,
     low: float | None = None,
     middle: float | None = None,
@@ -77,6 +78,7 @@ def shoot(
         seed: of the velocities.
         workers: number of processes, one thread each; 0 takes all cores. More than one needs a
             script guarded by ``if __name__ == "__main__":``. The events do not depend on it.
+        client: a ``dask.distributed.Client``, whose workers shoot instead; see `im.label`.
         out: a file (say .jsonl) that grows by one line a shot. The same call with the same file
             goes on where it was broken off, to the same events, to the last bit.
         low, middle, high: see `im.events`.
@@ -85,8 +87,8 @@ def shoot(
     Raises:
         ReactionError: a structure that lies in one of the states already, or no event in `most`
             shots.
-        ArgumentError: numbers that make no sense, or a calculator or function that cannot be sent
-            to other processes.
+        ArgumentError: numbers that make no sense, workers and a client, or a calculator or
+            function that cannot be sent to other processes.
         SimulationError: `out` holds something else, or shots with other settings.
         TrajectorySealError: `out` was altered.
         OutputError: `out` cannot be written; `report` of the error holds the events until then.
@@ -98,6 +100,10 @@ def shoot(
     """
     arguments.count(n=n)
     arguments.count(0, workers=workers)
+    if client is not None:
+        if workers != 1:
+            raise ArgumentError("give workers (processes here) or client (a cluster), not both")
+        workers_of(client)
     arguments.seeds(seed=seed)
     arguments.positive(temperature=temperature, timestep=timestep, longest=longest)
     arguments.not_negative(window=window)
@@ -118,6 +124,7 @@ def shoot(
         "seed": seed,
         "structures": digest(*(a.positions for a in structures), words=str(structures[0].symbols)),
     }
+    where = workers if client is None else client
     shots: list[Shot] = []
     kept = None if out is None else Shots(out, settings, structures)
     bar = tqdm(total=n, unit="event", desc="shoot", disable=not progress)
@@ -125,9 +132,9 @@ def shoot(
         with bar, one_thread():
             if kept is not None:
                 with kept:
-                    _go_on(shots, kept, n, most, potential, structures, rules, workers, bar)
+                    _go_on(shots, kept, n, most, potential, structures, rules, where, bar)
             else:
-                _go_on(shots, None, n, most, potential, structures, rules, workers, bar)
+                _go_on(shots, None, n, most, potential, structures, rules, where, bar)
     except KeyboardInterrupt:
         if not any(shot.event for shot in shots):
             raise
@@ -183,7 +190,7 @@ def _go_on(
     potential: Potential | Calculator,
     structures: list[Atoms],
     rules: Rules,
-    workers: int,
+    where: Any,
     bar: tqdm,
 ) -> None:
     """Take shots from the file, then make more, until there are n events."""
@@ -199,7 +206,7 @@ def _go_on(
     if kept is not None and any(enough(shot) for shot in kept.shots):
         return
     first = len(shots)
-    with closing(_made(potential, structures, rules, range(first, most), workers)) as fresh:
+    with closing(_made(potential, structures, rules, range(first, most), where)) as fresh:
         for shot in fresh:
             if kept is not None:
                 kept.add(shot)
@@ -212,11 +219,10 @@ def _made(
     structures: list[Atoms],
     rules: Rules,
     numbers: range,
-    workers: int,
+    where: Any,
 ) -> Iterator[Shot]:
-    """Shots of these numbers, in order."""
-    workers = workers or len(os.sched_getaffinity(0))
-    if workers == 1:
+    """Shots of these numbers, in order, by a number of processes or a client of Dask."""
+    if where == 1:
         moving = moving_copy(potential, structures[0])
         for number in numbers:
             which = number % len(structures)
@@ -232,7 +238,11 @@ def _made(
     parts = [numbers[k : k + TOGETHER] for k in range(0, len(numbers), TOGETHER)]
     names = [f"shots {part[0]} to {part[-1]}" for part in parts]
     jobs = [(packed, list(part)) for part in parts]
-    for result, part in zip(in_order(_several, jobs, workers, names), parts, strict=True):
+    if isinstance(where, int):
+        results = in_order(_several, jobs, where or cores(), names)
+    else:
+        results = on_cluster(where, _several, jobs, names)
+    for result, part in zip(results, parts, strict=True):
         if isinstance(result, Killed):
             yield from (Shot(k, k % len(structures), -1, -1, 0.0, None, str(result)) for k in part)
         else:

@@ -10,7 +10,7 @@ from ase.calculators.calculator import Calculator
 from ase.optimize import BFGS
 
 from interpmd import arguments
-from interpmd.dynamics.biased import Held
+from interpmd.dynamics.biased import BOLTZMANN, Held
 from interpmd.dynamics.events.coordinate import ReactionCoordinate, as_coordinate
 from interpmd.dynamics.shooting.shots import moving_copy
 from interpmd.errors import ReactionError
@@ -24,9 +24,6 @@ from interpmd.structures.threads import one_thread
 #: Width of the coordinate in the restrained run, as a share of the way from the middle to the
 #: nearer state.
 WIDTH = 0.05
-
-#: eV at 1 K.
-BOLTZMANN = 8.617333262e-5
 
 
 @one_thread()

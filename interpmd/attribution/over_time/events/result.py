@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
+from interpmd import arguments
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.coordinates import InternalGauge
 from interpmd.attribution.over_time.events.averages import Averages
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: fs. Period of the fastest vibrations, over which the potential energy is averaged.
 FASTEST = 10.0
+
+#: Part of the rise to which what every row takes up should be known.
+KNOWN = 0.15
 
 #: Standard errors that a rise must exceed to have a time of its own.
 SEEN = 3.0
@@ -93,6 +97,42 @@ class EventLedger:
         error."""
         climbed = self._climbed
         return float(self.averages.mean(climbed)), float(self.averages.error(climbed))
+
+    @property
+    def uncertainty(self) -> float:
+        """Largest standard error of what a row takes up, as a part of the rise of the potential
+        energy; nan of a single event."""
+        early = -self.data.stored.values[:, self._foot]
+        return float(self.averages.error(early).max() / max(abs(self.rise[0]), 1e-12))
+
+    def events_for(self, part: float = KNOWN) -> int:
+        """How many events it takes until what every row takes up is known to a part of the rise:
+        errors fall with the root of their number.
+
+        Args:
+            part: of the rise.
+
+        Raises:
+            ReactionError: a rise that is not known itself, or a single event.
+        """
+        arguments.positive(part=part)
+        rise, error = self.rise
+        if not rise > 2 * error:
+            raise ReactionError(
+                f"the rise of the potential energy, {rise:.3f} ± {error:.3f} eV, is not known by "
+                "itself: take more events, or a coordinate whose middle is the top"
+            )
+        return int(np.ceil(len(self.events) * (self.uncertainty / part) ** 2))
+
+    @property
+    def _how_well(self) -> str:
+        """In a sentence: to what part of the rise rows are known, and what more would take."""
+        rise, error = self.rise
+        if not rise > 2 * error:
+            return "the rise is not known: take more events before reading rows"
+        known = f"rows are known to {100 * self.uncertainty:.0f} % of the rise or better"
+        more = self.events_for() - len(self.events)
+        return known + (f"; {more} more events for {100 * KNOWN:.0f} %" if more > 0 else "")
 
     @property
     def closure_error(self) -> float:
@@ -301,7 +341,8 @@ class EventLedger:
         return (
             f"{len(self.events)} events {d['states']}, gauge {d['gauge']}, forces of {d['model']}: "
             f"the potential energy rises by {rise:.3f} ± {error:.3f} eV in {-self.foot:.0f} fs; "
-            f"rows close to {100 * self.closure:.2g} % of what they exchange. {self.verdict}"
+            f"rows close to {100 * self.closure:.2g} % of what they exchange. {self._how_well}. "
+            f"{self.verdict}"
         )
 
     __repr__ = __str__
