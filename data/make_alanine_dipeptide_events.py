@@ -8,12 +8,9 @@ again; half an hour of one core. The tables go to data/alanine_dipeptide/events.
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
 from ase.io import read, write
 from common import SCRATCH

@@ -30,9 +30,9 @@ from interpmd.design.scaffold import one_isomer, parsed
 from interpmd.design.turning import freedom, turned
 from interpmd.errors import DesignError
 from interpmd.extras import required
+from interpmd.levels import resolve
 from interpmd.potentials import Potential
 from interpmd.reference.calculator import as_calculator
-from interpmd.levels import resolve
 from interpmd.structures.charges import whole_charge
 from interpmd.structures.chemistry import lewis_bonds
 from interpmd.structures.lewis import rdkit_molecule

@@ -18,11 +18,11 @@ from interpmd.attribution import Energy, Explanation
 from interpmd.attribution.methods.dispatch import explain
 from interpmd.design.geometry import relaxed
 from interpmd.errors import DesignError
+from interpmd.levels import resolve
 from interpmd.plots.design import levels
 from interpmd.potentials import Potential
 from interpmd.potentials.uncertainty import posterior
 from interpmd.reference.calculator import as_calculator
-from interpmd.levels import resolve
 from interpmd.units import DISPLAY, number_sign
 
 if TYPE_CHECKING:

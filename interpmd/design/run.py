@@ -21,8 +21,8 @@ from interpmd.design.scaffold import Design, Space, space_of
 from interpmd.design.search import batches, parts_of_best
 from interpmd.design.store import DesignStore
 from interpmd.errors import OutputError
-from interpmd.potentials import Potential
 from interpmd.levels import resolve
+from interpmd.potentials import Potential
 from interpmd.reference.workers import Killed, in_order
 
 #: Times the guesses for the best molecules, and rounds in which others take their place.

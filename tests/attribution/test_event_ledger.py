@@ -237,7 +237,6 @@ def test_groups_are_heavy_atoms_with_their_hydrogens(shots):
     assert (8,) in united_atoms(shots[0].frame(shots[0].crossing))
 
 
-<<<<<<< HEAD
 def test_what_is_no_ledger_of_events_is_said(potential, shots, ledger):
     for given in (list(shots), shots[0]):
         with pytest.raises(im.ReactionError, match="takes the events of"):
@@ -251,7 +250,8 @@ def test_what_is_no_ledger_of_events_is_said(potential, shots, ledger):
     for every in (-1.0, float("nan")):
         with pytest.raises(im.ArgumentError, match="every"):
             im.ledger_beside(ledger, "gfn2-xtb", every=every)
-=======
+
+
 def test_it_says_how_many_events_are_still_needed(ledger):
     # twelve events do not know the rise, and that is said
     assert ledger.rise[0] < 2 * ledger.rise[1] and "the rise is not known" in repr(ledger)
@@ -271,4 +271,3 @@ def test_it_says_how_many_events_are_still_needed(ledger):
     assert f"known to {100 * part:.0f} % of the rise" in repr(steep)
     assert f"; {needed - 12} more events for 15 %" in repr(steep)
     assert steep.events_for(part * 1.001) == 12
->>>>>>> a2b06ba (Umbrella sampling, free energies of two coordinates; a ledger says how many events are missing; shots on a cluster)
