@@ -19,6 +19,7 @@ from ase import Atoms
 from results import ROOT, record
 
 import interpmd as im
+from interpmd.potentials.fingerprint import fingerprint
 
 COMMAND = "python benchmarks/transfer.py"
 
@@ -93,22 +94,35 @@ def forces() -> dict[str, str]:
 def compared(
     smiles: str, many: Sequence[Atoms], profile: Sequence[Atoms], relax: bool
 ) -> pd.DataFrame:
-    """Errors of every method for one molecule, from a file where it was made before."""
-    name = f"{zlib.crc32(smiles.encode()):08x}{'' if relax else '.held'}.csv"
-    place = ROOT / "scratch" / "transfer" / name
-    if not place.exists():
-        found = im.compare_force_fields(
-            many,
-            {"potential": potential()},
-            minima=[atoms for atoms in many if atoms.info["subset"] == "conformer"],
-            dihedral=[int(a) for a in profile[0].info["dihedral"]],
-            profile=profile,
-            relax=relax,
-        )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        table = found.to_frame().assign(smiles=smiles, minima=len(found.conformers))
-        table.reset_index().round(4).to_csv(place, index=False)
-    return pd.read_csv(place)
+    """Errors of every method for one molecule, from files where they were made before: force fields
+    for good, those of a potential under its fingerprint."""
+    name = f"{zlib.crc32(smiles.encode()):08x}{'' if relax else '.held'}"
+    parts = {
+        f"{name}.csv": {},
+        f"{name}.{_digest()}.csv": {"models": {"potential": potential()}, "beside": ()},
+    }
+    tables = []
+    for file, models in parts.items():
+        place = ROOT / "scratch" / "transfer" / file
+        if not place.exists():
+            found = im.compare_force_fields(
+                many,
+                minima=[atoms for atoms in many if atoms.info["subset"] == "conformer"],
+                dihedral=[int(a) for a in profile[0].info["dihedral"]],
+                profile=profile,
+                relax=relax,
+                **models,
+            )
+            place.parent.mkdir(parents=True, exist_ok=True)
+            table = found.to_frame().assign(smiles=smiles, minima=len(found.conformers))
+            table.reset_index().round(4).to_csv(place, index=False)
+        tables.append(pd.read_csv(place))
+    return pd.concat(tables[::-1], ignore_index=True)
+
+
+@cache
+def _digest() -> str:
+    return fingerprint(potential().terms)[:8]
 
 
 def energies() -> dict[str, str]:

@@ -18,6 +18,7 @@ import pandas as pd
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
+from interpmd import arguments
 from interpmd.errors import ArgumentError, CalculationError, LabelError, MissingPackageError
 from interpmd.fitting import labels
 from interpmd.fitting.report import FitReport
@@ -115,6 +116,7 @@ def compare_force_fields(
     profile: Structures | None = None,
     angles: int = 12,
     relax: bool = True,
+    beside: Sequence[str] | None = None,
 ) -> ForceFieldComparison:
     """Forces, conformers and a torsion profile of one molecule, by models and by a reference.
 
@@ -122,8 +124,7 @@ def compare_force_fields(
         frames: geometries of the molecule, on which forces are compared; with labels of the
             reference, or without.
         models: what is judged: potentials, ASE calculators, names ("mmff94", "uff", "gfn-ff", or a
-            level of theory), by a name of your own or in a list. Force fields that are installed
-            are always added.
+            level of theory), by a name of your own or in a list.
         reference: what counts as true: a level of theory, or an ASE calculator.
         minima: minima of the reference, from which every model goes to its own; the `frames`
             relaxed by the reference, those of one energy once, if None.
@@ -134,13 +135,16 @@ def compare_force_fields(
         relax: whether every model goes to its own minima; if not, energies are compared at the
             geometries of the reference, which asks less of a potential: it may have holes beside
             them, into which a relaxation falls.
+        beside: force fields that are judged as well; all that are installed if None.
 
     Raises:
-        ArgumentError: frames of several molecules, two models of one name.
+        ArgumentError: frames of several molecules, two models of one name, no such force field.
         LabelError: a profile without angles.
         CalculationError: a force field has no parameters for the molecule (one that was not asked
             for is left out).
     """
+    for each in beside or ():
+        arguments.one_of(tuple(FORCE_FIELDS), beside=each)
     structures = list(read_frames(frames))
     if not structures:
         raise ArgumentError("compare_force_fields needs at least one structure")
@@ -167,7 +171,7 @@ def compare_force_fields(
     energies = {name: [atoms.get_potential_energy() for atoms in bottoms]}
     along = {name: [atoms.get_potential_energy() for atoms in turned]}
     errors = {}
-    for model, (calculator, must) in _calculators(models, _lowest(bottoms)).items():
+    for model, (calculator, must) in _calculators(models, _lowest(bottoms), beside).items():
         try:
             forces = np.concatenate([_forces(atoms, calculator) for atoms in structures])
             own, held = bottoms, turned
@@ -224,11 +228,13 @@ def _check_one_molecule(frames: Sequence[Atoms]) -> None:
 
 
 def _calculators(
-    models: Mapping[str, Model] | Sequence[Model] | Model, bonded_as: Atoms
+    models: Mapping[str, Model] | Sequence[Model] | Model,
+    bonded_as: Atoms,
+    beside: Sequence[str] | None,
 ) -> dict[str, tuple[Calculator, bool]]:
-    """Calculators by name, and whether they were asked for; installed force fields follow."""
+    """Calculators by name, and whether they were asked for; force fields follow."""
     found = {name: (_calculator(m, bonded_as), True) for name, m in _named(models).items()}
-    for name in FORCE_FIELDS:
+    for name in FORCE_FIELDS if beside is None else beside:
         if name not in found:
             try:
                 found[name] = as_calculator(ForceField(name, bonded_as)), False

@@ -136,3 +136,15 @@ def test_a_profile_holds_its_angle():
         assert abs(away) < 0.5
     energies = np.array([atoms.get_potential_energy() for atoms in frames]) / KCAL
     assert energies[0] == max(energies)  # eclipsed
+
+
+def test_force_fields_beside_are_those_that_are_wanted():
+    frames = im.sample(molecule("CH3OH"), "rattle", n=2, stdev=0.04, seed=1)
+    given = {"reference": "mmff94", "relax": False}
+    alone = im.compare_force_fields(frames, {"again": "mmff94"}, beside=(), **given)
+    assert list(alone.forces) == ["again"]
+    both = im.compare_force_fields(frames, {"again": "mmff94"}, beside=("uff",), **given)
+    assert list(both.forces) == ["again", "uff"]
+    assert np.abs(both.forces["again"]).max() < 1e-9 < np.abs(both.forces["uff"]).max()
+    with pytest.raises(ArgumentError, match="beside"):
+        im.compare_force_fields(frames, beside=("amber",), **given)

@@ -48,7 +48,7 @@ MOST_ADDED = 0.25
 SAME = 2e-3
 
 #: Steps of refinement, and by what factor each must lessen the square of the change.
-MOST_REFINED, REFINED = 6, 0.25
+MOST_REFINED, REFINED = 3, 0.25
 
 OTHERS = (
     "the potential was not fitted to these frames with these weights: pass those of its fit, in "
