@@ -138,7 +138,7 @@ CERTIFIED = {"water_liquid": 18}
 RECIPES["small_molecules"] = {
     "spec": {
         "cutoff": 3.8,
-        "channels": (256, 200, 200),
+        "channels": (256, 140, 120),
         "lmax": (0, 4, 4),
         "weights": 20_000,
         "terms": {"repulsion": {}},
