@@ -1,6 +1,6 @@
 """Search in a space of 1,000 molecules that are all known: how soon, how right, what is false.
 
-``python benchmarks/space.py [search rows false conformers]``. The truth are the hydrogen bonds of
+``python benchmarks/space.py [search rows false learning]``. The truth are the hydrogen bonds of
 1,000 substituted malonaldehydes by GFN2-xTB (``data/make_malonaldehydes.py``). A molecule is false
 if its closed form is not the one that was meant; that is judged here by bonds that RDKit finds in
 the relaxed structures, not by what the package says of them.
@@ -13,18 +13,19 @@ import json
 import sys
 
 import numpy as np
-from rdkit.Chem import AddHs as add_hydrogens
+from ase.calculators.calculator import Calculator, all_changes
+from ase.io import write
 from results import ROOT, record
 from scipy.stats import norm, spearmanr
 
 import interpmd as im
-from interpmd.design.conformers import _molecule, distance
-from interpmd.design.evaluate import Evaluated
+from interpmd.design.evaluate import Effort, Evaluated, evaluate
 from interpmd.design.exploration import Exploration
-from interpmd.design.geometry import guesses
-from interpmd.design.scaffold import Design, Space, parsed
+from interpmd.design.objectives import HydrogenBond
+from interpmd.design.scaffold import Design, Space, parsed, space_of
 from interpmd.design.search import rehearse
 from interpmd.design.store import read_table
+from interpmd.reference.calculator import as_calculator
 
 sys.path.insert(0, str(ROOT / "data"))
 from common import SCRATCH
@@ -39,11 +40,8 @@ KCAL = 23.060548
 #: Seeds of the searches, part of the molecules that they may evaluate, and the best looked for.
 SEEDS, PART, TOP = range(5), 0.15, 10
 
-#: The reference for conformers, and frames of a potential that is fitted for one molecule.
-LEVEL, FRAMES = "gfn2-xtb", 1000
-
-#: RMSD in Å up to which conformers of two models are the same.
-ALIKE = 0.35
+#: The reference.
+LEVEL = "gfn2-xtb"
 
 
 def truth() -> dict[Design, Evaluated]:
@@ -232,91 +230,77 @@ def false_winners() -> dict[str, str]:
     return figures
 
 
-def longest_search(name: str, smiles: str) -> im.Conformers:
-    """The reference's conformers by a search that spends far more than the default."""
+def learning() -> dict[str, str]:
+    """A potential of bare malonaldehyde that learns three groups at two sites while it searches.
+
+    Labels by the reference beside the calls that evaluating every molecule by it takes.
+    """
     SCRATCH.mkdir(exist_ok=True)
-    return im.conformers(
-        smiles, seeds=200, turns=20, hops=5, seed=7, out=SCRATCH / f"{name}-long.jsonl", workers=1
-    )
-
-
-def fitted_to(name: str, smiles: str) -> im.Potential:
-    """A potential for one molecule, from dynamics begun at guesses of a force field."""
-    folder, frames = SCRATCH / f"{name}-potential", SCRATCH / f"{name}-frames.extxyz"
-    if not folder.exists():
-        if not frames.exists():
-            starts = [atoms for _, atoms in guesses(_molecule(smiles), 40, seed=3)][:30]
-            made = im.sample(
-                starts, n=FRAMES, temperatures=(300.0, 600.0), interval=15, equilibration=30
-            )
-            im.label(made, LEVEL, out=frames)
-        labelled = im.read_frames(frames)
-        labelled = [labelled[k] for k in np.random.default_rng(0).permutation(len(labelled))]
-        alone = im.isolated_atoms(set(labelled[0].symbols))
-        im.fit([*labelled[100:], *alone], test=labelled[:100], out=folder)
-    return im.load(folder)
-
-
-def conformers() -> dict[str, str]:
-    """Lowest five conformers of GFN2-xTB by a long search, found by a potential or a short one."""
-    figures = {}
-    molecules = {
-        "alanine dipeptide": "CC(=O)NC(C)C(=O)NC",
-        "hexane-1,2-diol": "CCCCC(O)CO",
-        "N-acetylglycine": "CC(=O)NCC(=O)O",
-        "ethyl lactate": "CCOC(=O)C(C)O",
-    }
-    cases = {
-        ("alanine dipeptide", "potential"): lambda: im.load("alanine_dipeptide"),
-        ("hexane-1,2-diol", "GFN2-xTB"): lambda: LEVEL,
-        ("N-acetylglycine", "GFN2-xTB"): lambda: LEVEL,
-        ("ethyl lactate", "GFN2-xTB"): lambda: LEVEL,
-        ("hexane-1,2-diol", f"potential fitted to {FRAMES} frames"): lambda: fitted_to(
-            "hexanediol", molecules["hexane-1,2-diol"]
+    groups, bond = ("CH3", "F", "CN"), HydrogenBond(hydrogen=16, acceptor=11)
+    space = space_of(SPACE.scaffold, sites={1: groups, 3: groups})
+    known = {design: truth()[SPACE.design(space.names(design))] for design in space.designs()}
+    counting = Counting(LEVEL)
+    every = [evaluate(space, bond, counting, Effort(), design) for design in space.designs()]
+    asked = counting.calls
+    first = SCRATCH / "malonaldehyde-start.extxyz"
+    if not first.exists():
+        forms = list(every[0].structures.values())
+        made = im.sample(forms, n=200, temperatures=(300.0, 600.0), interval=15, equilibration=50)
+        write(first, [*im.label(made, LEVEL), *im.isolated_atoms("HCO")])
+    frames = im.read_frames(first)
+    report = im.fit(frames, spec=im.Spec(channels=(48, 48, 24), lmax=(0, 4, 3), basis=8))
+    found = im.explore_and_learn(
+        SPACE.scaffold, report, frames, sites={1: groups, 3: groups}, objective=bond,
+        out=SCRATCH / "malonaldehyde-learning", rounds=6, most=60, budget=len(space), batch=16,
+        confirm=0, progress=False,
+    )  # fmt: skip
+    print(found.log.to_string())
+    told = found.exploration.sound
+    both = np.array([(told[d], known[d].value) for d in told if known[d].sound])
+    order = sorted((d for d in known if known[d].sound), key=lambda d: -known[d].value)
+    winner = order.index(found.exploration.winner) + 1
+    name = f"{len(space)} malonaldehydes by a potential that learns"
+    return {
+        f"{name}: labels by the reference, and calls to evaluate all by it": (
+            f"{len(found.labels)} in {int((found.log['labels'] > 0).sum())} rounds, beside "
+            f"{len(frames)} of the bare molecule; {asked}"
         ),
-        ("N-acetylglycine", f"potential fitted to {FRAMES} frames"): lambda: fitted_to(
-            "acetylglycine", molecules["N-acetylglycine"]
+        f"{name}: ranking": (
+            f"{len(told)} sound; Spearman {spearmanr(both).statistic:.2f}, rms error "
+            f"{KCAL * np.sqrt(((both[:, 0] - both[:, 1]) ** 2).mean()):.2f} kcal/mol (spread "
+            f"{KCAL * both[:, 1].std():.2f}); its best is number {winner} of the reference"
         ),
-        ("hexane-1,2-diol", "small_molecules"): lambda: im.load("small_molecules"),
-        ("N-acetylglycine", "small_molecules"): lambda: im.load("small_molecules"),
+        f"{name}: relaxations that ended where it knew nothing, round by round": ", ".join(
+            map(str, found.log["left"])
+        ),
     }
-    for (name, words), model in cases.items():
-        smiles = molecules[name]
-        long = longest_search(name.replace(" ", "-"), smiles)
-        short = im.conformers(smiles, model(), progress=False)
-        figures[f"conformers of {name}, {words}"] = compared(smiles, long, short)
-    return figures
 
 
-def compared(smiles: str, long: im.Conformers, short: im.Conformers) -> str:
-    """How many of the lowest five were found, and whether their ranks are right."""
-    whole, lowest = add_hydrogens(parsed(smiles)), range(min(5, len(long)))
-    found = {}
-    for k in lowest:
-        away = [distance(whole, long[k], other) for other in short.structures]
-        if min(away) < ALIKE:
-            found[k] = int(np.argmin(away))
-    words = f"{len(found)} of the lowest {len(lowest)} of {len(long)} found"
-    deviations = short.deviations
-    if deviations is None:
-        energies = [a.get_potential_energy() for a in short.structures]
-        below = min(energies) - long[0].get_potential_energy()
-        return f"{words}; its lowest {KCAL * below:+.3f} kcal/mol from that of the long search"
-    right = near = pairs = 0
-    errors = []
-    for k, j in itertools.combinations(found, 2):
-        own = short.energies[found[j]] - short.energies[found[k]]
-        true = long.energies[j] - long.energies[k]
-        bar = np.sqrt(((deviations[found[j]] - deviations[found[k]]) ** 2).mean())
-        errors.append(abs(own - true))
-        pairs += 1
-        right += own * true >= 0 or min(abs(own), abs(true)) <= 2 * bar
-        near += abs(own - true) <= 2 * bar
-    words += f"; of {pairs} differences {near} within two error bars, order right within them for "
-    return words + f"{right}; largest error {KCAL * max(errors, default=0):.2f} kcal/mol"
+class Counting(Calculator):
+    """A level of theory that counts how often it is asked."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, level: str) -> None:
+        super().__init__()
+        self.level, self.calls = as_calculator(level), 0
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self.calls += 1
+        asked = atoms.copy()
+        asked.calc = self.level
+        self.results = {
+            "energy": asked.get_potential_energy(), "forces": asked.get_forces()
+        }  # fmt: skip
 
 
-PARTS = {"search": search, "rows": rows, "false": false_winners, "conformers": conformers}
+PARTS = {
+    "search": search,
+    "rows": rows,
+    "false": false_winners,
+    "learning": learning,
+}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

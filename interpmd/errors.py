@@ -205,7 +205,10 @@ class CoordinateError(InterpmdError, ValueError):
 
 
 class DesignError(InterpmdError, ValueError):
-    """A scaffold, group, objective or molecule that cannot be explored."""
+    """A scaffold, group, objective or molecule that cannot be explored; what was computed until
+    then, `report` holds."""
+
+    report: Any = None
 
 
 class DesignFileError(DesignError):

@@ -81,7 +81,8 @@ def conformers(
             lower neighbour or a new one among them; 0 for none.
         hops: of minima hopping from the lowest; 0 for none.
         window: eV above the lowest that are kept.
-        fmax: largest force in eV/Å that is left.
+        fmax: largest force in eV/Å that is left; 0.02 may leave methyl groups 0.1 kcal/mol above
+            where they belong, 0.005 does not.
         workers: processes, one thread each; None for all cores where that pays.
         out: file (".jsonl") that grows by one relaxed structure at a time. The same call again, or
             one that asks for more, goes on from there.
@@ -110,7 +111,7 @@ def conformers(
     starts = _distinct(whole, guesses(whole, tries, seed=seed))
     place = None if out is None else Path(out)
     with Relaxations(calculator, fmax, about, place, workers, progress) as relaxations:
-        starts = _lowest(starts, calculator, np.inf)[:seeds]
+        starts = _lowest(starts, calculator, np.inf)[:seeds] or _refused(starts, calculator, level)
         if isinstance(molecule, Atoms):
             starts.insert(0, _bare(molecule))
         search = _Search(whole, window)
@@ -200,6 +201,18 @@ def _lowest(structures: Sequence[Atoms], calculator: Calculator, most: float) ->
     return [structures[number] for _, number in sorted(found)]
 
 
+def _refused(starts: Sequence[Atoms], calculator: Calculator, level: str) -> list[Atoms]:
+    """Raise what a model says that gives no energy of any guess."""
+    words = "no energy is finite"
+    try:
+        as_given = starts[0].copy()
+        as_given.calc = calculator
+        as_given.get_potential_energy()
+    except Exception as error:  # whatever the model raises
+        words = f"{type(error).__name__}: {error}"
+    raise DesignError(f"the model {level} gives no energy of {starts[0].symbols}: {words}")
+
+
 def _each_once(
     molecule: Chem.Mol, found: Sequence[tuple[Relaxed, str]], window: float
 ) -> list[tuple[Relaxed, str]]:
@@ -229,17 +242,17 @@ def _each_once(
     return [(there, found[k][1]) for (there, _), k in zip(kept, first, strict=True)]
 
 
-def distance(molecule: Chem.Mol, one: Atoms, other: Atoms) -> float:
+def distance(molecule: Chem.Mol, one: Atoms, other: Atoms, hydrogens: bool = False) -> float:
     """RMSD in Å of two conformers after the best superposition, mirror images counted as one where
-    no stereocentre is given; hydrogens on carbon are left out."""
+    no stereocentre is given; hydrogens on carbon are left out unless `hydrogens`."""
     Align = required("rdkit.Chem.rdMolAlign", FOR_DESIGN)
-    first, second = _skeleton(molecule, one), _skeleton(molecule, other)
-    found = [Align.GetBestRMS(second, first, maxMatches=MATCHES)]
+    both = [one, other]
     if not _has_sides(molecule):
         mirrored = other.copy()
         mirrored.positions *= -1
-        found.append(Align.GetBestRMS(_skeleton(molecule, mirrored), first, maxMatches=MATCHES))
-    return float(min(found))
+        both.append(mirrored)
+    seen = [placed(molecule, atoms) if hydrogens else _skeleton(molecule, atoms) for atoms in both]
+    return min(float(Align.GetBestRMS(k, seen[0], maxMatches=MATCHES)) for k in seen[1:])
 
 
 def _skeleton(molecule: Chem.Mol, atoms: Atoms) -> Chem.Mol:
@@ -277,7 +290,15 @@ def _distinct(molecule: Chem.Mol, found: Sequence[tuple[float, Atoms]]) -> list[
 def _molecule(given: str | Atoms) -> Chem.Mol:
     Chem = required("rdkit.Chem", FOR_DESIGN)
     if isinstance(given, str):
-        return Chem.AddHs(one_isomer(parsed(given)))
+        molecule = parsed(given)
+        for atom in molecule.GetAtoms():
+            if not atom.GetAtomicNum() or atom.GetNumRadicalElectrons():
+                what = "an open valence, *" if not atom.GetAtomicNum() else "an unpaired electron"
+                raise DesignError(
+                    f"{given!r} has {what}; conformers are those of a whole molecule of which all "
+                    "electrons are paired"
+                )
+        return Chem.AddHs(one_isomer(molecule))
     if not isinstance(given, Atoms) or len(given) == 0:
         raise DesignError(f"a molecule is SMILES or a structure with atoms, not {given!r}")
     bonds = lewis_bonds(given).pairs.tolist()

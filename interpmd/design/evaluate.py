@@ -34,12 +34,15 @@ class Effort:
         fmax: largest force in eV/Å that is left.
         steps: most steps of a relaxation.
         minima: whether the normal modes of each relaxed structure are looked at.
+        grade: extrapolation grade at which a potential is no longer believed: the relaxation ends
+            there, with that as the reason; None to go on anyhow.
     """
 
     guesses: int = 2
     fmax: float = 0.03
     steps: int = 300
     minima: bool = False
+    grade: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ class Evaluated:
 #: not quite relaxed lie above.
 UNSTABLE = -80.0
 
+#: Words for a relaxation that ended where the potential is not believed.
+LEFT_DATA = "left what the potential knows"
+
 #: Extrapolation grade from which a potential's value is doubted.
 DOUBTFUL_GRADE = 1.0
 
@@ -102,8 +108,12 @@ def evaluate(
         for number, state in enumerate(objective.states(molecule)):
             lowest, reason = _lowest(state, calculator, effort, number)
             structures[state.name] = lowest.atoms
+            if lowest.left is not None:
+                reason = f"{LEFT_DATA} (grade {lowest.left:.1f})"
             if reason is not None:
                 reasons.append(f"{state.name}: {reason}")
+            if lowest.left is not None:
+                continue
             if not lowest.converged:
                 doubts.append(f"{state.name}: not converged after {lowest.steps} steps")
             elif effort.minima and not state.held and len(lowest.atoms) > 1:
@@ -145,10 +155,11 @@ def _lowest(
     )
     found = []
     for start in starts:
-        there = relaxed(start, calculator, effort.fmax, effort.steps, state.held)
+        there = relaxed(start, calculator, effort.fmax, effort.steps, state.held, effort.grade)
         found.append((there, _wrong(state, there.atoms)))
     sound = [pair for pair in found if pair[1] is None]
-    return min(sound or found, key=lambda pair: pair[0].energy)
+    # a structure at which the potential is not believed says nothing of what is lower
+    return min(sound or found, key=lambda pair: (pair[0].left is None, pair[0].energy))
 
 
 def _wrong(state: State, atoms: Atoms) -> str | None:

@@ -97,10 +97,10 @@ class DesignExplanation:
         return " + ".join(f"{names[s]} at {self.space.sites[s]}" for s in sites)
 
     def __repr__(self) -> str:
-        unit = unit_sign(self.unit)
+        unit = f" {unit_sign(self.unit)}" if self.unit else ""
         return (
             f"{self.space.key(self.design)}: {number_sign(self.total, '.3f')} "
-            f"± {self.total_std:.3f} {unit}, the bare scaffold {number_sign(self.base, '.3f')}; "
+            f"± {self.total_std:.3f}{unit}, the bare scaffold {number_sign(self.base, '.3f')}; "
             f"{len(self.rows)} rows, residual {self.residual:.0e}"
         )
 

@@ -47,11 +47,14 @@ class Relaxed:
         atoms: with energy and forces of the model as results.
         converged: whether all forces are below the limit.
         steps: of the relaxation.
+        left: extrapolation grade at which the potential was no longer believed and the relaxation
+            ended; None if it was all along.
     """
 
     atoms: Atoms
     converged: bool
     steps: int
+    left: float | None = None
 
     @property
     def energy(self) -> float:
@@ -165,6 +168,7 @@ def relaxed(
     fmax: float = 0.03,
     steps: int = 300,
     torsions: Torsions | None = None,
+    grade: float | None = None,
 ) -> Relaxed:
     """A structure relaxed by the model (BFGS of ASE).
 
@@ -174,6 +178,7 @@ def relaxed(
         fmax: largest force in eV/Å that is left.
         steps: most steps.
         torsions: held at these values in degrees.
+        grade: largest extrapolation grade of a potential at which it is believed; None for any.
 
     Raises:
         CalculationError: the model fails on the way.
@@ -183,9 +188,17 @@ def relaxed(
         held = [[float(angle), list(four)] for four, angle in torsions.items()]
         moving.set_constraint(FixInternals(dihedrals_deg=held))
     moving.calc = calculator
-    optimizer = BFGS(moving, logfile=None)
+    optimizer, left = BFGS(moving, logfile=None), None
+    graded = "extrapolation" in getattr(calculator, "implemented_properties", ())
     try:
-        converged = bool(optimizer.run(fmax=fmax, steps=steps))
+        reached = False
+        for there in optimizer.irun(fmax=fmax, steps=steps):
+            reached = bool(there)
+            if grade is not None and graded:
+                now = float(np.max(calculator.get_property("extrapolation", moving)))
+                if now > grade:
+                    left = now
+                    break
         energy = float(moving.get_potential_energy())
         forces = np.array(moving.get_forces(apply_constraint=False))
     except Exception as error:  # whatever the model or a constraint raises at a strange structure
@@ -200,7 +213,7 @@ def relaxed(
         if name in (calculator.results or {})
     }
     result.calc = SinglePointCalculator(result, energy=energy, forces=forces, **more)
-    return Relaxed(result, converged, int(optimizer.nsteps))
+    return Relaxed(result, reached, int(optimizer.nsteps), left)
 
 
 def changed_bonds(molecule: Chem.Mol, atoms: Atoms) -> str | None:

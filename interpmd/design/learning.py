@@ -3,13 +3,15 @@
 A potential ranks molecules in milliseconds and is wrong about groups that it never saw. After each
 search the best molecules, and those that it could not do at all, are cut into capped groups
 (`interpmd.known_fragments`); the ones that its training data lack are labelled by the reference and
-learned (`interpmd.cure`), and the space is searched anew.
+learned (`interpmd.cure`), and the space is searched anew. That the parts are known is not enough: a
+relaxation may lead where no data are. It is ended there, by the extrapolation grade, and the
+structure at which it ended is labelled as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pandas as pd
 from ase import Atoms
 
 from interpmd import arguments
-from interpmd.design.evaluate import Effort, Evaluated, evaluate
+from interpmd.design.evaluate import LEFT_DATA, Effort, Evaluated, evaluate
 from interpmd.design.exploration import Exploration
 from interpmd.design.geometry import first_guesses
 from interpmd.design.groups import Groups
@@ -31,6 +33,9 @@ from interpmd.structures.files import Structures, prepare_output, read_frames
 from interpmd.trust.known_fragments import known_fragments
 from interpmd.trust.treatment import cure
 
+#: Extrapolation grade up to which a potential is believed while it relaxes.
+BELIEVED = 3.0
+
 
 @dataclass(frozen=True)
 class Learned:
@@ -40,9 +45,10 @@ class Learned:
         exploration: the last one, by the last potential.
         potential: that learned.
         labels: frames that the reference labelled on the way.
-        log: one row for each round: molecules evaluated, not sound, lacking (fragments that the
-            best of them need and the data lacked), labels (made for those), best (its groups),
-            value by the potential and by the reference (in the objective's unit).
+        log: one row for each round: molecules evaluated, not sound, left (of these, relaxations
+            that ended where the potential knows nothing), lacking (fragments that the best of them
+            need and the data lacked), labels (made for both), best (its groups), value by the
+            potential and by the reference (in the objective's unit).
     """
 
     exploration: Exploration
@@ -79,10 +85,12 @@ def explore_and_learn(
         fitted: the potential to begin with, or the report of its fit.
         train: frames that it was fitted to.
         out: folder for the searches ("round-0.jsonl", ...) and the potentials.
-        rounds: of learning, at most; it ends when the best need nothing that the data lack.
+        rounds: of learning, at most; it ends when the best need nothing that the data lack and no
+            relaxation left them.
         check: the best molecules whose parts are looked at in each round, and as many of those
             that the potential could not do.
-        most: labels of a round, at most.
+        most: labels of a round, at most; structures at which relaxations ended come first, half
+            of them if fragments are lacking.
         level: of the labels; that of the potential if None.
         fit: options of `cure`, which fits.
         options: of `explore`, such as `budget`.
@@ -97,31 +105,39 @@ def explore_and_learn(
     folder = Path(out)
     prepare_output(folder / "round-0.jsonl")
     sought, effort = objective_of(objective), effort or Effort()
+    watched = effort if effort.grade is not None else replace(effort, grade=BELIEVED)
     potential = fitted.potential if isinstance(fitted, FitReport) else fitted
     reference = level or potential.card.level
     if not reference:
         raise DesignError("the potential does not name its level of theory; pass level=")
     frames, made, log = list(read_frames(train)), [], []
     for number in range(rounds + 1):
-        found = explore(
-            scaffold,
-            sites,
-            groups,
-            sought,
-            potential,
-            effort=effort,
-            out=folder / f"round-{number}.jsonl",
-            **options,
-        )
+        try:
+            found = explore(
+                scaffold,
+                sites,
+                groups,
+                sought,
+                potential,
+                effort=watched,
+                out=folder / f"round-{number}.jsonl",
+                **options,
+            )
+        except DesignError as error:  # it may know none of the first molecules
+            if not isinstance(error.report, Exploration) or number == rounds:
+                raise
+            found = error.report
         asked = known_fragments(_to_check(found, check), frames)
+        ended = _ended(found)
         row = _row(found, sought, reference, effort, len(asked.lacking))
         log.append(row)
-        if asked.covered or number == rounds:
+        if (asked.covered and not ended) or number == rounds:
             break
         place = folder / f"potential-{number + 1}"
+        ended = ended[: most if asked.covered else most // 2]
         report = cure(
-            potential, frames, level, asked=asked, most=most, out=place, progress=False,
-            **(fit or {}),
+            potential, frames, level, asked=asked, also=ended, most=most, out=place,
+            progress=False, **(fit or {}),
         )  # fmt: skip
         labels = read_frames(place.with_name(place.name + "-labels.extxyz"))
         row["labels"] = len(labels)
@@ -139,7 +155,7 @@ def _to_check(found: Exploration, count: int) -> list[Atoms]:
     structures = []
     for one in [*valued[:count], *without[:count]]:
         if one.structures and one.reason is None:
-            structures.append(next(iter(one.structures.values())))
+            structures += one.structures.values()
             continue
         try:
             structures.append(first_guesses(found.space.molecule(one.design))[0])
@@ -150,6 +166,21 @@ def _to_check(found: Exploration, count: int) -> list[Atoms]:
     return structures
 
 
+def _ended(found: Exploration) -> list[Atoms]:
+    """Structures at which relaxations left what the potential knows, the best molecules' first."""
+    order = sorted(
+        found.evaluated,
+        key=lambda one: (one.value is None, -found.sign * float(one.value or 0.0)),
+    )
+    structures = []
+    for one in order:
+        for words in (one.reason or "").split("; "):
+            state = words.split(": ")[0]
+            if LEFT_DATA in words and state in one.structures:
+                structures.append(one.structures[state])
+    return structures
+
+
 def _row(
     found: Exploration, sought: Objective, level: str, effort: Effort, lacking: int
 ) -> dict[str, Any]:
@@ -157,6 +188,7 @@ def _row(
     row: dict[str, Any] = {
         "molecules": len(found.evaluated),
         "not sound": sum(not one.sound for one in found.evaluated),
+        "left": sum(LEFT_DATA in (one.reason or "") for one in found.evaluated),
         "lacking": lacking,
         "labels": 0,
         "best": "",

@@ -20,10 +20,13 @@ from interpmd.design.objectives import Objective, objective_of
 from interpmd.design.scaffold import Design, Space, space_of
 from interpmd.design.search import batches, parts_of_best
 from interpmd.design.store import DesignStore
-from interpmd.errors import OutputError
+from interpmd.errors import DesignError, OutputError
 from interpmd.levels import resolve
 from interpmd.potentials import Potential
 from interpmd.reference.workers import Killed, in_order
+
+#: Molecules without a single value after which a search ends: the fault is not theirs.
+ENOUGH = 5
 
 #: Times the guesses for the best molecules, and rounds in which others take their place.
 HARDER, ROUNDS = 4, 5
@@ -85,7 +88,8 @@ def explore(
         The exploration, every molecule kept with what is wrong with it.
 
     Raises:
-        DesignError: a scaffold, group or objective that makes no sense; no molecule is sound.
+        DesignError: a scaffold, group or objective that makes no sense; the first molecules have
+            no value, not one of them (`report` of the error holds the exploration).
         DesignFileError: `out` holds another exploration; it stays as it is.
         UnknownLevelError, MissingPackageError: before anything is computed.
         OutputError: `out` cannot be written; `report` of the error holds the exploration.
@@ -125,6 +129,8 @@ def explore(
             try:
                 for designs in batches(state, known, budget, batch, acquisition, seed, parts):
                     compute(designs, effort)
+                    if len(known) >= ENOUGH and all(one.value is None for one in known.values()):
+                        raise DesignError(_nothing(known))
                 harder = replace(effort, guesses=HARDER * effort.guesses, minima=True)
                 for _ in range(ROUNDS if confirm else 0):
                     again = _best(known, state.sign, confirm)
@@ -134,7 +140,7 @@ def explore(
                     if not again:
                         break
                     compute(again, harder)
-            except OutputError as error:
+            except (DesignError, OutputError) as error:
                 error.report = replace(state, evaluated=tuple(known.values()))
                 raise
     return replace(state, evaluated=tuple(known.values()))
@@ -145,6 +151,16 @@ def _best(known: dict[Design, Evaluated], sign: float, count: int) -> list[Desig
     sound = [one for one in known.values() if one.sound]
     sound.sort(key=lambda one: -sign * float(one.value or 0.0))
     return [one.design for one in sound[:count]]
+
+
+def _nothing(known: Mapping[Design, Evaluated]) -> str:
+    """Words for a search in which no molecule has a value."""
+    reasons = [one.reason or "" for one in known.values()]
+    common = max(sorted(set(reasons)), key=reasons.count)
+    return (
+        f"none of the first {len(known)} molecules has a value, so the search ends here; "
+        f"{reasons.count(common)} of them: {common}"
+    )
 
 
 def _had(one: Evaluated, effort: Effort) -> bool:

@@ -54,6 +54,7 @@ def cure(
     subset_weights: Mapping[str, float] | None = None,
     parts: str = "closed",
     asked: Structures | KnownFragments | None = None,
+    also: Sequence[Atoms] = (),
     progress: bool = True,
     client: Any = None,
     **options: Any,
@@ -87,6 +88,8 @@ def cure(
         parts: "closed", "radicals" or "all"; see `Diagnosis.proposal`.
         asked: molecules, or what `interpmd.known_fragments` says of them; then there is no
             diagnosis, and `parts` has no meaning.
+        also: with `asked`, further closed-shell molecules that are labelled as they stand, before
+            the fragments.
         progress: whether to show progress bars.
         client: a ``dask.distributed.Client``, whose workers label instead.
         options: of `interpmd.fit`, for instance ``test=``. The spec, the seed and the weight of
@@ -113,7 +116,7 @@ def cure(
         check_elements(torch.as_tensor(atoms.numbers), potential.elements, "the potential")
     known = {int(a.numbers[0]) for a in frames if labels.is_isolated(a)}
     if asked is not None:
-        proposed = _lacking(asked, frames, known, most)
+        proposed = _lacking(asked, frames, known, most, also)
     else:
         proposed = [
             atoms
@@ -150,18 +153,29 @@ def cure(
 
 
 def _lacking(
-    asked: Structures | KnownFragments, frames: Sequence[Atoms], known: set[int], most: int
+    asked: Structures | KnownFragments,
+    frames: Sequence[Atoms],
+    known: set[int],
+    most: int,
+    also: Sequence[Atoms] = (),
 ) -> list[Atoms]:
     """Fragments of molecules that the data lack, and atoms of elements that they do not know."""
     if not isinstance(asked, KnownFragments):
         asked = known_fragments(asked, list(frames))
-    if asked.covered:
+    if asked.covered and not also:
         raise InterpmdError(
             f"nothing to label: the training data know all {len(asked.table)} fragments of up to "
             f"{asked.order} groups"
         )
-    each = max(1, most // len(asked.lacking))
-    parts = asked.structures(each)[:most]
+    parts = []
+    for atoms in also[:most]:
+        whole = Atoms(atoms.numbers, atoms.positions, info={"subset": PART, "multiplicity": 1})
+        if charge := whole_charge(atoms):
+            whole.info["charge"] = charge
+        parts.append(whole)
+    if asked.lacking and len(parts) < most:
+        each = max(1, (most - len(parts)) // len(asked.lacking))
+        parts += asked.structures(each)[: most - len(parts)]
     elements = {int(z) for atoms in frames for z in atoms.numbers}
     new = sorted({int(z) for atoms in parts for z in atoms.numbers} - elements - known)
     return [*map(single_atom, new), *parts]

@@ -167,6 +167,12 @@ def test_what_makes_no_sense_is_refused(butane):
         im.conformers(3, progress=False)
     with pytest.raises(ArgumentError):
         im.conformers("C", seeds=0, progress=False)
+    with pytest.raises(DesignError, match="unpaired electron"):
+        im.conformers("[CH3]", progress=False)
+    with pytest.raises(DesignError, match="open valence"):
+        im.conformers("C*", progress=False)
+    with pytest.raises(DesignError, match="no energy of .*knows only H, O"):
+        im.conformers("CCO", im.load("water"), progress=False)
     with pytest.raises(DesignError, match="no conformer 7"):
         butane.why(7)
     with pytest.raises(DesignError, match="along a path"):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import interpmd as im
 from interpmd.cli import app
-from interpmd.design.evaluate import Effort, evaluate
+from interpmd.design.evaluate import LEFT_DATA, Effort, evaluate
 from interpmd.design.objectives import (
     ConformerGap,
     Dipole,
@@ -252,3 +252,31 @@ def test_from_the_command_line(tmp_path):
     assert json.loads(out.read_text().splitlines()[0])["objective"] == "Dipole()"
     text = page.read_text()
     assert text.count("data:image/svg+xml") == 4 and "http://" not in text.replace("www.w3", "")
+
+
+def fails(atoms):
+    raise KeyError("dipole of nothing")
+
+
+def test_a_search_in_which_nothing_has_a_value_ends_soon_and_says_why(tmp_path):
+    path = tmp_path / "run.jsonl"
+    with pytest.raises(DesignError, match=r"none of the first 5 .*KeyError") as caught:
+        im.explore(
+            "[*:1]CO[*:2]", groups=["F", "CH3", "Cl"], objective=fails, budget=16, batch=5,
+            effort=im.Effort(guesses=1, steps=5), out=path, progress=False,
+        )  # fmt: skip
+    assert len(caught.value.report.evaluated) == 5 == len(path.read_text().splitlines()) - 1
+
+
+def test_a_relaxation_ends_where_the_potential_is_not_believed():
+    space = space_of("[*:1]C1OC(C)C1", ["OH"])  # nothing that malonaldehyde is like
+    model = im.load("malonaldehyde").calculator()
+    size = objective_of(lambda atoms: float(len(atoms)))
+    effort = im.Effort(guesses=1, steps=30, grade=1.0)
+    one = evaluate(space, size, model, effort, (1,))
+    assert LEFT_DATA in one.reason and not one.sound and one.value == 14
+    free = evaluate(space, size, model, im.Effort(guesses=1, steps=2), (1,))
+    assert LEFT_DATA not in (free.reason or "")
+    home = space_of("[O:1]=[CH:2]/[C:3]([*:9])=[CH:4]\\[O:5][H:6]", ["F"])
+    bare = evaluate(home, size, model, im.Effort(guesses=1, grade=3.0), (0,))
+    assert bare.sound  # the molecule that it learned

@@ -80,7 +80,9 @@ def check_forces(
     # a fit that does not know the forces does not know what they say of energies
     knows = 0.0 if fit is None else fit.explained
     plain = by_fit.count >= MANY or not 0.3 < by_fit.value < 3.0
-    if (_believed(by_fit) and (plain or knows > SOME)) or (_unrelated(by_fit) and knows > MOST):
+    # energies of many molecules may be beyond a small fit; near pairs of one molecule are not
+    unrelated = _unrelated(by_fit) and knows > MOST and not _believed(by_pairs)
+    if (_believed(by_fit) and (plain or knows > SOME)) or unrelated:
         return _judged(by_fit, order, fit)
     # chords between frames that are far apart are unrelated to anything
     if _believed(by_pairs) or (close and _unrelated(by_pairs) and not _in_sympathy(by_fit)):
