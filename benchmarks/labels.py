@@ -310,14 +310,14 @@ def figures() -> dict[str, str]:
                         parts.append(f"{how} {count}: {several(some[column])}")
             name = {"rare": f"pool with {RARE} transfers", "shipped": "shipped pool"}[pool]
             found[f"choice of labels, {name}: {words}"] = f"{'; '.join(parts)} meV/Å"
-    here = table[table.part == "refit"]
-    share = 100 * here.update_s / here.seconds
-    found["ten more labels by an update, malonaldehyde, after 200"] = (
-        f"{several(here.update_s, '.1f')} s, {several(share, '.1f')} % of the fit's "
-        f"{several(here.seconds)} s; {int(here.weights.min())} to {int(here.weights.max())} "
-        "weights; forces on other frames as solved anew within "
-        f"{here['difference_1e6'].max():.2g} millionths of the largest"
-    )
+    for molecule, here in table[table.part == "refit"].groupby("molecule"):
+        share = 100 * here.update_s / here.seconds
+        found[f"ten more labels by an update, {molecule}, after 200"] = (
+            f"{several(here.update_s, '.1f')} s, {several(share, '.1f')} % of the fit's "
+            f"{several(here.seconds)} s; {int(here.weights.min())} to {int(here.weights.max())} "
+            "weights; forces on other frames as solved anew within "
+            f"{here['difference_1e6'].max():.2g} millionths of the largest"
+        )
     for (how, left_out), some in table[table.part == "cover"].groupby(["how", "left_out"]):
         for where in ("inside", "outside"):
             what = "like the training data" if where == "inside" else f"{left_out}, left out"
