@@ -47,9 +47,6 @@ MOST_ADDED = 0.25
 #: Difference of weighted predictions, relative to labels, that rounding makes.
 SAME = 2e-3
 
-#: Steps of refinement, and by what factor each must lessen the square of the change.
-MOST_REFINED, REFINED = 3, 0.25
-
 OTHERS = (
     "the potential was not fitted to these frames with these weights: pass those of its fit, in "
     "their order and without those that it left out, and its subset_weights"
@@ -192,22 +189,15 @@ class GrowingFit:
         self._refine(self.solution.mean + self._gain(self._half, self._missed))
 
     def _refine(self, mean: Float[np.ndarray, " weights"]) -> None:
-        """Take a mean, less what rounding has left in it, as long as that becomes less.
+        """Take a mean, less what rounding has left in it: what an update leaves, then, in extended
+        precision, what is left where the labels say little and rounding counts much."""
+        self.mean = mean
+        for precision in (np.float64, np.longdouble):
+            self.mean = self.mean + self._inverse(self._residual(precision))
 
-        How much a step changes predictions is the norm that counts: in the precision of the labels.
-        """
-        self.mean, least = mean, np.inf
-        for _ in range(MOST_REFINED):
-            residual = self._residual()
-            step = self._inverse(residual)
-            size = float(residual @ step)  # squared, where the precision is the metric
-            if not 0 < size < REFINED * least:
-                return
-            self.mean, least = self.mean + step, size
-
-    def _residual(self) -> Float[np.ndarray, " weights"]:
-        """X^T y - (X^T X + P) mean, in extended precision: what the labels leave open is large."""
-        equations, mean = self.equations, self.mean.astype(np.longdouble)
+    def _residual(self, precision: type[np.floating]) -> Float[np.ndarray, " weights"]:
+        """X^T y - (X^T X + P) mean."""
+        equations, mean = self.equations, self.mean.astype(precision)
         left = equations.vector - self._prior * mean
         left -= _of_lower(equations.matrix, mean)
         if equations.penalty is not None and self._least_rows:
@@ -323,6 +313,8 @@ def _of_lower(
     matrix: Float[np.ndarray, "weights weights"], vector: np.ndarray, block: int = 256
 ) -> np.ndarray:
     """A symmetric matrix times a vector, in the vector's precision; its lower triangle is read."""
+    if vector.dtype == matrix.dtype:
+        return scipy.linalg.blas.dsymv(1.0, matrix, vector, lower=1)
     product = np.zeros_like(vector)
     for first in range(0, len(vector), block):
         last = min(first + block, len(vector))
