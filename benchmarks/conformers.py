@@ -36,7 +36,7 @@ def longest_search(name: str, smiles: str) -> im.Conformers:
     """The reference's conformers by a search that spends far more than the default."""
     SCRATCH.mkdir(exist_ok=True)
     return im.conformers(
-        smiles, seeds=100, turns=10, seed=7, out=SCRATCH / f"{name}-long.jsonl", workers=1
+        smiles, seeds=60, turns=8, seed=7, out=SCRATCH / f"{name}-long.jsonl", workers=1
     )
 
 

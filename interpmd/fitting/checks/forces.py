@@ -81,7 +81,8 @@ def check_forces(
     knows = 0.0 if fit is None else fit.explained
     plain = by_fit.count >= MANY or not 0.3 < by_fit.value < 3.0
     # energies of many molecules may be beyond a small fit; near pairs of one molecule are not
-    unrelated = _unrelated(by_fit) and knows > MOST and not _believed(by_pairs)
+    vouched = close and _believed(by_pairs) and abs(np.log(max(by_pairs.value, 1e-9))) < ONE
+    unrelated = _unrelated(by_fit) and knows > MOST and not vouched
     if (_believed(by_fit) and (plain or knows > SOME)) or unrelated:
         return _judged(by_fit, order, fit)
     # chords between frames that are far apart are unrelated to anything
