@@ -1,13 +1,13 @@
 """Events: how many, how well the ledger closes, which motion opens the gate, and the reference's.
 
-``python benchmarks/events.py [make events shares gate committor reference]``; malonaldehyde.
-
-``make`` shoots the events of five seeds into `scratch/events`, and asks wB97X-D3(BJ)/def2-SVP
-about three events of the first one (some minutes); all parts go on where they were broken off.
+``python benchmarks/events.py [events shares gate committor reference quantum flip]``. Shots grow in
+`scratch/events`; the last three parts read the tables of ``data/make_malonaldehyde_events.py``,
+``data/make_malonaldehyde_quantum.py`` and ``data/make_alanine_dipeptide_events.py``.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -16,54 +16,23 @@ import numpy as np
 from results import ROOT, record
 
 import interpmd as im
-from interpmd.attribution.over_time.events import Beside, EventLedger
-from interpmd.demo import MALONALDEHYDE
 
 COMMAND = "python benchmarks/events.py"
 
-SEEDS = range(5)
-#: Events of the first seed, and of each seed where five are compared.
-EVENTS, EACH, TOPS = 340, 60, 60
-LEVEL = "wb97x-d3bj/def2-svp"
+sys.path.insert(0, str(ROOT / "data"))
 
-#: Events that the reference is asked about, of the first seed, and fs between its frames.
-ASKED, EVERY = 3, 5.0
+from make_malonaldehyde_events import (  # noqa: E402
+    EACH,
+    EVERY,
+    SEEDS,
+    TRANSFER,
+    gate_of,
+    ledger,
+    place,
+    tops,
+)
 
-SCRATCH = ROOT / "scratch" / "events"
-TRANSFER = im.proton_transfer(8, 4, 0)
-
-
-def tops(potential: im.Potential, seed: int, n: int = TOPS) -> list:
-    return im.top_structures(potential, MALONALDEHYDE, TRANSFER, n=n, seed=seed)
-
-
-def shot(potential: im.Potential, seed: int, n: int = EVENTS) -> im.Events:
-    """The events of a seed, from the file if they are there."""
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    out = SCRATCH / f"shots-{seed}.jsonl"
-    return im.shoot(
-        potential, tops(potential, seed), TRANSFER, n, seed=seed, out=out, progress=False
-    )
-
-
-def ledger(
-    potential: im.Potential, seed: int, by: str = "interaction", n: int = EVENTS
-) -> EventLedger:
-    return im.event_ledger(potential, shot(potential, seed, n), by=by, progress=False)
-
-
-def asked(of: EventLedger) -> Beside:
-    """The reference's ledger of the first seed, from the file as far as it is there."""
-    out = SCRATCH / "labels.extxyz"
-    return im.ledger_beside(of, LEVEL, ASKED, EVERY, out=out, progress=False)
-
-
-def make() -> dict[str, str]:
-    potential = im.load("malonaldehyde")
-    print(asked(ledger(potential, SEEDS[0])))
-    for seed in SEEDS[1:]:
-        print(seed, shot(potential, seed, EACH))
-    return {}
+TABLES = ROOT / "data" / "malonaldehyde", ROOT / "data" / "alanine_dipeptide"
 
 
 def events() -> dict[str, str]:
@@ -108,22 +77,17 @@ def gate() -> dict[str, str]:
     for seed in SEEDS:
         own = ledger(potential, seed, n=EACH)
         gates = own.gates()
-        name = next(n for n in gates.index if "O0···O4" in n)
+        name = gate_of(gates)
         places.append(list(gates.index).index(name) + 1)
         row = 1000 * gates.loc[name]
         given.append(f"{row['gives_eV']:.0f} ± {row['gives_error']:.0f}")
-        xtb.append(_place(im.ledger_beside(own, "gfn2-xtb", 15, EVERY, progress=False), name))
+        xtb.append(place(im.ledger_beside(own, "gfn2-xtb", 15, EVERY, progress=False), name))
     return {
         "events: place of the O···O vibration among the motions that pay": (
             f"by the model {places}, by GFN2-xTB {xtb} (five seeds of {EACH} events); it gives "
             f"{', '.join(given)} meV"
         ),
     }
-
-
-def _place(both: Beside, name: str) -> int:
-    ranked = both.gates()["reference_eV"].sort_values(ascending=False)
-    return list(ranked.index).index(name) + 1
 
 
 def committor() -> dict[str, str]:
@@ -143,21 +107,83 @@ def committor() -> dict[str, str]:
 
 
 def reference() -> dict[str, str]:
-    """The ledger of the model's own level of theory beside the model's."""
-    both = asked(ledger(im.load("malonaldehyde"), SEEDS[0]))
-    print(both.rises().head(6), both.gates().head(4), sep="\n")
-    name = next(n for n in both.gates().index if "O0···O4" in n)
-    words = f"place of the O···O vibration {_place(both, name)}; {both}"
-    return {"events: the ledger of wB97X-D3(BJ)/def2-SVP beside the model's": words}
+    """The ledgers of the model's own level of theory beside the model's."""
+    table = json.loads((TABLES[0] / "events.json").read_text())
+    seeds = table["seeds"]
+    places = [one["place_by_reference"] for one in seeds]
+    given = [[1000 * x for x in one["reference_eV"]] for one in seeds]
+    following = [1000 * one["next_by_reference_eV"] for one in seeds]
+    differ = [1000 * one["rises_differ_eV"] for one in seeds]
+    sizes = [1000 * one["rises_eV"] for one in seeds]
+    r = min(one["correlation"] for one in seeds)
+    asked = sorted({one["events_asked"] for one in seeds})
+    return {
+        "events: place of the O···O vibration by wB97X-D3(BJ)/def2-SVP, five seeds": (
+            f"{places} ({sum(one['labels'] for one in seeds)} labels, "
+            f"{' or '.join(map(str, asked))} events a seed); it gives "
+            f"{', '.join(f'{x:.0f} ± {e:.0f}' for x, e in given)} meV, the next motion "
+            f"{', '.join(f'{x:.0f}' for x in following)} meV"
+        ),
+        "events: rises of the interactions by wB97X-D3(BJ)/def2-SVP beside the model's": (
+            f"differ by {min(differ):.1f} to {max(differ):.1f} meV of {min(sizes):.0f} to "
+            f"{max(sizes):.0f} (root mean squares); r at least {r:.3f}"
+        ),
+    }
+
+
+def quantum() -> dict[str, str]:
+    """The barrier of malonaldehyde's proton with classical and quantum nuclei."""
+    table = json.loads((TABLES[0] / "quantum.json").read_text())
+    middle = int(np.abs(table["places"]).argmin())
+    words = []
+    for beads, curve in table["beads"].items():
+        height, bar = curve["energy_eV"][middle], curve["std_eV"][middle]
+        kind = "classical" if beads == "1" else f"{beads} beads"
+        words.append(f"{kind} {1000 * height:.0f} ± {1000 * bar:.0f}")
+    spread = list(table["beads"].values())[-1]["spread_A"][0]
+    return {
+        "events: free-energy barrier of malonaldehyde's proton at 300 K": (
+            f"{', '.join(words)} meV; beads of the proton spread by {spread:.2f} Å"
+        )
+    }
+
+
+def flip() -> dict[str, str]:
+    """What rises in alanine dipeptide's flip from C7eq to C5."""
+    table = json.loads((TABLES[1] / "events.json").read_text())
+    rise, error = (1000 * x for x in table["rise_eV"])
+
+    def first(what: str, count: int) -> str:
+        rows = list(table[what].items())
+        rows.sort(key=lambda row: -abs(row[1][0]) / row[1][1])
+        return ", ".join(
+            f"{name} {1000 * value:.0f} ± {1000 * bar:.0f}" for name, (value, bar) in rows[:count]
+        )
+
+    groups = sorted(table["groups"].items(), key=lambda row: -row[1][0])[:2]
+    share, bar = table["committors"]["all"]
+    return {
+        "events: alanine dipeptide, C7eq to C5: what takes up energy": (
+            f"{table['events']} events of {table['shots']} shots; potential energy rises by "
+            f"{rise:.0f} ± {error:.0f} meV; {first('rises', 2)} meV"
+        ),
+        "events: alanine dipeptide, groups that take up most": (
+            "; ".join(
+                f"{name} {1000 * value:.0f} ± {1000 * bar:.0f} meV" for name, (value, bar) in groups
+            )
+        ),
+        "events: alanine dipeptide, committor of the surface": f"{share:.2f} ± {bar:.2f}",
+    }
 
 
 PARTS = {
-    "make": make,
     "events": events,
     "shares": shares,
     "gate": gate,
     "committor": committor,
     "reference": reference,
+    "quantum": quantum,
+    "flip": flip,
 }
 
 

@@ -64,6 +64,7 @@ INPUT = """<simulation verbosity="low" floatformat="%20.12e">
     <initialize nbeads="{beads}">
       <file mode="ase">start.xyz</file>
       <cell mode="abc" units="angstrom">[{box}, {box}, {box}]</cell>
+      <masses mode="manual" units="dalton">{masses}</masses>
       <velocities mode="thermal" units="kelvin">{temperature}</velocities>
     </initialize>
     <forces><force forcefield="driver"/></forces>
@@ -104,7 +105,7 @@ def path_integrals(
     Args:
         potential: a potential of interpmd, or any ASE calculator. What `im.lowered` has added is
             taken out of all averages again.
-        atoms: a molecule, where to start; or a file of it.
+        atoms: a molecule, where to start, with the masses that it has; or a file of it.
         beads: of the ring.
         steps: of the dynamics.
         temperature: K. timestep: fs.
@@ -147,6 +148,7 @@ def path_integrals(
         "seed": seed,
     }
     settings = {"made_by": "path integrals", "potential": name(potential), **start(molecule), **how}
+    settings["masses"] = seal_of(molecule.get_masses().round(6).tobytes())[:16]
     with ExitStack() as stack:
         if out is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="interpmd-")))
@@ -213,6 +215,7 @@ def _prepared(
         steps=steps,
         address=address,
         box=BOX,
+        masses=[round(float(mass), 6) for mass in molecule.get_masses()],
         checkpoint=how["interval"] * max(1, min(100, steps // how["interval"] // 10)),
         **how,
     )

@@ -31,27 +31,29 @@ class Spring(Calculator):
         self.results = {"energy": 15.0 * (length - 1.0) ** 2, "forces": np.array([force, -force])}
 
 
-def ring_variance(beads: int) -> float:
+def ring_variance(beads: int, mass: float = 1.008) -> float:
     """Variance in Å² of a bead of a harmonic oscillator, with as many beads."""
-    mass = 1.008 / 2 * units._amu
+    mass *= units._amu / 2
     omega = np.sqrt(30.0 * units._e * 1e20 / mass)
     k = np.arange(beads)
     springs = 4 * (beads * KT * units._e / units._hbar) ** 2 * np.sin(np.pi * k / beads) ** 2
     return float((KT * units._e / (mass * (omega**2 + springs))).sum() * 1e20)
 
 
-@pytest.mark.parametrize(("beads", "steps"), [(1, 6000), (6, 1200)])
-def test_the_spread_of_an_oscillator_is_that_of_its_ring(beads, steps):
-    pair = Atoms("H2", [(0, 0, 0), (0, 0, 1.0)])
+@pytest.mark.parametrize(
+    ("beads", "steps", "mass"), [(1, 6000, 1.008), (6, 1200, 1.008), (6, 1200, 4.0)]
+)
+def test_the_spread_of_an_oscillator_is_that_of_its_ring(beads, steps, mass):
+    pair = Atoms("H2", [(0, 0, 0), (0, 0, 1.0)], masses=[mass, mass])
     found = im.path_integrals(
         Spring(), pair, beads, steps, friction=10.0, interval=2, seed=1, progress=False
     )
     assert found.beads == beads and len(found) > 0.4 * steps
     lengths = found.values((0, 1))
-    assert lengths.var() == pytest.approx(ring_variance(beads), rel=0.2)
+    assert lengths.var() == pytest.approx(ring_variance(beads, mass), rel=0.2)
     assert np.ptp(found.conserved) < 0.03
     if beads == 6:
-        assert ring_variance(6) > 4 * ring_variance(1)
+        assert ring_variance(6) > 1.5 * ring_variance(6, 4.0) > 2 * ring_variance(1)
 
 
 @pytest.fixture(scope="module")

@@ -84,10 +84,7 @@ class ReactionCoordinate:
         return 0 if value <= self.low else 1 if value >= self.high else -1
 
     def slope(self, atoms: Atoms, step: float = 1e-4) -> Float[np.ndarray, "atoms 3"]:
-        """Derivatives with respect to the positions: of the function, if it has a method `slope`,
-        else by central differences of `step` Å."""
-        if (exact := getattr(self.function, "slope", None)) is not None:
-            return exact(atoms)
+        """Derivatives with respect to the positions, by central differences of `step` Å."""
         moved, slope = atoms.copy(), np.zeros((len(atoms), 3))
         for atom in range(len(atoms)) if self.atoms is None else self.atoms:
             for axis in range(3):
@@ -139,9 +136,6 @@ class _Transfer:
             atoms, self.acceptor, self.proton
         )
 
-    def slope(self, atoms: Atoms) -> np.ndarray:
-        return _slope(atoms, self.donor, self.proton) - _slope(atoms, self.acceptor, self.proton)
-
 
 @dataclass(frozen=True)
 class _Distance:
@@ -150,9 +144,6 @@ class _Distance:
 
     def __call__(self, atoms: Atoms) -> float:
         return _distance(atoms, self.first, self.second)
-
-    def slope(self, atoms: Atoms) -> np.ndarray:
-        return _slope(atoms, self.first, self.second)
 
 
 @dataclass(frozen=True)
@@ -318,15 +309,6 @@ def as_coordinate(given: Any, low: float | None, middle: float | None, high: flo
     middle = 0.5 * (low + high) if middle is None else middle
     name = getattr(given, "__name__", type(given).__name__)
     return ReactionCoordinate(given, low, middle, high, "coordinate" if "<" in name else name)
-
-
-def _slope(atoms: Atoms, i: int, j: int) -> Float[np.ndarray, "atoms 3"]:
-    """Derivatives of a distance with respect to the positions."""
-    way = atoms.get_distance(i, j, mic=bool(atoms.pbc.any()), vector=True)
-    slope = np.zeros((len(atoms), 3))
-    slope[j] = way / np.linalg.norm(way)
-    slope[i] = -slope[j]
-    return slope
 
 
 def _distance(atoms: Atoms, i: int, j: int) -> float:
