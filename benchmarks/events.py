@@ -23,7 +23,6 @@ sys.path.insert(0, str(ROOT / "data"))
 
 from make_malonaldehyde_events import (  # noqa: E402
     EACH,
-    EVERY,
     SEEDS,
     TRANSFER,
     gate_of,
@@ -31,6 +30,9 @@ from make_malonaldehyde_events import (  # noqa: E402
     place,
     tops,
 )
+
+#: fs between frames that GFN2-xTB is asked for.
+EVERY = 5.0
 
 TABLES = ROOT / "data" / "malonaldehyde", ROOT / "data" / "alanine_dipeptide"
 
@@ -155,7 +157,7 @@ def flip() -> dict[str, str]:
 
     def first(what: str, count: int) -> str:
         rows = list(table[what].items())
-        rows.sort(key=lambda row: -abs(row[1][0]) / row[1][1])
+        rows.sort(key=lambda row: -abs(row[1][0]) / max(row[1][1], 1e-3))
         return ", ".join(
             f"{name} {1000 * value:.0f} ± {1000 * bar:.0f}" for name, (value, bar) in rows[:count]
         )
