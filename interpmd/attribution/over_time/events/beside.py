@@ -82,6 +82,7 @@ class Beside:
         """A line of a certificate: difference of the rises over their size."""
         rises = self.rises()
         size = float(np.sqrt((rises["reference_eV"] ** 2).mean()))
+        asked = len(self.own.events)
         return Check(
             "truth",
             "reason of events",
@@ -90,7 +91,7 @@ class Beside:
             "",
             f"rises of the interactions differ from those of {self.other.data.attrs['model']} by "
             f"{1000 * self.error:.1f} meV of {1000 * size:.1f} (root mean squares; r "
-            f"{self.agreement:.3f}, {len(self.own.events)} events); {self._gates_agree()}",
+            f"{self.agreement:.3f}, {asked} event{'s' * (asked > 1)}); {self._gates_agree()}",
         )
 
     def _gates_agree(self) -> str:
