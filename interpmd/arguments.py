@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,42 @@ def range_of(given: Any, name: str) -> tuple[float, float]:
     if low > high:
         raise ArgumentError(f"{name} ascend, but {low} is above {high}")
     return float(low), float(high)
+
+
+def of_class(kind: type, **values: Any) -> None:
+    """Raise ArgumentError unless every value is of a class.
+
+    Args:
+        kind: the class.
+        values: by the names of the arguments.
+    """
+    for name, value in values.items():
+        if isinstance(value, kind):
+            continue
+        hint = ""
+        if isinstance(getattr(value, "potential", None), kind):
+            hint = f": pass {name}.potential"
+        elif isinstance(value, str) and kind.__name__ == "Potential":
+            hint = f": pass im.load({value!r})"
+        given = repr(value) if isinstance(value, str) else type(value).__name__
+        raise ArgumentError(f"{name} is of the class {kind.__name__}, not {given}{hint}")
+
+
+def of_functions(functions: Iterable[Callable], given: Iterable[str], name: str) -> None:
+    """Raise ArgumentError for an option that no function takes, before work is done.
+
+    Args:
+        functions: that will get them, each passing on what it does not know itself.
+        given: names of the options.
+        name: of who was given them, for the message.
+    """
+    known = [
+        word
+        for function in functions
+        for word, one in signature(function).parameters.items()
+        if one.kind is not one.VAR_KEYWORD
+    ]
+    options(dict.fromkeys(given), dict.fromkeys(known), name)
 
 
 def options(given: Mapping[str, Any], known: Iterable[str], name: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from interpmd import arguments
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.methods.dispatch import explain
@@ -151,6 +152,7 @@ def corrections(
         ...     - im.explain(report.potential, frames[0], im.Force(1, along=0)).total) < 1e-9)
         True
     """
+    arguments.of_class(Potential, potential=potential)
     learned = correction(potential)
     below = Potential({"baseline": baselines(potential)[0]}, potential.elements)
     asked = {"gauge": gauge, "reference": reference, **options}

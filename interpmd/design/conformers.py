@@ -301,6 +301,8 @@ def _molecule(given: str | Atoms) -> Chem.Mol:
         return Chem.AddHs(one_isomer(molecule))
     if not isinstance(given, Atoms) or len(given) == 0:
         raise DesignError(f"a molecule is SMILES or a structure with atoms, not {given!r}")
+    if given.pbc.any():
+        raise DesignError(f"{given.symbols} is periodic, and conformers are of a molecule alone")
     bonds = lewis_bonds(given).pairs.tolist()
     molecule = rdkit_molecule(given.numbers, bonds, whole_charge(given), FOR_DESIGN)
     if molecule is None or len(Chem.GetMolFrags(molecule)) > 1:

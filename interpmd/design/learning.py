@@ -27,6 +27,7 @@ from interpmd.design.groups import Groups
 from interpmd.design.objectives import Objective, objective_of
 from interpmd.design.run import explore
 from interpmd.errors import DesignError, InterpmdError
+from interpmd.fitting.closed_form import fit as fit_potential
 from interpmd.fitting.report import FitReport
 from interpmd.potentials import Potential
 from interpmd.structures.files import Structures, prepare_output, read_frames
@@ -102,11 +103,14 @@ def explore_and_learn(
     """
     arguments.count(0, rounds=rounds)
     arguments.count(check=check, most=most)
+    arguments.of_functions([explore], options, "explore_and_learn")
+    arguments.of_functions([cure, fit_potential], fit or {}, "fit=")
     folder = Path(out)
     prepare_output(folder / "round-0.jsonl")
     sought, effort = objective_of(objective), effort or Effort()
     watched = effort if effort.grade is not None else replace(effort, grade=BELIEVED)
     potential = fitted.potential if isinstance(fitted, FitReport) else fitted
+    arguments.of_class(Potential, fitted=potential)
     reference = level or potential.card.level
     if not reference:
         raise DesignError("the potential does not name its level of theory; pass level=")

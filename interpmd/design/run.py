@@ -104,6 +104,7 @@ def explore(
     level = resolve(calculator).name
     sought.states(space.molecule((0,) * len(space.sites)))
     effort = effort or Effort()
+    arguments.of_class(Effort, effort=effort)
     about = {
         "scaffold": scaffold,
         "objective": sought.key(),

@@ -72,9 +72,9 @@ def replicas(
 
     On a GPU: ``im.replicas(potential, atoms, range(1000), device="cuda")``.
     """
-    seeds = list(seeds)
+    seeds = list(seeds) if isinstance(seeds, Iterable) else []
     if not seeds or len(set(seeds)) < len(seeds):
-        raise ArgumentError(f"seeds are different whole numbers, one for each replica, not {seeds}")
+        raise ArgumentError("seeds are different whole numbers, one for each replica, as range(8)")
     arguments.seeds(**{f"seeds[{n}]": seed for n, seed in enumerate(seeds)})
     plan = Plan(
         ensemble,

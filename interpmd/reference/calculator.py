@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ase.calculators.calculator import Calculator, CalculatorSetupError, all_changes
+from ase.calculators.calculator import Calculator, all_changes
 
+from interpmd.errors import ModelError
 from interpmd.extras import required
 from interpmd.keywords import renamed
 from interpmd.levels.by_calculator import is_calculator
@@ -107,14 +108,12 @@ def as_calculator(
 
     Tight binding goes through tblite's own ASE calculator, which starts each step from the
     charges of the one before (twice as fast as starting anew). Charge and multiplicity are of
-    structures that name none. Raises UnknownLevelError, CalculatorSetupError for what is neither a
+    structures that name none. Raises UnknownLevelError, ModelError for what is neither a
     name nor a calculator.
     """
     if not isinstance(level, str | Level):
         if not is_calculator(level):
-            raise CalculatorSetupError(
-                f"{level!r} is neither the name of a level of theory nor a calculator"
-            )
+            raise ModelError(f"{level!r} is neither the name of a level of theory nor a calculator")
         return level
     theory = resolve(level)
     if not isinstance(theory, XTB):

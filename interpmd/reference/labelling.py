@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -22,6 +23,7 @@ from interpmd.errors import (
     MissingPackageError,
     OutputError,
     StructureError,
+    UnknownElementError,
 )
 from interpmd.keywords import renamed
 from interpmd.levels.by_calculator import CalculatorLevel
@@ -101,6 +103,7 @@ def label(
     """
     arguments.one_of(("raise", "skip"), invalid=invalid)
     arguments.count(workers=1 if workers is None else workers, multiplicity=multiplicity)
+    arguments.finite(charge=charge)
     if out is not None and Path(out).suffix == ".gz":
         raise ArgumentError(f"out={str(out)!r} grows line by line and cannot be compressed")
     theory = resolve(level)
@@ -176,9 +179,10 @@ def isolated_atoms(
     state's multiplicity (Hund's rules; unrestricted where it is open-shell). The frames carry
     ``info["config_type"] = "IsolatedAtom"`` and their multiplicity, so that they can stand in a
     training file beside molecules.
+
+    Raises UnknownElementError for what is no element, InterpmdError where the level has no energy.
     """
-    symbols = [n if isinstance(n, str) else chemical_symbols[int(n)] for n in numbers]
-    frames = []
+    symbols, frames = [_element(given) for given in _elements(numbers)], []
     for symbol in dict.fromkeys(symbols):
         atom = Atoms(symbol, positions=[[0.0, 0.0, 0.0]])
         unpaired = round(ground_state_magnetic_moments[atom.numbers[0]])
@@ -188,6 +192,25 @@ def isolated_atoms(
     if len(labelled) < len(frames):
         raise InterpmdError(f"{level} gave no energy for some of the atoms {symbols}")
     return labelled
+
+
+def _elements(given: Any) -> Iterable[Any]:
+    if isinstance(given, str):  # "HO", "NaCl"
+        return re.findall("[A-Z][a-z]*|.", given)
+    if not isinstance(given, Iterable):
+        raise ArgumentError(f"elements are given as 'HO', ['H', 'O'] or [1, 8], not {given!r}")
+    return given
+
+
+def _element(given: Any) -> str:
+    """The symbol of an element that is known by symbol or number."""
+    known = chemical_symbols[1:]
+    if given in known:
+        return str(given)
+    whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
+    if not whole or not 1 <= given <= len(known):
+        raise UnknownElementError(f"{given!r} is no element: give symbols or atomic numbers")
+    return chemical_symbols[given]
 
 
 def _job(index: int, atoms: Atoms, level: Level, charge: int, multiplicity: int) -> _Job:

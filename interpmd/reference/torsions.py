@@ -74,6 +74,7 @@ def torsion_profile(
 
     Raises:
         StructureError: the atoms are not four that exist, or the bond does not turn.
+        ArgumentError: what are no numbers of atoms, or no angles.
     """
     atoms = one_structure(structure).copy()
     dihedral = arguments.atoms_of(dihedral, "dihedral", (4,))
@@ -83,7 +84,7 @@ def torsion_profile(
         arguments.count(angles=angles)
         turns = (first + 360.0 * np.arange(angles) / angles).tolist()
     else:
-        turns = np.asarray(angles, dtype=float).tolist()
+        turns = arguments.numbers_of(angles, "angles").tolist()
     calculator, found = as_calculator(level), []
     for angle in turns:
         atoms = atoms.copy()

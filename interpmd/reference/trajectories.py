@@ -118,6 +118,8 @@ def normal_modes(
         return np.array([calculator.get_forces(for_calculators(moved)) for moved in displaced])
 
     modes, curvatures = modes_of(atoms, hessian(forces, _snapshot(atoms), displacement))
+    if not len(modes):
+        raise CalculationError(f"{atoms.symbols} has no vibrations: a single atom only moves")
     thermal = units.kB * temperature / np.maximum(np.abs(curvatures), 1e-12)
     largest = np.linalg.norm(modes.reshape(len(modes), -1, 3), axis=2).max(axis=1)
     widths = np.where(curvatures > 0, np.sqrt(thermal), imaginary_width / largest)

@@ -13,7 +13,7 @@ from ase import Atoms
 
 from interpmd.attribution.gauges.capping import Parts, parts_of
 from interpmd.attribution.gauges.myerson import connected_sets
-from interpmd.errors import ArgumentError, GroupingError, StructureError
+from interpmd.errors import ArgumentError, FragmentError, GroupingError, StructureError
 from interpmd.extras import required
 from interpmd.structures.charges import whole_charge
 from interpmd.structures.chemistry import bonds, molecules
@@ -97,6 +97,21 @@ def _canonical(numbers: tuple[int, ...], inside: tuple[tuple[int, int], ...], ch
     Chem.RemoveStereochemistry(molecule)
     # only a round trip gives the SMILES that other software gives
     return Chem.CanonSmiles(Chem.MolToSmiles(Chem.RemoveHs(molecule)))
+
+
+def canonical_smiles(text: str) -> str:
+    """SMILES as fragments are named here: without stereochemistry, in RDKit's form.
+
+    Raises:
+        FragmentError: it is no SMILES.
+    """
+    Chem, rdBase = (required(f"rdkit.{name}", PURPOSE) for name in ("Chem", "rdBase"))
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(text)
+    if molecule is None or not text.strip():
+        raise FragmentError(f"{text!r} is neither SMILES of a fragment nor the name of a file")
+    Chem.RemoveStereochemistry(molecule)
+    return Chem.CanonSmiles(Chem.MolToSmiles(molecule))
 
 
 def identity(atoms: Atoms) -> tuple:

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from interpmd import arguments
 from interpmd.attribution.gauges.capping import capped, parts_of
 from interpmd.errors import ArgumentError, FragmentError, InterpmdError, StructureError
 from interpmd.fitting.report import FitReport
@@ -36,6 +37,7 @@ from interpmd.structures.groups import Grouping, groups_of, placed
 from interpmd.trust.closed_parts import PART
 from interpmd.trust.fragment_names import (
     ORDER,
+    canonical_smiles,
     formula,
     fragments_in,
     fragments_of_groups,
@@ -238,7 +240,14 @@ def remember_fragments(potential: Potential, frames: Structures, order: int = OR
     """Write into a potential's card which fragments its training data know.
 
     `known_fragments` then needs no data beside the potential, also after it is saved and loaded.
+
+    Raises:
+        ArgumentError: no potential, or no frames.
     """
+    arguments.of_class(Potential, potential=potential)
+    frames = read_frames(frames)
+    if not frames:
+        raise ArgumentError("remember_fragments needs the frames that the potential was fitted to")
     potential.card.provenance[KEPT] = {
         "order": order,
         "smiles": sorted(fragments_in(frames, order)),
@@ -287,7 +296,7 @@ def _there(data: Potential | FitReport | Structures | Iterable[str], order: int)
     if isinstance(data, Iterable) and not isinstance(data, str | Atoms):
         data = list(data)
         if data and all(isinstance(one, str) for one in data) and not _files(data):
-            return set(data)
+            return {canonical_smiles(one) for one in data}
     return fragments_in(data, order)
 
 

@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from interpmd import arguments
 from interpmd.errors import ArgumentError, InterpmdError, LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.active.growing import spec_of
@@ -103,9 +104,13 @@ def cure(
             left to label.
         ArgumentError: both `diagnosis` and `asked`.
     """
+    arguments.of_functions([fit], options, "cure")
+    if diagnosis is not None:
+        arguments.of_class(Diagnosis, diagnosis=diagnosis)
     if diagnosis is not None and asked is not None:
         raise ArgumentError("diagnosis= and asked= both say what to label; give one of them")
     potential = fitted.potential if isinstance(fitted, FitReport) else fitted
+    arguments.of_class(Potential, fitted=potential)
     level = _level(potential, level)
     provenance = potential.card.provenance
     if "spec" not in options and "spec" not in provenance:
@@ -135,20 +140,20 @@ def cure(
     factors = {PROPOSED.get(name, name): factor for name, factor in given.items()}
     for absent in set(PROPOSED.values()) - {labels.subset_of(atoms) for atoms in labelled}:
         del factors[absent]  # nothing of the kind was proposed: no frame to weigh
-    arguments: dict[str, Any] = {
+    of_fit: dict[str, Any] = {
         "spec": spec_of(provenance["spec"]) if "spec" in provenance else None,
         "level": potential.card.level,
         **{key: provenance[key] for key in ("seed", "energy_weight") if key in provenance},
     }
     if below := baselines(potential):  # what was corrected is corrected again
         level_below = below[0].level
-        arguments["baseline"] = getattr(level_below, "calculator", below[0].name)
+        of_fit["baseline"] = getattr(level_below, "calculator", below[0].name)
     return fit(
         [*frames, *labelled],
         subset_weights=factors,
         out=out,
         progress=progress,
-        **(arguments | options),
+        **(of_fit | options),
     )
 
 

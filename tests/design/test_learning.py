@@ -54,3 +54,10 @@ def test_a_potential_that_names_no_level_is_refused(tmp_path):
             "[H:1][O:2][CH2:3][*:9]", potential, [], groups=["F"],
             objective=RotationBarrier((1, 2, 3, 9)), out=tmp_path,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [{"bugdet": 5}, {"fit": {"rigde": 1.0}}])
+def test_options_that_nobody_takes_are_refused_at_once(given, tmp_path):
+    with pytest.raises(im.ArgumentError, match="has no option '(bugdet|rigde)'"):
+        im.explore_and_learn("C[*:1]", im.load("water"), [], groups=["F"], out=tmp_path, **given)
+    assert not list(tmp_path.iterdir())

@@ -233,3 +233,21 @@ def test_learning_asks_for_what_it_needs(frames):
         im.learn(frames[:3], frames[6:], progress=False)
     with pytest.raises(im.ArgumentError, match="pass test="):
         im.learn(frames[:6], frames[6:], error=1.0, progress=False)
+
+
+def test_what_fit_does_not_know_is_refused_before_anything_is_labelled(report, frames):
+    with pytest.raises(im.ArgumentError, match="learn has no option 'rigde'.*'ridge'"):
+        im.learn(frames, frames, rigde=1e-3)
+    with pytest.raises(im.ArgumentError, match="cure has no option 'rigde'"):
+        im.cure(report, frames, rigde=1e-3)
+    with pytest.raises(im.ArgumentError, match="goal is of the class Goal"):
+        im.learn(frames, frames, goal="forces")
+    with pytest.raises(im.ArgumentError, match="pass potential.potential"):
+        im.on_the_fly(report, frames)
+    with pytest.raises(im.ArgumentError, match=r"pass im.load\('water'\)"):
+        im.corrections("water", frames[0])
+    with pytest.raises(im.ArgumentError, match="fit is of the class GrowingFit"):
+        im.choose(report, frames)
+    for temperatures in ((), 300.0, (300.0, -1.0)):
+        with pytest.raises(im.ArgumentError, match="temperatures"):
+            im.candidates(frames[0], n=2, temperatures=temperatures)

@@ -6,7 +6,13 @@ from ase import Atoms, units
 from ase.build import bulk, molecule
 
 from interpmd import errors
-from interpmd.errors import StructureError, UnknownLevelError
+from interpmd.errors import (
+    ArgumentError,
+    ModelError,
+    StructureError,
+    UnknownElementError,
+    UnknownLevelError,
+)
 from interpmd.levels.names import resolve
 from interpmd.reference import available_levels, isolated_atoms, label
 from interpmd.reference.calculator import ReferenceCalculator, as_calculator
@@ -112,6 +118,19 @@ def test_isolated_atoms_are_in_their_ground_state():
     expected = [-10.70721138, -48.79807982, -102.52180711]
     np.testing.assert_allclose([a.get_potential_energy() for a in atoms], expected, atol=1e-6)
     assert all((a.get_forces() == 0).all() for a in atoms)
+
+
+def test_what_is_no_element_is_said():
+    assert [str(a.symbols) for a in isolated_atoms("HCl", "gfn2-xtb")] == ["H", "Cl"]
+    for given in ("Xx", [0], [300], [1.5], [True], [None]):
+        with pytest.raises(UnknownElementError, match="no element"):
+            isolated_atoms(given)
+    with pytest.raises(ArgumentError, match="elements are given as"):
+        isolated_atoms(8)
+    with pytest.raises(ArgumentError, match="charge"):
+        label(molecule("H2O"), charge=float("nan"))
+    with pytest.raises(ModelError, match="neither the name of a level"):
+        as_calculator(None)
 
 
 def test_oxygen_atom_is_a_triplet_in_dft():

@@ -130,6 +130,18 @@ def test_what_is_lacking_is_said_and_drawn():
         found.plot(1)
 
 
+def test_smiles_may_be_written_in_any_way():
+    asked = from_smiles("CCOC")
+    plain = im.known_fragments(asked, ["CCO", "COC", "C", "O", "CC", "CO"])
+    other = im.known_fragments(asked, ["OCC", "C(OC)", "[CH4]", "O", "CC", "OC"])
+    assert plain.table.known.sum() > 0
+    assert other.table.known.tolist() == plain.table.known.tolist()
+    with pytest.raises(FragmentError, match="neither SMILES"):
+        im.known_fragments(asked, ["CCO", "not SMILES"])
+    with pytest.raises(ArgumentError, match="needs the frames"):
+        im.remember_fragments(im.load("water"), [])
+
+
 def test_a_cure_labels_just_what_is_lacking(tmp_path):
     pytest.importorskip("tblite", reason="labels by GFN2-xTB")
     start = [molecule("CH3OH"), molecule("CH4"), molecule("C2H6")]

@@ -129,6 +129,9 @@ def choose(
     """
     arguments.count(count=count, most=most)
     arguments.not_negative(misfit=misfit)
+    arguments.of_class(GrowingFit, fit=fit)
+    if goal is not None:
+        arguments.of_class(Goal, goal=goal)
     frames = read_frames(candidates)
     if len(frames) < count:
         raise ArgumentError(f"{count} of {len(frames)} candidates cannot be chosen")

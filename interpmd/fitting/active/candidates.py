@@ -78,8 +78,8 @@ def candidates(
     """
     arguments.count(n=n)
     arguments.seeds(seed=seed)
-    for temperature in temperatures:
-        arguments.positive(temperatures=temperature)
+    for place, temperature in enumerate(arguments.numbers_of(temperatures, "temperatures")):
+        arguments.positive(**{f"temperatures[{place}]": temperature})
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise UnknownSamplingError(f"no candidates are {unknown[0]!r}: {', '.join(KINDS)}")
     structures = [atoms.copy() for atoms in read_frames(start)]

@@ -22,6 +22,7 @@ import torch
 from ase import Atoms
 from jaxtyping import Float
 
+from interpmd import arguments
 from interpmd.errors import LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.delta import differences, with_baseline
@@ -79,6 +80,7 @@ class GrowingFit:
         subset_weights: Mapping[str, float] | None = None,
         memory: float = 5.0,
     ) -> None:
+        arguments.of_class(Potential, potential=potential)
         given = potential.card.provenance
         learned = without_baseline(potential)
         found = [t for t in learned.terms.values() if isinstance(t, ClusterExpansion)]

@@ -21,6 +21,7 @@ from interpmd.fitting import labels
 from interpmd.fitting.active.acquisition import Goal, choose
 from interpmd.fitting.active.branch import Branch, judge_of, measured
 from interpmd.fitting.active.record import Record, key_of
+from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import Evaluation, FitReport
 from interpmd.fitting.spec import Spec
 from interpmd.levels import resolve
@@ -179,6 +180,9 @@ def learn(
     arguments.count(batch=batch, budget=budget, workers=1 if workers is None else workers)
     arguments.seeds(seed=seed)
     arguments.not_negative(misfit=misfit)
+    arguments.of_functions([fit], options, "learn")
+    if goal is not None:
+        arguments.of_class(Goal, goal=goal)
     if error is not None:
         arguments.positive(error=error)
         if test is None:

@@ -234,6 +234,7 @@ def on_the_fly(
         >>> len(calculator.log) <= calculator.calls
         True
     """
+    arguments.of_class(Potential, potential=potential)
     level = potential.card.level if level is None else level
     fit = GrowingFit(potential, train, memory=memory)
     return LearningCalculator(fit, level or "", grade, every, most, out)

@@ -85,6 +85,8 @@ def chosen_terms(terms: str | Sequence[str] | None, frames: Sequence[Atoms]) -> 
     """
     if terms is None:
         return VALENCE if _one_molecule(frames) else SIMPLE
+    if not isinstance(terms, Sequence):
+        raise ArgumentError(f"terms are names, 'pairs' or ['bonds', 'angles'], not {terms!r}")
     given = (terms,) if isinstance(terms, str) else tuple(terms)
     names = tuple(name for word in given for name in SHORT.get(word, (word,)))
     for name in names:
