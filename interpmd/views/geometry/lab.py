@@ -238,7 +238,7 @@ class GeometryLab(Panel):
         )
 
     def __repr__(self) -> str:
-        return f"GeometryLab of {self.start.symbols}: {self.coordinate_name.value}"
+        return f"GeometryLab of {self.start.get_chemical_formula()}: {self.coordinate_name.value}"
 
 
 def _by_order(table: Decomposition) -> dict[int, Float[np.ndarray, " energy_and_samples"]]:

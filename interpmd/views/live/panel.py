@@ -318,4 +318,4 @@ class LiveMD(Panel):
         self.stage.show(state, frame.positions, history)
 
     def __repr__(self) -> str:
-        return f"LiveMD of {self._first.symbols}: {len(self.frames)} frames"
+        return f"LiveMD of {self._first.get_chemical_formula()}: {len(self.frames)} frames"
