@@ -98,8 +98,8 @@ class Relaxation:
     def __str__(self) -> str:
         word = "" if self.converged else "not yet a "
         return (
-            f"{word}{WORDS[self.to]} of {self.atoms.symbols} after {len(self) - 1} steps: "
-            f"{self.energy - self.energies[0]:+.4f} eV, largest force "
+            f"{word}{WORDS[self.to]} of {self.atoms.get_chemical_formula()} after "
+            f"{len(self) - 1} steps: {self.energy - self.energies[0]:+.4f} eV, largest force "
             f"{self.largest_forces[-1]:.4f} eV/Å"
         )
 

@@ -137,7 +137,7 @@ class Trajectory:
         return time_lines(self.times, series, unit="energy − first (eV)", ax=ax)
 
     def __str__(self) -> str:
-        atoms = self.frames[0].symbols if len(self) else "no atoms"
+        atoms = self.frames[0].get_chemical_formula() if len(self) else "no atoms"
         ensemble = self.settings.get("ensemble", "")
         span = self.times[-1] - self.times[0] if len(self) else 0.0
         return f"{ensemble} trajectory of {atoms}: {len(self)} frames, {span:.1f} fs"

@@ -52,7 +52,7 @@ def plot_force_fields(
             minima.plot(true, conformers[name], mark, mfc="none", color=line_of(row)[0], label=name)
         minima.set(xlabel=f"{reference} (kcal/mol)", ylabel="model (kcal/mol)")
     else:
-        minima.text(0.5, 0.5, "one minimum only", ha="center", transform=minima.transAxes)
+        _nothing(minima, "one minimum only")
     minima.set_title("conformers")
     if len(profile):
         along.plot(profile.index, profile[reference], "o-", color=DARK, lw=2, ms=4, label=reference)
@@ -62,9 +62,17 @@ def plot_force_fields(
         along.set(xlabel="dihedral (degrees)", ylabel="energy − mean (kcal/mol)")
         along.set_xticks([-180, -90, 0, 90, 180])
         along.legend(frameon=False, fontsize=8, ncols=2)
-    elif len(conformers) > 1:
-        minima.legend(frameon=False, fontsize=8)
+    else:
+        _nothing(along, "no dihedral was given")
+        if len(conformers) > 1:
+            minima.legend(frameon=False, fontsize=8)
     along.set_title("torsion profile")
     for each in (bars, minima, along):
         bare(each)
     return bars, minima, along
+
+
+def _nothing(ax: Axes, why: str) -> None:
+    """An empty picture that says why it is."""
+    ax.text(0.5, 0.5, why, ha="center", transform=ax.transAxes)
+    ax.set(xticks=[], yticks=[])

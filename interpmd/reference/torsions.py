@@ -77,7 +77,7 @@ def torsion_profile(
         ArgumentError: what are no numbers of atoms, or no angles.
     """
     atoms = one_structure(structure).copy()
-    dihedral = arguments.atoms_of(dihedral, "dihedral", (4,))
+    dihedral = arguments.atoms_of(dihedral, "dihedral")
     side = _turning(atoms, dihedral)
     first = atoms.get_dihedral(*dihedral)
     if isinstance(angles, int | np.integer):

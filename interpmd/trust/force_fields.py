@@ -23,11 +23,13 @@ from interpmd.errors import ArgumentError, CalculationError, LabelError, Missing
 from interpmd.fitting import labels
 from interpmd.fitting.report import FitReport
 from interpmd.levels.classical import FORCE_FIELDS, KCAL, ForceField
+from interpmd.levels.names import resolve
 from interpmd.markup import markup, table
 from interpmd.plots.force_fields import plot_force_fields
 from interpmd.potentials.potential import Potential
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.labelling import label
+from interpmd.reference.store import LEVEL_KEY
 from interpmd.reference.torsions import held_at, relaxed, torsion_profile
 from interpmd.structures.charges import for_calculators
 from interpmd.structures.files import Structures, read_frames
@@ -121,8 +123,9 @@ def compare_force_fields(
     """Forces, conformers and a torsion profile of one molecule, by models and by a reference.
 
     Args:
-        frames: geometries of the molecule, on which forces are compared; with labels of the
-            reference, or without.
+        frames: geometries of the molecule, on which forces are compared. Labels that name the
+            reference as their level (`im.label` writes it) are taken; else they are computed:
+            frames of a run hold the forces of what moved them.
         models: what is judged: potentials, ASE calculators, names ("mmff94", "uff", "gfn-ff", or a
             level of theory), by a name of your own or in a list.
         reference: what counts as true: a level of theory, or an ASE calculator.
@@ -152,11 +155,16 @@ def compare_force_fields(
         raise ArgumentError("profile= needs dihedral=, the four atoms that it turns")
     oracle = as_calculator(reference)
     name = reference if isinstance(reference, str) else str(oracle.name)
+    level = resolve(reference).name
     structures = [
-        a if _labelled(a) else label([a], reference, progress=False)[0] for a in structures
+        a if _labelled(a) and a.info.get(LEVEL_KEY) == level else _relabelled(a, reference)
+        for a in structures
     ]
     bottoms = read_frames(minima) if minima is not None else _different(relaxed(structures, oracle))
-    bottoms = [a if _labelled(a) else relaxed(a, oracle)[0] for a in bottoms]
+    bottoms = [
+        a if _labelled(a) and a.info.get(LEVEL_KEY, level) == level else relaxed(a, oracle)[0]
+        for a in bottoms
+    ]
     turned: list[Atoms] = []
     if profile is not None:
         turned = list(read_frames(profile))
@@ -196,6 +204,13 @@ def compare_force_fields(
         _relative(energies),
         _relative({key: [many[k] for k in order] for key, many in along.items()}, index),
     )
+
+
+def _relabelled(atoms: Atoms, reference: str | Calculator) -> Atoms:
+    """A structure with the label of the reference, whatever energy and forces it had."""
+    bare = atoms.copy()
+    bare.calc = None
+    return label([bare], reference, progress=False)[0]
 
 
 def _labelled(atoms: Atoms) -> bool:

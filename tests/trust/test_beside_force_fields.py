@@ -88,6 +88,28 @@ def test_energies_can_be_compared_at_the_geometries_of_the_reference():
     assert len(found.conformers) == 2
 
 
+def test_forces_of_another_model_in_the_frames_are_no_reference():
+    """Frames of a run hold the forces of what moved them."""
+    frames = [ethanol(), ethanol()]
+    for seed, atoms in enumerate(frames):
+        atoms.rattle(0.05, seed=seed)
+    moved = im.label(frames, "uff", progress=False)
+    unnamed = [a.copy() for a in moved]
+    for atoms, other in zip(unnamed, moved, strict=True):
+        atoms.calc, atoms.info = other.calc, {}
+    asked = {"minima": [ethanol()], "relax": False, "beside": ("uff",)}
+    errors = [
+        im.compare_force_fields(some, (), "mmff94", **asked).to_frame().force_rmse_eV_A["uff"]
+        for some in (frames, moved, unnamed)
+    ]
+    assert errors[0] > 0.1 and errors[1:] == pytest.approx([errors[0]] * 2, abs=1e-12)
+    assert "no dihedral" in found_words(im.compare_force_fields(moved, (), "mmff94", **asked))
+
+
+def found_words(comparison) -> str:
+    return " ".join(text.get_text() for ax in comparison.plot() for text in ax.texts)
+
+
 def test_a_comparison_is_told_and_drawn(comparison):
     assert "half more" in repr(comparison)
     assert "<table" in comparison._repr_html_()

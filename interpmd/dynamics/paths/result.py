@@ -115,15 +115,15 @@ class Path:
             self.coordinate,
             self.energies - self.energies[0],
             x=f"{self.quantity} ({self.unit})",
-            title=str(self),
+            title=f"{HOW[self.how]}\nof {self.frames[0].get_chemical_formula()}",
             ax=ax,
         )
 
     def __str__(self) -> str:
         word = "" if self.converged else ", not converged"
         return (
-            f"{HOW[self.how]} of {self.frames[0].symbols}, {len(self)} structures{word}: barrier "
-            f"{self.barrier:.3f} eV, back {self.reverse_barrier:.3f} eV"
+            f"{HOW[self.how]} of {self.frames[0].get_chemical_formula()}, {len(self)} "
+            f"structures{word}: barrier {self.barrier:.3f} eV, back {self.reverse_barrier:.3f} eV"
         )
 
     __repr__ = __str__
