@@ -173,8 +173,8 @@ class PathIntegrals:
     def __str__(self) -> str:
         kind = "classical nuclei" if self.beads == 1 else f"{self.beads} beads"
         return (
-            f"path integrals of {self.atoms.get_chemical_formula()}, {kind}, {self.temperature:g} K: "
-            f"{len(self)} samples"
+            f"path integrals of {self.atoms.get_chemical_formula()}, {kind}, "
+            f"{self.temperature:g} K: {len(self)} samples"
             + ("" if self.bias is None else ", a bias is taken out of averages")
         )
 

@@ -119,8 +119,8 @@ class NormalModes(Sequence[NormalMode]):
 
     def __str__(self) -> str:
         return (
-            f"{len(self)} normal modes of {self.atoms.get_chemical_formula()}, {self.unstable} of them "
-            f"unstable; zero-point energy {self.zero_point_energy:.3f} eV"
+            f"{len(self)} normal modes of {self.atoms.get_chemical_formula()}, {self.unstable} of "
+            f"them unstable; zero-point energy {self.zero_point_energy:.3f} eV"
         )
 
     def __repr__(self) -> str:
