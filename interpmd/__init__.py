@@ -89,7 +89,7 @@ _NAMES = {
         "ArgumentError CalculationError CertificateError ConvergenceWarning CoordinateError "
         "CourseError DesignError DesignFileError ExplanationFileError ExplanationSealError "
         "ExtrapolationWarning FragmentError FramesError GaugeError GroupingError "
-        "InternalGaugeError InterpmdError LabelError LabelSealError LabelWarning LedgerError "
+        "InternalGaugeError InterpmdError IsomerWarning LabelError LabelSealError LabelWarning LedgerError "
         "LedgerWarning LevelMismatchError MemoryLimitError MethodError MissingPackageError "
         "MissingPhysicsError ModelError NoFitError OutputError PathError PotentialFileError "
         "PotentialSealError QuestionError ReactionError SealError SimulationError SingularError "
