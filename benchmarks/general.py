@@ -3,7 +3,7 @@
 ``python benchmarks/general.py FOLDER [recipe ...]``: the potentials are written into the folder,
 each with its figures, `judged.json`. A GPU is used where there is one. The judges are molecules of
 seven and eight heavy atoms (data/small_molecules/choosing.extxyz.gz) that no fit has seen and that
-no table of the evidence asks for.
+no table of the evidence asks for. RDKit is needed.
 """
 
 from __future__ import annotations
