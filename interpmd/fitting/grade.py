@@ -28,8 +28,9 @@ FALSE_ALARMS = 0.02
 #: Least widening of a range of distances, in Å.
 LEAST = 0.01
 
-#: Parts in which frames are left out, and least frames of a composition that is judged by itself.
-FOLDS, FEWEST = 5, 40
+#: Parts in which frames are left out, and least frames of a composition that is judged by itself:
+#: in its distances, and among those that were held out.
+FOLDS, FEWEST, FEWEST_HELD = 5, 40, 20
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,12 @@ class Spread:
         force: largest standard deviation of a force on an atom of each element in eV/Å, shape
             (species,); 0 where the element is missing.
         energy: standard deviation of the energy over the square root of the number of atoms, in eV.
+        composition: formula of the frame.
     """
 
     force: Float[Tensor, " species"]
     energy: float
+    composition: str = ""
 
     def over(self, usual: Spread) -> float:
         """How many times more uncertain than usual, in forces or in the energy."""
@@ -55,6 +58,9 @@ def calibrate_grade(
 ) -> None:
     """Set the units of the extrapolation grade of a potential.
 
+    Compositions are judged one by one: among many small parts a few large molecules, which are the
+    least certain, would all be alarms.
+
     Args:
         potential: with the samples of its posterior.
         term: of the potential, which keeps the units.
@@ -62,8 +68,8 @@ def calibrate_grade(
         held: how uncertain frames are that were held out, under the posterior without them.
     """
     usual = usual_spread(potential, term, frames)
-    ratios = [spread.over(usual) for spread in held]
-    factor = float(np.quantile(ratios, 1 - FALSE_ALARMS)) if ratios else 1.0
+    ratios = np.array([spread.over(usual) for spread in held])
+    factor = _usual([spread.composition for spread in held], ratios, FEWEST_HELD) if held else 1.0
     term.grade_scale.copy_(factor * usual.force)
     term.energy_scale.fill_(factor * usual.energy)
     term.nearest.copy_(ranges_of_distances(potential, term, frames))
@@ -91,7 +97,7 @@ def spread_of(term: LearnedTerm, atoms: Atoms, energy: float, forces: np.ndarray
     species = term.species[torch.as_tensor(atoms.numbers)]
     largest = torch.zeros(len(term.elements), dtype=torch.float64)
     largest.scatter_reduce_(0, species, torch.as_tensor(forces, dtype=torch.float64), "amax")
-    return Spread(largest, energy / len(atoms) ** 0.5)
+    return Spread(largest, energy / len(atoms) ** 0.5, atoms.get_chemical_formula())
 
 
 def _spread(
@@ -128,7 +134,8 @@ def ranges_of_distances(
         others = _together([part for j, part in enumerate(parts) if j != k])
         for i in np.flatnonzero(fold == k):
             beyond[i] = float(outside(found[i], others[species[i]]).max())
-    margin = max(LEAST, _usual(frames, beyond))
+    names = [atoms.get_chemical_formula() for atoms in frames]
+    margin = max(LEAST, _usual(names, beyond, FEWEST))
     ranges = _together(parts)
     ranges[..., 0] -= margin
     ranges[..., 1] += margin
@@ -136,11 +143,13 @@ def ranges_of_distances(
     return ranges.nan_to_num(posinf=term.cutoff, neginf=0.0)
 
 
-def _usual(frames: Sequence[Atoms], beyond: Float[np.ndarray, " frames"]) -> float:
+def _usual(
+    compositions: Sequence[str], measured: Float[np.ndarray, " frames"], fewest: int
+) -> float:
     """What all but a few frames of each frequent composition stay below."""
-    names = np.array([atoms.get_chemical_formula() for atoms in frames])
+    names = np.array(compositions)
     known, counts = np.unique(names, return_counts=True)
-    groups = [beyond[names == name] for name in known[counts >= FEWEST]] or [beyond]
+    groups = [measured[names == name] for name in known[counts >= fewest]] or [measured]
     finite = [g[np.isfinite(g)] for g in groups]
     return max((float(np.quantile(g, 1 - FALSE_ALARMS)) for g in finite if len(g)), default=0.0)
 

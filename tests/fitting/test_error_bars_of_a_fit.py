@@ -10,7 +10,7 @@ import torch
 from frames_of_methanol import ISOLATED, SMALL, frames
 
 import interpmd as im
-from interpmd.fitting.grade import ranges_of_distances
+from interpmd.fitting.grade import Spread, calibrate_grade, ranges_of_distances, usual_spread
 from interpmd.fitting.judges import Judges
 from interpmd.fitting.normal import NormalEquations, Targets, quick, weighted_rows
 from interpmd.fitting.posterior import calibrated, misfit_samples
@@ -86,6 +86,23 @@ def test_bars_of_a_fit_hold_the_errors_of_new_frames():
         bars = posterior(potential, potential.batch(atoms)).forces_std.numpy()
         inside.append(np.abs(predicted) <= 2 * bars)
     assert np.mean(inside) > 0.9
+
+
+def test_a_few_large_molecules_among_many_parts_are_judged_by_themselves():
+    many = frames(80)
+    potential = im.fit(many + ISOLATED, spec=SMALL, progress=False).potential
+    term = potential.terms["expansion"]
+    usual = usual_spread(potential, term, many)
+
+    def held(formula: str, factors: np.ndarray) -> list[Spread]:
+        return [Spread(f * usual.force, f * usual.energy, formula) for f in factors]
+
+    large = np.linspace(2, 3, 50)
+    parts, rare = held("CH4", np.linspace(0.1, 1, 900)), held("C6H6", np.array([9.0]))
+    calibrate_grade(potential, term, many, [*parts, *held("C2H6O", large), *rare])
+    expected = np.quantile(large, 0.98)
+    assert np.allclose(term.grade_scale, expected * usual.force)
+    assert float(term.energy_scale) == pytest.approx(expected * usual.energy)
 
 
 def test_new_frames_lie_within_the_ranges_of_distances():
