@@ -115,7 +115,7 @@ def molecules() -> dict[str, str]:
     figures = {}
     for count in (2, 3, 4, 6):
         frames = [a for a in frames_of("water") if len(a) == 3 * count]
-        most = 40 if count < 4 else 10
+        most = {2: 120, 3: 60}.get(count, 10)
         frames = frames[:: max(1, len(frames) // most)][:most]
         for what, targets in (
             ("energies", lambda atoms: [im.Energy()]),
