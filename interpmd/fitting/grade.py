@@ -160,10 +160,12 @@ def _ranges(
     """Least and largest distances; from infinity to minus infinity for missing elements."""
     ranges = torch.empty_like(term.nearest)
     ranges[..., 0], ranges[..., 1] = torch.inf, -torch.inf
-    for species, found in many:
-        index = species[:, None, None].expand_as(found)
-        ranges[..., 0] = ranges[..., 0].scatter_reduce(0, index, found, "amin")
-        ranges[..., 1] = ranges[..., 1].scatter_reduce(0, index, found, "amax")
+    if not many:
+        return ranges
+    species, found = (torch.cat(each) for each in zip(*many, strict=True))
+    index = species[:, None, None].expand_as(found)
+    ranges[..., 0] = ranges[..., 0].scatter_reduce(0, index, found, "amin")
+    ranges[..., 1] = ranges[..., 1].scatter_reduce(0, index, found, "amax")
     return ranges
 
 
