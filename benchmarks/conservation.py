@@ -24,7 +24,7 @@ def main(picoseconds: float) -> None:
     trajectory = im.simulate(
         potential,
         start,
-        temperature=850,  # half of it goes into the potential energy
+        temperature=665,  # of which the motion within keeps 300 K
         timestep=0.5,
         steps=round(picoseconds * 2000),
         interval=100,

@@ -119,7 +119,7 @@ def drift() -> dict[str, str]:
     run = im.simulate(
         im.load("malonaldehyde"),
         still(),
-        temperature=850,  # half of it goes into the potential energy
+        temperature=665,  # of which the motion within keeps 300 K
         timestep=TIMESTEP,
         steps=200_000,
         interval=100,

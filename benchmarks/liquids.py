@@ -2,7 +2,7 @@
 
 python benchmarks/liquids.py [water] [copper] [charges]    all if none is named
 
-`water` reads the tables of runs that `python data/make_liquid_runs.py` makes (an hour of one core);
+`water` reads the tables of runs that `python data/make_liquid_runs.py` makes (an hour and a half);
 `copper` runs 1,000 steps of 500 atoms at constant pressure, with the potential and its teacher;
 `charges` fits boxes of water with and without electrostatics beyond the cutoff.
 """
@@ -12,47 +12,43 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
-from results import record
+from results import ROOT, record
 
 import interpmd as im
 from interpmd.potentials import Potential
 
-DATA = Path(__file__).parents[1] / "data"
+sys.path.insert(0, str(ROOT / "data"))
+from make_water_liquid import SPEC
+
+DATA = ROOT / "data"
 RUNS = DATA / "liquid_runs"
 
-#: The potential of `charges`: small, so that it is fitted in half a minute.
-SMALL = {
-    "cutoff": 5.0,
-    "channels": (64, 96, 64),
-    "lmax": (0, 3, 3),
-    "basis": 8,
-    "gain": 1.0,
-    "stretch": 0.0,
-    "decay": 0.0,
-}
+#: Of `charges`, in a potential so small that it is fitted in half a minute.
 CHARGES = {"charges": {"O": -0.8, "H": 0.4}, "smearing": 1.8}
 
 
 def water() -> dict[str, str]:
     """Stability, structure and density, from the stored tables."""
     about = json.loads((RUNS / "about.json").read_text())
-    rdf, density = pd.read_csv(RUNS / "rdf.csv"), pd.read_csv(RUNS / "npt.csv")
-    pressures = pd.read_csv(RUNS / "pressures.csv")
-    nvt, nve, npt, chain = (about[name] for name in ("nvt", "nve", "npt", "reference"))
-    words = []
-    for pair, nearest in (("O-O", 2.3), ("O-H", 1.4), ("H-H", 1.9)):  # beyond a molecule's own
-        seen = rdf[rdf.r > nearest]
-        gap = seen[f"{pair} potential"] - seen[f"{pair} reference"]
-        bar = np.hypot(seen[f"{pair} potential error"], seen[f"{pair} reference error"])
-        words.append(f"{pair} {rms(gap):.3f} (error bar {rms(bar):.3f})")
+    nvt, nve, npt = (about[name] for name in ("nvt", "nve", "npt"))
+    moves = " and ".join(
+        f"{each['proposals']} moves of {length} fs ({100 * each['accepted']:.0f} % accepted)"
+        for length, each in about["reference"].items()
+    )
+    pairs = {
+        pair: (
+            f"{pair} {found['rms_difference']:.3f} (error {found['rms_error']:.3f}), "
+            f"{found['chi2_per_bin']:.2f} (p = {found['by_chance']:.2f}), "
+            f"{found['largest']:.1f} errors (p = {found['largest_by_chance']:.2f})"
+        )
+        for pair, found in about["rdf"].items()
+    }
     return {
         "liquid water, NVT at 300 K and 0.997 g/ml": (
             f"{nvt['ps']:g} ps, {nvt['molecules_broken']} of {nvt['frames']} frames with a broken "
@@ -62,23 +58,30 @@ def water() -> dict[str, str]:
             f"{nve['ps']:g} ps, {nve['drift_meV_per_atom_per_ps']:+.4f} meV/atom/ps at "
             f"{nve['temperature_K']:.0f} K, {nve['molecules_broken']} frames with a broken molecule"
         ),
-        "liquid water, NPT at 1 bar": (
-            f"contracts to {density.density.iloc[-1]:.2f} g/ml in {density.ps.max():.1f} ps; "
-            "pressure of the boxes on the way by its teacher GFN1-xTB "
-            f"{pressures.reference.mean():.2f} GPa, the potential off by "
-            f"{rms(pressures.potential - pressures.reference):.2f} GPa, "
-            f"{npt['molecules_broken']} frames with a broken molecule"
+        "liquid water, NPT at 300 K and 1 bar, drift of the density": (
+            f"{npt['ps']:g} ps, {npt['molecules_broken']} frames with a broken molecule; in the "
+            f"last 50 ps {signed(npt['drift_last_50_ps_percent'])} %, after the first 10 ps "
+            f"{signed(npt['drift_settled_percent_in_50_ps'])} % in 50 ps"
         ),
-        "liquid water: rms difference of g(r) from that of GFN1-xTB": (
-            f"{', '.join(words)}; GFN1-xTB by {chain['proposals']} hybrid Monte Carlo moves, "
-            f"{100 * chain['accepted']:.0f} % accepted"
+        "liquid water, NPT at 300 K and 1 bar, density, and of GFN1-xTB": (
+            f"{value(npt['density'])} g/ml, by its teacher {value(npt['density_reference'])} g/ml "
+            f"({npt['labels']} boxes weighted, as many as {npt['effective_labels']:.0f} alike); "
+            f"pressure off by {value(npt['pressure_off_GPa'])} GPa"
+        ),
+        "liquid water: g(r) and that of GFN1-xTB: rms difference, chi² a bin, largest": (
+            f"{'; '.join(pairs.values())}; GFN1-xTB by hybrid Monte Carlo, {moves}"
         ),
     }
 
 
-def rms(values: pd.Series) -> float:
-    """Root mean square."""
-    return float(np.sqrt((values**2).mean()))
+def value(pair: list[float]) -> str:
+    """A value and its error."""
+    return f"{pair[0]:.3f} ± {pair[1]:.3f}"
+
+
+def signed(pair: list[float]) -> str:
+    """A value and its error, with a sign."""
+    return f"{pair[0]:+.2f} ± {pair[1]:.2f}"
 
 
 def copper() -> dict[str, str]:
@@ -145,7 +148,7 @@ def charges() -> dict[str, str]:
     folder, errors = DATA / "water_liquid", {}
     boxes = [a for a in im.read_frames(folder / "test.extxyz.gz") if a.pbc.all()]
     for name, more in (("without", {}), ("with", {"long_range": CHARGES})):
-        spec = SMALL | {"terms": {"repulsion": {}} | more}
+        spec = SPEC | {"terms": SPEC["terms"] | more}
         train = folder / "train.extxyz.gz"
         report = im.fit(
             train, test=boxes, spec=spec, ridge=1e-6, outliers="leave out", progress=False
