@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 from ase.build import molecule
 
 import interpmd as im
-from interpmd.design.objectives import RotationBarrier
+from interpmd.design.evaluate import evaluate
+from interpmd.design.objectives import HydrogenBond, RotationBarrier
+from interpmd.design.scaffold import space_of
 from interpmd.errors import DesignError
 
 
@@ -45,6 +51,35 @@ def test_a_group_that_the_data_lack_is_labelled_and_learned(methanol, tmp_path):
     assert first["reference"] == pytest.approx(1.40, abs=0.02)
     assert repr(found).startswith(f"2 rounds, {len(found.labels)} labels")
     assert (tmp_path / "round-1.jsonl").exists() and (tmp_path / "potential-1").is_dir()
+
+
+def test_fluorine_on_malonaldehyde_is_learned_where_relaxations_end():
+    """Strength of a hydrogen bond by a potential that begins with the bare molecule."""
+    folder = Path(im.__file__).parents[1] / "data" / "malonaldehydes"
+    card = json.loads((folder / "hydrogen_bonds.json").read_text())
+    bond, sites = HydrogenBond(16, 11), {1: ("F",)}
+    bare = evaluate(
+        space_of(card["scaffold"], sites=sites), bond, "gfn2-xtb", im.Effort(), (0, 0, 0)
+    )
+    frames = im.sample(
+        list(bare.structures.values()), "normal_modes", n=60, temperatures=(300.0, 600.0), seed=1,
+        progress=False,
+    )  # fmt: skip
+    frames = im.label(frames, progress=False) + im.isolated_atoms(["H", "C", "O"])
+    report = im.fit(
+        frames, spec=im.Spec(channels=(24, 24, 12), lmax=(0, 3, 2), basis=8), progress=False
+    )
+    with TemporaryDirectory() as out:
+        found = im.explore_and_learn(
+            card["scaffold"], report, frames, sites=sites, objective=bond, out=out, rounds=2,
+            most=24, budget=2, confirm=0, effort=im.Effort(guesses=1), progress=False,
+        )  # fmt: skip
+    log = found.log
+    assert log["lacking"].iloc[0] > 0 == log["left"].iloc[0]  # fluorine is no element of it
+    assert log["left"].iloc[1] > 0  # its parts are known by then, and that is not enough
+    assert len(found.labels) == log["labels"].sum() <= 48
+    ended = [a for a in found.labels if a.get_chemical_formula() == "C3H3FO2"]
+    assert len(ended) >= 1
 
 
 def test_a_potential_that_names_no_level_is_refused(tmp_path):
