@@ -200,7 +200,7 @@ def ranks(steps: int = 60, tries: int = 2) -> dict[str, str]:
         (folder / "in.lmp").write_text(SCRIPT.format(steps=steps))
         for _ in range(tries):
             for count in (1, 2):
-                command = [sys.executable, "-m", "interpmd.cli", "lammps", "in.lmp"]
+                command = [sys.executable, "-m", "interpmd", "lammps", "in.lmp"]
                 said = subprocess.run(
                     [*command, "-np", str(count)],
                     cwd=folder,

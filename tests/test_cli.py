@@ -208,7 +208,7 @@ def test_shipped_lists_the_potentials():
 
 
 def test_errors_are_one_line(tmp_path):
-    command = [sys.executable, "-m", "interpmd.cli", "evaluate", "nothing", str(tmp_path / "x")]
+    command = [sys.executable, "-m", "interpmd", "evaluate", "nothing", str(tmp_path / "x")]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 2
     assert found.stderr.strip().startswith("interpmd: there is no folder nothing")

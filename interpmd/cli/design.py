@@ -55,15 +55,18 @@ def explore(
 ) -> None:
     """Search for the best groups at the sites of a scaffold; resumes where it stopped."""
     import interpmd as im
+    from interpmd.design.exploration import factor_of
     from interpmd.design.objectives import objective_of
     from interpmd.structures.files import prepare_output
 
+    sought = objective_of(objective, atom or ())
+    factor = factor_of(sought.unit, unit)
     if gallery is not None:
         prepare_output(gallery)
     found = im.explore(
         scaffold,
         groups=group or None,
-        objective=objective_of(objective, atom or ()),
+        objective=sought,
         model=level if potential is None else im.load(potential),
         budget=budget,
         batch=batch,
@@ -79,7 +82,7 @@ def explore(
     typer.echo(found.best(10, unit)[columns].round(3).to_string())
     typer.echo("why the best is best (Shapley values of its groups):")
     sites = found.explain().by_site()
-    sites[["value", "std"]] *= found.factor(unit)
+    sites[["value", "std"]] *= factor
     typer.echo(sites.round(3).to_string(index=False))
     typer.echo("what to change next:")
     typer.echo(found.next_swaps(count=5, unit=unit).round(3).to_string(index=False))

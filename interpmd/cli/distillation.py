@@ -9,7 +9,7 @@ import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import Frames
-from interpmd.cli.written import write_picture, write_table
+from interpmd.cli.written import prepare_picture, write_picture, write_table
 from interpmd.structures.files import prepare_output
 
 
@@ -45,7 +45,8 @@ def distil(
     from interpmd.errors import PotentialFileError, UnknownLevelError
     from interpmd.levels import resolve
 
-    for path in (uf3, openmm, plot, csv):
+    prepare_picture(plot)
+    for path in (uf3, openmm, csv):
         if path is not None:
             prepare_output(path)
     teacher = None

@@ -9,7 +9,7 @@ import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import PotentialName
-from interpmd.cli.written import write_picture, write_table
+from interpmd.cli.written import prepare_picture, write_picture, write_table
 from interpmd.errors import InterpmdError
 from interpmd.structures.files import prepare_output
 
@@ -77,8 +77,7 @@ def doctor(
 
     if propose is not None:
         write_new(propose)
-    if plot is not None:
-        prepare_output(plot)
+    prepare_picture(plot)
     diagnosis = im.doctor(potential, train=train, threshold=threshold)
     typer.echo(str(diagnosis))
     if propose is not None:

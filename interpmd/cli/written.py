@@ -9,6 +9,7 @@ import typer
 
 from interpmd.errors import ArgumentError
 from interpmd.storage import replace_file
+from interpmd.structures.files import prepare_output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,11 +32,26 @@ def write_table(path: Path | None, table: pd.DataFrame, what: str, **options: An
         typer.echo(f"{what} in {path}")
 
 
+def prepare_picture(path: Path | None) -> None:
+    """Before long work: whether a picture can be written there; nothing without a path.
+
+    Raises:
+        ArgumentError: a format that there is none of.
+        OutputError: the folder cannot be made or written.
+    """
+    if path is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    if _kind(path) not in (known := FigureCanvasBase.filetypes):
+        raise ArgumentError(f"{path}: no such format of pictures; known: {', '.join(known)}")
+    prepare_output(path)
+
+
 def write_picture(path: Path | None, ax: Axes) -> None:
     """Write the figure of an Axes and say where; nothing without a path.
 
     Raises:
-        ArgumentError: a format that there is none of.
         OutputError: see `write_table`.
     """
     if path is None:
@@ -43,8 +59,9 @@ def write_picture(path: Path | None, ax: Axes) -> None:
     from interpmd.plots.style import image_of
 
     figure: Any = ax.get_figure(root=True)
-    kind = path.suffix.lower().lstrip(".") or "png"
-    if kind not in (known := figure.canvas.get_supported_filetypes()):
-        raise ArgumentError(f"{path}: no such format of pictures; known: {', '.join(known)}")
-    replace_file(path, image_of(figure, kind, 130))
+    replace_file(path, image_of(figure, _kind(path), 130))
     typer.echo(f"picture in {path}")
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower().lstrip(".") or "png"

@@ -37,6 +37,19 @@ UNLIKE = 3.5
 Molecule = Design | str | Sequence[str]
 
 
+def factor_of(own: str, unit: str | None) -> float:
+    """What values in their own unit are multiplied with for another one; 1 for none.
+
+    Raises:
+        ArgumentError: it is no energy, or there is no such unit.
+    """
+    if unit is None or unit == own:
+        return 1.0
+    known = DISPLAY if own == "eV" else {own: 1.0}
+    arguments.one_of(known, unit=unit)
+    return known[unit]
+
+
 @dataclass(frozen=True)
 class Exploration:
     """Evaluated molecules of a space, and the model of rows that they support.
@@ -289,11 +302,7 @@ class Exploration:
         Raises:
             ArgumentError: the objective is no energy, or there is no such unit.
         """
-        if unit is None or unit == self.unit:
-            return 1.0
-        known = DISPLAY if self.unit == "eV" else {self.unit: 1.0}
-        arguments.one_of(known, unit=unit)
-        return known[unit]
+        return factor_of(self.unit, unit)
 
     def __repr__(self) -> str:
         count, failed = len(self.evaluated), sum(not one.sound for one in self.evaluated)

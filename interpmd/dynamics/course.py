@@ -209,8 +209,10 @@ def follow(
         stop_when: asked at every frame; true ends all runs.
 
     Raises:
-        Others: see `interpmd.dynamics.simulate`.
+        ArgumentError: `stop_when` is no function. Others: see `interpmd.dynamics.simulate`.
     """
+    if not (stop_when is None or callable(stop_when)):
+        raise ArgumentError(f"stop_when is a function of a frame, not {stop_when!r}")
     first = runs[0]
     engine, plan, options = first.engine, first.plan, first.options
 

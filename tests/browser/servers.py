@@ -92,7 +92,7 @@ def lab(folder: Path) -> Iterator[str]:
     log = folder / "lab.log"
     with log.open("w") as words:
         process = subprocess.Popen(
-            [sys.executable, "-m", "interpmd.cli", "lab", *options],
+            [sys.executable, "-m", "interpmd", "lab", *options],
             cwd=folder,
             env=environment,
             stdout=words,

@@ -59,7 +59,7 @@ def answered(folder: Path, potential: str, atoms, **settings) -> np.ndarray:
                 time.sleep(0.1)
             command = ["drive", potential, "start.xyz", "--unix", address]
             driver = subprocess.run(
-                [sys.executable, "-m", "interpmd.cli", *command],
+                [sys.executable, "-m", "interpmd", *command],
                 cwd=folder,
                 capture_output=True,
                 text=True,

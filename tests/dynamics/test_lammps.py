@@ -47,7 +47,7 @@ def lammps(folder: Path, atoms: Atoms, potential: Potential, ranks: int = 1, **s
     words |= {"elements": " ".join(elements), "potential": "potential"} | settings
     (folder / "in.lmp").write_text(SCRIPT.format(**words))
     done = subprocess.run(
-        [sys.executable, "-m", "interpmd.cli", "lammps", "in.lmp", "-np", str(ranks)],
+        [sys.executable, "-m", "interpmd", "lammps", "in.lmp", "-np", str(ranks)],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -136,7 +136,7 @@ def test_real_units_and_terms_of_the_whole_structure(tmp_path):
 def ended(folder: Path, script: str, *options: str) -> str:
     (folder / "in.lmp").write_text(script)
     done = subprocess.run(
-        [sys.executable, "-m", "interpmd.cli", "lammps", "in.lmp", *options],
+        [sys.executable, "-m", "interpmd", "lammps", "in.lmp", *options],
         cwd=folder,
         capture_output=True,
         text=True,

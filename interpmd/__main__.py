@@ -1,4 +1,4 @@
-"""`python -m interpmd.cli`."""
+"""`python -m interpmd`."""
 
 from interpmd.cli import main
 
