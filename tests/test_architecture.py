@@ -26,7 +26,7 @@ FLOORS = (
     ("trust",),
     ("design",),
     ("views",),
-    ("cli", "demo", "lab", "shipped"),
+    ("__main__", "cli", "demo", "lab", "shipped"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
