@@ -85,19 +85,21 @@ def check_forces(
     unrelated = _unrelated(by_fit) and knows > MOST and not vouched
     if (_believed(by_fit) and (plain or knows > SOME)) or unrelated:
         return _judged(by_fit, order, fit)
-    # chords between frames that are far apart are unrelated to anything
-    if _believed(by_pairs) or (close and _unrelated(by_pairs) and not _in_sympathy(by_fit)):
+    # chords between frames that are far apart are unrelated to anything, of a few frames above all
+    if (_believed(by_pairs) and (close or by_pairs.count >= 2 * FEWEST)) or (close and _unrelated(by_pairs) and not _in_sympathy(by_fit)):
         return _judged(by_pairs, order, fit)
     if (step := _shift(order)) is not None:
         return ForceCheck((_shifted(step),), None)
     if fit is not None and fit.has_forces.sum() >= 2 * FEWEST and fit.explained < _least(fit):
+        kinds = len({atoms.get_chemical_formula() for atoms in frames})
+        sure = fit.explained < 0.25 and len(frames) >= FEWEST * kinds
         finding = Finding(
             "forces",
             "the forces have nothing to do with the positions: a fit to them explains "
             f"{max(0.0, fit.explained):.0%} of their variance",
             "see whether they belong to other frames or to other atoms",
             # few frames that have little in common may be beyond a small fit
-            weight="error" if len(frames) >= MANY or fit.explained < 0.25 else "warning",
+            weight="error" if len(frames) >= MANY or sure else "warning",
         )
         return ForceCheck((finding,), None)
     if (
