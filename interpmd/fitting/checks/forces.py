@@ -86,7 +86,9 @@ def check_forces(
     if (_believed(by_fit) and (plain or knows > SOME)) or unrelated:
         return _judged(by_fit, order, fit)
     # chords between frames that are far apart are unrelated to anything, of a few frames above all
-    if (_believed(by_pairs) and (close or by_pairs.count >= 2 * FEWEST)) or (close and _unrelated(by_pairs) and not _in_sympathy(by_fit)):
+    if (_believed(by_pairs) and (close or by_pairs.count >= 2 * FEWEST)) or (
+        close and _unrelated(by_pairs) and not _in_sympathy(by_fit)
+    ):
         return _judged(by_pairs, order, fit)
     if (step := _shift(order)) is not None:
         return ForceCheck((_shifted(step),), None)
