@@ -59,7 +59,7 @@ RUNS = {
     "nve": {"ensemble": "nve", "steps": 100_000, "interval": 200, "timestep": 0.5},
     "npt": {
         "ensemble": "npt",
-        "steps": 100_000,
+        "steps": 200_000,
         "interval": 50,
         "timestep": 1.0,
         "friction": 0.005,
