@@ -189,7 +189,7 @@ GALLERY = {
 }
 
 #: Classes that only others derive from, or that write no HTML.
-ABSTRACT = {"Panel", "Shown", "Checkpoint"}
+ABSTRACT = {"Panel", "Shown", "Checkpoint", "SealedLines", "Kept", "Shots"}
 
 
 def classes() -> dict[str, type]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from interpmd.errors import ArgumentError
 from interpmd.storage import replace_file
 from interpmd.structures.files import prepare_output
 
@@ -39,13 +38,11 @@ def prepare_picture(path: Path | None) -> None:
         ArgumentError: a format that there is none of.
         OutputError: the folder cannot be made or written.
     """
-    if path is None:
-        return
-    from matplotlib.backend_bases import FigureCanvasBase
+    if path is not None:
+        from interpmd.plots.style import kind_of_image
 
-    if _kind(path) not in (known := FigureCanvasBase.filetypes):
-        raise ArgumentError(f"{path}: no such format of pictures; known: {', '.join(known)}")
-    prepare_output(path)
+        kind_of_image(path)
+        prepare_output(path)
 
 
 def write_picture(path: Path | None, ax: Axes) -> None:
@@ -56,12 +53,8 @@ def write_picture(path: Path | None, ax: Axes) -> None:
     """
     if path is None:
         return
-    from interpmd.plots.style import image_of
+    from interpmd.plots.style import image_of, kind_of_image
 
     figure: Any = ax.get_figure(root=True)
-    replace_file(path, image_of(figure, _kind(path), 130))
+    replace_file(path, image_of(figure, kind_of_image(path), 130))
     typer.echo(f"picture in {path}")
-
-
-def _kind(path: Path) -> str:
-    return path.suffix.lower().lstrip(".") or "png"

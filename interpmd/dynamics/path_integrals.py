@@ -197,15 +197,13 @@ def _prepared(
     """The input to begin with: a new one, or the last whole checkpoint; None if all is done."""
     found = _checkpoints(folder)
     for path in found:
-        text = path.read_text()
-        done = int(re.search(r"<step>\s*(\d+)", text).group(1))  # type: ignore[union-attr]
-        if done >= steps:
+        again = ElementTree.fromstring(path.read_text())
+        if int(again.findtext("step", "0")) >= steps:
             return None
-        text = re.sub(
-            r"<total_steps>.*?</total_steps>", f"<total_steps>{steps}</total_steps>", text
-        )
-        text = re.sub(r"<address>.*?</address>", f"<address>{address}</address>", text)
-        replace_file(folder / "again.xml", text)
+        for tag, words in (("total_steps", str(steps)), ("address", address)):
+            for node in again.iter(tag):
+                node.text = words
+        replace_file(folder / "again.xml", ElementTree.tostring(again, encoding="unicode"))
         return "again.xml"
     for stale in folder.glob("run.*"):
         stale.unlink()

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from interpmd.errors import ArgumentError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -91,6 +95,20 @@ def bare(ax: Axes) -> Axes:
     """Without the lines at the top and at the right."""
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def kind_of_image(path: Path) -> str:
+    """Format of a picture by its name, PNG where it has no ending.
+
+    Raises:
+        ArgumentError: there is no such format.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kind = path.suffix.lower().lstrip(".") or "png"
+    if kind not in (known := FigureCanvasBase.filetypes):
+        raise ArgumentError(f"{path}: no such format of pictures; known: {', '.join(known)}")
+    return kind
 
 
 def image_of(figure: Figure, kind: str = "png", dpi: int = 100) -> bytes:

@@ -62,7 +62,7 @@ def test_what_a_user_names_comes_first(run):
     assert found.values["asymmetry"] == pytest.approx([asymmetry(atoms) for atoms in run])
     one = frame_map(State(potential, run), {"O–O": (0, 4)})
     assert (one.x, one.y) == ("O–O", "O0–H8")
-    with pytest.raises(im.ArgumentError, match="one number for each of the 13 frames"):
+    with pytest.raises(im.ArgumentError, match="one number for each frame: of 13, not 3"):
         im.ForceExplorer(potential, run, coordinates={"wrong": np.ones(3)})
 
 
