@@ -28,16 +28,23 @@ def set_thermal_momenta(atoms: Atoms, temperature: float, rng: np.random.Generat
     atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * widths[:, None])
 
 
-def with_velocities(atoms: Atoms, temperature: float, seed: int | Sequence[int]) -> Atoms:
+def with_velocities(
+    atoms: Atoms, temperature: float, seed: int | Sequence[int], preserve: bool = True
+) -> Atoms:
     """A copy with the velocities that it has, or drawn at a temperature in K, without drift and
-    (molecules) rotation."""
+    (molecules) rotation.
+
+    Args:
+        preserve: whether the motion within keeps the energy that these had, as ASE's functions do
+            by themselves, and is hotter for it; else it is that of the temperature.
+    """
     moving = atoms.copy()
     if not moving.has("momenta") or not moving.get_momenta().any():
         set_thermal_momenta(moving, temperature, np.random.default_rng(seed))
         if len(moving) > 1:
-            Stationary(moving)
+            Stationary(moving, preserve)
             if not moving.pbc.any() and len(moving) > 2:
-                ZeroRotation(moving)
+                ZeroRotation(moving, preserve)
     return moving
 
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from ase import units
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
+from interpmd.dynamics.shooting.shots import drawn_velocities
 from interpmd.dynamics.shooting.tops import on_surface
+from interpmd.structures.motion import temperature_of
 
 TRANSFER = im.proton_transfer(8, 4, 0)
 
@@ -50,6 +53,18 @@ def test_events_go_from_one_state_to_the_other(shots):
         assert np.allclose(at, 0, atol=1e-9)
     assert shots.tried.event.sum() == 4
     assert np.isclose(np.mean([e.weight for e in shots]), 1)
+
+
+def test_the_motion_within_has_the_temperature_of_the_shots():
+    drawn = []
+    for seed in range(400):
+        moving = MALONALDEHYDE.copy()
+        moving.set_velocities(drawn_velocities(MALONALDEHYDE, 300.0, [seed]) / units.fs)
+        assert np.abs(moving.get_momenta().sum(0)).max() < 1e-9
+        assert np.abs(moving.get_angular_momentum()).max() < 1e-9
+        drawn.append(temperature_of(moving))
+    error = 300.0 * np.sqrt(2 / 21 / 400)  # 3N - 6 degrees of freedom; with their energy kept, 386
+    assert np.mean(drawn) == pytest.approx(300.0, abs=4 * error)
 
 
 def test_halves_make_one_trajectory_at_constant_energy(potential, shots):

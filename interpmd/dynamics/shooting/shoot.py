@@ -71,8 +71,8 @@ def shoot(
         coordinate: of `im.proton_transfer` and others, or any function of ase.Atoms together with
             `low` and `high`.
         n: number of events.
-        temperature: K, of the velocities as `simulate` draws them: drift and rotation, taken out,
-            leave their energy to the motion within, which is hotter by 3N/(3N − 6). timestep: fs.
+        temperature: K, of the velocities: of the motion within, without drift and rotation.
+            timestep: fs.
         window: fs that each half lasts at least, also after it has reached a state.
         longest: fs after which a half that has reached none is given up.
         most: number of shots after which to stop; 10 n + 50 if None.

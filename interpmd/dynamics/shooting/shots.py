@@ -105,12 +105,13 @@ def moving_copy(potential: Potential | Calculator, atoms: Atoms) -> Atoms:
 def drawn_velocities(
     atoms: Atoms, temperature: float, seed: list[int]
 ) -> Float[np.ndarray, "atoms 3"]:
-    """Velocities in Å/fs at a temperature in K, without drift and (molecules) rotation."""
+    """Velocities in Å/fs, without drift and (molecules) rotation: the motion within is that of the
+    temperature in K."""
     bare = atoms.copy()
     bare.set_constraint()
     if bare.has("momenta"):
         del bare.arrays["momenta"]
-    return with_velocities(bare, temperature, seed).get_velocities() * units.fs
+    return with_velocities(bare, temperature, seed, preserve=False).get_velocities() * units.fs
 
 
 def run_half(
