@@ -196,7 +196,7 @@ def main(count: int = 400) -> None:
         "groups": grouped(potential, book),
         "times_fs": book.times[::5].tolist(),
         "curves_eV": _curves(book, "stored", "interaction", book.rises().index[:6]),
-        "kind_curves_eV": _curves(kinds, "stored", "interaction", kinds.rises().index[:4]),
+        "kind_curves_eV": _curves(kinds, "stored", "interaction", kinds.rises().index),
         "regenerate": "python data/make_alanine_dipeptide_events.py",
     }
     (HERE / "events.json").write_text(json.dumps(tables, indent=1, ensure_ascii=False) + "\n")
