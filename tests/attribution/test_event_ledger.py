@@ -107,8 +107,8 @@ def test_backward_is_forward_reversed(potential, shots, ledger):
     backward = im.event_ledger(
         potential, shots, direction="backward", before=30.0, after=30.0, progress=False
     )
-    late = ledger.data.stored.sel(time=slice(0, 30)).values[:, ::-1]
-    early = backward.data.stored.sel(time=slice(-30, 0))
+    late = ledger.data.stored.sel(time=slice(-0.1, 30.1)).values[:, ::-1]
+    early = backward.data.stored.sel(time=slice(-30.1, 0.1))
     names = ledger.data.interaction.values
     assert np.allclose(early.sel(interaction=names).values, late, atol=2e-3)
 
