@@ -18,10 +18,10 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from interpmd.design.geometry import Relaxed, relaxed
-from interpmd.design.store import atoms_of, plain, read_lines
-from interpmd.errors import CalculationError, DesignFileError
+from interpmd.design.store import atoms_of, plain, records_of
+from interpmd.errors import CalculationError
 from interpmd.reference.workers import Killed, spread
-from interpmd.storage import append, canonical, locked, replace_file, seal_of
+from interpmd.storage import append, canonical, locked, seal_of
 from interpmd.structures.files import prepare_output
 
 
@@ -56,18 +56,11 @@ class Relaxations:
             return self
         prepare_output(self.path)
         self._open.enter_context(locked(self.path))
-        if not self.path.exists():
-            replace_file(self.path, json.dumps(self.about) + "\n")
-            return self
-        about, records, whole = read_lines(self.path, "conformers of")
-        for name, value in self.about.items():
-            if about.get(name) != value:
-                raise DesignFileError(
-                    f"{self.path} holds other conformers: {name} is {about.get(name)!r} there and "
-                    f"{value!r} here; choose another file for out="
-                )
-        if whole is not None:
-            replace_file(self.path, whole)
+        try:
+            records = records_of(self.path, self.about, "other conformers", "conformers of")
+        except BaseException:
+            self._open.close()
+            raise
         self._known.update({record["start"]: record["structures"] for record in records})
         return self
 

@@ -63,20 +63,8 @@ class DesignStore:
         Raises:
             DesignFileError: it holds another exploration, or something else; it stays as it is.
         """
-        if not self.path.exists():
-            replace_file(self.path, json.dumps(self.about) + "\n")
-            return []
-        about, records, whole = read_lines(self.path)
-        for name, value in self.about.items():
-            if about.get(name) != value:
-                raise DesignFileError(
-                    f"{self.path} holds another exploration: {name} is {about.get(name)!r} there "
-                    f"and {value!r} here; choose another file for out="
-                )
-        if whole is not None:
-            replace_file(self.path, whole)
         found = []
-        for record in records:
+        for record in records_of(self.path, self.about, "another exploration"):
             try:
                 design = self.space.design(record["groups"])
             except DesignError:
@@ -91,6 +79,35 @@ class DesignStore:
             OutputError: the disk is full; the file is as it was.
         """
         append(self.path, json.dumps(as_record(self.space, evaluated)) + "\n")
+
+
+def records_of(
+    path: Path, about: dict[str, Any], other: str, mark: str = "scaffold"
+) -> list[dict[str, Any]]:
+    """Records of a file, which is begun if there is none; a torn last line is cut off.
+
+    Args:
+        path: the file.
+        about: what tells one file from another, its first line.
+        other: what it holds where that differs, in words.
+        mark: see `read_lines`.
+
+    Raises:
+        DesignFileError: it holds something else, or is damaged; it stays as it is.
+    """
+    if not path.exists():
+        replace_file(path, json.dumps(about) + "\n")
+        return []
+    known, records, whole = read_lines(path, mark)
+    for name, value in about.items():
+        if known.get(name) != value:
+            raise DesignFileError(
+                f"{path} holds {other}: {name} is {known.get(name)!r} there and {value!r} here; "
+                "choose another file for out="
+            )
+    if whole is not None:
+        replace_file(path, whole)
+    return records
 
 
 def read_lines(

@@ -8,11 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from jaxtyping import Float
 
 from interpmd import arguments
-from interpmd.dynamics.biased import BOLTZMANN
 from interpmd.dynamics.events.coordinate import ReactionCoordinate
 from interpmd.dynamics.observables.coordinates import values_of
 from interpmd.dynamics.observables.free_energy import FreeEnergy, bin_of, memory_of
@@ -91,7 +90,7 @@ class PathIntegrals:
         squares = ((places - places.mean(1, keepdims=True)) ** 2).sum(2).mean(1)
         weights = np.ones(len(self))
         if self.bias is not None:
-            weights = np.exp((self.bias - self.bias.max()) / (BOLTZMANN * self.temperature))
+            weights = np.exp((self.bias - self.bias.max()) / (units.kB * self.temperature))
         blocks = np.array_split(np.arange(len(self)), 8)
         each = [np.average(squares[b], weights=weights[b]) for b in blocks if len(b)]
         mean = float(np.sqrt(np.average(squares, weights=weights)))

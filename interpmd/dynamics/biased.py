@@ -17,9 +17,6 @@ from interpmd.dynamics.record import name
 from interpmd.potentials.potential import Potential
 from interpmd.reference.bias import BiasedCalculator, Harmonic, Restraint, Well
 
-#: eV at 1 K.
-BOLTZMANN = 8.617333262e-5
-
 
 @dataclass(frozen=True)
 class Held(Harmonic):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.optimize import BFGS
 from jaxtyping import Float
@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from interpmd import arguments
 from interpmd.dynamics.asked import attached
-from interpmd.dynamics.biased import BOLTZMANN, Biased, Held
+from interpmd.dynamics.biased import Biased, Held
 from interpmd.dynamics.events.coordinate import ReactionCoordinate, as_coordinate
 from interpmd.dynamics.observables.free_energy import FreeEnergy, bin_of, memory_of
 from interpmd.dynamics.observables.histograms import surface
@@ -199,7 +199,7 @@ def umbrella(
     arguments.masses_of(first)
     coordinate.check(first)
     arguments.positive(temperature=temperature)
-    stiffness = 4 * BOLTZMANN * temperature / float(targets[1] - targets[0]) ** 2
+    stiffness = 4 * units.kB * temperature / float(targets[1] - targets[0]) ** 2
     own = attached(first, potential).calc
     assert own is not None
     folder = None if out is None else Path(out)

@@ -121,8 +121,8 @@ def free_energy(
         temperature: K.
         bins: of equal width; of a dihedral from -180 to 180 degrees.
         range: of the bins; what the frames reach if None.
-        bias: eV, an energy that was added to the potential in each frame (`im.Lowered` tells it);
-            frames are weighted so that it does not matter.
+        bias: eV, an energy that was added to the potential in each frame, as the `bias(frames)` of
+            `im.lowered` tells it; frames are weighted so that it does not matter.
         draws: of the bootstrap.
         seed: of its random numbers.
 

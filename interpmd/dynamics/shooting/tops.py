@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.optimize import BFGS
 
 from interpmd import arguments
-from interpmd.dynamics.biased import BOLTZMANN, Held
+from interpmd.dynamics.biased import Held
 from interpmd.dynamics.events.coordinate import ReactionCoordinate, as_coordinate
 from interpmd.dynamics.shooting.shots import moving_copy
 from interpmd.errors import ReactionError
@@ -75,7 +75,7 @@ def top_structures(
     coordinate.check(atoms)
     c = coordinate
     near = min(c.middle - c.low, c.high - c.middle)
-    stiffness = BOLTZMANN * temperature / (WIDTH * near) ** 2
+    stiffness = units.kB * temperature / (WIDTH * near) ** 2
     moving = moving_copy(potential, atoms)
     own, start = moving.calc, c(moving)
     for share in np.linspace(0.1, 1.0, 10):
