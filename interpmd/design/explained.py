@@ -15,7 +15,7 @@ from interpmd.design.rows import Rows, dense, moebius_weights
 from interpmd.design.scaffold import Design, Space
 from interpmd.units import number_sign, unit_sign
 
-#: Part of a row's variance before any data that they take away at least where it is predicted.
+#: A row is predicted where data take away at least this part of the variance that it had before.
 DETERMINED = 0.5
 
 
