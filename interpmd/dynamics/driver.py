@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from ase.calculators.calculator import Calculator
@@ -24,6 +25,7 @@ def drive(
     host: str = "localhost",
     port: int = 31415,
     unix: str | None = None,
+    wait: float = 0.0,
 ) -> int:
     """Answer a server of i-PI's protocol with energies, forces and stresses, until it says goodbye.
 
@@ -37,16 +39,17 @@ def drive(
         host, port: of a server that listens at a port.
         unix: name of a socket in the file system instead (``<address>`` of i-PI, which puts it at
             /tmp/ipi_NAME).
+        wait: s to go on knocking where nobody listens yet, as for a server that is only starting.
 
     Raises:
-        ArgumentError: no port.
+        ArgumentError: no port, or a time to wait below zero.
         ModelError: the potential gives no energies and forces.
         SimulationError: nobody listens there, or what is asked for cannot be computed.
 
     Returns:
         Number of structures that were evaluated.
     """
-    return sum(1 for _ in answers(potential, atoms, host, port, unix))
+    return sum(1 for _ in answers(potential, atoms, host, port, unix, wait))
 
 
 def answers(
@@ -55,25 +58,35 @@ def answers(
     host: str = "localhost",
     port: int = 31415,
     unix: str | None = None,
+    wait: float = 0.0,
 ) -> Iterator[None]:
     """The same, yielding after each structure; see `drive`."""
     arguments.count(port=port)
+    arguments.not_negative(wait=wait)
     check_mover(potential)
     here = one_structure(atoms).copy()
     check_structure(here)
     here.set_constraint()
     here.calc = potential.calculator() if isinstance(potential, Potential) else potential
     tell_calculators(here)
-    place = f"/tmp/ipi_{unix}" if unix else f"{host}:{port}"
-    try:
-        client = SocketClient(host, None if unix else port, unixsocket=unix)
-    except OSError as error:
-        raise SimulationError(
-            f"nobody listens at {place} ({error.strerror or error}); start the server first, and "
-            "give its --port, or the --unix address of its ffsocket"
-        ) from error
+    client = _connected(host, port, unix, time.monotonic() + wait)
     try:
         for _ in client.irun(here, use_stress=bool(here.pbc.all())):
             yield
     except (ConnectionError, SocketClosed):
         pass  # the server is gone: it has what it wanted
+
+
+def _connected(host: str, port: int, unix: str | None, until: float) -> SocketClient:
+    while True:
+        try:
+            return SocketClient(host, None if unix else port, unixsocket=unix)
+        except OSError as error:
+            if time.monotonic() < until:
+                time.sleep(0.02)
+                continue
+            place = f"/tmp/ipi_{unix}" if unix else f"{host}:{port}"
+            raise SimulationError(
+                f"nobody listens at {place} ({error.strerror or error}); start the server first, "
+                "and give its --port, or the --unix address of its ffsocket"
+            ) from error

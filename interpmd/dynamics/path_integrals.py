@@ -259,7 +259,7 @@ def _run(
             if not socket.exists():
                 raise SimulationError(_why(folder, "i-PI did not begin"))
             with tqdm(desc="path integrals", unit="force", disable=not progress) as bar:
-                for _ in answers(potential, molecule, unix=address):
+                for _ in answers(potential, molecule, unix=address, wait=PATIENCE):
                     bar.update()
             if server.wait(PATIENCE):
                 raise SimulationError(_why(folder, "i-PI ended with an error"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -45,30 +48,26 @@ INPUT = """
 def answered(folder: Path, potential: str, atoms, **settings) -> np.ndarray:
     """Step, potential and conserved energy (eV) and pressure (bar) of a run of i-PI."""
     write(folder / "start.xyz", atoms, format="extxyz")
-    address = f"interpmd-{folder.name}"
+    address = f"interpmd-{folder.name}-{os.getpid()}"
     settings = {"beads": 1, "steps": 10, "temperature": 100, "cell": ""} | settings
     (folder / "input.xml").write_text(INPUT.format(address=address, **settings))
     program = Path(sys.executable).parent / "i-pi"
-    socket = Path(f"/tmp/ipi_{address}")
+    place = Path(f"/tmp/ipi_{address}")
     with (folder / "said").open("w") as said:
         server = subprocess.Popen([program, "input.xml"], cwd=folder, stdout=said, stderr=said)
         try:
-            for _ in range(600):
-                if socket.exists():
-                    break
-                time.sleep(0.1)
-            command = ["drive", potential, "start.xyz", "--unix", address]
+            command = ["drive", potential, "start.xyz", "--unix", address, "--wait", "60"]
             driver = subprocess.run(
                 [sys.executable, "-m", "interpmd", *command],
                 cwd=folder,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=300,
             )
             server.wait(60)
         finally:
             server.kill()
-            socket.unlink(missing_ok=True)
+            place.unlink(missing_ok=True)
     assert driver.returncode == 0, driver.stderr + (folder / "said").read_text()
     evaluated = int(driver.stdout.split()[0])
     assert evaluated >= settings["beads"] * (settings["steps"] + 1) - 1
@@ -106,3 +105,27 @@ def test_nobody_listens():
         im.drive(im.load("water"), molecule("H2O"), unix="nobody")
     with pytest.raises(im.SimulationError, match="nobody listens at localhost:1 "):
         im.drive(im.load("water"), molecule("H2O"), port=1)
+
+
+def listens_later(server: socket.socket) -> None:
+    """And says goodbye to who comes."""
+    time.sleep(0.3)
+    server.listen()
+    server.accept()[0].sendall(b"EXIT".ljust(12))
+
+
+def test_a_server_that_is_only_starting_is_waited_for():
+    """The file of a socket is there before anybody listens: i-PI binds first."""
+    address = f"interpmd-late-{os.getpid()}"
+    place = Path(f"/tmp/ipi_{address}")
+    with socket.socket(socket.AF_UNIX) as late:
+        try:
+            late.bind(str(place))
+            with pytest.raises(im.SimulationError, match="Connection refused"):
+                im.drive(im.load("water"), molecule("H2O"), unix=address)
+            answering = threading.Thread(target=listens_later, args=(late,))
+            answering.start()
+            assert im.drive(im.load("water"), molecule("H2O"), unix=address, wait=30) == 0
+        finally:
+            place.unlink()
+        answering.join()
