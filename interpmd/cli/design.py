@@ -80,10 +80,13 @@ def explore(
     typer.echo(repr(found))
     columns = [name for name in found.table().columns if name != "smiles"]
     typer.echo(found.best(10, unit)[columns].round(3).to_string())
-    typer.echo("why the best is best (Shapley values of its groups):")
     sites = found.explain().by_site()
     sites[["value", "std"]] *= factor
-    typer.echo(sites.round(3).to_string(index=False))
+    if len(sites):
+        typer.echo("why the best is best (Shapley values of its groups):")
+        typer.echo(sites.round(3).to_string(index=False))
+    else:
+        typer.echo("the bare scaffold is the best of these")
     typer.echo("what to change next:")
     typer.echo(found.next_swaps(count=5, unit=unit).round(3).to_string(index=False))
     if len(suspects := found.suspects(unit)):

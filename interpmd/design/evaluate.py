@@ -117,7 +117,8 @@ def evaluate(
             if not lowest.converged:
                 doubts.append(f"{state.name}: not converged after {lowest.steps} steps")
             elif effort.minima and not state.held and len(lowest.atoms) > 1:
-                slowest = float(min(normal_modes(calculator, lowest.atoms).wave_numbers, default=0))
+                modes = normal_modes(calculator, lowest.atoms, progress=False)
+                slowest = float(min(modes.wave_numbers, default=0))
                 if slowest < UNSTABLE:
                     words = f"not a minimum (a mode of {-slowest:.0f}i 1/cm)"
                     doubts.append(f"{state.name}: {words}")

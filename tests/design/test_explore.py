@@ -253,6 +253,12 @@ def test_from_the_command_line(tmp_path):
     text = page.read_text()
     assert text.count("data:image/svg+xml") == 4 and "http://" not in text.replace("www.w3", "")
 
+    again = ["explore", METHANE, "-o", str(tmp_path / "least.jsonl"), "--objective", "dipole"]
+    again += ["--group", "F", "--group", "Cl", "--budget", "9", "--minimize"]
+    found = CliRunner().invoke(app, again, catch_exceptions=False)
+    assert "the bare scaffold is the best of these" in found.stdout
+    assert "Shapley" not in found.stdout and "what to change next" in found.stdout
+
 
 def fails(atoms):
     raise KeyError("dipole of nothing")
