@@ -84,7 +84,7 @@ def test_every_choice_of_periodic_directions(pbc):
 lengths = st.floats(-3.0, 3.0, allow_nan=False)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     off_diagonal=st.tuples(lengths, lengths, lengths),
     fractions=st.lists(st.tuples(*[st.floats(-2.0, 2.0)] * 3), min_size=1, max_size=4),

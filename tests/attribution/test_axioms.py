@@ -56,8 +56,6 @@ def test_methods_keep_what_they_guarantee(method, kind):
 
     @settings(
         max_examples=few,
-        deadline=None,
-        derandomize=True,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
@@ -102,8 +100,6 @@ def test_methods_keep_it_in_every_gauge(method, gauge, kind):
 
     @settings(
         max_examples=3 if METHODS[method].exact else 2,
-        deadline=None,
-        derandomize=True,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

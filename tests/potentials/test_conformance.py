@@ -32,7 +32,7 @@ def test_molecule(potential):
 
 
 @pytest.mark.parametrize("kind", sorted(TERMS))
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 8), spread=st.floats(1.6, 3.0))
 def test_any_molecule(kind, seed, size, spread):
     rng = np.random.default_rng(seed)

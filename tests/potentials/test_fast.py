@@ -106,7 +106,7 @@ def test_periodic_water_on_both_roads(monkeypatch):
 
 
 @pytest.mark.parametrize("few", [True, False])
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 10_000),
     size=st.integers(1, 12),
@@ -126,7 +126,7 @@ def test_any_expansion_on_any_cluster(few, seed, size, spread, n_elements, degre
 
 
 @pytest.mark.parametrize("few", [True, False])
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 4), pbc=st.lists(st.booleans(), min_size=3))
 def test_cells_smaller_than_the_cutoff(few, seed, size, pbc):
     rng = np.random.default_rng(seed)

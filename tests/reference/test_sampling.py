@@ -80,7 +80,7 @@ def test_dynamics_has_the_thermal_width_of_a_spring():
     assert np.abs([a.get_center_of_mass() for a in frames]).max() < 1e-9
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**31),
     size=st.integers(2, 3),

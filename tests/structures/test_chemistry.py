@@ -277,7 +277,7 @@ def test_structures_without_atoms():
     st.integers(0, 2**32 - 1),
     st.tuples(st.booleans(), st.booleans(), st.booleans()),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_close_pair_and_image_is_found(seed, pbc):
     """Against ASE's neighbour list, in skew cells smaller than a bond is long."""
     rng = np.random.default_rng(seed)

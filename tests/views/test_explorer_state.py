@@ -12,7 +12,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -57,9 +57,7 @@ def state(potential, frames):
     frame=st.integers(0, 2),
     method=st.sampled_from(["mobius", "shapley"]),
 )
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40)
 def test_bars_add_up_to_what_the_model_says(state, target, grouping, atom, frame, method):
     question = Question(target, atom, grouping=grouping, method=method, order=2)
     found = state.answer(question, frame)
