@@ -1,7 +1,8 @@
 """Notebooks under test: one thread a kernel, and the folded solutions of exercises run as well.
 
 The code blocks inside `<details>` run in the notebook's own kernel after its last cell, in their
-order, each as a test of its own. They must run; what they print is not compared.
+order, each as a test of its own. They must run; what they print is not compared. What interpmd
+compiles once for an installation is compiled before, as it would be said in the output of a cell.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections import defaultdict
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
+
+from interpmd.potentials.fast import warm_up
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # faster for small tensors
 
@@ -26,6 +29,10 @@ def solutions(notebook: nbformat.NotebookNode) -> list[str]:
     return [code for folded in FOLDED.findall(prose) for code in CODE.findall(folded)]
 
 
+#: Seconds that an output may be on its way after its cell has ended: a busy machine takes long.
+PATIENCE = 120
+
+
 class Solution(IPyNbCell):
     """A folded solution."""
 
@@ -37,8 +44,18 @@ class Solution(IPyNbCell):
 class Course(IPyNbFile):
     """A notebook and the solutions of its exercises."""
 
+    def setup(self):
+        """Start a kernel that finds everything compiled."""
+        warm_up(progress=False)
+        super().setup()
+
     def collect(self):
         """Yield the cells, then the solutions."""
+        for item in self._items():
+            item.output_timeout = PATIENCE
+            yield item
+
+    def _items(self):
         yield from super().collect()
         for number, code in enumerate(solutions(self.nb), start=1):
             yield Solution.from_parent(

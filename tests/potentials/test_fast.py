@@ -457,11 +457,35 @@ def test_without_numba_torch_takes_over_and_says_so_once():
     assert found.stderr.count("SlowPathWarning: numba not installed") == 1
 
 
-def test_compiling_the_kernels_is_announced_once_and_kept(tmp_path):
-    code = "from interpmd.potentials.fast import warm_up; warm_up()"
-    first = run(code, NUMBA_CACHE_DIR=str(tmp_path))
+#: Calls every kind of kernel: error bars, rows of a fit, cells, charges, few and many neighbours.
+USES = """
+import numpy as np
+import interpmd as im
+from ase.build import bulk, molecule
+from interpmd.potentials.fast import warm_up
+warm_up()
+water = molecule("H2O")
+box = molecule("H2O", cell=[[9.0, 0, 0], [1, 9, 0], [0, 0, 9]], pbc=True)
+crowd = im.sample([water], "dimers", n=1, seed=0)[0]
+for name, structures in {"water": [water, box, crowd], "water_liquid": [box, water]}.items():
+    potential = im.load(name)
+    for atoms in structures:
+        calculator = potential.calculator()
+        for quantity in ("forces", "forces_std", "extrapolation"):
+            assert np.isfinite(calculator.get_property(quantity, atoms)).all()
+        potential.predict(atoms, stress=bool(atoms.pbc.all()))
+im.load("copper").calculator().get_property("forces_std", bulk("Cu", cubic=True) * (3, 3, 3))
+labelled = im.label([water, crowd], "emt", progress=False)
+im.fit(labelled, spec={"weights": 60}, progress=False)
+"""
+
+
+def test_all_kernels_are_compiled_at_once_which_is_announced_and_kept(tmp_path):
+    first = run(
+        "from interpmd.potentials.fast import warm_up; warm_up()", NUMBA_CACHE_DIR=str(tmp_path)
+    )
     assert first.stderr.count("compiling the fast evaluator") == 1
-    second = run(code, NUMBA_CACHE_DIR=str(tmp_path))
+    second = run(USES, NUMBA_CACHE_DIR=str(tmp_path))
     assert "compiling" not in second.stderr
     assert "fast evaluator ready" in second.stderr
 

@@ -46,9 +46,10 @@ def deviations(
         low, high = edges.first[start], edges.first[stop]
         first, neighbour = edges.first[start : stop + 1] - low, edges.neighbour[low:high]
         sites = Sites(edges.vectors[low:high], first, numbers[start:stop], numbers[neighbour])
-        slopes = np.zeros((count, high - low, 3))
+        values, slopes = np.zeros((count, stop - start)), np.zeros((count, high - low, 3))
         for expansion in expansions:
-            expansion.add(sites, energies[:, start:stop], slopes)
+            expansion.add(sites, values, slopes)
+        energies[:, start:stop] = values
         _add_forces(start, first, neighbour, slopes, forces)
     return energies, forces
 

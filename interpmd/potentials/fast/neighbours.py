@@ -95,7 +95,7 @@ def search(
     """First edge of each atom, neighbour of each edge, and the vectors to it in A."""
     axes = inverse = CARTESIAN
     if pbc.any():
-        axes = complete_cell(cell * pbc[:, None])
+        axes = np.ascontiguousarray(complete_cell(cell * pbc[:, None]))
         inverse = np.linalg.inv(axes)
     guess = len(positions) * min(len(positions) - 1, 100) + 16
     while True:
