@@ -17,7 +17,6 @@ def demo(tmp_path_factory):
     return run_demo(out=folder / "report.html", picoseconds=3.0, order=3, events=24, quiet=True)
 
 
-@pytest.mark.timeout(200)
 def test_the_proton_jumps_and_the_table_adds_up_to_its_force(demo):
     assert demo.jumped
     assert demo.transfer[demo.event] > 0 > demo.transfer[demo.event - 1]

@@ -71,7 +71,6 @@ def kill_when(path, lines, process):
     return thread
 
 
-@pytest.mark.timeout(600)
 def test_a_killed_worker_loses_no_frame(client, tmp_path):
     potential, frames = im.load("malonaldehyde"), frames_of(80)
     ask = {"target": im.Force(8), "gauge": "internal", "by": "kind", "progress": False}
@@ -121,7 +120,6 @@ def dies(number):
     return number
 
 
-@pytest.mark.timeout(300)
 def test_a_job_that_kills_every_worker_is_named_and_costs_no_other(client):
     results = list(on_cluster(client, dies, [(n,) for n in range(6)], list("abcdef")))
     assert isinstance(results.pop(2), Killed)

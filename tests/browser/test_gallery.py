@@ -6,8 +6,6 @@ import pytest
 from pictures import check_console, photograph
 from servers import open_in_lab, page, server, write_notebook
 
-pytestmark = pytest.mark.timeout(280)
-
 CODE = """
 import interpmd as im
 found = im.explore(

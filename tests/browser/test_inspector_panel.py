@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from pictures import (
     PICTURES,
     check_console,
@@ -13,8 +12,6 @@ from pictures import (
     wait_for_another,
 )
 from servers import open_in_lab, page, server, write_notebook
-
-pytestmark = pytest.mark.timeout(280)
 
 CODE = """
 import interpmd as im

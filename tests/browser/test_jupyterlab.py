@@ -11,8 +11,6 @@ import pytest
 from PIL import Image
 from servers import open_in_lab, page, run_cells, server, state, until, wait_for
 
-pytestmark = pytest.mark.timeout(280)
-
 
 def pixels(made, selector: str = ".im-view") -> np.ndarray:
     shot = made.locator(selector).first.screenshot()

@@ -10,8 +10,6 @@ from conftest import CODE
 from servers import READY, ROOT, TOKEN, lab, page, run_cells, server, state, until, wait_for
 from test_jupyterlab import overlapping
 
-pytestmark = pytest.mark.timeout(280)
-
 
 def check(made) -> None:
     """What must work everywhere."""

@@ -17,8 +17,6 @@ from pictures import (
 )
 from servers import ROOT, open_in_lab, page, server, write_notebook
 
-pytestmark = pytest.mark.timeout(280)
-
 LAB = """
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 
-import pytest
 from servers import open_in_lab, page, server, state, write_notebook
 from test_jupyterlab import overlapping
-
-pytestmark = pytest.mark.timeout(280)
 
 BOX = """
 import numpy as np
