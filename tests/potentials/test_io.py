@@ -148,10 +148,10 @@ def test_oversize_and_senseless_terms_are_refused_before_they_are_built(folder, 
     card = json.loads((folder / "potential.json").read_text())
     card["terms"][1]["config"] |= change
     edit(folder, terms=card["terms"])
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(im.PotentialFileError, match=words):
         im.load(folder)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_weights_that_are_not_finite_are_not_saved(folder):

@@ -249,14 +249,14 @@ def test_no_process_outlives_a_kill(tmp_path):
     script.write_text(program)
     home = str(Path(im.__file__).parents[1])
     parent = subprocess.Popen([sys.executable, str(script)], env=os.environ | {"PYTHONPATH": home})
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     workers = [int(f.name) for f in tmp_path.iterdir()]
     assert len(workers) == 2 and waits.__name__ == "waits"
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(map(alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(alive, workers))
