@@ -33,10 +33,30 @@ def choose_last(made, option: str) -> None:
     """Choose the last option of the list that has this one, by keyboard.
 
     End and not an arrow: in command mode JupyterLab takes the vertical arrows for moving between
-    cells, also from a list that has the focus.
+    cells, also from a list that has the focus. Again, should JupyterLab have taken the focus away.
     """
-    made.locator(f"select:has(option:text-is('{option}'))").focus()
-    made.keyboard.press("End")
+    box = made.locator(f"select:has(option:text-is('{option}'))")
+    last = "node => node.selectedIndex === node.options.length - 1"
+    for _ in range(10):
+        box.focus()
+        made.keyboard.press("End")
+        if box.evaluate(last):
+            return
+        made.wait_for_timeout(500)
+    raise AssertionError(f"the last option of the list with {option} cannot be chosen")
+
+
+def move(made, handle, key: str) -> float:
+    """Move the handle of a slider by a key; its value then. Again, should the focus be lost."""
+    before = handle.get_attribute("aria-valuenow"), handle.get_attribute("aria-valuetext")
+    for _ in range(10):
+        handle.focus()
+        made.keyboard.press(key)
+        after = handle.get_attribute("aria-valuenow"), handle.get_attribute("aria-valuetext")
+        if after != before:
+            return float(after[0])
+        made.wait_for_timeout(500)
+    raise AssertionError(f"{key} does not move the slider from {before}")
 
 
 def photograph(made, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -32,12 +33,19 @@ def write_notebook(path: Path, *cells: str) -> None:
     nbformat.write(notebook, path)
 
 
+def free_port() -> int:
+    """A port that nobody has, outside the range from which the system gives ports to others."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 @contextlib.contextmanager
 def server(folder: Path, program: str = "lab", *options: str) -> Iterator[str]:
     """Start "lab", "notebook" or "voila" on a free port; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     common = ["--no-browser", f"--port={port}"]
     if program != "voila":
         common += [
@@ -77,9 +85,7 @@ def server(folder: Path, program: str = "lab", *options: str) -> Iterator[str]:
 @contextlib.contextmanager
 def lab(folder: Path) -> Iterator[str]:
     """The command `interpmd lab` on a free port; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     _quiet(folder / ".config")
     token = f"--IdentityProvider.token={TOKEN}"
     options = ["--no-browser", "--allow-root", f"--port={port}", token]
@@ -205,7 +211,7 @@ def state(made) -> dict[str, str]:
 
 def wait_for(made, name: str, value: str, timeout: float = 90_000) -> None:
     made.wait_for_function(
-        "([name, value]) => document.querySelector('.interpmd-explorer').dataset[name] === value",
+        "([name, value]) => document.querySelector('.interpmd-explorer')?.dataset[name] === value",
         arg=[name, value],
         timeout=timeout,
     )
@@ -213,8 +219,7 @@ def wait_for(made, name: str, value: str, timeout: float = 90_000) -> None:
 
 def until(made, holds, seconds: float = 20) -> bool:
     """Whether something comes to hold in time: what is answered is drawn a moment later."""
-    for _ in range(int(seconds / 0.25)):
-        if holds():
-            return True
+    end = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < end:
         made.wait_for_timeout(250)
-    return holds()
+    return held

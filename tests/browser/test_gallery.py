@@ -31,8 +31,10 @@ def check(made) -> None:
     """Drawings are there; a click shows the structure, the keyboard turns it, a button undoes."""
     made.wait_for_selector(f"{CARD} img")
     assert made.locator(CARD).count() == 4
-    widths = made.locator(f"{CARD} img").evaluate_all("nodes => nodes.map(n => n.naturalWidth)")
-    assert min(widths) > 100
+    made.wait_for_function(
+        "card => [...document.querySelectorAll(`${card} img`)].every(n => n.naturalWidth > 100)",
+        arg=CARD,
+    )
     first = made.locator(CARD).first
     assert first.locator("canvas").is_hidden()
     first.locator("button").first.click()

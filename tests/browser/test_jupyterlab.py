@@ -82,7 +82,6 @@ def test_the_force_on_the_fragment_that_was_clicked(lab):
     lab.keyboard.press("n")
     lab.select_option("label:has-text('explain') select", "force")
     wait_for(lab, "title", "Force on H8")
-    wait_for(lab, "title", "Force on H8")
 
 
 def atoms_of_the_first_bar(lab):
@@ -160,12 +159,13 @@ def test_memory_stays_flat_over_many_frames(lab):
         for _ in range(times // 10):
             for key in ["ArrowRight"] * 5 + ["ArrowLeft"] * 5:
                 lab.keyboard.press(key)
+        wait_for(lab, "answered", "0")
         lab.wait_for_timeout(500)
 
     step(200)  # what is made once
     before = used()
     step(800)
-    assert used() - before < 3e6
+    assert until(lab, lambda: used() - before < 3e6)
 
 
 def test_bars_add_up_in_the_text(lab):
@@ -208,8 +208,10 @@ def test_two_frames_two_gauges_and_two_models_side_by_side(lab):
     """Aligned rows whose sides add up to their sums, and differences to the difference."""
 
     def rows():
-        lines = lab.locator(".im-side-row").all()
-        return [[c.inner_text() for c in line.locator(".im-value").all()] for line in lines]
+        """All at the same moment: error bars that come make new rows."""
+        return lab.locator(".im-side-row").evaluate_all(
+            "rows => rows.map(r => [...r.querySelectorAll('.im-value')].map(c => c.innerText))"
+        )
 
     def number(text):
         return 0.0 if text == "no such row" else float(text.split("±")[0].replace("−", "-"))
@@ -232,7 +234,18 @@ def test_two_frames_two_gauges_and_two_models_side_by_side(lab):
 
 
 def overlapping(made, inside: str) -> list[str]:
-    """Words within an element that lie on each other, or leave it."""
+    """Words within an element that lie on each other, or leave it, once it has come to rest."""
+    found: list[str] = []
+
+    def none() -> bool:
+        found[:] = overlapping_now(made, inside)
+        return not found
+
+    until(made, none, 10)
+    return found
+
+
+def overlapping_now(made, inside: str) -> list[str]:
     return made.evaluate(
         """inside => {
         const host = document.querySelector(inside), room = host.getBoundingClientRect();
@@ -289,9 +302,21 @@ def test_all_frames_and_the_film(lab):
     lab.click(".im-play")
 
 
-def test_running_the_cell_again_shows_it_again(lab):
-    run_cells(lab)
+#: The explorer that a cell shows, when what was there before it ran is gone.
+ANEW = ".interpmd-explorer[data-ready][data-answered]:not([data-before])"
+
+
+def run_anew(lab):
+    """Run the cell again, and wait for the explorer that it makes."""
+    lab.evaluate(
+        "document.querySelectorAll('.interpmd-explorer').forEach(n => n.dataset.before = 1)"
+    )
+    run_cells(lab, ready=ANEW)
     lab.wait_for_function("document.querySelectorAll('.interpmd-explorer').length === 1")
+
+
+def test_running_the_cell_again_shows_it_again(lab):
+    run_anew(lab)
     assert state(lab)["viewer"] == "NglViewer"
 
 
@@ -300,7 +325,7 @@ def test_reloading_the_page_and_running_again_re_attaches(lab):
     lab.reload()
     lab.wait_for_selector(".jp-NotebookPanel .jp-CodeCell .cm-content")
     lab.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
-    run_cells(lab)
+    run_anew(lab)
     assert state(lab)["viewer"] == "NglViewer"
     lab.locator(".im-frame").focus()
     lab.keyboard.press("ArrowRight")

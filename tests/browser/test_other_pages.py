@@ -69,7 +69,7 @@ def test_a_file_opens_offline_and_its_frames_step(stored):
         first = made.locator(".im-bars li").first
         first.hover()
         wait_for(made, "hovered", first.get_attribute("data-key"))
-        assert made.is_visible(".im-flag")
+        made.wait_for_selector(".im-flag:visible")
         flag, view = (made.locator(name).bounding_box() for name in (".im-flag", ".im-view"))
         assert view["x"] <= flag["x"] and flag["x"] + flag["width"] <= view["x"] + view["width"]
         made.select_option("label:has-text('group by') select", "kind")
@@ -202,7 +202,8 @@ def test_the_page_for_those_who_do_not_code(tmp_path):
         made.click("button:has-text('Run')")
         made.wait_for_selector("text=running ...", state="detached")
         made.wait_for_function(
-            "old => document.querySelectorAll('.interpmd-explorer[data-answered]').length === 1"
+            "old => document.querySelectorAll('.interpmd-explorer').length === 1"
+            " && document.querySelector('.interpmd-explorer[data-ready][data-answered]')"
             " && document.querySelector('.im-bars').innerText !== old",
             arg=first,
         )
