@@ -27,7 +27,7 @@ potential = im.load("malonaldehyde")
 """
 
 
-def bare(code: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+def bare(code: str, timeout: float = 500) -> subprocess.CompletedProcess[str]:
     """Run code where no extra is installed."""
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", BARE + code],

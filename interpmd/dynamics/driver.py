@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ase.calculators.calculator import Calculator
 from ase.calculators.socketio import SocketClient, SocketClosed
@@ -59,8 +59,13 @@ def answers(
     port: int = 31415,
     unix: str | None = None,
     wait: float = 0.0,
+    comes: Callable[[], bool] = lambda: True,
 ) -> Iterator[None]:
-    """The same, yielding after each structure; see `drive`."""
+    """The same, yielding after each structure; see `drive`.
+
+    Args:
+        comes: whether the server that is waited for may still come.
+    """
     arguments.count(port=port)
     arguments.not_negative(wait=wait)
     check_mover(potential)
@@ -69,7 +74,7 @@ def answers(
     here.set_constraint()
     here.calc = potential.calculator() if isinstance(potential, Potential) else potential
     tell_calculators(here)
-    client = _connected(host, port, unix, time.monotonic() + wait)
+    client = _connected(host, port, unix, time.monotonic() + wait, comes)
     try:
         for _ in client.irun(here, use_stress=bool(here.pbc.all())):
             yield
@@ -77,12 +82,14 @@ def answers(
         pass  # the server is gone: it has what it wanted
 
 
-def _connected(host: str, port: int, unix: str | None, until: float) -> SocketClient:
+def _connected(
+    host: str, port: int, unix: str | None, until: float, comes: Callable[[], bool]
+) -> SocketClient:
     while True:
         try:
             return SocketClient(host, None if unix else port, unixsocket=unix)
         except OSError as error:
-            if time.monotonic() < until:
+            if time.monotonic() < until and comes():
                 time.sleep(0.02)
                 continue
             place = f"/tmp/ipi_{unix}" if unix else f"{host}:{port}"

@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 import xml.etree.ElementTree as ElementTree
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,8 +41,8 @@ from interpmd.structures.threads import one_thread
 #: Å. Edge of the box that i-PI wants of molecules as well; it means nothing.
 BOX = 100.0
 
-#: s that i-PI may take to open its socket.
-PATIENCE = 60.0
+#: s that i-PI may take to open its socket, and at the end to write what is left.
+PATIENCE = 300.0
 
 INPUT = """<simulation verbosity="low" floatformat="%20.12e">
   <output prefix="run">
@@ -253,16 +252,11 @@ def _run(
             stderr=said,
         )
         try:
-            until = time.monotonic() + PATIENCE
-            while not socket.exists() and server.poll() is None and time.monotonic() < until:
-                time.sleep(0.02)
-            if not socket.exists():
-                raise SimulationError(_why(folder, "i-PI did not begin"))
-            with tqdm(desc="path integrals", unit="force", disable=not progress) as bar:
-                for _ in answers(potential, molecule, unix=address, wait=PATIENCE):
-                    bar.update()
+            _answer(potential, molecule, address, server, progress)
             if server.wait(PATIENCE):
                 raise SimulationError(_why(folder, "i-PI ended with an error"))
+        except subprocess.TimeoutExpired as error:
+            raise SimulationError(_why(folder, "i-PI did not end")) from error
         except KeyboardInterrupt:
             if not (folder / "run.energies").exists():
                 raise
@@ -273,6 +267,28 @@ def _run(
             server.kill()
             server.wait()
             socket.unlink(missing_ok=True)
+
+
+def _answer(
+    potential: Potential | Calculator,
+    molecule: Atoms,
+    address: str,
+    server: subprocess.Popen,
+    progress: bool,
+) -> None:
+    """Forces for i-PI until it says goodbye, or has ended with an error of its own."""
+
+    def runs() -> bool:
+        return server.poll() is None
+
+    asked = answers(potential, molecule, unix=address, wait=PATIENCE, comes=runs)
+    try:
+        with tqdm(desc="path integrals", unit="force", disable=not progress) as bar:
+            for _ in asked:
+                bar.update()
+    except SimulationError:
+        if not server.poll():
+            raise
 
 
 def _why(folder: Path, what: str) -> str:

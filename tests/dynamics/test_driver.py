@@ -56,15 +56,15 @@ def answered(folder: Path, potential: str, atoms, **settings) -> np.ndarray:
     with (folder / "said").open("w") as said:
         server = subprocess.Popen([program, "input.xml"], cwd=folder, stdout=said, stderr=said)
         try:
-            command = ["drive", potential, "start.xyz", "--unix", address, "--wait", "60"]
+            command = ["drive", potential, "start.xyz", "--unix", address, "--wait", "300"]
             driver = subprocess.run(
                 [sys.executable, "-m", "interpmd", *command],
                 cwd=folder,
                 capture_output=True,
                 text=True,
-                timeout=300,
+                timeout=500,
             )
-            server.wait(60)
+            server.wait(300)
         finally:
             server.kill()
             place.unlink(missing_ok=True)
@@ -125,7 +125,7 @@ def test_a_server_that_is_only_starting_is_waited_for():
                 im.drive(im.load("water"), molecule("H2O"), unix=address)
             answering = threading.Thread(target=listens_later, args=(late,))
             answering.start()
-            assert im.drive(im.load("water"), molecule("H2O"), unix=address, wait=30) == 0
+            assert im.drive(im.load("water"), molecule("H2O"), unix=address, wait=300) == 0
         finally:
             place.unlink()
         answering.join()

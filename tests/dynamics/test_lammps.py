@@ -51,7 +51,7 @@ def lammps(folder: Path, atoms: Atoms, potential: Potential, ranks: int = 1, **s
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=500,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = re.findall(r"^ +\d+(?: +[-+.\de]+){9} *$", done.stdout, re.MULTILINE)
@@ -140,7 +140,7 @@ def ended(folder: Path, script: str, *options: str) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=500,
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -10,6 +10,7 @@ from ase.calculators.calculator import Calculator, all_changes
 
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
+from interpmd.dynamics import path_integrals
 from interpmd.dynamics.path_integrals import read_beads
 
 TRANSFER = im.proton_transfer(8, 4, 0)
@@ -145,3 +146,11 @@ def test_what_is_refused(easy, tmp_path):
 
     with pytest.raises(RuntimeError, match="no forces today"):
         im.path_integrals(Broken(), MALONALDEHYDE, progress=False)
+
+
+def test_words_of_an_i_pi_that_ends_at_once_are_told(easy, monkeypatch, tmp_path):
+    words = path_integrals.INPUT.replace("<total_steps>", "<total_stops>")
+    monkeypatch.setattr(path_integrals, "INPUT", words.replace("</total_steps>", "</total_stops>"))
+    monkeypatch.setattr(path_integrals, "PATIENCE", 1e9)  # who is gone is not waited for
+    with pytest.raises(im.SimulationError, match="i-PI ended with an error: .*total_stops"):
+        im.path_integrals(easy, MALONALDEHYDE, out=tmp_path / "run", progress=False)

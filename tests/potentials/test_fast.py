@@ -407,7 +407,7 @@ def test_other_processes(method):
     queue = context.Queue()
     process = context.Process(target=forces_in_a_process, args=(potential, atoms, queue))
     process.start()
-    assert np.array_equal(queue.get(timeout=120), expected)
+    assert np.array_equal(queue.get(timeout=500), expected)
     process.join()
     assert process.exitcode == 0
 
@@ -435,7 +435,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         check=True,
-        timeout=240,
+        timeout=500,
     )
 
 

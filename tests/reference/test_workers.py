@@ -67,7 +67,7 @@ def test_a_script_needs_no_guard_where_nothing_is_asked_for(tmp_path):
         env=os.environ | {"PYTHONPATH": home},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
         check=True,
     )
     assert done.stdout.splitlines() == ["begins", "[0, 1, 2, 3, 4, 5, 6, 7] True"]
