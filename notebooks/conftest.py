@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections import defaultdict
 
 import nbformat
@@ -18,6 +19,10 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 from interpmd.potentials.fast import warm_up
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # faster for small tensors
+
+#: Of these kernels alone: their history is a database, and who finds it locked says so in a cell.
+IPYTHON = tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True)
+os.environ["IPYTHONDIR"] = IPYTHON.name
 
 FOLDED = re.compile(r"<details>(.*?)</details>", re.DOTALL)
 CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -57,6 +57,7 @@ def server(folder: Path, program: str = "lab", *options: str) -> Iterator[str]:
     environment = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(folder / ".config"),
+        "IPYTHONDIR": str(folder / ".ipython"),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }
@@ -92,6 +93,7 @@ def lab(folder: Path) -> Iterator[str]:
     environment = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(folder / ".config"),
+        "IPYTHONDIR": str(folder / ".ipython"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "PYTHONPATH": str(ROOT),
     }
