@@ -66,6 +66,8 @@ def test_methods_keep_what_they_guarantee(method, kind):
         answered.append(check_explainer(method, potential, atoms, seed=seed, **options))
 
     run()
+    if not sum(answered):  # hierarchies begin with three players, and what is drawn may have fewer
+        answered.append(check_explainer(method, potential, molecule("H2O"), seed=0, **options))
     assert sum(answered) > 0
 
 
