@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from interpmd.errors import SingularError
 from interpmd.fitting import labels
+from interpmd.fitting.apart import calibrate_apart
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import Spread, calibrate_grade, spread_of
@@ -337,6 +338,7 @@ class Problem:
         )
         # frames of low weight are fitted badly: their uncertainty is no measure for others
         whole = [atoms for atoms in frames if self.settings.factor(atoms) >= 1.0]
+        calibrate_apart(potential, self.term, whole or frames)
         calibrate_grade(potential, self.term, whole or frames, solved.held)
         return potential
 

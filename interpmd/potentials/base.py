@@ -113,6 +113,9 @@ class LearnedTerm(LocalTerm):
         grade_scale: standard deviation of a force that is usual in new frames like those of the
             training data in eV/Å, shape (species,); the unit of the extrapolation grade.
         energy_scale: the same of an energy, over the square root of the number of atoms, in eV.
+        charge_scale: standard deviation, in e, of charges of elements that stand for what parts
+            further apart than the cutoff do to each other, in error bars; 0 where no data tell. See
+            `interpmd.potentials.apart`.
         nearest: ranges of the distances to the nearest neighbours in the training data, of each
             element and, last, of any, in Å, shape (species, species + 1, neighbours, 2); see
             `interpmd.potentials.surroundings`.
@@ -124,6 +127,7 @@ class LearnedTerm(LocalTerm):
     samples: Float[Tensor, "species features samples"]
     grade_scale: Float[Tensor, " species"]
     energy_scale: Float[Tensor, ""]
+    charge_scale: Float[Tensor, ""]
     nearest: Float[Tensor, "species channels neighbours 2"]
 
     def register_readout(self, n_features: int) -> None:
@@ -133,6 +137,7 @@ class LearnedTerm(LocalTerm):
         self.register_buffer("samples", torch.zeros(n_species, n_features, 0))
         self.register_buffer("grade_scale", torch.ones(n_species).double())
         self.register_buffer("energy_scale", torch.tensor(ANYTHING).double())
+        self.register_buffer("charge_scale", torch.tensor(0.0).double())
         ranges = torch.tensor([0.0, ANYTHING]).double()
         self.register_buffer("nearest", ranges.repeat(n_species, n_species + 1, NEAREST, 1))
 

@@ -39,8 +39,8 @@ VERSION = 2
 #: The first version with a seal.
 SEALED = 2
 
-#: Tensors that the first folders of version 1 lack.
-LATER = {"energy_scale", "nearest"}
+#: Tensors that folders of earlier releases lack.
+LATER = {"energy_scale", "nearest", "charge_scale"}
 
 CARD, WEIGHTS, SEAL = "potential.json", "weights.safetensors", "seal"
 

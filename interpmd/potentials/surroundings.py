@@ -95,18 +95,3 @@ def grade_of_surroundings(
         grade = torch.maximum(grade, torch.where(beyond > 0, 1 + beyond / LENGTH, 0.0))
     single = torch.bincount(batch.structure, minlength=batch.n_structures) == 1
     return torch.where((single & ~batch.pbc.any(1))[batch.structure], 0.0, grade)
-
-
-def separate_parts(batch: Batch, pairs: Neighbours, cutoff: float) -> Int[Tensor, " structures"]:
-    """Number of parts of each structure that lie further apart than the cutoff (Å)."""
-    near = edge_vectors(batch, pairs).detach().norm(dim=1) < cutoff
-    part = torch.arange(batch.n_atoms, device=batch.positions.device)
-    first, second = pairs.centre[near], pairs.neighbour[near]
-    while True:  # each atom takes the least number of its neighbours, until none changes
-        least = part.scatter_reduce(0, first, part[second], "amin")
-        if torch.equal(least, part):
-            break
-        part = least
-    heads = part == torch.arange(batch.n_atoms, device=part.device)
-    counts = torch.zeros(batch.n_structures, dtype=torch.int64, device=part.device)
-    return counts.index_add(0, batch.structure, heads.long())

@@ -9,9 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpmd.potentials import fast
+from interpmd.potentials.apart import FADED, between_parts, number_of_parts, separate_parts
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.sum import TermSum
-from interpmd.potentials.surroundings import grade_of_surroundings, separate_parts
+from interpmd.potentials.surroundings import grade_of_surroundings
 from interpmd.structures.edges import Neighbours, environments, site_groups, within
 from interpmd.structures.systems import Batch
 
@@ -122,7 +123,7 @@ def _summed(
     sites: Float[Tensor, "samples atoms"],
     forces: Float[Tensor, "samples atoms 3"],
 ) -> Posterior:
-    """Energies of structures from those of sites, and the grades."""
+    """Energies of structures from those of sites, the grades, and what the samples do not see."""
     pairs = potential.neighbours(batch) if pairs is None else pairs
     energies = sites.new_zeros(len(sites), batch.n_structures).index_add(1, batch.structure, sites)
     force_std = forces.pow(2).mean(0).sum(1).sqrt()
@@ -135,7 +136,14 @@ def _summed(
     grades = torch.maximum(force_std / of_force, energy_std / of_energy)
     known = grade_of_surroundings(potential, batch, pairs)
     cutoff = max(term.cutoff for term in _sampled(potential))
-    parts = separate_parts(batch, pairs, cutoff)
+    parts = number_of_parts(batch, separate_parts(batch, pairs, cutoff))
+    for term in _sampled(potential):
+        if not float(term.charge_scale):
+            continue
+        part = separate_parts(batch, pairs, FADED * term.cutoff)
+        between = between_parts(term, batch, part, len(sites))
+        energies = energies + term.charge_scale**2 * between[0]
+        forces = forces + term.charge_scale**2 * between[1]
     return Posterior(energies.mT, forces, torch.maximum(grades, known), parts)
 
 

@@ -4,7 +4,7 @@ with ``--calibrate`` their sizes alone, on every other test frame, without norma
 with ``--reproduce`` rows of two fits to halves of their data are compared, and stored in the card;
 with ``--certify`` only their certificates, with ``--keep-truth`` their learned truth, which depends
 on the form of the expansion and not on the data, is taken from those that are there; with
-``--seal`` they are only written again, with a seal and the same numbers.
+``--apart`` only what parts beyond the cutoff may do to each other is told anew by their data.
 
 Run from a clone of the repository, where ``data/`` lies beside the package.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ import torch
 from ase import Atoms
 
 from interpmd.attribution import Certificate, Energy
-from interpmd.errors import ModelError, UnsealedWarning
+from interpmd.errors import ModelError
+from interpmd.fitting.apart import calibrate_apart
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.grade import calibrate_grade, spread_of
@@ -287,6 +287,7 @@ def calibrate(name: str) -> None:
         for frame in judged
     ]
     frames = [atoms for atoms in training_frames(name) if not is_isolated(atoms)]
+    calibrate_apart(potential, term, frames)
     calibrate_grade(potential, term, frames, held)
     potential.card.provenance["calibrated_on"] = CALIBRATED
     potential.save(HERE / name)
@@ -362,23 +363,21 @@ def recertify(name: str, keep_truth: bool = False) -> None:
     print(name, certificate)
 
 
-def seal(name: str) -> None:
-    """Write a potential that is there already again, with a seal.
-
-    Raises:
-        PotentialSealError: it has one already, and is not what was saved.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnsealedWarning)
-        load_potential(HERE / name).save(HERE / name)
-    print(name, "is sealed")
+def tell_apart(name: str) -> None:
+    """Let the training data tell what parts beyond the cutoff may do to each other."""
+    potential = load_potential(HERE / name)
+    term = potential.learned_terms["expansion"]
+    frames = [atoms for atoms in training_frames(name) if not is_isolated(atoms)]
+    calibrate_apart(potential, term, frames)
+    potential.save(HERE / name)
+    print(f"{name}: as charges of {float(term.charge_scale):.2f} e")
 
 
 if __name__ == "__main__":
     options = {option for option in sys.argv[1:] if option.startswith("--")}
     for wanted in [a for a in sys.argv[1:] if a not in options] or RECIPES:
-        if "--seal" in options:
-            seal(wanted)
+        if "--apart" in options:
+            tell_apart(wanted)
             continue
         if "--errors" in options:
             renew_errors(wanted)

@@ -14,7 +14,6 @@ from interpmd.potentials.surroundings import (
     grade_of_surroundings,
     nearest_distances,
     outside,
-    separate_parts,
 )
 from interpmd.potentials.uncertainty import uncertainty
 
@@ -95,7 +94,6 @@ def test_parts_beyond_the_cutoff_are_counted_and_said():
     near = WATER.copy()
     near.positions += [0, 0, 4.0]
     batch = SHIPPED.batch([WATER + far, WATER + near, WATER + near + far])
-    assert separate_parts(batch, SHIPPED.neighbours(batch), 6.0).tolist() == [2, 1, 1]
     assert uncertainty(SHIPPED, batch).parts.tolist() == [2, 1, 1]
     with pytest.warns(ExtrapolationWarning, match="2 parts of the structure lie further apart"):
         SHIPPED.calculator().get_property("extrapolation", WATER + far)
