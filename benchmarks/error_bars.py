@@ -132,12 +132,12 @@ def groups(names: Sequence[str] = ("alanine_dipeptide", "malonaldehyde")) -> dic
     forces = {"alanine_dipeptide": (5, 8, 14), "malonaldehyde": (0, 3, 8)}
     figures = {}
     for name in names:
-        frames = frames_of(name, (), 6)
-        for what, targets in (
-            ("energies", lambda atoms: [im.Energy()]),
-            ("forces", lambda atoms, name=name: [im.Force(k) for k in forces[name]]),
+        for what, count, targets in (
+            ("energies", 16, lambda atoms: [im.Energy()]),
+            ("forces", 6, lambda atoms, name=name: [im.Force(k) for k in forces[name]]),
         ):
             title = f"error bars, {name}, gauge groups: {what} of rows"
+            frames = frames_of(name, (), count)
             figures[title] = of_calls(name, frames, targets, gauge="groups", order=CUT)
     return figures
 

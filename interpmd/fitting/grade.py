@@ -54,7 +54,11 @@ class Spread:
 
 
 def calibrate_grade(
-    potential: Potential, term: LearnedTerm, frames: Sequence[Atoms], held: Sequence[Spread] = ()
+    potential: Potential,
+    term: LearnedTerm,
+    frames: Sequence[Atoms],
+    held: Sequence[Spread] = (),
+    false_alarms: float = FALSE_ALARMS,
 ) -> None:
     """Set the units of the extrapolation grade of a potential.
 
@@ -66,10 +70,12 @@ def calibrate_grade(
         term: of the potential, which keeps the units.
         frames: training frames that vouch for others.
         held: how uncertain frames are that were held out, under the posterior without them.
+        false_alarms: share of these that may be called unlike the training data.
     """
     usual = usual_spread(potential, term, frames)
     ratios = np.array([spread.over(usual) for spread in held])
-    factor = _usual([spread.composition for spread in held], ratios, FEWEST_HELD) if held else 1.0
+    names = [spread.composition for spread in held]
+    factor = _usual(names, ratios, FEWEST_HELD, false_alarms) if held else 1.0
     term.grade_scale.copy_(factor * usual.force)
     term.energy_scale.fill_(factor * usual.energy)
     term.nearest.copy_(ranges_of_distances(potential, term, frames))
@@ -144,14 +150,17 @@ def ranges_of_distances(
 
 
 def _usual(
-    compositions: Sequence[str], measured: Float[np.ndarray, " frames"], fewest: int
+    compositions: Sequence[str],
+    measured: Float[np.ndarray, " frames"],
+    fewest: int,
+    false_alarms: float = FALSE_ALARMS,
 ) -> float:
     """What all but a few frames of each frequent composition stay below."""
     names = np.array(compositions)
     known, counts = np.unique(names, return_counts=True)
     groups = [measured[names == name] for name in known[counts >= fewest]] or [measured]
     finite = [g[np.isfinite(g)] for g in groups]
-    return max((float(np.quantile(g, 1 - FALSE_ALARMS)) for g in finite if len(g)), default=0.0)
+    return max((float(np.quantile(g, 1 - false_alarms)) for g in finite if len(g)), default=0.0)
 
 
 def _ranges(

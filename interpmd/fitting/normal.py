@@ -30,7 +30,7 @@ from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import Design, design
 from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
-from interpmd.structures.edges import neighbours
+from interpmd.structures.edges import CLOSEST_APPROACH, nearest_distances, neighbours
 from interpmd.structures.systems import Batch
 
 GIB = 2.0**30
@@ -348,12 +348,18 @@ def column_scales(
 
 
 def displaced(atoms: Atoms, seed: int) -> Atoms:
-    """A frame of which no symmetry is left: repeated if it has one atom, every atom displaced."""
-    moved = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    if len(moved) == 1 and moved.pbc.any():
-        moved = moved.repeat([2 if periodic else 1 for periodic in moved.pbc])
-    moved.rattle(DISPLACEMENT, seed=seed)
-    return moved
+    """A frame of which no symmetry is left: repeated if it has one atom, every atom displaced; by
+    less where atoms would come closer than nuclei ever do, as in H2 that is compressed."""
+    whole = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    if len(whole) == 1 and whole.pbc.any():
+        whole = whole.repeat([2 if periodic else 1 for periodic in whole.pbc])
+    size = DISPLACEMENT
+    while True:
+        moved = whole.copy()
+        moved.rattle(size, seed=seed)
+        if nearest_distances(moved, 2 * CLOSEST_APPROACH).min() > CLOSEST_APPROACH:
+            return moved
+        size /= 2
 
 
 def _root_mean_square(term: ClusterExpansion, frames: Sequence[Atoms]) -> np.ndarray:

@@ -17,8 +17,9 @@ from interpmd.potentials.sum import TermSum
 from interpmd.structures.edges import Neighbours, edge_vectors
 from interpmd.structures.systems import Batch
 
-#: Å outside the widened range of the training data that add one to the grade.
-LENGTH = 0.1
+#: Å outside the widened range of the training data that make a grade of one. Nearer, a neighbour is
+#: still there for the posterior to judge; what it does not see are neighbours that are missing.
+LENGTH = 0.2
 
 
 def nearest_distances(
@@ -80,9 +81,8 @@ def grade_of_surroundings(
         pairs: neighbours within the cutoff, if they are already known.
 
     Returns:
-        0 where all distances to the nearest neighbours are like those of the training data, and
-        of a single atom, whose energy is given; else 1 and one more for each `LENGTH` by which one
-        of them is not.
+        How many times `LENGTH` one of the distances to the nearest neighbours lies outside those of
+        the training data; 0 where none does, and of a single atom, whose energy is given.
     """
     grade = torch.zeros(batch.n_atoms, dtype=torch.float64, device=batch.positions.device)
     terms = [term for term in potential.learned_terms.values() if term.n_samples]
@@ -92,6 +92,6 @@ def grade_of_surroundings(
     for term in terms:
         species = term.species[batch.numbers]
         beyond = outside(nearest_distances(term, batch, pairs), term.nearest[species])
-        grade = torch.maximum(grade, torch.where(beyond > 0, 1 + beyond / LENGTH, 0.0))
+        grade = torch.maximum(grade, beyond / LENGTH)
     single = torch.bincount(batch.structure, minlength=batch.n_structures) == 1
     return torch.where((single & ~batch.pbc.any(1))[batch.structure], 0.0, grade)

@@ -20,10 +20,11 @@ from interpmd.errors import LabelWarning, MemoryLimitError
 from interpmd.fitting import closed_form as fitting
 from interpmd.fitting.grade import usual_spread
 from interpmd.fitting.labels import isolated_energies
-from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
+from interpmd.fitting.normal import NormalEquations, Targets, displaced, weighted_rows
 from interpmd.fitting.shares import body_order_shares
 from interpmd.potentials import ClusterExpansion
 from interpmd.potentials.uncertainty import uncertainty
+from interpmd.structures.edges import CLOSEST_APPROACH
 
 
 @pytest.fixture(scope="module")
@@ -337,3 +338,13 @@ def test_evaluations_and_reports_are_short_tables_in_plain_python(report):
     assert f"{round(value, 3):g}" in shown and "element" in shown and "frames" in shown
     assert len(repr(report).splitlines()) < 25 and name in repr(report)
     assert "array(" not in repr(report)
+
+
+def test_displaced_frames_keep_nuclei_apart():
+    """Of hydrogen that is compressed a displacement of 0.1 Å would lay one atom on the other."""
+    close = Atoms("H2", [[0, 0, 0], [0, 0, 0.3]])
+    lengths = [displaced(close, seed).get_distance(0, 1) for seed in range(200)]
+    assert min(lengths) > CLOSEST_APPROACH and max(lengths) > 0.5
+    far = Atoms("H2", [[0, 0, 0], [0, 0, 3.0]])
+    moves = [displaced(far, seed).positions - far.positions for seed in range(200)]
+    assert np.std(moves) == pytest.approx(0.1, rel=0.1)

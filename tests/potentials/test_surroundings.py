@@ -52,10 +52,10 @@ def test_distance_outside_the_ranges():
     assert outside(distances, ranges).tolist() == pytest.approx([0.0, 0.5])
 
 
-def test_the_grade_grows_by_one_for_a_tenth_of_an_angstrom():
+def test_the_grade_grows_by_one_for_a_fifth_of_an_angstrom():
     apart = WATER.copy()
     grades = []
-    for stretch in (0.0, 1.0, 1.1):
+    for stretch in (0.0, 1.0, 1.2):
         apart.positions[1] = WATER.positions[1] + stretch * _bond(WATER)
         batch = SHIPPED.batch(apart)
         grades.append(float(grade_of_surroundings(SHIPPED, batch)[1]))

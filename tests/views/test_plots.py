@@ -104,7 +104,7 @@ def test_a_heat_map_says_every_number_and_sums_to_the_force(run):
     assert np.allclose(image.get_array().filled(np.nan), matrix, equal_nan=True)
     assert -image.norm.vmin == image.norm.vmax == np.nanmax(np.abs(matrix))
     written = {text.get_position(): text.get_text() for text in ax.texts}
-    assert written[(0, 8)] == number_sign(matrix.loc["H8", "O0"], "+.2f")
+    assert written[(4, 8)] == number_sign(matrix.loc["H8", "O4"], "+.2f")
     hatched = {(round(p.get_x() + 0.5), round(p.get_y() + 0.5)) for p in ax.patches}
     assert all(matrix.iloc[row, column] < 0 for column, row in hatched) and hatched
 
