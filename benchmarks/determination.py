@@ -13,7 +13,8 @@ import interpmd as im
 from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.potentials import Potential
-from interpmd.shipped.make import DATA, RECIPES
+from interpmd.shipped.make import DATA
+from interpmd.shipped.recipes import RECIPES
 
 NAME = "malonaldehyde"
 

@@ -30,7 +30,8 @@ from results import ROOT
 import interpmd as im
 from interpmd.errors import StructureError
 from interpmd.reference.checks import closest_overlap
-from interpmd.shipped.make import NAME_OF_GENERAL, RECIPES, fitted
+from interpmd.shipped.make import fitted
+from interpmd.shipped.recipes import NAME_OF_GENERAL, RECIPES
 from interpmd.structures.chemistry import bonds
 
 DATA = ROOT / "data" / NAME_OF_GENERAL

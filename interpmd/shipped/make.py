@@ -4,7 +4,8 @@ with ``--calibrate`` their sizes alone, on every other test frame, without norma
 with ``--reproduce`` rows of two fits to halves of their data are compared, and stored in the card;
 with ``--certify`` only their certificates, with ``--keep-truth`` their learned truth, which depends
 on the form of the expansion and not on the data, is taken from those that are there; with
-``--apart`` only what parts beyond the cutoff may do to each other is told anew by their data.
+``--apart`` only what parts beyond the cutoff may do to each other is told anew by their data; with
+``--seal`` they are only written again, with a seal and the same numbers.
 
 Run from a clone of the repository, where ``data/`` lies beside the package.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,9 @@ import numpy as np
 import torch
 from ase import Atoms
 
-from interpmd.attribution import Certificate, Energy
+from interpmd.attribution import Certificate
 from interpmd.attribution.gauges.groups import group_game, part_molecules
-from interpmd.errors import ModelError
+from interpmd.errors import ModelError, UnsealedWarning
 from interpmd.fitting.apart import calibrate_apart
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.closed_form import fit
@@ -40,6 +42,16 @@ from interpmd.potentials import Potential
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.shelf import load_potential
 from interpmd.potentials.uncertainty import posterior
+from interpmd.shipped.recipes import (
+    CALIBRATED,
+    CERTIFIED,
+    EXPANSION,
+    GAUGES_OF,
+    MORE,
+    RECIPES,
+    REPRODUCED_ON,
+    STRAINED,
+)
 from interpmd.structures.chemistry import bonds, molecules
 from interpmd.structures.files import read_frames
 from interpmd.structures.groups import groups_of
@@ -51,129 +63,6 @@ from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "data"
 SCRATCH = HERE.parents[1] / "scratch"
-
-#: What differs from the defaults of `interpmd.fit`.
-RECIPES = {
-    "malonaldehyde": {
-        "spec": {"channels": (64, 64, 48, 52), "terms": {"repulsion": {}}},
-        "energy_weight": 20.0,
-        # fragments are radicals, electronvolts from the molecule: at full weight they drown it,
-        # and the validation error, which is mostly that of the fragments, cannot choose the ridge;
-        # of parts of hot frames there are nearly as many as of whole ones, which matter more
-        "subset_weights": {
-            "dimer": 0.025,
-            "trimer": 0.025,
-            **dict.fromkeys(("md300", "md500", "md800", "modes", "stretched", "transfer"), 2.5),
-        },
-        "ridge": 1e-6,
-    },
-    "water": {
-        "spec": {
-            "channels": (192, 256, 256, 32),
-            "cutoff": 6.0,
-            "lmax": (0, 4, 3, 2),
-            "basis": 12,
-            "functions": 48,
-            "gain": 1.0,
-            "stretch": 0.0,
-            "decay": 0.0,
-            "parsimony": 5.0,
-            "terms": {"repulsion": {}},
-        },
-        "energy_weight": 40.0,
-    },
-    # parts closed with hydrogen are molecules like any other: they have full weight; four elements
-    # and 22 formulas want many weights (two minutes on an H100, hours on two cores), and the order
-    # that has most of them for the time of a call is the fifth
-    "alanine_dipeptide": {
-        "spec": {
-            "channels": (136, 136, 136, 136),
-            "lmax": (0, 4, 4, 4),
-            "basis": 6,
-            "stretch": 1.5,
-            "weights": 40_000,
-            "terms": {"repulsion": {}},
-        },
-        "energy_weight": 40.0,
-        "memory": 14.0,
-    },
-    # boxes of 52 neighbours an atom: a short cutoff, and few channels of high orders, for speed
-    "water_liquid": {
-        "spec": {
-            "channels": (96, 128, 96),
-            "lmax": (0, 4, 3),
-            "basis": 8,
-            "gain": 1.0,
-            "stretch": 0.0,
-            "decay": 0.0,
-            "terms": {
-                "repulsion": {},
-                "long_range": {"charges": {"O": -0.8, "H": 0.4}, "smearing": 1.8},
-            },
-        },
-        "energy_weight": 40.0,
-        "outliers": "leave out",
-    },
-    "copper": {
-        "spec": {
-            "channels": (32, 48, 32),
-            "lmax": (0, 4, 3),
-            "basis": 8,
-            "gain": 1.0,
-            "stretch": 0.0,
-            "decay": 0.0,
-            "terms": {"repulsion": {}},
-        },
-        "energy_weight": 40.0,
-    },
-}
-
-#: Test frames of at most so many atoms are certified, where rows of the largest ones are too many.
-CERTIFIED = {"water_liquid": 18}
-
-#: Many elements and molecules: pairs have a channel for every radial function of every element. The
-#: cutoff is short and the order low, so that surroundings in larger molecules are those that were
-#: seen in small ones. Frames far from minima are there to close holes, not to be fitted well.
-RECIPES["small_molecules"] = {
-    "spec": {
-        "cutoff": 3.8,
-        "channels": (256, 140, 120),
-        "lmax": (0, 4, 4),
-        "weights": 20_000,
-        "terms": {"repulsion": {}},
-    },
-    "energy_weight": 60.0,
-    "subset_weights": {"strained": 0.2, "folded": 0.3, "pair": 0.5, "path": 0.4},
-    "memory": 14.0,
-}
-
-#: The potential of many molecules, and subsets of its data in which bonds may be broken.
-NAME_OF_GENERAL = "small_molecules"
-STRAINED = ("strained", "folded", "pair", "path")
-
-#: Training data beside `train.extxyz.gz`: dimers and trimers (fragments), and groups closed with
-#: hydrogen, which are the parts of gauge "groups".
-MORE = {
-    "malonaldehyde": ("fragments.extxyz.gz", "groups.extxyz.gz"),
-    "water": ("fragments.extxyz.gz",),
-    "alanine_dipeptide": ("groups.extxyz.gz",),
-    "small_molecules": ("wider.extxyz.gz", "strained.extxyz.gz", "path.extxyz.gz"),
-}
-
-#: Gauges in which the rows of two fits are compared, with what is explained (forces on all atoms
-#: if None), and atoms of the test frames that are compared.
-GAUGES_OF = {
-    "malonaldehyde": {"internal": None, "groups": Energy()},
-    "water": {"molecules": None, "internal": None},
-    "alanine_dipeptide": {"internal": None, "groups": Energy()},
-}
-REPRODUCED_ON = {"malonaldehyde": 9, "water": 9, "alanine_dipeptide": 22}
-
-#: What the card says of error bars that were calibrated on test frames.
-CALIBRATED = "every other test frame"
-
-#: What makes the form of an expansion, whatever the elements and the cutoff.
-EXPANSION = ("channels", "lmax", "basis", "functions", "gain", "stretch", "decay", "parsimony")
 
 
 def make(name: str, keep_truth: bool = False) -> None:
@@ -384,9 +273,24 @@ def tell_apart(name: str) -> None:
     print(f"{name}: as charges of {float(term.charge_scale):.2f} e")
 
 
+def seal(name: str) -> None:
+    """Write a potential that is there already again, with a seal.
+
+    Raises:
+        PotentialSealError: it has one already, and is not what was saved.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnsealedWarning)
+        load_potential(HERE / name).save(HERE / name)
+    print(name, "is sealed")
+
+
 if __name__ == "__main__":
     options = {option for option in sys.argv[1:] if option.startswith("--")}
     for wanted in [a for a in sys.argv[1:] if a not in options] or RECIPES:
+        if "--seal" in options:
+            seal(wanted)
+            continue
         if "--apart" in options:
             tell_apart(wanted)
             continue
