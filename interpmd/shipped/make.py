@@ -185,6 +185,7 @@ def _with_its_parts(
     if len(grouping) > 1:
         for part in part_molecules(group_game(grouping), frame.atoms):
             drawn = posterior(potential, potential.batch(part))
+            assert drawn is not None  # the whole has error bars
             sizes = drawn.forces_std.norm(dim=1).numpy()
             found.append(spread_of(term, part, float(drawn.energy_std[0]), sizes))
     return Spread(
