@@ -146,6 +146,16 @@ def test_forces_of_other_frames_or_atoms_are_named(what):
     assert words in error
 
 
+@pytest.mark.parametrize("part", ["profiles", "wider", "path"])
+def test_forces_of_many_molecules_and_of_relaxed_ones_are_not_refused(part):
+    """A small fit explains nothing of them, and they are right."""
+    many = im.read_frames(DATA / "small_molecules" / f"{part}.extxyz.gz")
+    assert not [words for words in said(many, "error") if "forces" in words]
+    if part != "profiles":
+        torn = [changed(a, forces=np.random.default_rng(0).permutation) for a in many[:1500]]
+        assert said(torn, "error") + said(torn, "warning")
+
+
 def test_forces_that_nobody_filled_in_are_named():
     [error] = said(times(0.0), "error")
     assert "where no symmetry makes them so" in error

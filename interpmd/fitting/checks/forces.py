@@ -37,6 +37,9 @@ SOME, MOST = 0.6, 0.85
 #: Fewest frames that a factor can be told from.
 FEWEST = 4
 
+#: Forces (root mean square, eV/Å) of structures that were relaxed.
+WEAK = 0.1
+
 #: So many frames or more bear a verdict that is not plain.
 MANY = 40
 
@@ -85,14 +88,16 @@ def check_forces(
     unrelated = _unrelated(by_fit) and knows > MOST and not vouched
     if (_believed(by_fit) and (plain or knows > SOME)) or unrelated:
         return _judged(by_fit, order, fit)
+    beyond = _beyond_a_small_fit(frames, by_fit)
     # chords between frames that are far apart are unrelated to anything, of a few frames above all
-    if (_believed(by_pairs) and (close or by_pairs.count >= 2 * FEWEST)) or (
+    if (_believed(by_pairs) and not beyond and (close or by_pairs.count >= 2 * FEWEST)) or (
         close and _unrelated(by_pairs) and not _in_sympathy(by_fit)
     ):
         return _judged(by_pairs, order, fit)
     if (step := _shift(order)) is not None:
         return ForceCheck((_shifted(step),), None)
-    if fit is not None and fit.has_forces.sum() >= 2 * FEWEST and fit.explained < _least(fit):
+    told = fit is not None and fit.has_forces.sum() >= 2 * FEWEST and not beyond
+    if fit is not None and told and fit.explained < _least(fit):
         kinds = len({atoms.get_chemical_formula() for atoms in frames})
         sure = fit.explained < 0.25 and len(frames) >= FEWEST * kinds
         finding = Finding(
@@ -161,6 +166,16 @@ def _unrelated(found: Slope) -> bool:
 def _in_sympathy(found: Slope) -> bool:
     """Whether energies rise where forces say so, by however much."""
     return found.value > 0.3 and found.known(0.25)
+
+
+def _beyond_a_small_fit(frames: Sequence[Atoms], by_fit: Slope) -> bool:
+    """Whether frames are of so many molecules, or forces so nearly nothing, that a small fit
+    explains little and chords are no arcs, while energies rise about as forces say."""
+    kinds = len({atoms.get_chemical_formula() for atoms in frames})
+    forces = [f.ravel() for f in data.forces(frames) if np.isfinite(f).all()]
+    weak = np.sqrt(np.mean(np.concatenate(forces) ** 2)) < WEAK
+    about = _in_sympathy(by_fit) and 0.5 < by_fit.value < 2.0 and by_fit.count >= MANY
+    return about and (weak or len(frames) < FEWEST * kinds)
 
 
 def _judged(found: Slope, order: Sequence[Atoms], fit: SmallFit | None) -> ForceCheck:
