@@ -68,7 +68,7 @@ def test_dynamics_ask_where_they_do_not_know_and_then_no_more(cold, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", im.ExtrapolationWarning)
         run = im.simulate(
-            calculator, cold[0], "nvt", temperature=800.0, steps=1000, seed=3, progress=False,
+            calculator, cold[0], "nvt", temperature=800.0, steps=2000, seed=3, progress=False,
             interval=50,
         )  # fmt: skip
     log = calculator.to_frame()
