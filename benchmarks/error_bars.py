@@ -1,14 +1,15 @@
 """How many of the reference's own numbers lie within two error bars, in every gauge.
 
-``python benchmarks/error_bars.py [energies internal molecules groups]``. The labels of the test
-frames, or GFN2-xTB where it made the training data, say what is right: energies and forces,
-tensions of coordinates, rows of molecules and of groups.
+``python benchmarks/error_bars.py [energies internal molecules groups atoms]``. The labels of the
+test frames, or GFN2-xTB where it made the training data, say what is right: energies and forces,
+tensions of coordinates, rows of molecules, of groups and of atoms.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
@@ -19,9 +20,13 @@ import interpmd as im
 from interpmd.attribution.gauges.internal import balance, carried
 from interpmd.potentials.uncertainty import posterior
 from interpmd.reference.calculator import as_calculator
+from interpmd.shipped.recipes import RADICALS
+from interpmd.structures.files import read_frames
+from interpmd.trust.radicals import rows_of_radicals
 from interpmd.trust.truth.own_rows import reference_rows
 
 COMMAND = "python benchmarks/error_bars.py"
+DATA = Path(__file__).parents[1] / "data"
 
 #: Errors (eV, eV/Å) that are rounding, and rows that vanish.
 NOTHING = 1e-6
@@ -142,7 +147,27 @@ def groups(names: Sequence[str] = ("alanine_dipeptide", "malonaldehyde")) -> dic
     return figures
 
 
-PARTS = {"energies": energies, "internal": internal, "molecules": molecules, "groups": groups}
+def atoms() -> dict[str, str]:
+    """Rows of pairs and triplets of atoms without the others, by labels of such parts of test
+    frames; every other one sized the bars."""
+    figures = {}
+    for name in ("water", "malonaldehyde", "alanine_dipeptide", "copper"):
+        parts = read_frames(DATA / name / RADICALS)
+        found = rows_of_radicals(im.load(name), parts[1::2], parts)
+        what = f"error bars, {name}, gauge atoms"
+        figures[f"{what}: energies of rows"] = covered([found.energies], [found.energy_stds], "meV")
+        of_forces = covered([found.forces], [found.force_stds], "meV/Å")
+        figures[f"{what}: components of rows of forces"] = of_forces
+    return figures
+
+
+PARTS = {
+    "energies": energies,
+    "internal": internal,
+    "molecules": molecules,
+    "groups": groups,
+    "atoms": atoms,
+}
 
 
 def main(names: Sequence[str]) -> None:

@@ -116,6 +116,8 @@ class LearnedTerm(LocalTerm):
         charge_scale: standard deviation, in e, of charges of elements that stand for what parts
             further apart than the cutoff do to each other, in error bars; 0 where no data tell. See
             `interpmd.potentials.apart`.
+        radical_scale: factor of the error bars of rows of atoms: what some atoms do without the
+            others is not in data of whole molecules. See `interpmd.trust.radicals`.
         nearest: ranges of the distances to the nearest neighbours in the training data, of each
             element and, last, of any, in Å, shape (species, species + 1, neighbours, 2); see
             `interpmd.potentials.surroundings`.
@@ -128,6 +130,7 @@ class LearnedTerm(LocalTerm):
     grade_scale: Float[Tensor, " species"]
     energy_scale: Float[Tensor, ""]
     charge_scale: Float[Tensor, ""]
+    radical_scale: Float[Tensor, ""]
     nearest: Float[Tensor, "species channels neighbours 2"]
 
     def register_readout(self, n_features: int) -> None:
@@ -138,6 +141,7 @@ class LearnedTerm(LocalTerm):
         self.register_buffer("grade_scale", torch.ones(n_species).double())
         self.register_buffer("energy_scale", torch.tensor(ANYTHING).double())
         self.register_buffer("charge_scale", torch.tensor(0.0).double())
+        self.register_buffer("radical_scale", torch.tensor(1.0).double())
         ranges = torch.tensor([0.0, ANYTHING]).double()
         self.register_buffer("nearest", ranges.repeat(n_species, n_species + 1, NEAREST, 1))
 

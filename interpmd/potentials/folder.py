@@ -40,7 +40,7 @@ VERSION = 2
 SEALED = 2
 
 #: Tensors that folders of earlier releases lack.
-LATER = {"energy_scale", "nearest", "charge_scale"}
+LATER = {"energy_scale", "nearest", "charge_scale", "radical_scale"}
 
 CARD, WEIGHTS, SEAL = "potential.json", "weights.safetensors", "seal"
 

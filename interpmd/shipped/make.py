@@ -5,7 +5,8 @@ with ``--reproduce`` rows of two fits to halves of their data are compared, and 
 with ``--certify`` only their certificates, with ``--keep-truth`` their learned truth, which depends
 on the form of the expansion and not on the data, is taken from those that are there; with
 ``--apart`` only what parts beyond the cutoff may do to each other is told anew by their data; with
-``--seal`` they are only written again, with a seal and the same numbers.
+``--radicals`` only error bars of rows of atoms are sized anew; with ``--seal`` they are only
+written again, with a seal and the same numbers.
 
 Run from a clone of the repository, where ``data/`` lies beside the package.
 """
@@ -48,6 +49,7 @@ from interpmd.shipped.recipes import (
     EXPANSION,
     GAUGES_OF,
     MORE,
+    RADICALS,
     RECIPES,
     REPRODUCED_ON,
     STRAINED,
@@ -57,6 +59,7 @@ from interpmd.structures.files import read_frames
 from interpmd.structures.groups import groups_of
 from interpmd.trust import certify
 from interpmd.trust.known_fragments import remember_fragments
+from interpmd.trust.radicals import calibrate_radicals
 from interpmd.trust.reproducibility import halves, reproducibility
 from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth
 
@@ -94,6 +97,7 @@ def fitted(name: str, recipe: Mapping[str, Any], out: Path | None = None) -> Fit
     card = report.potential.card
     card.provenance["train"] = ", ".join(f"data/{name}/{part}" for part in parts_of(name))
     card.provenance["made_by"] = f"python -m interpmd.shipped.make {name}"
+    size_radicals(name, report.potential)
     # many molecules: which fragments? Those of whole molecules, not of what is under strain
     whole = [a for a in train if "molecule" in a.info and a.info["subset"] not in STRAINED]
     if whole:
@@ -274,6 +278,26 @@ def tell_apart(name: str) -> None:
     print(f"{name}: as charges of {float(term.charge_scale):.2f} e")
 
 
+def size_radicals(name: str, potential: Potential) -> None:
+    """Size error bars of rows of atoms by every other labelled part of test frames, if there are
+    any; the card says so, and those between judge the result."""
+    path = DATA / name / RADICALS
+    if not path.exists():
+        return
+    parts = read_frames(path)
+    calibrate_radicals(potential, potential.learned_terms["expansion"], parts[::2], parts)
+    potential.card.provenance["radicals_sized_on"] = f"every other of data/{name}/{RADICALS}"
+
+
+def size_radicals_anew(name: str) -> None:
+    """The same for a potential that is there already."""
+    potential = load_potential(HERE / name)
+    size_radicals(name, potential)
+    potential.save(HERE / name)
+    scale = float(potential.learned_terms["expansion"].radical_scale)
+    print(f"{name}: error bars of rows of atoms {scale:.2f} times those of the posterior")
+
+
 def seal(name: str) -> None:
     """Write a potential that is there already again, with a seal.
 
@@ -294,6 +318,9 @@ if __name__ == "__main__":
             continue
         if "--apart" in options:
             tell_apart(wanted)
+            continue
+        if "--radicals" in options:
+            size_radicals_anew(wanted)
             continue
         if "--errors" in options:
             renew_errors(wanted)

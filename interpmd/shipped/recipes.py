@@ -33,6 +33,8 @@ RECIPES = {
             "terms": {"repulsion": {}},
         },
         "energy_weight": 40.0,
+        # radicals, electronvolts from the molecules: enough for rows of atoms
+        "subset_weights": {"radical": 0.01},
     },
     # parts closed with hydrogen are molecules like any other: they have full weight; four elements
     # and 22 formulas want many weights (two minutes on an H100, hours on two cores), and the order
@@ -107,7 +109,7 @@ STRAINED = ("strained", "folded", "pair", "path")
 #: hydrogen, which are the parts of gauge "groups".
 MORE = {
     "malonaldehyde": ("fragments.extxyz.gz", "groups.extxyz.gz"),
-    "water": ("fragments.extxyz.gz",),
+    "water": ("fragments.extxyz.gz", "radicals.extxyz.gz"),
     "alanine_dipeptide": ("groups.extxyz.gz",),
     "small_molecules": ("wider.extxyz.gz", "strained.extxyz.gz", "path.extxyz.gz"),
 }
@@ -120,6 +122,9 @@ GAUGES_OF = {
     "alanine_dipeptide": {"internal": None, "groups": Energy()},
 }
 REPRODUCED_ON = {"malonaldehyde": 9, "water": 9, "alanine_dipeptide": 22}
+
+#: Labelled pairs and triplets of atoms of test frames, which size and judge bars of rows of atoms.
+RADICALS = "radicals_test.extxyz.gz"
 
 #: What the card says of error bars that were calibrated on test frames.
 CALIBRATED = "every other test frame"

@@ -87,6 +87,25 @@ def test_fragments_of_water_match_their_card_and_none_is_a_test_frame():
     assert (DATA.parent / card["regenerate"].split()[1]).is_file()
 
 
+@pytest.mark.parametrize("name", ["alanine_dipeptide", "copper", "malonaldehyde", "water"])
+def test_radicals_match_their_card_and_are_parts_of_frames(name):
+    for kind, split in (("radicals_test", "test"), ("radicals", "train")):
+        path = DATA / name / f"{kind}.extxyz.gz"
+        if kind == "radicals" and name != "water":
+            assert not path.exists()
+            continue
+        card, frames = json.loads((DATA / name / f"{kind}.json").read_text()), read_quickly(path)
+        text = gzip.decompress(path.read_bytes())
+        assert hashlib.sha256(text).hexdigest() == card["sha256_of_text"]
+        assert len(frames) == card["frames"] == sum(card["counts"].values())
+        assert {len(a) for a in frames} <= {2, 3, 4} and not any(a.pbc.any() for a in frames)
+        assert {a.info["subset"] for a in frames} == {"radical"}
+        # the same atoms at the same places, without the others
+        whole = [_placed(a) for a in frames_of(name)[split]]
+        assert all(any(_placed(part) <= frame for frame in whole) for part in frames[:40])
+        assert (DATA.parent / card["regenerate"].split()[1]).is_file()
+
+
 @pytest.mark.parametrize("name", ["alanine_dipeptide", "malonaldehyde"])
 def test_groups_match_their_card_and_are_closed_shell_parts_of_training_frames(name):
     card = json.loads((DATA / name / "groups.json").read_text())
@@ -106,6 +125,12 @@ def test_groups_match_their_card_and_are_closed_shell_parts_of_training_frames(n
     heavy = [a for a in frames if sum(a.numbers > 1) > 2]
     assert all(any(_gaps(a) <= known for known in gaps) for a in heavy[::25])
     assert (DATA.parent / card["regenerate"].split()[1]).is_file()
+
+
+def _placed(atoms):
+    """Which elements stand where."""
+    places = map(tuple, np.round(atoms.positions, 5).tolist())
+    return set(zip(atoms.numbers.tolist(), places, strict=True))
 
 
 def _gaps(atoms) -> frozenset:

@@ -23,6 +23,7 @@ from interpmd.attribution.methods.common import game_of, predicted
 from interpmd.attribution.methods.groups import dividends_of_groups, rows_of_groups
 from interpmd.attribution.methods.indices import Players, Values
 from interpmd.attribution.methods.inside import open_molecules
+from interpmd.attribution.methods.radicals import of_radicals
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.clusters import Clusters
@@ -250,6 +251,8 @@ def _rows(
     if not error_bars:
         return rows
     samples = functional.samples_of_rows(table, request.model.potential)
+    if request.fragments is None and isinstance(request.gauge, AtomsGauge):
+        samples = of_radicals(samples, request.model.potential)
     return np.concatenate([rows, samples.reshape(len(rows), math.prod(samples.shape[1:]))], axis=1)
 
 

@@ -1,0 +1,121 @@
+"""Rows of atoms beside the reference's own, and error bars that labelled radicals size."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from safetensors.torch import load, save
+
+import interpmd as im
+from interpmd.attribution.methods.radicals import of_radicals
+from interpmd.potentials.folder import CARD, WEIGHTS, sealed
+from interpmd.structures.files import read_frames
+from interpmd.trust.radicals import FEWEST, calibrate_radicals, rows_of_radicals
+
+DATA = Path(__file__).parents[2] / "data"
+SHIPPED = ("water", "malonaldehyde", "alanine_dipeptide", "copper")
+
+
+def labelled(potential, atoms: Atoms, push: float = 0.0) -> Atoms:
+    """Labels of a potential, energies moved (eV) by an amount for each pair of atoms."""
+    part = Atoms(atoms.numbers, atoms.positions)
+    found = potential.predict(part)
+    energy = float(found.energy) + push * len(part) * (len(part) - 1) / 2
+    part.calc = SinglePointCalculator(part, energy=energy, forces=found.forces.numpy())
+    return part
+
+
+def parts_of(atoms: Atoms, sizes=(2, 3)) -> list[Atoms]:
+    return [atoms[list(s)] for size in sizes for s in combinations(range(len(atoms)), size)]
+
+
+def test_labels_of_the_potential_itself_leave_no_error_and_a_push_of_pairs_is_found_in_pairs():
+    water = im.load("water")
+    parts = parts_of(molecule("H2O"))
+    own = rows_of_radicals(water, [labelled(water, a) for a in parts])
+    assert len(own.energies) == 4 and len(own.forces) >= 3 * 2 + 6
+    assert abs(own.energies).max() < 1e-9 and abs(own.forces).max() < 1e-9
+    pushed = rows_of_radicals(water, [labelled(water, a, 0.2) for a in parts])
+    # every pair is 0.2 eV off; of the triplet's 0.6 its three pairs explain all
+    assert sorted(pushed.energies) == pytest.approx([-0.2, -0.2, -0.2, 0.0], abs=1e-9)
+    # a triplet counts only where all its pairs are labelled
+    few = rows_of_radicals(water, [labelled(water, a) for a in parts[1:]])
+    assert len(few.energies) == 2
+
+
+def test_the_scale_makes_rows_lie_just_within_two_bars_and_is_never_below_one():
+    water = im.load("water")
+    term = water.learned_terms["expansion"]
+    rng = np.random.default_rng(3)
+    parts = []
+    for _ in range(FEWEST):
+        atoms = molecule("H2O")
+        atoms.rattle(0.03, rng=rng)
+        parts += [labelled(water, a, 3.0) for a in parts_of(atoms, (2,))]
+    calibrate_radicals(water, term, parts)
+    found = rows_of_radicals(water, parts)
+    within = abs(found.energies) <= 2 * found.energy_stds * (1 + 1e-9)
+    assert float(term.radical_scale) > 3 and 0.93 < within.mean() < 0.97
+    calibrate_radicals(water, term, [labelled(water, a) for a in parts])
+    assert float(term.radical_scale) == 1.0  # no error: bars stay as they are
+    calibrate_radicals(water, term, parts[:3])
+    assert float(term.radical_scale) == 1.0  # too few to tell
+
+
+def test_bars_of_rows_grow_and_that_of_the_whole_stays():
+    water, atoms = im.load("water"), molecule("H2O")
+    atoms.rattle(0.05, seed=2)
+    term, target = water.learned_terms["expansion"], im.Force(1)
+    term.radical_scale.fill_(1.0)
+    before = im.explain(water, atoms, target, gauge="atoms")
+    term.radical_scale.fill_(5.0)
+    after = im.explain(water, atoms, target, gauge="atoms")
+    assert after.total_std == pytest.approx(before.total_std, rel=1e-9)
+    assert after.values == pytest.approx(before.values, abs=1e-12)
+    assert np.median(after.stds[before.stds > 0] / before.stds[before.stds > 0]) > 3
+    # molecules are what the data hold: their rows have the bars that they had
+    near = im.explain(water, atoms, im.Energy(), gauge="molecules")
+    term.radical_scale.fill_(1.0)
+    same = im.explain(water, atoms, im.Energy(), gauge="molecules")
+    assert near.stds == pytest.approx(same.stds, rel=1e-9)
+
+
+def test_samples_are_scaled_with_their_sum_kept():
+    samples = np.random.default_rng(1).normal(size=(7, 3, 32))
+    samples[2] = 0.0  # an atom alone is known
+    water = im.load("water")
+    water.learned_terms["expansion"].radical_scale.fill_(4.0)
+    wide = of_radicals(samples, water)
+    assert wide.sum(0) == pytest.approx(samples.sum(0), abs=1e-12)
+    assert not wide[2].any()
+    assert np.square(wide).sum() > 8 * np.square(samples).sum()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_rows_of_atoms_of_shipped_potentials_lie_within_two_bars(name):
+    parts = read_frames(DATA / name / "radicals_test.extxyz.gz")
+    judged = parts[1::2][:40]  # those between sized the bars
+    found = rows_of_radicals(im.load(name), judged, parts)
+    assert len(found.energies) > 25
+    assert (abs(found.energies) <= 2 * found.energy_stds).mean() > 0.85
+    assert (abs(found.forces) <= 2 * found.force_stds).mean() > 0.85
+
+
+def test_a_folder_of_an_earlier_release_has_bars_as_they_were(tmp_path):
+    water = im.load("water")
+    water.learned_terms["expansion"].radical_scale.fill_(3.0)
+    water.save(tmp_path / "water")
+    again = im.load(tmp_path / "water").learned_terms["expansion"]
+    assert torch.equal(again.radical_scale, torch.tensor(3.0).double())
+    weights = tmp_path / "water" / WEIGHTS
+    tensors = {k: v for k, v in load(weights.read_bytes()).items() if "radical_scale" not in k}
+    weights.write_bytes(save(tensors))
+    card = tmp_path / "water" / CARD
+    card.write_text(json.dumps(sealed(json.loads(card.read_text()), weights.read_bytes())))
+    assert float(im.load(tmp_path / "water").learned_terms["expansion"].radical_scale) == 1.0
