@@ -12,6 +12,7 @@ from ase import Atoms
 from interpmd.decomposition.clusters import Clusters
 from interpmd.decomposition.decomposition import Decomposition
 from interpmd.decomposition.moebius import Rows, local_rows
+from interpmd.decomposition.radicals import radical_scale
 from interpmd.decomposition.sites import affordable_order, sites_of_terms
 from interpmd.decomposition.whole import global_rows
 from interpmd.errors import ArgumentError
@@ -74,7 +75,7 @@ def decompose(
         else:
             parts = global_rows(in_float64(term), batch, order, charges)
         rows += [(row_term(name, term, part.order), part) for part in parts]
-    return _assemble(structure, rows, order)
+    return _assemble(structure, rows, order, radical_scale(potential))
 
 
 def in_float64(term: AnyTerm) -> AnyTerm:
@@ -95,7 +96,9 @@ def row_term(name: str, term: Term, order: int) -> str:
     return own if name == term.kind else f"{name} {own}"
 
 
-def _assemble(structure: Atoms, rows: Iterable[tuple[str, Rows]], order: int) -> Decomposition:
+def _assemble(
+    structure: Atoms, rows: Iterable[tuple[str, Rows]], order: int, scale: float
+) -> Decomposition:
     kept = [(name, _without_zeros(part)) for name, part in rows]
     kept = [(name, part) for name, part in kept if len(part.energies)]
     names = tuple(dict.fromkeys(name for name, _ in kept))
@@ -118,6 +121,7 @@ def _assemble(structure: Atoms, rows: Iterable[tuple[str, Rows]], order: int) ->
         samples=_joint_samples(parts),
         member_forces=_joined([p.forces.reshape(-1, 3) for p in parts], (3,)),
         requested_order=order,
+        radical_scale=scale,
     )
 
 

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from interpmd.decomposition.clusters import Clusters
 from interpmd.decomposition.groups import GROUPINGS, groups_of, shares_of_atoms
+from interpmd.decomposition.radicals import of_radicals
 from interpmd.errors import ArgumentError
 from interpmd.markup import markup, table
 from interpmd.plots.terms import plot_shares
@@ -73,6 +74,8 @@ class Decomposition:
             learned.
         member_forces: eV/Å on every member, shape (members, 3).
         requested_order: largest body order that was enumerated.
+        radical_scale: how many times wider the error bars of single rows are than those of
+            `samples`; sums over all rows have theirs. See `interpmd.decomposition.radicals`.
 
     Example:
         >>> from ase.build import molecule
@@ -92,6 +95,7 @@ class Decomposition:
     samples: Float[np.ndarray, "rows samples"]
     member_forces: Float[np.ndarray, "members 3"]
     requested_order: int
+    radical_scale: float = 1.0
 
     def __len__(self) -> int:
         return len(self.order)
@@ -188,7 +192,12 @@ class Decomposition:
     @property
     def energy_stds(self) -> Float[np.ndarray, " rows"]:
         """Standard deviation of each row's energy in eV; 0 if nothing was learned."""
-        return standard_deviation(self.samples)
+        return standard_deviation(self.samples_of_rows)
+
+    @property
+    def samples_of_rows(self) -> Float[np.ndarray, "rows samples"]:
+        """`samples` as wide as error bars of single rows are, with the same sum."""
+        return of_radicals(self.samples, self.radical_scale)
 
     @property
     def energy_std(self) -> float:
@@ -225,7 +234,7 @@ class Decomposition:
         labels, index = groups_of(self.clusters, self.structure.get_chemical_symbols(), what)
         energies = np.bincount(index, self.energies, len(labels))
         samples = np.zeros((len(labels), self.samples.shape[1]))
-        np.add.at(samples, index, self.samples)
+        np.add.at(samples, index, self.samples_of_rows)
         forces = np.zeros((len(labels), len(self.structure), 3))
         np.add.at(forces, (index[self.owner], self.member_atoms), self.member_forces)
         return pd.DataFrame(
@@ -256,7 +265,8 @@ class Decomposition:
         samples = np.zeros((len(sites), self.samples.shape[1]))
         share = shares_of_atoms(self.clusters)
         np.add.at(sites, self.member_atoms, share * self.energies[self.owner])
-        np.add.at(samples, self.member_atoms, share[:, None] * self.samples[self.owner])
+        of_rows = share[:, None] * self.samples_of_rows[self.owner]
+        np.add.at(samples, self.member_atoms, of_rows)
         return pd.DataFrame(
             {
                 "energy_eV": sites,
@@ -286,7 +296,8 @@ class Decomposition:
             self,
             clusters=self.clusters.take(rows),
             energies=self.energies[rows],
-            samples=self.samples[rows],
+            samples=self.samples_of_rows[rows],
+            radical_scale=1.0,
             member_forces=self.member_forces[self.clusters.members_of(rows)],
         )
 

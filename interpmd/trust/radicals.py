@@ -17,8 +17,8 @@ from ase import Atoms
 from jaxtyping import Float
 
 from interpmd.attribution import Energy, Force
-from interpmd.attribution.methods.radicals import radical_scale
 from interpmd.attribution.models import as_model
+from interpmd.decomposition.radicals import radical_scale
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.potential import Potential
 from interpmd.structures.threads import one_thread

@@ -13,7 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from safetensors.torch import load, save
 
 import interpmd as im
-from interpmd.attribution.methods.radicals import of_radicals
+from interpmd.decomposition.radicals import of_radicals, radical_scale
 from interpmd.potentials.folder import CARD, WEIGHTS, sealed
 from interpmd.structures.files import read_frames
 from interpmd.trust.radicals import FEWEST, calibrate_radicals, rows_of_radicals
@@ -79,6 +79,12 @@ def test_bars_of_rows_grow_and_that_of_the_whole_stays():
     assert after.total_std == pytest.approx(before.total_std, rel=1e-9)
     assert after.values == pytest.approx(before.values, abs=1e-12)
     assert np.median(after.stds[before.stds > 0] / before.stds[before.stds > 0]) > 3
+    table = im.decompose(water, atoms)
+    energies = im.explain(water, atoms, im.Energy(), gauge="atoms")
+    assert radical_scale(water) == table.radical_scale == 5.0
+    assert table.energy_stds.max() == pytest.approx(energies.stds.max(), rel=1e-9)
+    assert table.energy_std == pytest.approx(energies.total_std, rel=1e-9)
+    assert table.take(np.array([4])).energy_stds[0] == pytest.approx(table.energy_stds[4])
     # molecules are what the data hold: their rows have the bars that they had
     near = im.explain(water, atoms, im.Energy(), gauge="molecules")
     term.radical_scale.fill_(1.0)
@@ -89,9 +95,7 @@ def test_bars_of_rows_grow_and_that_of_the_whole_stays():
 def test_samples_are_scaled_with_their_sum_kept():
     samples = np.random.default_rng(1).normal(size=(7, 3, 32))
     samples[2] = 0.0  # an atom alone is known
-    water = im.load("water")
-    water.learned_terms["expansion"].radical_scale.fill_(4.0)
-    wide = of_radicals(samples, water)
+    wide = of_radicals(samples, 4.0)
     assert wide.sum(0) == pytest.approx(samples.sum(0), abs=1e-12)
     assert not wide[2].any()
     assert np.square(wide).sum() > 8 * np.square(samples).sum()

@@ -23,10 +23,10 @@ from interpmd.attribution.methods.common import game_of, predicted
 from interpmd.attribution.methods.groups import dividends_of_groups, rows_of_groups
 from interpmd.attribution.methods.indices import Players, Values
 from interpmd.attribution.methods.inside import open_molecules
-from interpmd.attribution.methods.radicals import of_radicals
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.clusters import Clusters
+from interpmd.decomposition.radicals import of_radicals
 from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.errors import MethodError
 from interpmd.structures.fragments import fragments_of
@@ -252,7 +252,7 @@ def _rows(
         return rows
     samples = functional.samples_of_rows(table, request.model.potential)
     if request.fragments is None and isinstance(request.gauge, AtomsGauge):
-        samples = of_radicals(samples, request.model.potential)
+        samples = of_radicals(samples, table.radical_scale)
     return np.concatenate([rows, samples.reshape(len(rows), math.prod(samples.shape[1:]))], axis=1)
 
 
