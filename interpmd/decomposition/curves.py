@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
+from interpmd.decomposition.radicals import radical_scale
 from interpmd.decomposition.training_data import element, seen_distances, single_terms
 from interpmd.errors import ArgumentError
 from interpmd.plots.curves import pair_energy
@@ -37,7 +38,7 @@ class PairCurve:
         elements: "O-H".
         distances: Å, shape (points,).
         terms: energy of each term's row in eV, shape (points,), by the name of the term.
-        std: posterior standard deviation of their sum in eV, shape (points,).
+        std: error bar of their sum in eV, that of a row of atoms, shape (points,).
         count: how many pairs of the training data lie within 0.05 Å, shape (points,); None where
             the data are not known.
     """
@@ -127,6 +128,6 @@ def pair_curve(
         elements=f"{first}-{second}",
         distances=r,
         terms=terms,
-        std=standard_deviation(joint) if count else np.zeros(len(r)),
+        std=radical_scale(potential) * standard_deviation(joint) if count else np.zeros(len(r)),
         count=None if seen is None else seen.count(a, b, r),
     )

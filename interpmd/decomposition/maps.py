@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
+from interpmd.decomposition.radicals import radical_scale
 from interpmd.decomposition.training_data import element, seen_distances
 from interpmd.errors import ArgumentError
 from interpmd.plots.maps import energy_map
@@ -42,7 +43,7 @@ class TripletMap:
         fixed: what does not vary, in words: "angle 104°" or "H–O 0.96 Å".
         by_angle: whether `second` are angles.
         energy: eV, shape (rows, columns); not a number where atoms would overlap.
-        std: posterior standard deviation in eV, of the same shape.
+        std: error bar in eV, that of a row of atoms, of the same shape.
         count: how often the rarest side occurs in the training data, of the same shape; None
             if they are not known.
     """
@@ -144,7 +145,8 @@ def triplet_map(
     rows, samples = few_atom_rows(copy.deepcopy(potential).double(), numbers[apart], sides[apart])
     energy, std = np.full(len(sides), np.nan), np.full(len(sides), np.nan)
     energy[apart] = rows
-    std[apart] = standard_deviation(samples) if samples.shape[1] else 0.0
+    spread = radical_scale(potential) * standard_deviation(samples)
+    std[apart] = spread if samples.shape[1] else 0.0
     seen = seen_distances(potential, frames)
     return TripletMap(
         elements="-".join(elements),
