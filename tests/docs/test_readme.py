@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 
@@ -132,9 +133,13 @@ def test_limits_are_those_of_the_code():
     from interpmd.decomposition.sites import STAR_BUDGET
 
     assert f"{STAR_BUDGET:,} subsets" in README
-    stored = (ROOT / "notebooks" / "03_what_has_the_network_learned.ipynb").read_text()
-    largest = max(int(n) for n in re.findall(r"apart +(\d+) error bars", stored))
-    assert f"up to {largest} error bars" in README
+    stored = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    held = {k: int(v["value"].split()[0]) for k, v in stored.items() if k.startswith("error bars")}
+    rows = {k: share for k, share in held.items() if "gauge" in k}
+    assert {k.split("gauge ")[1].split(":")[0] for k in rows} == set(im.gauges().index)
+    limits = " ".join(README.split())
+    assert f"at least {min(held[k] for k in held.keys() - rows.keys())} % of the errors" in limits
+    assert f"{min(rows.values())} to {max(rows.values())} % of those of rows" in limits
 
 
 @pytest.mark.parametrize("kind", ["dispersion", "electrostatics"])

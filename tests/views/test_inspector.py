@@ -101,7 +101,7 @@ def test_colours_of_maps_cover_their_values_and_are_white_at_zero(water):
     assert np.nanmin(found.energy) > -0.1 and np.nanmax(found.energy) > 2
     ax = found.plot()
     mesh, contours = ax.collections[0], ax.collections[1]
-    assert mesh.norm.vmin == pytest.approx(np.nanmin(found.energy))
+    assert mesh.norm.vmin == pytest.approx(min(0.0, np.nanmin(found.energy)))
     assert np.allclose(mesh.cmap(mesh.norm(0.0)), [0.97, 0.97, 0.97, 1], atol=0.02)
     # the same step of energy is the same step of colour as on a bar of both signs
     both = plt.get_cmap("PuOr_r")(0.5 + 0.25)
