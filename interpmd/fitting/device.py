@@ -16,11 +16,11 @@ from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import design_by_torch
 from interpmd.fitting.normal import (
     NormalEquations,
-    Solution,
     Targets,
     has_forces,
     weighted_values,
 )
+from interpmd.fitting.solution import Solution
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.devices import usable
 from interpmd.structures.edges import neighbours
@@ -87,6 +87,15 @@ class DeviceEquations(NormalEquations):
     def restore(self, state: dict[str, np.ndarray]) -> int:
         self.sums.copy_(torch.from_numpy(np.ascontiguousarray(state["matrix"])))
         return super().restore({**state, "matrix": self.matrix})
+
+    def mean_with(
+        self,
+        rows: Sequence[tuple[np.ndarray, np.ndarray]],
+        prior: np.ndarray,
+        near: Solution | None = None,
+    ) -> np.ndarray:
+        self.add_rows(rows)  # a factorisation there takes a second
+        return self.solve(prior).mean
 
     def part(self, columns: Int[np.ndarray, " columns"]) -> DeviceEquations:
         some = copy.copy(self)

@@ -22,18 +22,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse.linalg
 from ase import Atoms
 from jaxtyping import Int
 
 from interpmd.errors import MemoryLimitError, SingularError
 from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import Design, design
+from interpmd.fitting.solution import Extended, Solution
 from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.edges import CLOSEST_APPROACH, nearest_distances, neighbours
 from interpmd.structures.systems import Batch
 
 GIB = 2.0**30
+
+#: Residual, relative to the right-hand side, at which conjugate gradients end, and most steps.
+ROUNDING, MOST_STEPS = 1e-13, 50
 
 #: Standard deviation in Å of displacements that break the symmetry of a frame.
 DISPLACEMENT = 0.1
@@ -180,6 +185,51 @@ class NormalEquations:
             misfit -= weight * mean @ scipy.linalg.blas.dsymv(1.0, self.penalty, mean, lower=0)
         return Solution(mean, factor.T, max(misfit, 0.0) / max(self.rows, 1))
 
+    def mean_with(
+        self,
+        rows: Sequence[tuple[np.ndarray, np.ndarray]],
+        prior: np.ndarray,
+        near: Solution | None = None,
+    ) -> np.ndarray:
+        """Mean of the posterior with the last rows, those that `weighted_rows` has made.
+
+        Where they are few, an earlier solution saves a factorisation: with the rows put into it
+        (`Extended`) its inverse is so close that conjugate gradients end after some ten steps.
+
+        Args:
+            rows: of some frames, with their targets.
+            prior: diagonal precision for scaled columns.
+            near: a solution without the rows, with almost the same prior.
+        """
+        count, size = sum(len(y) for _, y in rows), len(self.scale)
+        room = self.memory * GIB - 8.0 * size**2
+        if near is not None and 2 * count < size and 2 * 8 * count * size < room:
+            more = np.concatenate([x for x, _ in rows]).astype(float, copy=False)
+            known = Extended(near, more)
+            weight = self.penalty_weight * (self.rows + count)
+
+            def precision(vector: np.ndarray) -> np.ndarray:
+                product = scipy.linalg.blas.dsymv(1.0, self.matrix, vector, lower=1)
+                product += more.T @ (more @ vector) + prior * vector
+                if self.penalty is not None and weight:
+                    product += weight * scipy.linalg.blas.dsymv(1.0, self.penalty, vector, lower=0)
+                return product
+
+            square = (size, size)
+            right = self.vector + more.T @ np.concatenate([y for _, y in rows])
+            mean, failed = scipy.sparse.linalg.cg(
+                scipy.sparse.linalg.LinearOperator(square, precision, dtype=float),
+                right,
+                x0=known.inverse(right),
+                rtol=ROUNDING,
+                maxiter=MOST_STEPS,
+                M=scipy.sparse.linalg.LinearOperator(square, known.inverse, dtype=float),
+            )
+            if not failed:
+                return mean
+        self.add_rows(rows)
+        return self.solve(prior).mean
+
     def part(self, columns: Int[np.ndarray, " columns"]) -> NormalEquations:
         """The equations of some of the weights, in ascending order; the others are zero."""
         some = copy.copy(self)
@@ -218,39 +268,6 @@ class NormalEquations:
                 self.matrix[block, block] += scipy.linalg.blas.dsyrk(1.0, some, trans=1, lower=1)
                 for before in blocks[:number]:
                     self.matrix[block, before] += some.T @ rows[:, before]
-
-
-@dataclass(frozen=True)
-class Solution:
-    """Posterior of the read-out in scaled columns.
-
-    Attributes:
-        mean: shape (weights,).
-        factor: Cholesky factor of the precision in its lower triangle, shape (weights, weights);
-            what is above the diagonal has no meaning, and the next solution takes its place.
-        variance: mean square of the weighted misfit, the scale of the posterior.
-    """
-
-    mean: np.ndarray
-    factor: np.ndarray
-    variance: float
-
-    def samples(self, count: int, seed: int) -> np.ndarray:
-        """Deviations from the mean, shape (weights, count)."""
-        return np.sqrt(self.variance) * self.unit_samples(count, seed)
-
-    def unit_samples(self, count: int, seed: int) -> np.ndarray:
-        """The same for a misfit of one: their covariance is the inverse of the precision."""
-        noise = np.random.default_rng(seed).normal(size=(len(self.mean), count))
-        return scipy.linalg.solve_triangular(
-            self.factor, noise, lower=True, trans=1, check_finite=False
-        )
-
-    def solve(self, right: np.ndarray) -> np.ndarray:
-        """The inverse of the precision times some vectors, shape (weights, vectors)."""
-        if self.factor.flags.c_contiguous:  # what LAPACK would copy is its upper factor
-            return scipy.linalg.cho_solve((self.factor.T, False), right, check_finite=False)
-        return scipy.linalg.cho_solve((self.factor, True), right, check_finite=False)
 
 
 def _mirror(lower: np.ndarray, upper: np.ndarray, size: int = 512) -> None:

@@ -18,19 +18,23 @@ the held-out energies, and 95 % of their force components, lie within two standa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
 from interpmd.fitting.judges import Judged, Judges
-from interpmd.fitting.normal import Solution, Targets, weighted_rows
+from interpmd.fitting.normal import Targets, weighted_rows
+from interpmd.fitting.solution import Solution
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Frames whose misfits are looked at, and draws of the posterior that measure leverages (their
 #: error is 9 %).
 MOST_FRAMES, LEVERAGE_DRAWS = 1000, 256
+
+#: Rows that are multiplied together.
+ROWS_AT_ONCE = 500
 
 #: Share of held-out labels that lie within two standard deviations.
 WITHIN_TWO = 0.95
@@ -59,14 +63,11 @@ def misfit_samples(
     rng = np.random.default_rng([seed, 1])
     draws = solution.unit_samples(LEVERAGE_DRAWS, seed)
     total = np.zeros((len(scale), count))
-    least = None
     some = list(zip(frames, targets, strict=True))[:MOST_FRAMES]
-    for atoms, target in some:
-        rows, values = weighted_rows(term, atoms, target, scale)
-        leverage = ((rows @ draws.astype(rows.dtype)) ** 2).mean(1)
+    least = _median_leverage(term, some, scale, draws)
+    for rows, values in _blocks(term, some, scale):
+        leverage = _leverage(rows, draws)
         missed = values - rows @ solution.mean
-        if least is None:
-            least = _median_leverage(term, some, scale, draws)
         kept = leverage > least
         signs = rng.choice([-1.0, 1.0], size=(int(kept.sum()), count))
         total += rows[kept].T @ ((missed[kept] / leverage[kept])[:, None] * signs)
@@ -81,12 +82,31 @@ def _median_leverage(
     most: int = 50,
 ) -> float:
     """Of the rows of some frames that have any; rows that vanish by symmetry do not count."""
-    found = []
-    for atoms, target in frames[:most]:
-        rows, _ = weighted_rows(term, atoms, target, scale)
-        found.append(((rows @ draws.astype(rows.dtype)) ** 2).mean(1))
-    leverage = np.concatenate(found)
+    found = [_leverage(rows, draws) for rows, _ in _blocks(term, frames[:most], scale)]
+    leverage = np.concatenate(found) if found else np.zeros(0)
     return float(np.median(leverage[leverage > 0])) if leverage.any() else 0.0
+
+
+def _leverage(
+    rows: Float[np.ndarray, "rows weights"], draws: Float[np.ndarray, "weights draws"]
+) -> Float[np.ndarray, " rows"]:
+    return ((rows @ draws.astype(rows.dtype, copy=False)) ** 2).mean(1)
+
+
+def _blocks(
+    term: ClusterExpansion,
+    frames: Sequence[tuple[Atoms, Targets]],
+    scale: Float[np.ndarray, " weights"],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and targets of some frames at a time: products of few rows are slow."""
+    made: list[tuple[np.ndarray, np.ndarray]] = []
+    for atoms, target in frames:
+        made.append(weighted_rows(term, atoms, target, scale))
+        if sum(len(values) for _, values in made) >= ROWS_AT_ONCE:
+            yield tuple(np.concatenate(each) for each in zip(*made, strict=True))
+            made = []
+    if made:
+        yield tuple(np.concatenate(each) for each in zip(*made, strict=True))
 
 
 def calibrated(

@@ -25,7 +25,6 @@ from interpmd.fitting.judges import Judges
 from interpmd.fitting.least_rows import FRAMES, WEIGHTS, penalise
 from interpmd.fitting.normal import (
     NormalEquations,
-    Solution,
     Targets,
     column_scales,
     first_channels,
@@ -33,6 +32,7 @@ from interpmd.fitting.normal import (
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.solution import Solution
 from interpmd.fitting.spec import Spec
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fingerprint import fingerprint
@@ -61,7 +61,7 @@ class Solved:
     """The posterior of a read-out, and how it was chosen.
 
     Attributes:
-        solution: posterior in scaled columns.
+        mean: of the posterior in scaled columns, shape (weights,).
         scale: divisor of each column, shape (weights,).
         ridge: the strength that validated best.
         samples: deviations of the weights, shape (weights, samples), in scaled columns.
@@ -70,7 +70,7 @@ class Solved:
         scan: the ridge strengths tried, with their validation errors.
     """
 
-    solution: Solution
+    mean: Float[np.ndarray, " weights"]
     scale: Float[np.ndarray, " weights"]
     ridge: float
     samples: Float[np.ndarray, "weights samples"]
@@ -114,14 +114,17 @@ class Problem:
             virial_weight=factor * self.settings.virial_weight,
         )
 
-    def prior(self, equations: NormalEquations, ridge: float) -> Float[np.ndarray, " weights"]:
-        """Diagonal precision of the prior of scaled columns.
+    def prior(
+        self, equations: NormalEquations, ridge: float, more: int = 0
+    ) -> Float[np.ndarray, " weights"]:
+        """Diagonal precision of the prior of scaled columns, for the rows of equations and some
+        more.
 
         It is inversely proportional to the force of a feature, relative to others of its order:
         dividing the columns by their forces has made rough features too dear already.
         """
         order = np.tile(self.term.feature_order, len(self.term.elements))
-        prior = ridge * equations.rows * self.spec.parsimony ** (order - 2.0)
+        prior = ridge * (equations.rows + more) * self.spec.parsimony ** (order - 2.0)
         for each in np.unique(order):
             mine = order == each
             prior[mine] *= np.median(equations.scale[mine]) / equations.scale[mine]
@@ -171,13 +174,18 @@ class Problem:
         scan.attrs["ridge"] = float(best.ridge)
         least_rows = self._choose_least_rows(equations, learned, judges, best)
         scan.attrs["least_rows"] = least_rows
-        drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
+        solution, drawn = None, (np.zeros((len(scale), 0)), [], 1.0)
         if samples:
-            drawn = self._samples(equations, learned, judges, best.ridge)
+            solution = equations.solve(self.prior(equations, best.ridge))
+            drawn = self._samples(equations, learned, judges, solution)
         if valid is None and judges:
-            equations.add_rows(judges.rows)
-        solution = equations.solve(self.prior(equations, best.ridge))
-        return Solved(solution, scale, float(best.ridge), *drawn, scan)
+            prior = self.prior(equations, best.ridge, len(judges.values))
+            mean = equations.mean_with(judges.rows, prior, solution)
+        elif solution is not None:
+            mean = solution.mean
+        else:
+            mean = equations.solve(self.prior(equations, best.ridge)).mean
+        return Solved(mean, scale, float(best.ridge), *drawn, scan)
 
     def _choose_least_rows(
         self,
@@ -209,11 +217,10 @@ class Problem:
         equations: NormalEquations,
         learned: Sequence[Atoms],
         judges: Judges,
-        ridge: float,
+        solution: Solution,
     ) -> tuple[Float[np.ndarray, "weights samples"], list[Spread], float]:
         """Samples of the read-out, calibrated on frames that the equations have not seen."""
         count, seed = self.spec.samples, self.settings.seed
-        solution = equations.solve(self.prior(equations, ridge))
         some = learned[:MOST_FRAMES]
         misfits = misfit_samples(
             equations.term, some, self.targets(some), equations.scale, solution, count, seed
@@ -317,7 +324,7 @@ class Problem:
 
     def set_readout(self, solved: Solved) -> None:
         """Take the mean of the posterior as read-out."""
-        mean = torch.from_numpy(solved.solution.mean / solved.scale)
+        mean = torch.from_numpy(solved.mean / solved.scale)
         self.term.readout.copy_(mean.view(self.term.readout.shape))
 
     def set_samples(self, solved: Solved) -> None:

@@ -52,7 +52,7 @@ def test_an_update_is_the_fit_of_all_labels(report, frames):
     fit = grown(report, frames)
     for first in (16, 20, 22):
         fit.add(frames[first : first + 2])
-    assert len(fit._added)  # nothing was factorised anew
+    assert len(fit._more.rows)  # nothing was factorised anew
     fresh = from_scratch(fit, fit.frames)
     rows = np.concatenate([_rows(fit, each) for each in frames])
     size = np.abs(rows @ fresh).max()
@@ -63,7 +63,7 @@ def test_an_update_is_the_fit_of_all_labels(report, frames):
 def test_many_labels_are_factorised_anew(report, frames):
     fit = grown(report, frames)
     fit.add(frames[16:40])
-    assert not len(fit._added)
+    assert not len(fit._more.rows)
     rows = np.concatenate([_rows(fit, each) for each in frames])
     fresh = from_scratch(fit, frames[:40])
     assert np.abs(rows @ (fit.mean - fresh)).max() < 1e-6 * np.abs(rows @ fresh).max()

@@ -1,12 +1,8 @@
 """A fit that grows: labels are added by updating the normal equations, not by solving them anew.
 
-With the Cholesky factor L of the precision H = X^T X + P and new rows A,
-
-    (H + A^T A)^-1 = L^-T (1 - Y (1 + Y^T Y)^-1 Y^T) L^-1,   Y = L^-1 A^T
-
-(Woodbury; Hager, SIAM Review 31, 221 (1989)), so that k rows cost k triangular solutions instead of
-a factorisation, and the mean moves by H^-1 A^T (1 + Y^T Y)^-1 (b - A m). Samples s of the posterior
-become samples of the new one by Matheron's rule, s - H^-1 A^T (1 + Y^T Y)^-1 (A s + noise)
+With new rows A and targets b (`interpmd.fitting.solution` for Y) the mean moves by
+H^-1 A^T (1 + Y^T Y)^-1 (b - A m), and samples s of the posterior become samples of the new one by
+Matheron's rule, s - H^-1 A^T (1 + Y^T Y)^-1 (A s + noise)
 (Journel and Huijbregts, Mining Geostatistics (1978), page 495). The prior stays what it was.
 """
 
@@ -28,10 +24,11 @@ from interpmd.fitting import labels
 from interpmd.fitting.delta import differences, with_baseline
 from interpmd.fitting.grade import LEAST, usual_spread
 from interpmd.fitting.least_rows import penalise
-from interpmd.fitting.normal import NormalEquations, Solution, column_scales, weighted_rows
+from interpmd.fitting.normal import NormalEquations, column_scales, weighted_rows
 from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.solution import Extended, Solution
 from interpmd.fitting.spec import Spec
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.baseline import baselines, without_baseline
@@ -127,9 +124,8 @@ class GrowingFit:
     def _factorise(self) -> None:
         self.equations.penalty_weight = self._least_rows * self._rows / self.equations.rows
         self.solution: Solution = self.equations.solve(self._prior)
-        self._added = np.zeros((0, len(self.scale)))
+        self._more = Extended(self.solution, np.zeros((0, len(self.scale))))
         self._missed = np.zeros(0)
-        self._half = np.zeros((len(self.scale), 0), order="F")
         self._refine(self.solution.mean)
 
     def _check(self, frames: Sequence[Atoms]) -> None:
@@ -171,11 +167,14 @@ class GrowingFit:
         self.equations.add_rows(rows)
         new = np.concatenate([x for x, _ in rows]).astype(float, copy=False)
         values = np.concatenate([y for _, y in rows])
-        self._update_samples(new)
-        if len(self._added) + len(new) > MOST_ADDED * len(self.scale):
+        extended = self._more.extended(new)
+        self._update_samples(new, extended)
+        if len(extended.rows) > MOST_ADDED * len(self.scale):
             self._factorise()
         else:
-            self._extend(new, values)
+            self._more = extended
+            self._missed = np.concatenate([self._missed, values - new @ self.solution.mean])
+            self._refine(self.solution.mean + extended.gain(self._missed))
         self.frames += more
         self._misfits = None
         self._widen(own)
@@ -183,19 +182,12 @@ class GrowingFit:
         self._vouch(own)
         return self.potential
 
-    def _extend(self, rows: Float[np.ndarray, "rows weights"], values: np.ndarray) -> None:
-        """The mean with more rows, by what is added to the last factorisation."""
-        self._added = np.concatenate([self._added, rows])
-        self._missed = np.concatenate([self._missed, values - rows @ self.solution.mean])
-        self._half = np.concatenate([self._half, self.halves(rows)], axis=1)
-        self._refine(self.solution.mean + self._gain(self._half, self._missed))
-
     def _refine(self, mean: Float[np.ndarray, " weights"]) -> None:
         """Take a mean, less what rounding has left in it: what an update leaves, then, in extended
         precision, what is left where the labels say little and rounding counts much."""
         self.mean = mean
         for precision in (np.float64, np.longdouble):
-            self.mean = self.mean + self._inverse(self._residual(precision))
+            self.mean = self.mean + self._more.inverse(self._residual(precision))
 
     def _residual(self, precision: type[np.floating]) -> Float[np.ndarray, " weights"]:
         """X^T y - (X^T X + P) mean."""
@@ -207,29 +199,13 @@ class GrowingFit:
             left -= weight * _of_lower(equations.penalty.T, mean)
         return left.astype(float)
 
-    def _inverse(self, vector: Float[np.ndarray, " weights"]) -> Float[np.ndarray, " weights"]:
-        """The inverse of the precision of all labels times a vector."""
-        first = self.solution.solve(vector)
-        return first - self._gain(self._half, self._added @ first)
-
     def halves(self, rows: Float[np.ndarray, "rows weights"]) -> Float[np.ndarray, "weights rows"]:
-        """L^-1 rows^T: products of them are covariances at the last factorisation."""
-        return scipy.linalg.solve_triangular(
-            self.solution.factor, rows.T, lower=True, check_finite=False
-        )
-
-    def _gain(self, half: np.ndarray, missed: np.ndarray) -> np.ndarray:
-        """H^-1 A^T (1 + Y^T Y)^-1 missed, of rows A with halves Y."""
-        inner = half.T @ half
-        inner[np.diag_indices_from(inner)] += 1.0
-        weights = scipy.linalg.solve(inner, missed, assume_a="pos", check_finite=False)
-        return scipy.linalg.solve_triangular(
-            self.solution.factor, half @ weights, lower=True, trans=1, check_finite=False
-        )
+        """As of the last factorisation; see `Solution.halves`."""
+        return self.solution.halves(rows)
 
     def settle(self) -> None:
         """Factorise anew if rows were added, so that `halves` are those of all labels."""
-        if self._half.shape[1]:
+        if len(self._more.rows):
             self._factorise()
 
     def misfits(self, count: int = 64) -> Float[np.ndarray, "weights count"]:
@@ -243,7 +219,7 @@ class GrowingFit:
             )  # fmt: skip
         return self._misfits
 
-    def _update_samples(self, rows: Float[np.ndarray, "rows weights"]) -> None:
+    def _update_samples(self, rows: np.ndarray, extended: Extended) -> None:
         """Matheron's rule for the deviations, which become narrower where there are labels now."""
         if not self._deviations.shape[1]:
             return
@@ -251,9 +227,8 @@ class GrowingFit:
         missed = rows @ self._deviations
         missed += self._noise * noise.normal(size=missed.shape)
         # of rows that the deviations have learned already nothing is missed
-        half = np.concatenate([self._half, self.halves(rows)], axis=1)
-        known = np.zeros((self._half.shape[1], missed.shape[1]))
-        self._deviations = self._deviations - self._gain(half, np.concatenate([known, missed]))
+        known = np.zeros((len(self._more.rows), missed.shape[1]))
+        self._deviations = self._deviations - extended.gain(np.concatenate([known, missed]))
 
     def _scaled_samples(self) -> Float[np.ndarray, "weights samples"]:
         samples = self.term.samples.double().numpy()
