@@ -99,14 +99,16 @@ def _blocks(
     scale: Float[np.ndarray, " weights"],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and targets of some frames at a time: products of few rows are slow."""
-    made: list[tuple[np.ndarray, np.ndarray]] = []
+    rows: list[np.ndarray] = []
+    values: list[np.ndarray] = []
     for atoms, target in frames:
-        made.append(weighted_rows(term, atoms, target, scale))
-        if sum(len(values) for _, values in made) >= ROWS_AT_ONCE:
-            yield tuple(np.concatenate(each) for each in zip(*made, strict=True))
-            made = []
-    if made:
-        yield tuple(np.concatenate(each) for each in zip(*made, strict=True))
+        x, y = weighted_rows(term, atoms, target, scale)
+        rows, values = [*rows, x], [*values, y]
+        if sum(map(len, values)) >= ROWS_AT_ONCE:
+            yield np.concatenate(rows), np.concatenate(values)
+            rows, values = [], []
+    if rows:
+        yield np.concatenate(rows), np.concatenate(values)
 
 
 def calibrated(

@@ -17,9 +17,7 @@ PRIOR = np.random.default_rng(0).uniform(1e-3, 1e-2, SIZE)
 
 def made(many):
     targets = [Targets(a.calc.results["energy"], a.calc.results["forces"]) for a in many]
-    return [
-        weighted_rows(TERM, a, t, np.ones(SIZE)) for a, t in zip(many, targets, strict=True)
-    ]
+    return [weighted_rows(TERM, a, t, np.ones(SIZE)) for a, t in zip(many, targets, strict=True)]
 
 
 def equations_of(rows, penalty=0.0):
