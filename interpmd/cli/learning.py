@@ -32,6 +32,9 @@ def fit(
     weight: Annotated[
         list[str] | None, typer.Option(help="Factor of a subset, e.g. dimer=5; repeatable.")
     ] = None,
+    members: Annotated[
+        int, typer.Option(help="Fits whose mean is the potential: it errs less, and is slower.")
+    ] = 1,
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
     device: Annotated[str, typer.Option(help="Where to solve: cpu, cuda.")] = "cpu",
     refine: Annotated[int, typer.Option(help="Rounds of refinement.")] = 0,
@@ -55,6 +58,7 @@ def fit(
         },
         energy_weight=energy_weight,
         subset_weights=dict(_factor(given) for given in weight or ()),
+        members=members,
         memory=memory,
         device=device,
         refine=refine,

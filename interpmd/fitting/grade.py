@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from ase import Atoms
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpmd.potentials.base import LearnedTerm
@@ -98,12 +98,15 @@ def usual_spread(
     return Spread(force, max(max(s.energy for s in exact), 1e-12))
 
 
-def spread_of(term: LearnedTerm, atoms: Atoms, energy: float, forces: np.ndarray) -> Spread:
+def spread_of(
+    term: LearnedTerm, numbers: Int[np.ndarray, " atoms"], energy: float, forces: np.ndarray
+) -> Spread:
     """From the standard deviations of the energy (eV) and of the force on each atom (eV/Å)."""
-    species = term.species[torch.as_tensor(atoms.numbers)]
+    species = term.species[torch.as_tensor(numbers)]
     largest = torch.zeros(len(term.elements), dtype=torch.float64)
     largest.scatter_reduce_(0, species, torch.as_tensor(forces, dtype=torch.float64), "amax")
-    return Spread(largest, energy / len(atoms) ** 0.5, atoms.get_chemical_formula())
+    formula = Atoms(numbers=numbers).get_chemical_formula()
+    return Spread(largest, energy / len(numbers) ** 0.5, formula)
 
 
 def _spread(
@@ -113,7 +116,7 @@ def _spread(
     if drawn is None:
         return Spread(torch.zeros(len(term.elements), dtype=torch.float64), 0.0)
     sizes = drawn.forces_std.norm(dim=1).cpu().numpy()
-    return spread_of(term, atoms, float(drawn.energy_std[0]), sizes)
+    return spread_of(term, atoms.numbers, float(drawn.energy_std[0]), sizes)
 
 
 def ranges_of_distances(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from interpmd.fitting import labels
 from interpmd.fitting.normal import Targets, weighted_rows, weighted_values
@@ -26,16 +26,35 @@ class Judged:
     """Errors of one held-out frame beside its error bars.
 
     Attributes:
-        atoms: the frame.
-        energy, energy_std: in eV. forces, forces_std: in eV/Å, shape (atoms, 3). NaN where the
-            frame has no label.
+        numbers: atomic numbers of the frame, shape (atoms,).
+        energy: in eV. forces: in eV/Å, shape (atoms, 3). NaN where the frame has no label.
+        energy_draws, forces_draws: deviations under samples of the read-out, shapes (samples,) and
+            (samples, atoms, 3); NaN likewise.
     """
 
-    atoms: Atoms
+    numbers: Int[np.ndarray, " atoms"]
     energy: float
-    energy_std: float
+    energy_draws: Float[np.ndarray, " samples"]
     forces: Float[np.ndarray, "atoms 3"]
-    forces_std: Float[np.ndarray, "atoms 3"]
+    forces_draws: Float[np.ndarray, "samples atoms 3"]
+
+    @property
+    def energy_std(self) -> float:
+        """Error bar of the energy in eV."""
+        return float(np.sqrt(np.square(self.energy_draws).mean()))
+
+    @property
+    def forces_std(self) -> Float[np.ndarray, "atoms 3"]:
+        """Error bars of the forces in eV/Å."""
+        return np.sqrt(np.square(self.forces_draws).mean(0))
+
+    def wider(self, factor: float) -> Judged:
+        """The same with all deviations times a factor."""
+        return replace(
+            self,
+            energy_draws=factor * self.energy_draws,
+            forces_draws=factor * self.forces_draws,
+        )
 
     def ratios(self) -> tuple[Float[np.ndarray, 1], Float[np.ndarray, " components"]]:
         """Absolute errors over bars of the energy and of the force components, as far as they are
@@ -108,23 +127,21 @@ class Judges:
 
     def judged(self, mean: np.ndarray, samples: np.ndarray) -> Iterator[Judged]:
         """Errors of the frames of most weight, of which others would be no fair sample, beside the
-        standard deviations under samples of the read-out (shape (weights, samples))."""
+        deviations under samples of the read-out (shape (weights, samples))."""
         most = max((t.force_weight for t in self.targets), default=0.0)
         missed, last = self.misfit(mean), 0
-        bars = np.sqrt(((self.stacked @ samples.astype(np.float32)) ** 2).mean(1))
+        drawn = self.stacked @ samples.astype(np.float32)
         for atoms, target, (_, values) in zip(self.frames, self.targets, self.rows, strict=True):
             first, last = last, last + len(values)
             if target.force_weight < most or not (target.energy_weight and target.force_weight):
                 continue
             known = np.isfinite(weighted_values(atoms, target))
-            both = np.full((2, max(len(known), 1 + 3 * len(atoms))), np.nan)
-            both[0, : len(known)][known], both[1, : len(known)][known] = (
-                missed[first:last],
-                bars[first:last],
-            )
-            energies = both[:, 0] / target.energy_weight
-            forces = both[:, 1 : 1 + 3 * len(atoms)].reshape(2, -1, 3) / target.force_weight
-            yield Judged(atoms, float(energies[0]), float(energies[1]), *forces)
+            both = np.full((max(len(known), 1 + 3 * len(atoms)), 1 + drawn.shape[1]), np.nan)
+            both[: len(known)][known, 0] = missed[first:last]
+            both[: len(known)][known, 1:] = drawn[first:last]
+            energies = both[0] / target.energy_weight
+            forces = both[1 : 1 + 3 * len(atoms)].T.reshape(-1, len(atoms), 3) / target.force_weight
+            yield Judged(atoms.numbers, float(energies[0]), energies[1:], forces[0], forces[1:])
 
     def evaluation(self, mean: np.ndarray) -> Evaluation | None:
         """Predictions beside the labels; frames of weight 0 are not judged."""

@@ -20,8 +20,8 @@ from interpmd.fitting import labels
 from interpmd.fitting.apart import calibrate_apart
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.device import equations_on
-from interpmd.fitting.grade import Spread, calibrate_grade, spread_of
-from interpmd.fitting.judges import Judges
+from interpmd.fitting.grade import calibrate_grade, spread_of
+from interpmd.fitting.judges import Judged, Judges
 from interpmd.fitting.least_rows import FRAMES, WEIGHTS, penalise
 from interpmd.fitting.normal import (
     NormalEquations,
@@ -65,7 +65,7 @@ class Solved:
         scale: divisor of each column, shape (weights,).
         ridge: the strength that validated best.
         samples: deviations of the weights, shape (weights, samples), in scaled columns.
-        held: how uncertain the held-out frames are, under these samples.
+        held: errors and error bars of held-out frames, under these samples.
         calibration: size of the samples over that of the bare posterior.
         scan: the ridge strengths tried, with their validation errors.
     """
@@ -74,7 +74,7 @@ class Solved:
     scale: Float[np.ndarray, " weights"]
     ridge: float
     samples: Float[np.ndarray, "weights samples"]
-    held: Sequence[Spread]
+    held: Sequence[Judged]
     calibration: float
     scan: pd.DataFrame
 
@@ -169,14 +169,17 @@ class Problem:
         judging = [frames[i] for i in held] if valid is None else valid
         judges = Judges(equations.term, scale, judging, self.targets(judging))
         self._accumulate(equations, learned, judges, checkpoint, progress, watch)
-        scan = self._scan(equations, judges, ridge, watch)
+        scan, solution = self._scan(equations, judges, ridge, watch)
         best = _strongest_of_the_good(scan)
         scan.attrs["ridge"] = float(best.ridge)
         least_rows = self._choose_least_rows(equations, learned, judges, best)
         scan.attrs["least_rows"] = least_rows
-        solution, drawn = None, (np.zeros((len(scale), 0)), [], 1.0)
+        if equations.penalty is not None:
+            solution = None  # made without it
+        drawn = (np.zeros((len(scale), 0)), [], 1.0)
         if samples:
-            solution = equations.solve(self.prior(equations, best.ridge))
+            if solution is None:
+                solution = equations.solve(self.prior(equations, best.ridge))
             drawn = self._samples(equations, learned, judges, solution)
         if valid is None and judges:
             prior = self.prior(equations, best.ridge, len(judges.values))
@@ -218,19 +221,16 @@ class Problem:
         learned: Sequence[Atoms],
         judges: Judges,
         solution: Solution,
-    ) -> tuple[Float[np.ndarray, "weights samples"], list[Spread], float]:
+    ) -> tuple[Float[np.ndarray, "weights samples"], list[Judged], float]:
         """Samples of the read-out, calibrated on frames that the equations have not seen."""
-        count, seed = self.spec.samples, self.settings.seed
+        count, seed = self.spec.samples, self.term.seed
         some = learned[:MOST_FRAMES]
         misfits = misfit_samples(
             equations.term, some, self.targets(some), equations.scale, solution, count, seed
         )
         kinds = (solution.samples(count, seed), misfits)
         samples, size = calibrated(kinds, solution.mean, judges)
-        held = []
-        for frame in judges.judged(solution.mean, samples) if judges else ():
-            sizes = np.linalg.norm(np.nan_to_num(frame.forces_std), axis=1)
-            held.append(spread_of(self.term, frame.atoms, np.nan_to_num(frame.energy_std), sizes))
+        held = list(judges.judged(solution.mean, samples)) if judges else []
         return samples, held, size
 
     def _accumulate(
@@ -292,11 +292,13 @@ class Problem:
         judges: Judges,
         ridge: float | None,
         watch: Watch | None,
-    ) -> pd.DataFrame:
+    ) -> tuple[pd.DataFrame, Solution | None]:
         """Ridge strengths from strong to weak, until validation stops improving.
 
-        Many weights are judged by half of the channels, which wants the same strength.
+        Many weights are judged by half of the channels, which wants the same strength. With one
+        that is given the solution of all comes too.
         """
+        solution = None
         tried: list[dict[str, float]] = []
         half = len(equations.scale) > FEW_WEIGHTS and ridge is None
         columns = first_channels(self.term, 0.5 if half else 1.0)
@@ -307,7 +309,9 @@ class Problem:
         for strength in strengths:
             try:
                 mean = np.zeros(len(equations.scale))
-                mean[columns] = some.solve(self.prior(equations, strength)[columns]).mean
+                found = some.solve(self.prior(equations, strength)[columns])
+                mean[columns] = found.mean
+                solution = found if ridge is not None else None
             except SingularError:
                 if not tried:
                     raise
@@ -320,7 +324,7 @@ class Problem:
             errors = [t["validation_error"] for t in tried]
             if len(errors) > 1 and errors[-1] * TOLERANCE > min(errors[:-1]):
                 break
-        return pd.DataFrame(tried)
+        return pd.DataFrame(tried), solution
 
     def set_readout(self, solved: Solved) -> None:
         """Take the mean of the posterior as read-out."""
@@ -346,7 +350,16 @@ class Problem:
         # frames of low weight are fitted badly: their uncertainty is no measure for others
         whole = [atoms for atoms in frames if self.settings.factor(atoms) >= 1.0]
         calibrate_apart(potential, self.term, whole or frames)
-        calibrate_grade(potential, self.term, whole or frames, solved.held)
+        held = [
+            spread_of(
+                self.term,
+                frame.numbers,
+                float(np.nan_to_num(frame.energy_std)),
+                np.linalg.norm(np.nan_to_num(frame.forces_std), axis=1),
+            )
+            for frame in solved.held
+        ]
+        calibrate_grade(potential, self.term, whole or frames, held)
         return potential
 
     def key(self, frames: Sequence[Atoms]) -> str:
@@ -356,7 +369,7 @@ class Problem:
         weights = (settings.virial_weight, sorted(settings.subset_weights.items()))
         digest.update(repr(weights).encode())
         digest.update(fingerprint(self.base.terms).encode())
-        for tensor in self.term.radial.state_dict().values():
+        for tensor in [*self.term.radial.state_dict().values(), self.term.mixing]:
             digest.update(tensor.numpy().tobytes())
         for atoms in frames:
             digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes())

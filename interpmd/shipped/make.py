@@ -165,11 +165,14 @@ def calibrate(name: str) -> None:
             raise ModelError(f"{name} has no samples of the posterior; fit it again")
         energy = float(predicted.energy) - atoms.get_potential_energy()
         forces = predicted.forces.numpy() - atoms.get_forces()
-        bars = float(drawn.energy_std[0]), drawn.forces_std.numpy()
-        judged.append(Judged(atoms, energy, bars[0], forces, bars[1]))
+        draws = drawn.energies[0].numpy(), drawn.forces.numpy()
+        judged.append(Judged(atoms.numbers, energy, draws[0], forces, draws[1]))
     factor = factor_of(judged)
     term.samples.mul_(factor)
-    held = [_with_its_parts(potential, term, frame, factor) for frame in judged]
+    held = [
+        _with_its_parts(potential, term, atoms, frame.wider(factor))
+        for atoms, frame in zip(judging, judged, strict=True)
+    ]
     frames = [atoms for atoms in training_frames(name) if not is_isolated(atoms)]
     calibrate_apart(potential, term, frames)
     # each stands for some forty structures, so that fewer may be false alarms
@@ -179,19 +182,17 @@ def calibrate(name: str) -> None:
     print(f"{name}: error bars {factor:.2f} times those that were stored")
 
 
-def _with_its_parts(
-    potential: Potential, term: LearnedTerm, frame: Judged, factor: float
-) -> Spread:
+def _with_its_parts(potential: Potential, term: LearnedTerm, atoms: Atoms, frame: Judged) -> Spread:
     """How uncertain a frame is, or one of the parts on which its rows of groups rest."""
-    sizes = factor * np.linalg.norm(frame.forces_std, axis=1)
-    found = [spread_of(term, frame.atoms, factor * frame.energy_std, sizes)]
-    grouping = groups_of(frame.atoms)
+    sizes = np.linalg.norm(frame.forces_std, axis=1)
+    found = [spread_of(term, frame.numbers, frame.energy_std, sizes)]
+    grouping = groups_of(atoms)
     if len(grouping) > 1:
-        for part in part_molecules(group_game(grouping), frame.atoms):
+        for part in part_molecules(group_game(grouping), atoms):
             drawn = posterior(potential, potential.batch(part))
             assert drawn is not None  # the whole has error bars
             sizes = drawn.forces_std.norm(dim=1).numpy()
-            found.append(spread_of(term, part, float(drawn.energy_std[0]), sizes))
+            found.append(spread_of(term, part.numbers, float(drawn.energy_std[0]), sizes))
     return Spread(
         torch.stack([s.force for s in found]).amax(0),
         max(s.energy for s in found),

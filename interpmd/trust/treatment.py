@@ -42,6 +42,9 @@ PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer", PART: "propo
 #: parts are molecules like any other.
 WEIGHTS = {"dimer": 0.1, "trimer": 0.01, PART: 1.0}
 
+#: What the next fit has from the card of the first.
+KEPT = ("seed", "energy_weight", "members")
+
 
 @renamed(method="level", weights="subset_weights")
 def cure(
@@ -93,8 +96,8 @@ def cure(
             the fragments.
         progress: whether to show progress bars.
         client: a ``dask.distributed.Client``, whose workers label instead.
-        options: of `interpmd.fit`, for instance ``test=``. The spec, the seed and the weight of
-            the energies are those of the first fit unless given.
+        options: of `interpmd.fit`, for instance ``test=``. The spec, the seed, the number of
+            members and the weight of the energies are those of the first fit unless given.
 
     Raises:
         LabelError: no level given and none known, another level of theory than the
@@ -143,7 +146,7 @@ def cure(
     of_fit: dict[str, Any] = {
         "spec": spec_of(provenance["spec"]) if "spec" in provenance else None,
         "level": potential.card.level,
-        **{key: provenance[key] for key in ("seed", "energy_weight") if key in provenance},
+        **{key: provenance[key] for key in KEPT if key in provenance},
     }
     if below := baselines(potential):  # what was corrected is corrected again
         level_below = below[0].level

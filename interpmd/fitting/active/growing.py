@@ -67,7 +67,8 @@ class GrowingFit:
         mean: of the posterior now, in scaled columns, shape (weights,).
 
     Raises:
-        LabelError: the potential does not say how it was fitted, or not to these frames.
+        LabelError: the potential does not say how it was fitted, or not to these frames, or it is
+            the mean of several fits (`members` of `im.fit`).
     """
 
     def __init__(
@@ -85,6 +86,11 @@ class GrowingFit:
             raise LabelError(
                 "the potential does not say how it was fitted, so that its fit cannot go on; fit "
                 "it with im.fit"
+            )
+        if int(given.get("members", 1)) > 1:
+            raise LabelError(
+                f"the potential is the mean of {given['members']} fits, whose normal equations are "
+                "not those of one: fit to all labels anew, or grow a fit with members=1"
             )
         self._baseline = next(iter(baselines(potential)), None)
         self._card, self._elements = potential.card, potential.elements

@@ -181,6 +181,8 @@ def learn(
     arguments.seeds(seed=seed)
     arguments.not_negative(misfit=misfit)
     arguments.of_functions([fit], options, "learn")
+    if options.get("members", 1) != 1:
+        raise ArgumentError("labels are added to a single fit: leave members= to a last im.fit")
     if goal is not None:
         arguments.of_class(Goal, goal=goal)
     if error is not None:

@@ -1,0 +1,197 @@
+"""More weights than one matrix of normal equations holds: the mean of several fits in one.
+
+Channels are random mixings, so that fits that differ in them err differently. Members share the
+radial network and the frames held out; each is solved by itself, in the memory of one. Their mean
+
+    E = 1/K sum_m sum_p w_mp B_mp
+
+is an expansion of the same form, with the channels of all and each weight divided by K. Of members
+whose errors have the size e and the correlation r, it errs by e sqrt((1 + (K - 1) r) / K) (means of
+predictors: Breiman, Machine Learning 24, 123 (1996)).
+
+Samples are those of all members, which are drawn independently, added and divided by sqrt(K): were
+all members alike, their size would stay. One factor then makes the bars about the mean hold 95 % of
+the errors of the frames held out, as of a single fit (`interpmd.fitting.posterior`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from ase import Atoms
+from torch import Tensor
+
+from interpmd.fitting.checkpoint import Checkpoint
+from interpmd.fitting.judges import Judged
+from interpmd.fitting.posterior import factor_of
+from interpmd.fitting.problem import Problem, Solved
+from interpmd.fitting.progress import Watch
+from interpmd.potentials.expansion import ClusterExpansion
+
+
+def solve_members(
+    problem: Problem,
+    members: int,
+    frames: Sequence[Atoms],
+    valid: Sequence[Atoms] | None = None,
+    *,
+    fraction: float = 0.0,
+    ridge: float | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    watch: Watch | None = None,
+) -> tuple[Problem, Solved]:
+    """The problem of the joined expansion and its solution; of one member it is that of a fit.
+
+    Args:
+        problem: of the first member, which chooses the ridge strength of all.
+        members: how many.
+        frames, valid, fraction, ridge, out, progress, watch: see `Problem.solve`; a member that is
+            solved stays beside `out` until the fit is done.
+    """
+    options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out}
+    if members == 1:
+        return problem, problem.solve(frames, valid, ridge=ridge, **options)
+    solved: list[Solved] = []
+    for number in range(members):
+        own = replace(problem, term=member(problem.term, number))
+        kept = None
+        if out is not None:
+            key = own.key([*frames, *(valid or ())])
+            kept = Checkpoint(out, f"member{number}", f"{key} {fraction} {ridge}")
+        stored = kept.read() if kept is not None else None
+        if stored is None:
+            strength = solved[0].ridge if solved else ridge
+            solved.append(own.solve(frames, valid, ridge=strength, **options))
+        else:
+            solved.append(_restored(stored))
+        if kept is not None and stored is None:
+            kept.write(**_arrays(solved[-1]))
+    whole = replace(problem, term=_joined_terms(problem, solved))
+    held = [_mean(each) for each in zip(*(s.held for s in solved), strict=True)]
+    factor = factor_of(held) if held else 1.0
+    samples = whole.term.samples.flatten(0, 1).double().numpy()
+    first = solved[0]
+    return whole, Solved(
+        mean=whole.term.readout.flatten().numpy(),
+        scale=np.ones(len(samples)),
+        ridge=first.ridge,
+        samples=factor * samples,
+        held=[frame.wider(factor) for frame in held],
+        calibration=factor * first.calibration,
+        scan=first.scan,
+    )
+
+
+def member(term: ClusterExpansion, number: int) -> ClusterExpansion:
+    """An expansion with the same radial network and other channels; number 0 is the same."""
+    other = ClusterExpansion(**(term.config() | {"seed": term.seed + number}))
+    other.radial.load_state_dict(term.radial.state_dict())
+    return other
+
+
+def joined(members: Sequence[ClusterExpansion]) -> ClusterExpansion:
+    """The expansion whose energy is the mean of those of several with the same radial network.
+
+    Channel k of member m becomes channel k K + m, so that the first channels of every body order,
+    which it takes from the common list, are the first ones of all members.
+    """
+    first, count = members[0], len(members)
+    channels = [count * k for k in first.channels]
+    term = ClusterExpansion(**(first.config() | {"channels": channels}))
+    term.radial.load_state_dict(first.radial.state_dict())
+    term.mixing.copy_(torch.stack([m.mixing for m in members], dim=-1).flatten(-2))
+    term.readout.copy_(_interleaved(first, [m.readout for m in members]) / count)
+    term.samples = _interleaved(first, [m.samples for m in members]) / count**0.5
+    return term
+
+
+def _interleaved(term: ClusterExpansion, parts: Sequence[Tensor]) -> Tensor:
+    """Weights of members in the order of the joined expansion, shape (species, features, ...)."""
+    orders, start = [], 0
+    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
+        some = slice(start, start + channels * invariants)
+        each = [part[:, some].unflatten(1, (channels, invariants)) for part in parts]
+        orders.append(torch.stack(each, dim=2).flatten(1, 3))
+        start = some.stop
+    return torch.cat(orders, dim=1)
+
+
+def _joined_terms(problem: Problem, solved: Sequence[Solved]) -> ClusterExpansion:
+    terms = []
+    for number, each in enumerate(solved):
+        own = replace(problem, term=member(problem.term, number))
+        own.set_readout(each)
+        own.set_samples(each)
+        terms.append(own.term)
+    return joined(terms)
+
+
+def _mean(members: Sequence[Judged]) -> Judged:
+    """Errors of the mean on one held-out frame, and its deviations."""
+    count = len(members)
+    return Judged(
+        members[0].numbers,
+        float(np.mean([m.energy for m in members])),
+        np.sum([m.energy_draws for m in members], axis=0) / count**0.5,
+        np.mean([m.forces for m in members], axis=0),
+        np.sum([m.forces_draws for m in members], axis=0) / count**0.5,
+    )
+
+
+def _arrays(solved: Solved) -> dict[str, np.ndarray | float]:
+    """What a checkpoint keeps of a member."""
+    held, scan = solved.held, solved.scan
+    arrays: dict[str, np.ndarray | float] = {
+        "mean": solved.mean,
+        "scale": solved.scale,
+        "ridge": solved.ridge,
+        "samples": solved.samples,
+        "calibration": solved.calibration,
+        "least_rows": scan.attrs["least_rows"],
+        "tried": scan[["ridge", "validation_error"]].to_numpy(),
+        "sizes": np.array([len(frame.numbers) for frame in held], dtype=int),
+    }
+    if held:
+        arrays |= {
+            "numbers": np.concatenate([frame.numbers for frame in held]),
+            "energies": np.array([frame.energy for frame in held]),
+            "energy_draws": np.array([frame.energy_draws for frame in held]),
+            "forces": np.concatenate([frame.forces for frame in held]),
+            "forces_draws": np.concatenate([frame.forces_draws for frame in held], axis=1),
+        }
+    return arrays
+
+
+def _restored(stored: dict[str, np.ndarray]) -> Solved:
+    ends, held = np.cumsum(stored["sizes"]), []
+    for k, last in enumerate(ends):
+        some = slice(last - stored["sizes"][k], last)
+        held.append(
+            Judged(
+                stored["numbers"][some],
+                float(stored["energies"][k]),
+                stored["energy_draws"][k],
+                stored["forces"][some],
+                stored["forces_draws"][:, some],
+            )
+        )
+    scan = pd.DataFrame(stored["tried"], columns=["ridge", "validation_error"])
+    scan.attrs |= {
+        "ridge": float(stored["ridge"]),
+        "least_rows": float(stored["least_rows"]),
+    }
+    return Solved(
+        mean=stored["mean"],
+        scale=stored["scale"],
+        ridge=float(stored["ridge"]),
+        samples=stored["samples"],
+        held=held,
+        calibration=float(stored["calibration"]),
+        scan=scan,
+    )

@@ -1,0 +1,194 @@
+"""Several fits as one potential: it is their mean, errs less, and is kept and continued whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ase.io import write
+from frames_of_methanol import ISOLATED, SMALL, frames
+from typer.testing import CliRunner
+
+import interpmd as im
+from interpmd.cli import app
+from interpmd.fitting import labels
+from interpmd.fitting.active.growing import GrowingFit
+from interpmd.fitting.closed_form import unlearned
+from interpmd.fitting.judges import Judges
+from interpmd.fitting.members import joined, member, solve_members
+from interpmd.fitting.posterior import factor_of
+from interpmd.fitting.problem import Problem
+from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.spec import Spec
+from interpmd.potentials import ClusterExpansion
+from interpmd.potentials.uncertainty import posterior, posterior_by_torch
+from interpmd.structures.files import read_frames
+from interpmd.trust.conformance import check_potential
+
+COUNT, SPEC = 3, {"weights": 500}
+DATA = read_frames(Path(__file__).parents[2] / "data" / "malonaldehyde" / "train.extxyz.gz")
+WHOLE = [a for a in DATA if len(a) == 9]
+WHOLE = [WHOLE[k] for k in np.random.default_rng(0).permutation(len(WHOLE))]
+TRAIN, FRESH = [*WHOLE[:60], *(a for a in DATA if len(a) == 1)], WHOLE[60:110]
+
+
+@pytest.fixture(scope="module")
+def report():
+    return im.fit(TRAIN, spec=SPEC, members=COUNT, progress=False)
+
+
+def parts_of(term: ClusterExpansion) -> list[ClusterExpansion]:
+    """The members of a joined expansion: their channels stand in turn."""
+    first = [k // COUNT for k in term.channels]
+    found = []
+    for number in range(COUNT):
+        part = ClusterExpansion(**(term.config() | {"channels": first}))
+        part.radial.load_state_dict(term.radial.state_dict())
+        part.mixing.copy_(term.mixing[..., number::COUNT])
+        orders, start = [], 0
+        for channels, invariants in zip(part.channels, part.n_invariants, strict=True):
+            stop = start + COUNT * channels * invariants
+            each = term.readout[:, start:stop].unflatten(1, (channels, COUNT, invariants))
+            orders.append(COUNT * each[:, :, number].flatten(1))
+            start = stop
+        part.readout.copy_(torch.cat(orders, dim=1))
+        found.append(part)
+    return found
+
+
+def errors_of(potential: im.Potential, many) -> np.ndarray:
+    predicted = [potential.predict(atoms).forces.numpy() for atoms in many]
+    return np.concatenate(predicted) - np.concatenate([a.get_forces() for a in many])
+
+
+def test_a_joined_expansion_is_the_mean_of_its_members():
+    """Orders of different numbers of channels take the first ones of all members."""
+    arguments = {"cutoff": 4.0, "lmax": (0, 2, 2, 1), "channels": (5, 4, 3, 2), "functions": 4}
+    first = ClusterExpansion(["H", "C", "O"], **arguments)
+    members = [member(first, number) for number in range(COUNT)]
+    rng = np.random.default_rng(0)
+    for each in members:
+        each.readout.copy_(torch.from_numpy(rng.normal(size=each.readout.shape)))
+        each.samples = torch.from_numpy(rng.normal(size=(*each.readout.shape, 2))).float()
+    assert torch.equal(members[0].mixing, first.mixing)
+    assert not torch.allclose(members[1].mixing, first.mixing)
+    whole = im.Potential({"expansion": joined(members)}, elements=[1, 6, 8])
+    alone = [im.Potential({"expansion": each}, elements=[1, 6, 8]) for each in members]
+    for atoms in frames(3):
+        found, each = whole.predict(atoms), [p.predict(atoms) for p in alone]
+        energies = [float(p.energy) for p in each]
+        assert np.std(energies) > 0.1
+        assert float(found.energy) == pytest.approx(np.mean(energies), abs=1e-10)
+        forces = np.mean([p.forces.numpy() for p in each], axis=0)
+        assert np.allclose(found.forces, forces, rtol=0, atol=1e-10)
+        for drawn in (posterior, posterior_by_torch):
+            draws = drawn(whole, whole.batch(atoms))
+            parts = [drawn(p, p.batch(atoms)) for p in alone]
+            expected = sum(p.forces for p in parts) / COUNT**0.5
+            assert torch.allclose(draws.forces, expected, rtol=0, atol=1e-6)
+
+
+def test_the_mean_errs_less_than_each_member_and_the_first_is_the_fit_of_one(report):
+    learned = report.potential.terms["expansion"]
+    parts = parts_of(learned)
+    rest = {n: t for n, t in report.potential.terms.items() if n != "expansion"}
+    alone = [errors_of(im.Potential({**rest, "expansion": p}), FRESH) for p in parts]
+    sizes = [np.sqrt((e**2).mean()) for e in alone]
+    mean = np.sqrt((errors_of(report.potential, FRESH) ** 2).mean())
+    assert mean < 0.95 * min(sizes)
+    assert mean == pytest.approx(np.sqrt((np.mean(alone, axis=0) ** 2).mean()), rel=1e-9)
+    one = im.fit(TRAIN, spec=SPEC, progress=False).potential.learned_terms["expansion"]
+    assert torch.allclose(one.readout, parts[0].readout, rtol=1e-9, atol=1e-12)
+    given = report.potential.card.provenance
+    assert given["members"] == COUNT and given["weights"] == COUNT * one.readout.numel()
+    assert given["ridge"] == report.scan.attrs["ridge"]
+
+
+def test_its_bars_hold_the_errors_of_new_frames(report):
+    ratios = []
+    for atoms in FRESH:
+        drawn = posterior(report.potential, report.potential.batch(atoms))
+        off = report.potential.predict(atoms).forces.numpy() - atoms.get_forces()
+        ratios.append(np.abs(off / drawn.forces_std.numpy()).ravel())
+    assert 0.9 < (np.concatenate(ratios) <= 2).mean() < 0.999
+
+
+def test_it_conforms_and_comes_back_from_its_file(report, tmp_path):
+    atoms = FRESH[0]
+    check_potential(report.potential, atoms)
+    report.save(tmp_path / "out")
+    loaded = im.load(tmp_path / "out")
+    one, two = (p.predict(atoms) for p in (report.potential, loaded))
+    assert torch.equal(one.energy, two.energy) and torch.equal(one.forces, two.forces)
+    rows = im.decompose(loaded, atoms)
+    assert rows.energies.sum() == pytest.approx(float(two.energy), abs=1e-9)
+
+
+def test_labels_are_not_added_to_a_mean(report):
+    with pytest.raises(im.LabelError, match="mean of 3 fits.*members=1"):
+        GrowingFit(report.potential, TRAIN)
+    with pytest.raises(im.ArgumentError, match="leave members="):
+        im.learn(frames(4), "gfn2-xtb", frames(2), members=2)
+    with pytest.raises(im.ArgumentError, match="members"):
+        im.fit(frames(10) + ISOLATED, members=0)
+
+
+def test_members_that_are_solved_are_not_solved_again(tmp_path, monkeypatch):
+    solve, solved = Problem.solve, []
+
+    def third_fails(problem, *args, **options):
+        if len(solved) == 2:
+            raise KeyboardInterrupt
+        solved.append(problem.term.seed)
+        return solve(problem, *args, **options)
+
+    many = frames(30, 4) + ISOLATED
+    options = {"spec": SMALL, "members": COUNT, "progress": False}
+    monkeypatch.setattr(Problem, "solve", third_fails)
+    with pytest.raises(KeyboardInterrupt):
+        im.fit(many, out=tmp_path / "out", **options)
+    assert solved == [0, 1]
+    resumed = []
+
+    def count(problem, *args, **options):
+        resumed.append(problem.term.seed)
+        return solve(problem, *args, **options)
+
+    monkeypatch.setattr(Problem, "solve", count)
+    again = im.fit(many, out=tmp_path / "out", **options)
+    assert resumed == [2] and not (tmp_path / "out.partial").exists()
+    monkeypatch.undo()
+    whole = im.fit(many, **options)
+    one, two = (r.potential.terms["expansion"] for r in (again, whole))
+    assert torch.allclose(one.readout, two.readout, rtol=1e-9, atol=1e-12)
+    assert torch.allclose(one.samples, two.samples, rtol=1e-4, atol=1e-7)
+    assert torch.allclose(one.grade_scale, two.grade_scale, rtol=1e-5)
+    assert again.scan.equals(whole.scan)
+
+
+def test_the_command_fits_members(tmp_path):
+    write(tmp_path / "train.extxyz", frames(20) + ISOLATED)
+    arguments = ["fit", tmp_path / "train.extxyz", "-o", tmp_path / "out", "--weights", 120]
+    found = CliRunner().invoke(app, [*map(str, arguments), "--lmax", "2", "--members", "2"])
+    assert found.exit_code == 0
+    assert im.load(tmp_path / "out").card.provenance["members"] == 2
+
+
+def test_bars_are_calibrated_about_the_mean_on_frames_that_no_member_saw():
+    """The deviations of held-out frames are those of the joined samples, times one factor."""
+    spec, many = Spec(**SMALL), frames(40)
+    base = unlearned({1: 0.0, 6: 0.0, 8: 0.0}, {})
+    problem = Problem(spec.expansion([1, 6, 8], 0), base, spec, FitSettings())
+    whole, solved = solve_members(problem, COUNT, many, fraction=0.25)
+    held = [many[k] for k in labels.split(len(many), 0.25, 0)[1]]
+    judges = Judges(whole.term, solved.scale, held, whole.targets(held))
+    seen = list(judges.judged(solved.mean, solved.samples))
+    for one, two in zip(solved.held, seen, strict=True):
+        size = np.abs(two.forces_draws).max()
+        assert np.allclose(one.forces_draws, two.forces_draws, rtol=0, atol=1e-3 * size)
+        assert np.allclose(one.energy_draws, two.energy_draws, rtol=1e-2, atol=1e-3)
+    assert factor_of(solved.held) == pytest.approx(1.0)
+    sizes = [np.sqrt(np.mean([f.forces**2 for f in each])) for each in (solved.held, seen)]
+    assert sizes[0] > 1.5 * sizes[1]  # in the end they were learned too
