@@ -29,6 +29,7 @@ from jaxtyping import Int
 from interpmd.errors import MemoryLimitError, SingularError
 from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import Design, design
+from interpmd.fitting.motions import without_rigid_motions
 from interpmd.fitting.solution import Extended, Solution
 from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
@@ -44,8 +45,9 @@ ROUNDING, MOST_STEPS = 1e-13, 50
 DISPLACEMENT = 0.1
 
 
-#: Rows of some frames and their targets, by the elements of the frames.
-Pending = dict[tuple[int, ...], list[tuple[np.ndarray, np.ndarray]]]
+#: Rows of some frames, their targets, how many labels they stand for and the sum of the squares of
+#: these, by the elements of the frames.
+Pending = dict[tuple[int, ...], list[tuple[np.ndarray, np.ndarray, int, float]]]
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,11 @@ class NormalEquations:
         pending: Pending = {}
         count = done = 0
         for atoms, target in zip(frames, targets, strict=True):
-            rows = weighted_rows(self.term, atoms, target, self.scale)
-            pending.setdefault(self._present(atoms), []).append(rows)
-            count += len(rows[1])
+            rows, values = weighted_rows(self.term, atoms, target, self.scale)
+            labels = len(values), float(values @ values)
+            rows, values = without_rigid_motions(atoms, target.forces, rows, values)
+            pending.setdefault(self._present(atoms), []).append((rows, values, *labels))
+            count += len(values)
             done += 1
             if count >= self.block_rows:
                 with uninterrupted():
@@ -150,7 +154,8 @@ class NormalEquations:
         """Add rows that `weighted_rows` has already made."""
         step = max(1, self.block_rows // max(1, max(len(y) for _, y in rows)))
         for first in range(0, len(rows), step):
-            self._flush({self._all: list(rows[first : first + step])})
+            some = [(x, y, len(y), float(y @ y)) for x, y in rows[first : first + step]]
+            self._flush({self._all: some})
 
     def state(self, done: int) -> Mapping[str, np.ndarray | float]:
         """What a checkpoint stores after `done` frames."""
@@ -250,10 +255,10 @@ class NormalEquations:
 
     def _flush(self, pending: Pending) -> None:
         for present, many in pending.items():
-            rows = np.concatenate([x for x, _ in many]).astype(np.float64, copy=False)
-            values = np.concatenate([y for _, y in many])
-            self.square += float(values @ values)
-            self.rows += len(values)
+            rows = np.concatenate([x for x, *_ in many]).astype(np.float64, copy=False)
+            values = np.concatenate([y for _, y, *_ in many])
+            self.rows += sum(count for *_, count, _ in many)
+            self.square += sum(square for *_, square in many)
             if present == self._all:
                 scipy.linalg.blas.dsyrk(
                     1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1

@@ -187,8 +187,8 @@ def test_bars_are_calibrated_about_the_mean_on_frames_that_no_member_saw():
     seen = list(judges.judged(solved.mean, solved.samples))
     for one, two in zip(solved.held, seen, strict=True):
         size = np.abs(two.forces_draws).max()
-        assert np.allclose(one.forces_draws, two.forces_draws, rtol=0, atol=1e-3 * size)
-        assert np.allclose(one.energy_draws, two.energy_draws, rtol=1e-2, atol=1e-3)
+        assert np.allclose(one.forces_draws, two.forces_draws, rtol=0, atol=5e-3 * size)
+        assert np.allclose(one.energy_draws, two.energy_draws, rtol=2e-2, atol=1e-3)
     assert factor_of(solved.held) == pytest.approx(1.0)
     sizes = [np.sqrt(np.mean([f.forces**2 for f in each])) for each in (solved.held, seen)]
     assert sizes[0] > 1.5 * sizes[1]  # in the end they were learned too

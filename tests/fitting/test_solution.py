@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from ase import Atoms
 from frames_of_methanol import SMALL, frames
 
 from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
@@ -58,3 +61,30 @@ def test_an_extended_solution_inverts_the_precision_of_all_rows():
     vector = np.random.default_rng(2).normal(size=SIZE)
     found = known.inverse((x.T @ x + np.diag(PRIOR)) @ vector)
     assert np.abs(found - vector).max() < 1e-6
+
+
+@pytest.mark.parametrize("known", ["energies and forces", "forces alone", "not all forces"])
+def test_rows_without_rigid_motions_have_the_same_sums(known):
+    """3N - 6 directions of a molecule (3N - 5 of one in a line) hold all that its rows say."""
+    many = [*frames(3), Atoms("HCO", [[0, 0, -1.1], [0, 0, 0], [0, 0, 1.2]])]
+    rng = np.random.default_rng(0)
+    targets = [Targets(rng.normal(), rng.normal(size=(len(a), 3)), None, 3.0, 2.0) for a in many]
+    if known == "forces alone":
+        targets = [replace(t, energy=np.nan) for t in targets]
+    if known == "not all forces":
+        targets[0].forces[1] = np.nan
+    equations = NormalEquations(TERM, np.ones(SIZE), memory=1.0)
+    seen = []
+    flush = equations._flush
+    equations._flush = lambda pending: (seen.append(pending), flush(pending))
+    equations.add(many, targets)
+    both = [weighted_rows(TERM, a, t, np.ones(SIZE)) for a, t in zip(many, targets, strict=True)]
+    x, y = (np.concatenate(each) for each in zip(*both, strict=True))
+    size = np.abs(x.T @ x).max()
+    assert np.allclose(np.tril(equations.matrix), np.tril(x.T @ x), rtol=0, atol=1e-13 * size)
+    assert np.allclose(equations.vector, x.T @ y, rtol=1e-10, atol=1e-10)
+    assert equations.rows == len(y) and equations.square == pytest.approx(y @ y)
+    [[made]] = [pending.values() for pending in seen]
+    energy = known != "forces alone"
+    first = 1 + 15 if known == "not all forces" else energy + 12
+    assert [len(v) for _, v, *_ in made] == [first, energy + 12, energy + 12, energy + 4]
