@@ -68,6 +68,7 @@ def fit(
     isolated_energies: Mapping[int | str, float] | str | None = None,
     energy_weight: float = 40.0,
     virial_weight: float = 1.0,
+    mean_weight: float | None = None,
     subset_weights: Mapping[str, float] | None = None,
     outliers: Literal["keep", "leave out"] = "keep",
     ridge: float | None = None,
@@ -108,6 +109,10 @@ def fit(
         energy_weight: weight of an energy relative to a force component, times the square root
             of the number of atoms, in 1/Å.
         virial_weight: weight of a virial component relative to a force component, in 1/Å.
+        mean_weight: as `energy_weight`, of the mean energy of the frames of each molecule (info
+            "molecule", else its formula), while differences between them keep `energy_weight`: for
+            a `baseline` whose zero is each molecule's own, as that of a force field is. Energies of
+            different molecules cannot be compared then. If None, they can.
         subset_weights: factors on the weights of all labels of a subset (info "subset" or
             "config_type"), for instance ``{"dimer": 5.0}``. It was called `weights`.
         outliers: frames whose labels do not fit those of all others are named by a LabelWarning;
@@ -152,14 +157,16 @@ def fit(
         spec = Spec(**(spec or {}))
     if spec.cutoff is None:
         spec = replace(spec, cutoff=CUTOFF if baseline is None else CUTOFF_OF_CORRECTIONS)
-    check_numbers(energy_weight, virial_weight, memory, seed, ridge, validation, refine)
+    check_numbers(
+        energy_weight, virial_weight, memory, seed, ridge, validation, refine, mean_weight
+    )
     arguments.one_of(("keep", "leave out"), outliers=outliers)
     arguments.count(members=members)
     keys = Keys(energy_key, forces_key, stress_key)
     frames = labelled_frames(read_frames(train), keys)
     labels.check_labels(frames)
     weights = check_subset_weights(frames, subset_weights or {})
-    settings = FitSettings(energy_weight, virial_weight, weights, memory, seed, device)
+    settings = FitSettings(energy_weight, virial_weight, weights, memory, seed, device, mean_weight)
     elements = {int(z) for atoms in frames for z in atoms.numbers}
     others = {
         name: _others(source, elements, f"{name} data", keys)
@@ -263,6 +270,7 @@ def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:
         "ridge": solved.ridge,
         "least_rows": solved.scan.attrs["least_rows"],
         "energy_weight": problem.settings.energy_weight,
+        "mean_weight": problem.settings.mean_weight,
     }
 
 

@@ -81,6 +81,12 @@ class DeviceEquations(NormalEquations):
         for made, values in rows:
             self._collect(torch.as_tensor(made).to(self.sums), values)
 
+    def remove(self, rows: np.ndarray, values: np.ndarray) -> None:
+        there = torch.as_tensor(rows).to(self.sums)
+        self.sums.addmm_(there.T, there, alpha=-1)
+        self.vector -= rows.T @ values
+        self.square -= float(values @ values)
+
     def state(self, done: int) -> Mapping[str, np.ndarray | float]:
         return {**super().state(done), "matrix": self.sums.cpu().numpy()}
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from interpmd.fitting import labels
 from interpmd.fitting.normal import Targets, weighted_rows, weighted_values
 from interpmd.fitting.report import Evaluation
+from interpmd.fitting.zeros import centred
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Frames of which one read-out can be told to be worse than another.
@@ -76,6 +77,7 @@ class Judges:
         scale: of the columns, shape (weights,).
         frames: labelled; there may be none.
         targets: what is left of their labels for the term.
+        own_zeros: whether energies count relative to the mean of those of one molecule.
     """
 
     def __init__(
@@ -84,13 +86,15 @@ class Judges:
         scale: np.ndarray,
         frames: Sequence[Atoms],
         targets: Sequence[Targets],
+        own_zeros: bool = False,
     ) -> None:
         self.frames, self.targets = frames, targets
         made = (
             weighted_rows(term, atoms, target, scale)
             for atoms, target in zip(frames, self.targets, strict=True)
         )
-        self.rows = [(x.astype(np.float32, copy=False), y) for x, y in made]
+        rows = centred(frames, targets, list(made)) if own_zeros else made
+        self.rows = [(x.astype(np.float32, copy=False), y) for x, y in rows]
         if self.rows:
             self.stacked = np.concatenate([x for x, _ in self.rows])
             self.values = np.concatenate([y for _, y in self.rows])

@@ -157,6 +157,12 @@ class NormalEquations:
             some = [(x, y, len(y), float(y @ y)) for x, y in rows[first : first + step]]
             self._flush({self._all: some})
 
+    def remove(self, rows: np.ndarray, values: np.ndarray) -> None:
+        """Take away rows (weighted, columns scaled) that others hold, shape (rows, weights)."""
+        scipy.linalg.blas.dsyrk(-1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1)
+        self.vector -= rows.T @ values
+        self.square -= float(values @ values)
+
     def state(self, done: int) -> Mapping[str, np.ndarray | float]:
         """What a checkpoint stores after `done` frames."""
         sums = {"matrix": self.matrix, "vector": self.vector, "square": self.square}

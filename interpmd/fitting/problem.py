@@ -34,6 +34,7 @@ from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.solution import Solution
 from interpmd.fitting.spec import Spec
+from interpmd.fitting.zeros import Zero, free_zeros, with_zeros
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
@@ -167,9 +168,13 @@ class Problem:
         learned = [frames[i] for i in shuffled[~np.isin(shuffled, held)]]
         checkpoint = Checkpoint(out, "frames", self.key(learned)) if out is not None else None
         judging = [frames[i] for i in held] if valid is None else valid
-        judges = Judges(equations.term, scale, judging, self.targets(judging))
+        own = self.settings.mean_weight is not None
+        judges = Judges(equations.term, scale, judging, self.targets(judging), own)
         self._accumulate(equations, learned, judges, checkpoint, progress, watch)
+        zeros = self._free_zeros(equations, learned)
         scan, solution = self._scan(equations, judges, ridge, watch)
+=======
+>>>>>>> a4a05ec (fit(mean_weight=): mean energies of molecules weigh by themselves, for baselines whose zero is each molecule's own)
         best = _strongest_of_the_good(scan)
         scan.attrs["ridge"] = float(best.ridge)
         least_rows = self._choose_least_rows(equations, learned, judges, best)
@@ -180,7 +185,7 @@ class Problem:
         if samples:
             if solution is None:
                 solution = equations.solve(self.prior(equations, best.ridge))
-            drawn = self._samples(equations, learned, judges, solution)
+            drawn = self._samples(equations, learned, judges, solution, zeros)
         if valid is None and judges:
             prior = self.prior(equations, best.ridge, len(judges.values))
             mean = equations.mean_with(judges.rows, prior, solution)
@@ -215,18 +220,30 @@ class Problem:
         equations.penalty_weight = 0.0
         return 0.0
 
+    def _free_zeros(self, equations: NormalEquations, learned: Sequence[Atoms]) -> dict[str, Zero]:
+        """Take mean energies of molecules out of the equations, where they have their own zero."""
+        weight = self.settings.mean_weight
+        if weight is None:
+            return {}
+        return free_zeros(equations, self.term, learned, self.targets(learned), weight)
+
     def _samples(
         self,
         equations: NormalEquations,
         learned: Sequence[Atoms],
         judges: Judges,
         solution: Solution,
+        zeros: dict[str, Zero],
     ) -> tuple[Float[np.ndarray, "weights samples"], list[Judged], float]:
         """Samples of the read-out, calibrated on frames that the equations have not seen."""
         count, seed = self.spec.samples, self.term.seed
         some = learned[:MOST_FRAMES]
+        targets = self.targets(some)
+        if self.settings.mean_weight is not None:
+            mean_weight = self.settings.mean_weight
+            targets = with_zeros(some, targets, zeros, solution.mean, mean_weight)
         misfits = misfit_samples(
-            equations.term, some, self.targets(some), equations.scale, solution, count, seed
+            equations.term, some, targets, equations.scale, solution, count, seed
         )
         kinds = (solution.samples(count, seed), misfits)
         samples, size = calibrated(kinds, solution.mean, judges)
@@ -367,6 +384,8 @@ class Problem:
         settings = self.settings
         digest = hashlib.sha256(repr((self.spec, settings.seed, settings.energy_weight)).encode())
         weights = (settings.virial_weight, sorted(settings.subset_weights.items()))
+        if settings.mean_weight is not None:
+            weights += (settings.mean_weight,)
         digest.update(repr(weights).encode())
         digest.update(fingerprint(self.base.terms).encode())
         for tensor in [*self.term.radial.state_dict().values(), self.term.mixing]:

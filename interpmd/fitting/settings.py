@@ -24,6 +24,8 @@ class FitSettings:
         memory: limit in GiB for the normal equations.
         seed: of the random radial network, the split and the samples.
         device: on which the normal equations are made and solved.
+        mean_weight: as `energy_weight`, of the mean energy of the frames of a molecule; None where
+            energies of molecules are comparable.
     """
 
     energy_weight: float = 40.0
@@ -32,6 +34,7 @@ class FitSettings:
     memory: float = 5.0
     seed: int = 0
     device: str = "cpu"
+    mean_weight: float | None = None
 
     def factor(self, atoms: Atoms) -> float:
         """Factor on the weights of the labels of a frame."""
@@ -46,6 +49,7 @@ def check_numbers(
     ridge: float | None,
     validation: float,
     refine: int,
+    mean_weight: float | None = None,
 ) -> None:
     """Raise ArgumentError for a number that makes no sense; for their meaning see `fit`."""
     arguments.not_negative(energy_weight=energy_weight, virial_weight=virial_weight)
@@ -55,6 +59,8 @@ def check_numbers(
     arguments.count(0, refine=refine)
     if ridge is not None:
         arguments.positive(ridge=ridge)
+    if mean_weight is not None:
+        arguments.not_negative(mean_weight=mean_weight)
 
 
 def check_subset_weights(frames: Sequence[Atoms], weights: Mapping[str, float]) -> dict[str, float]:

@@ -92,6 +92,11 @@ class GrowingFit:
                 f"the potential is the mean of {given['members']} fits, whose normal equations are "
                 "not those of one: fit to all labels anew, or grow a fit with members=1"
             )
+        if given.get("mean_weight") is not None:
+            raise LabelError(
+                "the potential was fitted with mean_weight=, whose constants of molecules labels "
+                "that are added would change; fit all frames again with im.fit"
+            )
         self._baseline = next(iter(baselines(potential)), None)
         self._card, self._elements = potential.card, potential.elements
         self.term: ClusterExpansion = copy.deepcopy(found[0])
