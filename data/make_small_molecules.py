@@ -9,7 +9,8 @@ relaxed conformers, thermal displacements at 300 to 1200 K, bonds turned by any 
 
 Beside them, in files of their own: more molecules of six heavy atoms and scans of bonds that turn
 (`wider.extxyz.gz`); displacements that no temperature reaches, folded molecules and pairs that
-touch (`strained.extxyz.gz`); and frames where a potential went astray (`path.extxyz.gz`), which
+touch (`strained.extxyz.gz`); conformers of molecules that bind a hydrogen to themselves
+(`close.extxyz.gz`); and frames where a potential went astray (`path.extxyz.gz`), which
 
     python data/make_small_molecules.py --let-loose FOLDER [--round 1]
 
@@ -32,6 +33,7 @@ from ase import Atoms
 from asked import ASKED, CHOOSING, JUDGES, LACKING
 from common import DATA, SCRATCH, ship, shuffled, thinned, write, write_geometries
 from geometries import LEVEL, embedded, relaxed, rounded, seed_of, torsions, twisted, vibrating
+from hydrogen_bonded import can_fold, close_conformers
 from molecules import grown, ordinary
 from rdkit import Chem
 from tqdm import tqdm
@@ -189,9 +191,13 @@ def wider_sets(workers: int) -> dict[str, list[Atoms]]:
         "wider": [*(atoms for s in more for atoms in geometries(s, TRAINING)), *scans],
         "strained": [*strained, *wider.pairs(chosen, heavy_atoms(chosen), SEED)],
         "path": [atoms for path in rounds for atoms in ase.io.read(path, index=":")],
+        "close": [a for s in [*chosen, *more] if can_fold(s) for a in close_conformers(s)],
     }
-    most = {"wider": LARGEST_FORCE, "strained": LARGEST_STRAIN, "path": LARGEST_STRAIN}
-    return {k: thinned(labelled(k, some, workers), most[k]) for k, some in frames.items()}
+    most = {"strained": LARGEST_STRAIN, "path": LARGEST_STRAIN}
+    return {
+        name: thinned(labelled(name, some, workers), most.get(name, LARGEST_FORCE))
+        for name, some in frames.items()
+    }
 
 
 def let_loose(folder: str, turn: int, workers: int) -> None:
@@ -261,7 +267,7 @@ def write_sets(sets: dict[str, list[Atoms]]) -> None:
         for name in ("known", "valid", "lacking")
     }
     digests["profiles"] = write(DATA / NAME / "profiles.extxyz.gz", sets["profiles"])
-    for name in ("wider", "strained", "path", "choosing"):
+    for name in ("wider", "strained", "path", "close", "choosing"):
         some = shuffled(sets[name], SEED) if name != "choosing" else sets[name]
         digests[name] = write(DATA / NAME / f"{name}.extxyz.gz", some, PLACES, DIGITS)
     ship(
@@ -276,7 +282,8 @@ def write_sets(sets: dict[str, list[Atoms]]) -> None:
         "the training molecules contain all capped groups, and lack some; profiles.extxyz.gz the "
         "first ones along a dihedral. To be trained on as well: wider.extxyz.gz (more molecules of "
         "six heavy atoms, scans of bonds that turn), strained.extxyz.gz (large displacements, "
-        "folded molecules, pairs that touch) and path.extxyz.gz (where a potential went astray). "
+        "folded molecules, pairs that touch), close.extxyz.gz (more conformers of molecules that "
+        "can bind a hydrogen to themselves) and path.extxyz.gz (where a potential went astray). "
         "choosing.extxyz.gz holds other molecules of seven and eight heavy atoms, which choose "
         "between recipes of a fit.",
         molecules={name: len({a.info["molecule"] for a in sets[name]}) for name in sets},

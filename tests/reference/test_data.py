@@ -193,7 +193,7 @@ def test_labels_can_be_made_again(name):
 def test_strained_small_molecules_are_what_their_card_says_and_can_be_labelled_again():
     card, folder = card_of("small_molecules"), DATA / "small_molecules"
     near = 0
-    for part in ("wider", "strained", "path", "choosing"):
+    for part in ("wider", "strained", "path", "close", "choosing"):
         frames = read_quickly(folder / f"{part}.extxyz.gz")
         assert len(frames) == card["other_frames"][part]
         assert len({a.info["molecule"] for a in frames}) == card["molecules"][part]
@@ -215,7 +215,7 @@ def test_choosing_molecules_are_nobody_elses():
     folder = DATA / "small_molecules"
     names = {
         part: {a.info.get("molecule") for a in read_quickly(folder / f"{part}.extxyz.gz")}
-        for part in ("train", "wider", "path", "known", "valid", "lacking", "choosing")
+        for part in ("train", "wider", "path", "close", "known", "valid", "lacking", "choosing")
     }
     chosen = names.pop("choosing")
     assert len(chosen) == 30
