@@ -25,13 +25,16 @@ COMMAND = "python benchmarks/transfer.py"
 
 NAME = "small_molecules"
 
+#: The potentials that are judged, by what they are called in tables and figures.
+JUDGED = {"potential": NAME, "corrected GFN-FF": "small_molecules_gfnff"}
+
 #: Unseen molecules with a profile, for the notebook: errors by method, in eV/Å and kcal/mol.
 TABLE = ROOT / "data" / NAME / "force_fields.csv"
 
 
 @cache
-def potential() -> im.Potential:
-    return im.load(NAME)
+def potential(name: str = NAME) -> im.Potential:
+    return im.load(name)
 
 
 def frames(part: str) -> list[Atoms]:
@@ -45,10 +48,10 @@ def by_molecule(many: Sequence[Atoms]) -> dict[str, list[Atoms]]:
     return found
 
 
-def force_errors(many: Sequence[Atoms]) -> np.ndarray:
+def force_errors(many: Sequence[Atoms], name: str = NAME) -> np.ndarray:
     """Errors of all components in eV/Å."""
     return np.concatenate(
-        [(potential().predict(a).forces.numpy() - a.get_forces()).ravel() for a in many]
+        [(potential(name).predict(a).forces.numpy() - a.get_forces()).ravel() for a in many]
     )
 
 
@@ -75,15 +78,23 @@ def fragments() -> dict[str, str]:
 
 def forces() -> dict[str, str]:
     """Force errors of training molecules and of unseen ones."""
-    base, figures = rmse(force_errors(frames("test"))), {}
-    figures["transfer, training molecules, other frames: force RMSE"] = f"{base:.0f} meV/Å"
+    figures: dict[str, str] = {}
+    for called, name in JUDGED.items():
+        figures |= _forces_of(name, "" if name == NAME else f"{called}, ")
+    return figures
+
+
+def _forces_of(name: str, called: str) -> dict[str, str]:
+    base, figures = rmse(force_errors(frames("test"), name)), {}
+    title = f"transfer, {called}training molecules, other frames: force RMSE"
+    figures[title] = f"{base:.0f} meV/Å"
     words = {"known": "fragments known", "lacking": "a fragment lacking"}
     for part, what in words.items():
         many = by_molecule(frames(part))
-        each = {smiles: rmse(force_errors(some)) for smiles, some in many.items()}
-        whole = rmse(force_errors(frames(part)))
+        each = {smiles: rmse(force_errors(some, name)) for smiles, some in many.items()}
+        whole = rmse(force_errors(frames(part), name))
         worst = max(each, key=lambda smiles: each[smiles])
-        figures[f"transfer, unseen molecules, {what}: force RMSE"] = (
+        figures[f"transfer, {called}unseen molecules, {what}: force RMSE"] = (
             f"{whole:.0f} meV/Å, {whole / base:.2f} times; median molecule "
             f"{np.median([*each.values()]) / base:.2f} times, worst {each[worst] / base:.1f} "
             f"({worst}); {len(each)} molecules, {sum(map(len, many.values()))} frames"
@@ -95,12 +106,12 @@ def compared(
     smiles: str, many: Sequence[Atoms], profile: Sequence[Atoms], relax: bool
 ) -> pd.DataFrame:
     """Errors of every method for one molecule, from files where they were made before: force fields
-    for good, those of a potential under its fingerprint."""
-    name = f"{zlib.crc32(smiles.encode()):08x}{'' if relax else '.held'}"
-    parts = {
-        f"{name}.csv": {},
-        f"{name}.{_digest()}.csv": {"models": {"potential": potential()}, "beside": ()},
-    }
+    for good, those of potentials under their fingerprints."""
+    place = f"{zlib.crc32(smiles.encode()):08x}{'' if relax else '.held'}"
+    parts: dict[str, dict] = {f"{place}.csv": {}}
+    for called, name in reversed(JUDGED.items()):
+        judged = {"models": {called: potential(name)}, "beside": ()}
+        parts[f"{place}.{_digest(name)}.csv"] = judged
     tables = []
     for file, models in parts.items():
         place = ROOT / "scratch" / "transfer" / file
@@ -121,8 +132,8 @@ def compared(
 
 
 @cache
-def _digest() -> str:
-    return fingerprint(potential().terms)[:8]
+def _digest(name: str) -> str:
+    return fingerprint(potential(name).terms)[:8]
 
 
 def energies() -> dict[str, str]:

@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from interpmd.attribution import Certificate
 from interpmd.attribution.gauges.groups import group_game, part_molecules
-from interpmd.errors import ModelError, UnsealedWarning
+from interpmd.errors import CalculationError, ModelError, UnsealedWarning
 from interpmd.fitting.apart import calibrate_apart
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.closed_form import fit
@@ -39,20 +40,27 @@ from interpmd.fitting.problem import Problem
 from interpmd.fitting.report import FitReport
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.spec import Spec
+from interpmd.levels.calculation import Level
+from interpmd.levels.names import resolve
 from interpmd.potentials import Potential
 from interpmd.potentials.base import LearnedTerm
+from interpmd.potentials.baseline import evaluate
 from interpmd.potentials.shelf import load_potential
 from interpmd.potentials.uncertainty import posterior
 from interpmd.shipped.recipes import (
     CALIBRATED,
     CERTIFIED,
+    DATA_OF,
     EXPANSION,
+    FORCES_ONLY,
     GAUGES_OF,
+    LARGEST_CORRECTION,
     MORE,
     RADICALS,
     RECIPES,
     REPRODUCED_ON,
     STRAINED,
+    THINNED,
 )
 from interpmd.structures.chemistry import bonds, molecules
 from interpmd.structures.files import read_frames
@@ -83,11 +91,11 @@ def make(name: str, keep_truth: bool = False) -> None:
 
 def fitted(name: str, recipe: Mapping[str, Any], out: Path | None = None) -> FitReport:
     """A fit to all training data, on a GPU where there is one, whose card says what it is."""
-    folder = DATA / name
+    folder = folder_of(name)
     train, valid = training_frames(name), folder / "valid.extxyz.gz"
     report = fit(
         train,
-        valid if valid.exists() else None,
+        learnable(name, read_frames(valid)) if valid.exists() else None,
         test=folder / "test.extxyz.gz",
         out=out,
         progress=False,
@@ -95,7 +103,7 @@ def fitted(name: str, recipe: Mapping[str, Any], out: Path | None = None) -> Fit
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
     card = report.potential.card
-    card.provenance["train"] = ", ".join(f"data/{name}/{part}" for part in parts_of(name))
+    card.provenance["train"] = ", ".join(f"data/{folder.name}/{part}" for part in parts_of(name))
     card.provenance["made_by"] = f"python -m interpmd.shipped.make {name}"
     size_radicals(name, report.potential)
     # many molecules: which fragments? Those of whole molecules, not of what is under strain
@@ -115,7 +123,39 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 def training_frames(name: str) -> list[Atoms]:
     """All training data of a potential."""
-    return [atoms for part in parts_of(name) for atoms in read_frames(DATA / name / part)]
+    folder, every = folder_of(name), THINNED.get(name, {})
+    frames = [a for p in parts_of(name) for a in read_frames(folder / p)[:: every.get(p, 1)]]
+    return learnable(name, frames)
+
+
+def folder_of(name: str) -> Path:
+    """Where the data of a potential are."""
+    return DATA / DATA_OF.get(name, name)
+
+
+def learnable(name: str, frames: Sequence[Atoms]) -> list[Atoms]:
+    """Frames that the baseline of a potential allows to correct, without the energies of subsets of
+    which only forces are learned."""
+    most = LARGEST_CORRECTION.get(name)
+    if most is not None:
+        level = resolve(RECIPES[name]["baseline"])
+        frames = [atoms for atoms in frames if _correction(level, atoms) < most]
+    without = FORCES_ONLY.get(name, ())
+    return [_forces_only(a) if a.info.get("subset") in without else a for a in frames]
+
+
+def _correction(level: Level, atoms: Atoms) -> float:
+    """Largest force (eV/Å) that is to be corrected; infinite where the level fails."""
+    try:
+        return float(np.abs(atoms.get_forces() - evaluate(level, atoms).forces).max())
+    except CalculationError:
+        return np.inf
+
+
+def _forces_only(atoms: Atoms) -> Atoms:
+    copy = atoms.copy()
+    copy.calc = SinglePointCalculator(copy, forces=atoms.get_forces())
+    return copy
 
 
 def renew_errors(name: str) -> None:
@@ -134,6 +174,7 @@ def renew_errors(name: str) -> None:
         FitSettings(
             energy_weight=potential.card.provenance["energy_weight"],
             subset_weights=recipe.get("subset_weights", {}),
+            mean_weight=recipe.get("mean_weight"),
             memory=recipe.get("memory", 5.0),
             device="cuda" if torch.cuda.is_available() else "cpu",
         ),
@@ -158,7 +199,7 @@ def calibrate(name: str) -> None:
     """
     potential = load_potential(HERE / name)
     term = potential.learned_terms["expansion"]
-    judging, judged = read_frames(DATA / name / "test.extxyz.gz")[::2], []
+    judging, judged = read_frames(folder_of(name) / "test.extxyz.gz")[::2], []
     for atoms in judging:
         drawn, predicted = posterior(potential, potential.batch(atoms)), potential.predict(atoms)
         if drawn is None:
@@ -211,7 +252,7 @@ def reproduced(name: str) -> None:
         if not (kept / str(number)).exists():
             fit(half, progress=False, **_recipe(name)).potential.save(kept / str(number))
     first, second = (load_potential(kept / str(number)) for number in range(2))
-    compared = _alike(read_frames(DATA / name / "test.extxyz.gz"), REPRODUCED_ON[name])
+    compared = _alike(read_frames(folder_of(name) / "test.extxyz.gz"), REPRODUCED_ON[name])
     stored = Certificate.from_json(potential.card.certificate)
     checks = [check for check in stored.checks if check.group != "reproducibility"]
     for gauge, target in GAUGES_OF[name].items():
@@ -243,7 +284,7 @@ def _alike(frames: Sequence[Atoms], atoms: int, most: int = 8) -> list[Atoms]:
 def certificate_of(name: str, potential: Potential, keep_truth: bool = False) -> Certificate:
     """Checks on test frames; rows of the same expansion where the true ones are known; for water
     also the many-body expansion by GFN2-xTB."""
-    frames = sorted(read_frames(DATA / name / "test.extxyz.gz"), key=len)
+    frames = sorted(read_frames(folder_of(name) / "test.extxyz.gz"), key=len)
     frames = [atoms for atoms in frames if len(atoms) <= CERTIFIED.get(name, len(atoms))]
     known = load_potential(HERE / name).card.certificate if (HERE / name).exists() else []
     stored = Certificate.from_json(known)

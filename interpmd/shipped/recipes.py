@@ -101,6 +101,39 @@ RECIPES["small_molecules"] = {
     "memory": 14.0,
 }
 
+#: The same molecules as a correction of GFN-FF. Its zero of energy is each molecule's own, and what
+#: it says of hot geometries is off by more than a torsion is worth: energies are learned from
+#: conformers and scans, forces from all.
+RECIPES["small_molecules_gfnff"] = {
+    "baseline": "gfn-ff",
+    "spec": {
+        "cutoff": 3.8,
+        "channels": (256, 140, 120),
+        "lmax": (0, 4, 4),
+        "weights": 3_440,
+        "samples": 24,
+        "terms": {},
+    },
+    "energy_weight": 200.0,
+    "mean_weight": 15.0,
+    "subset_weights": {"strained": 0.1, "folded": 0.3, "pair": 0.5, "path": 0.1},
+    "ridge": 5e-3,
+    "memory": 5.0,
+}
+
+#: Whose data a potential is fitted to, where they are not its own.
+DATA_OF = {"small_molecules_gfnff": "small_molecules"}
+
+#: Subsets whose energies are not learned, and largest force in eV/Å by which a frame may differ
+#: from the baseline: beyond it bonds break, which a force field does not know.
+FORCES_ONLY = {
+    "small_molecules_gfnff": ("vibration", "torsion", "strained", "folded", "pair", "path")
+}
+LARGEST_CORRECTION = {"small_molecules_gfnff": 4.0}
+
+#: Files of which every so manieth frame is taken.
+THINNED = {"small_molecules_gfnff": {"strained.extxyz.gz": 4, "path.extxyz.gz": 4}}
+
 #: The potential of many molecules, and subsets of its data in which bonds may be broken.
 NAME_OF_GENERAL = "small_molecules"
 STRAINED = ("strained", "folded", "pair", "path")
@@ -112,6 +145,12 @@ MORE = {
     "water": ("fragments.extxyz.gz", "radicals.extxyz.gz"),
     "alanine_dipeptide": ("groups.extxyz.gz",),
     "small_molecules": ("wider.extxyz.gz", "strained.extxyz.gz", "path.extxyz.gz"),
+    "small_molecules_gfnff": (
+        "wider.extxyz.gz",
+        "close.extxyz.gz",
+        "strained.extxyz.gz",
+        "path.extxyz.gz",
+    ),
 }
 
 #: Gauges in which the rows of two fits are compared, with what is explained (forces on all atoms

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from ase.build import molecule
 from safetensors.torch import load_file, save_file
 
 import interpmd as im
+from interpmd.levels.classical import KCAL
 from interpmd.potentials import ClusterExpansion, Isolated, Potential
 from interpmd.potentials.card import Card
 from interpmd.potentials.folder import is_sealed, read_card, sealed
@@ -171,7 +174,15 @@ def test_foreign_folders_are_not_overwritten(tmp_path, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["alanine_dipeptide", "copper", "malonaldehyde", "small_molecules", "water"]
+    "name",
+    [
+        "alanine_dipeptide",
+        "copper",
+        "malonaldehyde",
+        "small_molecules",
+        "small_molecules_gfnff",
+        "water",
+    ],
 )
 def test_shipped_potentials(name):
     table = im.shipped()
@@ -181,3 +192,26 @@ def test_shipped_potentials(name):
     assert table.loc[name, "force_rmse_meV/A"] > 0
     assert potential.card.errors["test_by_subset"]
     assert is_sealed(read_card(Path(im.__file__).parent / "shipped" / name))
+
+
+def test_a_corrected_force_field_carries_over_to_molecules_it_has_not_seen():
+    """Torsion profiles of molecules of seven and more heavy atoms; it has seen six at most."""
+    pytest.importorskip("gfnff")
+    pytest.importorskip("rdkit")
+    data = Path(__file__).parents[2] / "data" / "small_molecules" / "profiles.extxyz.gz"
+    potential = im.load("small_molecules_gfnff")
+    errors: dict[str, list[float]] = {}
+    for atoms in im.read_frames(data):
+        error = float(potential.predict(atoms).energy) - atoms.get_potential_energy()
+        errors.setdefault(atoms.info["molecule"], []).append(error)
+    each = [np.abs(np.array(some) - np.mean(some)).mean() / KCAL for some in errors.values()]
+    assert len(each) == 11
+    assert np.mean(each) < 0.5  # GFN-FF alone: 0.65
+
+
+def test_what_a_corrected_force_field_lacks_is_said(monkeypatch):
+    pytest.importorskip("rdkit")
+    monkeypatch.setitem(sys.modules, "gfnff", None)
+    potential = im.load("small_molecules_gfnff")
+    with pytest.raises(im.errors.MissingPackageError, match=r"interpmd\[forcefields\]"):
+        potential.predict(molecule("CH3CH2OH"))
