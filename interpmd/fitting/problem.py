@@ -173,8 +173,6 @@ class Problem:
         self._accumulate(equations, learned, judges, checkpoint, progress, watch)
         zeros = self._free_zeros(equations, learned)
         scan, solution = self._scan(equations, judges, ridge, watch)
-=======
->>>>>>> a4a05ec (fit(mean_weight=): mean energies of molecules weigh by themselves, for baselines whose zero is each molecule's own)
         best = _strongest_of_the_good(scan)
         scan.attrs["ridge"] = float(best.ridge)
         least_rows = self._choose_least_rows(equations, learned, judges, best)
