@@ -187,10 +187,8 @@ class Problem:
         if valid is None and judges:
             prior = self.prior(equations, best.ridge, len(judges.values))
             mean = equations.mean_with(judges.rows, prior, solution)
-        elif solution is not None:
-            mean = solution.mean
         else:
-            mean = equations.solve(self.prior(equations, best.ridge)).mean
+            mean = (solution or equations.solve(self.prior(equations, best.ridge))).mean
         return Solved(mean, scale, float(best.ridge), *drawn, scan)
 
     def _choose_least_rows(
