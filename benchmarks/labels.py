@@ -4,8 +4,9 @@
 
 ``measure`` makes lines of the table data/labels.csv that are not there yet, one fit at a time, so
 that it can be stopped and goes on; ``figures`` records what the table says. Parts: delta (with the
-time of updates), active, active-shipped, cover, and delta-acac, which needs the folder of BOTNet's
-acetylacetone in ACAC.
+time of updates), active (a long run with few events, labelled by GFN2-xTB), active-rare and
+active-shipped (DFT), cover, and delta-acac, which needs the folder of BOTNet's acetylacetone in
+ACAC.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from ase.io import write
 from results import ROOT, record
 from scipy.stats import spearmanr
 
@@ -30,17 +33,41 @@ from interpmd.fitting.active.branch import errors_of
 from interpmd.fitting.normal import rows_of
 from interpmd.fitting.report import Evaluation
 from interpmd.potentials.uncertainty import uncertainty
+from interpmd.reference.bias import TransferRestraint
+from interpmd.reference.trajectories import langevin
+
+sys.path.insert(0, str(ROOT / "data"))
+
+from common import tagged
+from make_malonaldehyde import O1, O2, PROTON, mirrored, relaxed
+from make_malonaldehyde import START as MINIMUM
 
 COMMAND = "python benchmarks/labels.py"
 TABLE = ROOT / "data" / "labels.csv"
 
 SEEDS, SIZES, START, BATCH = (0, 1, 2), (25, 50, 100, 200), 25, 10
 
+#: Of the run with few events: frames at 300 K, labels that a choice starts with, and numbers of
+#: labels.
+THERMAL, START_OF_RUN, SIZES_OF_RUN = 1000, 10, (25, 50, 100)
+
+#: Frames at 300 K and on the way of the proton by which the fits to that run are judged.
+JUDGES_OF_RUN = 100, 60
+
 #: Transfer frames in the pool where they are rare: about as many as an event leaves in a long run.
 RARE = 24
 
 #: Labels of the fits whose intervals are judged.
 COVERED = 100
+
+#: Corrections of labels that were chosen, and labels that they begin with.
+CHOSEN, FIRST = "delta, chosen", 5
+
+#: Fits of "delta": what is shown first comes first.
+RUNS = (
+    (25, "delta"), (25, CHOSEN), (200, "direct"), (25, "direct"), (50, "delta"), (50, "direct"),
+    (100, "delta"), (100, "direct"),
+)  # fmt: skip
 
 #: Two-sided interval of 90 % of a normal distribution in standard deviations.
 NINETY = 1.6449
@@ -118,33 +145,59 @@ def ordered(frames: Sequence[Atoms], seed: int) -> tuple[list[Atoms], list[Atoms
 def fitted(
     frames: Sequence[Atoms], single: Sequence[Atoms], test: Sequence[Atoms], seed: int, **options
 ) -> tuple[im.FitReport, dict[str, Any]]:
+    wall, processor = time.perf_counter(), time.process_time()
     report = im.fit([*frames, *single], test=test, seed=seed, progress=False, **options)
-    line = errors(report.evaluations["test"])
+    share = report.seconds / (time.perf_counter() - wall)  # without evaluation
+    return report, line_of(report) | {"seconds": share * (time.process_time() - processor)}
+
+
+def line_of(report: im.FitReport) -> dict[str, Any]:
+    """Errors on the test frames, and how many weights."""
     weights = report.potential.card.provenance["weights"]
-    return report, line | {"weights": weights, "seconds": report.seconds}
+    return errors(report.evaluations["test"]) | {"weights": weights}
 
 
 def delta(
     lines: Lines, seeds: Sequence[int], molecule: str, frames: Callable[[str], list[Atoms]]
 ) -> None:
-    """Direct learning and corrections of GFN2-xTB, random labels."""
+    """Direct learning and corrections of GFN2-xTB, random labels and, of corrections, chosen."""
     test = [a for a in frames("test") if not labels.is_isolated(a)]
     for seed in seeds:
         many, single = ordered(frames("train"), seed)
-        for count, how in ((25, "delta"), (200, "direct"), (25, "direct"), (50, "delta"),
-                           (50, "direct"), (100, "delta"), (100, "direct")):  # fmt: skip
+        for count, how in RUNS:
             names = {"part": "delta", "molecule": molecule, "how": how, "seed": seed,
                      "labels": count}  # fmt: skip
             if lines.has(**names) or (molecule != "malonaldehyde" and count in (50, 100)):
                 continue
+            if how == CHOSEN:
+                report = im.learn(
+                    many[:FIRST], many[FIRST:], test=test, baseline="gfn2-xtb", budget=count,
+                    compare=False, seed=seed, progress=False,
+                )  # fmt: skip
+                lines.add(names | line_of(report.fit))
+                continue
             baseline = "gfn2-xtb" if how == "delta" else None
             report, line = fitted(many[:count], single, test, seed, baseline=baseline)
             if (how, count) == ("direct", 200) and len(many) >= 230:
-                refit(lines, report, many, seed, molecule)
+                refit(lines, report, line["seconds"], many, seed, molecule)
             if baseline and not lines.has(part="delta", molecule=molecule, how="baseline"):
                 alone = errors(report.evaluations["baseline alone"])
                 lines.add(names | {"how": "baseline", "labels": 0, "seed": 0} | alone)
             lines.add(names | line)
+
+
+def _with_transfers(
+    some: Sequence[Atoms], barrier: Sequence[Atoms] = (), **given: Any
+) -> tuple[im.FitReport, dict[str, Any]]:
+    """A fit to some frames, its errors, that of a barrier (meV) if its two ends are given, and how
+    many of the frames are transfers."""
+    report, line = fitted(some, **given)
+    line["transfers"] = sum(map(is_transfer, some))
+    if barrier:
+        bottom, top = (float(report.potential.predict_unwatched(a).energy) for a in barrier)
+        true = labels.energies(barrier)
+        line["barrier"] = 1e3 * abs(top - bottom - float(true[1] - true[0]))
+    return report, line
 
 
 def pool_of(frames: Sequence[Atoms], kind: str, seed: int) -> list[Atoms]:
@@ -154,6 +207,69 @@ def pool_of(frames: Sequence[Atoms], kind: str, seed: int) -> list[Atoms]:
     rare = [a for a in frames if is_transfer(a)]
     few = np.random.default_rng([seed, 3]).permutation(len(rare))[:RARE]
     return [a for a in frames if not is_transfer(a)] + [rare[k] for k in sorted(few)]
+
+
+def of_run() -> tuple[list[Atoms], list[Atoms], list[Atoms]]:
+    """A run of malonaldehyde at 300 K with few frames in which the proton is on its way; frames of
+    both kinds from other runs; the minimum and the top. All with energies and forces of GFN2-xTB.
+
+    Returns:
+        Pool, test frames, and two structures, the minimum first.
+    """
+    folder = ROOT / "scratch"
+    files = [folder / f"run_of_malonaldehyde_{name}.extxyz" for name in ("pool", "test", "barrier")]
+    if not all(file.exists() for file in files):
+        folder.mkdir(exist_ok=True)
+        minimum = relaxed(MINIMUM)
+        top = relaxed(minimum, TransferRestraint(O1, PROTON, O2, 0.0, 200.0))
+        thermal, on_the_way = JUDGES_OF_RUN
+        made = (
+            _run(minimum, top, THERMAL, RARE, 1),
+            _run(minimum, top, thermal, on_the_way, 2),
+            [minimum, top],
+        )
+        for file, frames in zip(files, made, strict=True):
+            write(file, im.label(frames, "gfn2-xtb", progress=False))
+    pool, test, barrier = (im.read_frames(file) for file in files)
+    return pool, test, barrier
+
+
+def _run(minimum: Atoms, top: Atoms, thermal: int, on_the_way: int, seed: int) -> list[Atoms]:
+    """Frames at 300 K, half of them of each enol, and of runs that are held near the top."""
+    found = []
+    for number, start in enumerate((minimum, mirrored(minimum))):
+        many = langevin(start, n=thermal // 2, interval=20, seed=10 * seed + number)
+        found += tagged(many, "md300")
+    windows = (-0.25, -0.1, 0.1, 0.25)
+    for number, target in enumerate(windows):
+        held = [TransferRestraint(O1, PROTON, O2, target, 15.0)]
+        many = langevin(
+            top, n=on_the_way // len(windows), interval=60, seed=10 * seed + 2 + number,
+            restraints=held,
+        )  # fmt: skip
+        found += tagged(many, "transfer")
+    return found
+
+
+def active_of_run(lines: Lines, seeds: Sequence[int]) -> None:
+    """Labels chosen for a goal, and at random, from a run in which events are few."""
+    frames, test, barrier = of_run()
+    single = im.isolated_atoms("HCO", "gfn2-xtb")
+    for seed in seeds:
+        pool, _ = ordered(frames, seed)
+        rare = [a for a in pool if is_transfer(a)]
+        goal = im.Goal([*rare, *[a for a in pool if not is_transfer(a)][: len(rare)]])
+        names = {"part": "active", "molecule": "malonaldehyde", "pool": "run", "seed": seed}
+
+        measured = partial(_with_transfers, single=single, test=test, seed=seed, barrier=barrier)
+        for count in SIZES_OF_RUN:
+            chance = names | {"how": "random", "labels": count}
+            if not lines.has(**chance):
+                lines.add(chance | measured(pool[:count])[1])
+        goes = names | {"how": "goal: transfer"}
+        if not lines.has(**goes, labels=SIZES_OF_RUN[-2]):
+            sizes = (START_OF_RUN, *SIZES_OF_RUN[:-1])
+            _follow(lines, goes, pool, goal, sizes, measured)
 
 
 def active(lines: Lines, seeds: Sequence[int], kind: str) -> None:
@@ -167,45 +283,62 @@ def active(lines: Lines, seeds: Sequence[int], kind: str) -> None:
         if kind == "rare":
             how, goal = "goal: transfer", im.Goal([a for a in pool if is_transfer(a)])
         if not lines.has(**names, how=how, labels=100):
-            _follow(lines, names | {"how": how}, pool, single, test, goal, seed)
+            measured = partial(_with_transfers, single=single, test=test, seed=seed)
+            _follow(lines, names | {"how": how}, pool, goal, SIZES[:3], measured)
         for count in SIZES:
             chance = names | {"how": "random", "labels": count}
             if not lines.has(**chance):
                 lines.add(chance | fitted(pool[:count], single, test, seed)[1])
 
 
-def _follow(lines, names, pool, single, test, goal, seed) -> None:
-    """One run of choosing to 100 labels, as `im.learn` does it, errors at each doubling."""
-    have = list(range(START))
+def _follow(
+    lines: Lines,
+    names: dict[str, Any],
+    pool: Sequence[Atoms],
+    goal: im.Goal | None,
+    sizes: Sequence[int],
+    measured: Callable[[Sequence[Atoms]], tuple[im.FitReport, dict[str, Any]]],
+) -> None:
+    """One run of choosing, as `im.learn` does it, from the first of some sizes; errors at each."""
+    have = list(range(sizes[0]))
     growing: im.GrowingFit | None = None
-    for count in SIZES[:3]:
+    for count in sizes:
         while len(have) < count:
             assert growing is not None
             left = [k for k in range(len(pool)) if k not in set(have)]
             found = im.choose(
-                growing, [pool[k] for k in left], goal, min(BATCH, count - len(have)), seed=seed
+                growing,
+                [pool[k] for k in left],
+                goal,
+                min(BATCH, count - len(have)),
+                seed=names["seed"],
             )
             new = [left[c.index] for c in found]
             have += new
             growing.add([pool[k] for k in new])
         frames = [pool[k] for k in have]
-        report, line = fitted(frames, single, test, seed)
-        line["transfers"] = sum(map(is_transfer, frames))
+        report, line = measured(frames)
         if not lines.has(**names, labels=count):
             lines.add(names | {"labels": count} | line)
         growing = im.GrowingFit(report.potential, frames)
 
 
 def refit(
-    lines: Lines, report: im.FitReport, frames: Sequence[Atoms], seed: int, molecule: str
+    lines: Lines,
+    report: im.FitReport,
+    seconds: float,
+    frames: Sequence[Atoms],
+    seed: int,
+    molecule: str,
 ) -> None:
-    """Time of ten more labels over that of a fit of 200, and how far it is from solving anew."""
+    """Processor time of ten more labels beside that of a fit of 200, and how far it is from solving
+    anew."""
     growing = im.GrowingFit(report.potential, frames[:200])
     times = []
     for first in (200, 210, 220):
-        started = time.perf_counter()
+        started = time.process_time()
         growing.add(frames[first : first + 10])
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     updated = growing.mean
     growing.settle()
     fresh = growing.mean
@@ -219,7 +352,7 @@ def refit(
         )
     lines.add({
         "part": "refit", "molecule": molecule, "seed": seed, "labels": 200,
-        "weights": len(fresh), "seconds": report.seconds, "update_s": float(np.median(times)),
+        "weights": len(fresh), "seconds": seconds, "update_s": float(np.median(times)),
         "difference_1e6": 1e6 * off / size,
     })  # fmt: skip
 
@@ -286,7 +419,7 @@ def figures() -> dict[str, str]:
     for molecule in table[table.part == "delta"].molecule.unique():
         here = table[(table.part == "delta") & (table.molecule == molecule)]
         words = []
-        for how, count in (("delta", 25), ("direct", 200), ("direct", 25)):
+        for how, count in (("delta", 25), (CHOSEN, 25), ("direct", 200), ("direct", 25)):
             some = here[(here.how == how) & (here.labels == count)]
             if len(some):
                 words.append(
@@ -300,16 +433,23 @@ def figures() -> dict[str, str]:
         here = of_choice[of_choice.pool == pool]
         for column, words in (
             ("force", "force RMSE"), ("worst", "worst 5 % of atoms"),
-            ("transfer_worst", "worst 5 % in transfer frames"),
+            ("transfer_force", "force RMSE in transfer frames"),
+            ("transfer_worst", "worst 5 % in transfer frames"), ("barrier", "barrier"),
         ):  # fmt: skip
-            parts = []
-            for how in here.how.unique():
-                for count in (100, 200):
+            parts, form = [], ".1f" if column == "barrier" else ".0f"
+            for how in sorted(here.how.unique()):
+                for count in (50, 100) if pool == "run" else (100, 200):
                     some = here[(here.how == how) & (here.labels == count)]
-                    if len(some):
-                        parts.append(f"{how} {count}: {several(some[column])}")
-            name = {"rare": f"pool with {RARE} transfers", "shipped": "shipped pool"}[pool]
-            found[f"choice of labels, {name}: {words}"] = f"{'; '.join(parts)} meV/Å"
+                    if some[column].notna().any():
+                        parts.append(f"{how} {count}: {several(some[column], form)}")
+            name = {
+                "run": f"run with {RARE} transfers",
+                "rare": f"DFT pool with {RARE} transfers",
+                "shipped": "DFT pool",
+            }[pool]
+            unit = "meV" if column == "barrier" else "meV/Å"
+            if parts:
+                found[f"choice of labels, {name}: {words}"] = f"{'; '.join(parts)} {unit}"
     for molecule, here in table[table.part == "refit"].groupby("molecule"):
         share = 100 * here.update_s / here.seconds
         found[f"ten more labels by an update, {molecule}, after 200"] = (
@@ -339,7 +479,8 @@ def main(words: Sequence[str]) -> None:
     {
         "delta": lambda lines: delta(lines, seeds, "malonaldehyde", malonaldehyde),
         "delta-acac": lambda lines: delta(lines, seeds, "acetylacetone", acetylacetone),
-        "active": lambda lines: active(lines, seeds, "rare"),
+        "active": lambda lines: active_of_run(lines, seeds),
+        "active-rare": lambda lines: active(lines, seeds, "rare"),
         "active-shipped": lambda lines: active(lines, seeds, "shipped"),
         "cover": lambda lines: cover(lines, seeds),
     }[words[1]](Lines())

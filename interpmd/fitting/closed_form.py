@@ -26,14 +26,15 @@ from interpmd.fitting.checks.check import check_data
 from interpmd.fitting.checks.finding import settle
 from interpmd.fitting.delta import baseline_term, differences, of_the_sum, with_baseline
 from interpmd.fitting.members import solve_members
-from interpmd.fitting.problem import Problem, Solved
+from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.refinement import refine_radial
 from interpmd.fitting.report import FitReport, evaluate
 from interpmd.fitting.settings import FitSettings, check_numbers, check_subset_weights
 from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.size import choose_size
-from interpmd.fitting.spec import CUTOFF, CUTOFF_OF_CORRECTIONS, Spec
+from interpmd.fitting.solved import Solved
+from interpmd.fitting.spec import Spec
 from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
 from interpmd.potentials.base import TERMS, Term
@@ -155,8 +156,6 @@ def fit(
     if not isinstance(spec, Spec):
         arguments.options(spec or {}, [f.name for f in fields(Spec)], "spec")
         spec = Spec(**(spec or {}))
-    if spec.cutoff is None:
-        spec = replace(spec, cutoff=CUTOFF if baseline is None else CUTOFF_OF_CORRECTIONS)
     check_numbers(
         energy_weight, virial_weight, memory, seed, ridge, validation, refine, mean_weight
     )
@@ -201,7 +200,7 @@ def fit(
     base = unlearned(isolated, spec.terms)
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
-    spec = choose_size(used, isolated, base, spec, settings)
+    spec = choose_size(used, isolated, spec, settings)
     problem = Problem(spec.expansion(isolated, seed), base, spec, settings)
     history = refine_radial(problem, used, refine, progress, watch, out) if refine else []
     problem, solved = solve_members(

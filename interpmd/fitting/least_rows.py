@@ -26,6 +26,7 @@ from interpmd.fitting.design import design
 from interpmd.fitting.normal import NormalEquations
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.edges import edge_vectors, neighbours
+from interpmd.structures.networks import made_of_atoms
 from interpmd.structures.systems import Batch
 
 #: Frames, clusters of each order, and sums of random signs of each frame.
@@ -142,3 +143,9 @@ def _choose(total: int, taken: int) -> int:
     for k in range(taken):
         ways = ways * (total - k) // (k + 1)
     return max(ways, 0)
+
+
+def of_atoms(frames: Sequence[Atoms]) -> bool:
+    """Whether most frames are made of atoms, not of molecules, so that rows may cancel."""
+    some = frames[:: max(1, len(frames) // FRAMES)]
+    return float(np.mean([made_of_atoms(atoms) for atoms in some])) >= 0.5

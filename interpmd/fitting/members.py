@@ -29,8 +29,9 @@ from torch import Tensor
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.judges import Judged
 from interpmd.fitting.posterior import factor_of
-from interpmd.fitting.problem import Problem, Solved
+from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import Watch
+from interpmd.fitting.solved import Solved
 from interpmd.potentials.expansion import ClusterExpansion
 
 

@@ -127,14 +127,29 @@ def calibrated(
     if not judges:
         return sum(samples[1:], samples[0]), 1.0
     first = judges.spread(samples[0])
-    sizes = [judges.spread(kind) for kind in samples]
-    both = np.zeros_like(samples[0])
-    for kind, size in zip(samples, sizes, strict=True):
-        both += first / size * kind if size else 0.0
+    both = together(samples, sizes_alike(samples, judges))
     if not first or not (judged := list(judges.judged(mean, both))):
         return sum(samples[1:], samples[0]), 1.0
     factor = factor_of(judged)
     return factor * both, factor * judges.spread(both) / first
+
+
+def sizes_alike(
+    samples: Sequence[Float[np.ndarray, "weights samples"]], judges: Judges
+) -> Float[np.ndarray, " kinds"]:
+    """Factors that make all kinds of samples as large as the first on held-out frames."""
+    sizes = np.array([judges.spread(kind) for kind in samples])
+    return np.divide(sizes[0], sizes, out=np.zeros_like(sizes), where=sizes > 0)
+
+
+def together(
+    samples: Sequence[Float[np.ndarray, "weights samples"]], factors: Sequence[float]
+) -> Float[np.ndarray, "weights samples"]:
+    """Sums of one sample of each kind, times factors."""
+    both = np.zeros_like(samples[0])
+    for kind, factor in zip(samples, factors, strict=True):
+        both += factor * kind
+    return both
 
 
 def factor_of(judged: Sequence[Judged]) -> float:

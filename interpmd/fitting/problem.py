@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,28 @@ from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import calibrate_grade, spread_of
 from interpmd.fitting.judges import Judged, Judges
-from interpmd.fitting.least_rows import FRAMES, WEIGHTS, penalise
-from interpmd.fitting.normal import (
-    NormalEquations,
-    Targets,
-    column_scales,
-    first_channels,
-)
+from interpmd.fitting.least_rows import WEIGHTS, of_atoms, penalise
+from interpmd.fitting.normal import NormalEquations, Targets, column_scales, first_channels
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.solution import Solution
+from interpmd.fitting.solved import Solved
 from interpmd.fitting.spec import Spec
+from interpmd.fitting.turns import (
+    Turn,
+    error_of,
+    evaluation_of,
+    held_out,
+    in_turns,
+    parts_of,
+    samples_of_turns,
+    turns_of,
+)
 from interpmd.fitting.zeros import Zero, free_zeros, with_zeros
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
-from interpmd.structures.networks import made_of_atoms
 
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
@@ -51,33 +57,6 @@ TOLERANCE = 1.03
 
 #: Up to so many weights the ridge strength is chosen with all of them.
 FEW_WEIGHTS = 6_000
-
-#: Most frames of the training data that are held out to judge ridge strengths, and most of their
-#: atoms, whose rows are kept.
-MOST_JUDGES, MOST_JUDGED_ATOMS = 100, 3_200
-
-
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """The posterior of a read-out, and how it was chosen.
-
-    Attributes:
-        mean: of the posterior in scaled columns, shape (weights,).
-        scale: divisor of each column, shape (weights,).
-        ridge: the strength that validated best.
-        samples: deviations of the weights, shape (weights, samples), in scaled columns.
-        held: errors and error bars of held-out frames, under these samples.
-        calibration: size of the samples over that of the bare posterior.
-        scan: the ridge strengths tried, with their validation errors.
-    """
-
-    mean: Float[np.ndarray, " weights"]
-    scale: Float[np.ndarray, " weights"]
-    ridge: float
-    samples: Float[np.ndarray, "weights samples"]
-    held: Sequence[Judged]
-    calibration: float
-    scan: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,27 +138,42 @@ class Problem:
         seed = self.settings.seed
         scale = column_scales(self.term, frames, seed)
         equations = equations_on(self.settings.device, self.term, scale, self.settings.memory)
-        _, held = labels.split(len(frames), 0.0 if valid is not None else fraction, seed)
-        held = held[:MOST_JUDGES]
-        atoms = np.cumsum([len(frames[i]) for i in held])
-        held = held[: max(1, int((atoms <= MOST_JUDGED_ATOMS).sum()))]
+        own = self.settings.mean_weight is not None
+        rare = own or bool(self.spec.least_rows) or of_atoms(frames)
+        few = valid is None and fraction > 0 and not rare and in_turns(equations, len(frames))
+        parts = parts_of(len(frames), seed) if few else [held_out(frames, valid, fraction, seed)]
         # shuffled, so that the first frames are a fair sample of all
         shuffled = np.random.default_rng(seed).permutation(len(frames))
-        learned = [frames[i] for i in shuffled[~np.isin(shuffled, held)]]
+
+        def others(held: np.ndarray) -> list[Atoms]:
+            return [frames[i] for i in shuffled[~np.isin(shuffled, held)]]
+
+        learned = others(parts[0])
         checkpoint = Checkpoint(out, "frames", self.key(learned)) if out is not None else None
-        judging = [frames[i] for i in held] if valid is None else valid
-        own = self.settings.mean_weight is not None
+        judging = [frames[i] for i in parts[0]] if valid is None else valid
         judges = Judges(equations.term, scale, judging, self.targets(judging), own)
         self._accumulate(equations, learned, judges, checkpoint, progress, watch)
         zeros = self._free_zeros(equations, learned)
-        scan, solution = self._scan(equations, judges, ridge, watch)
+        turns = [Turn(equations, learned, judges)]
+        if few:
+            turns = turns_of(turns[0], frames, self.targets(frames), parts, others)
+        scan, solution = self._scan(turns, ridge, watch)
         best = _strongest_of_the_good(scan)
         scan.attrs["ridge"] = float(best.ridge)
-        least_rows = self._choose_least_rows(equations, learned, judges, best)
-        scan.attrs["least_rows"] = least_rows
+        scan.attrs["least_rows"] = 0.0
+        drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
+        if few:
+            solution = equations.solve(self.prior(equations, best.ridge))
+            if samples:
+                prior = partial(self.prior, ridge=best.ridge)
+                everything = others(np.zeros(0))
+                drawn = samples_of_turns(
+                    turns, solution, everything, prior, self._kinds, self.targets
+                )
+            return Solved(solution.mean, scale, float(best.ridge), *drawn, scan)
+        scan.attrs["least_rows"] = self._choose_least_rows(equations, learned, judges, best)
         if equations.penalty is not None:
             solution = None  # made without it
-        drawn = (np.zeros((len(scale), 0)), [], 1.0)
         if samples:
             if solution is None:
                 solution = equations.solve(self.prior(equations, best.ridge))
@@ -200,11 +194,7 @@ class Problem:
     ) -> float:
         """Weight of the penalty on row forces, which the equations take."""
         wanted = self.spec.least_rows
-        if wanted is None:
-            some = frames[:: max(1, len(frames) // FRAMES)]
-            if not judges or np.mean([made_of_atoms(atoms) for atoms in some]) < 0.5:
-                return 0.0
-        elif wanted == 0:
+        if wanted == 0 or (wanted is None and not (judges and of_atoms(frames))):
             return 0.0
         penalise(equations, frames, self.settings.seed)
         prior = self.prior(equations, best.ridge)
@@ -232,19 +222,27 @@ class Problem:
         zeros: dict[str, Zero],
     ) -> tuple[Float[np.ndarray, "weights samples"], list[Judged], float]:
         """Samples of the read-out, calibrated on frames that the equations have not seen."""
-        count, seed = self.spec.samples, self.term.seed
-        some = learned[:MOST_FRAMES]
-        targets = self.targets(some)
-        if self.settings.mean_weight is not None:
-            mean_weight = self.settings.mean_weight
-            targets = with_zeros(some, targets, zeros, solution.mean, mean_weight)
-        misfits = misfit_samples(
-            equations.term, some, targets, equations.scale, solution, count, seed
-        )
-        kinds = (solution.samples(count, seed), misfits)
+        kinds = self._kinds(equations, learned, solution, zeros)
         samples, size = calibrated(kinds, solution.mean, judges)
         held = list(judges.judged(solution.mean, samples)) if judges else []
         return samples, held, size
+
+    def _kinds(
+        self,
+        equations: NormalEquations,
+        learned: Sequence[Atoms],
+        solution: Solution,
+        zeros: dict[str, Zero] | None = None,
+    ) -> tuple[Float[np.ndarray, "weights samples"], Float[np.ndarray, "weights samples"]]:
+        """Samples of the posterior, and of the misfits of some frames in random order."""
+        count, seed, some = self.spec.samples, self.term.seed, learned[:MOST_FRAMES]
+        targets, mean_weight = self.targets(some), self.settings.mean_weight
+        if mean_weight is not None:
+            targets = with_zeros(some, targets, zeros or {}, solution.mean, mean_weight)
+        misfits = misfit_samples(
+            equations.term, some, targets, equations.scale, solution, count, seed
+        )
+        return solution.samples(count, seed), misfits
 
     def _accumulate(
         self,
@@ -300,11 +298,7 @@ class Problem:
         }
 
     def _scan(
-        self,
-        equations: NormalEquations,
-        judges: Judges,
-        ridge: float | None,
-        watch: Watch | None,
+        self, turns: Sequence[Turn], ridge: float | None, watch: Watch | None
     ) -> tuple[pd.DataFrame, Solution | None]:
         """Ridge strengths from strong to weak, until validation stops improving.
 
@@ -313,29 +307,32 @@ class Problem:
         """
         solution = None
         tried: list[dict[str, float]] = []
-        half = len(equations.scale) > FEW_WEIGHTS and ridge is None
+        judges, size = turns[0].judges, len(turns[0].equations.scale)
+        half = size > FEW_WEIGHTS / len(turns) and ridge is None
         columns = first_channels(self.term, 0.5 if half else 1.0)
-        some = equations.part(columns) if half else equations
+        some = [t.equations.part(columns) if half else t.equations for t in turns]
         strengths = sorted(RIDGES, reverse=True) if ridge is None else [ridge]
         if ridge is None and not judges:
             strengths = [FIRST_RIDGE]
         for strength in strengths:
+            means = np.zeros((len(turns), size))
             try:
-                mean = np.zeros(len(equations.scale))
-                found = some.solve(self.prior(equations, strength)[columns])
-                mean[columns] = found.mean
-                solution = found if ridge is not None else None
+                for mean, turn, part in zip(means, turns, some, strict=True):
+                    found = part.solve(self.prior(turn.equations, strength)[columns])
+                    mean[columns] = found.mean
+                    solution = found if ridge is not None else None
             except SingularError:
                 if not tried:
                     raise
                 break
-            error = judges.error(mean) if judges else np.nan
+            error = error_of(turns, means) if judges else np.nan
             tried.append({"ridge": strength, "validation_error": error})
             if judges and watch is not None:
-                evaluation = judges.evaluation(mean)
+                evaluation = evaluation_of(turns, means)
                 watch(FitProgress("ridge", len(tried), len(strengths), strength, error, evaluation))
             errors = [t["validation_error"] for t in tried]
-            if len(errors) > 1 and errors[-1] * TOLERANCE > min(errors[:-1]):
+            gain = 1 / TOLERANCE if len(turns) == 1 else TOLERANCE
+            if len(errors) > 1 and errors[-1] > gain * min(errors[:-1]):
                 break
         return pd.DataFrame(tried), solution
 

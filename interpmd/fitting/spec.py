@@ -14,10 +14,8 @@ from interpmd.potentials.expansion import ClusterExpansion
 #: Weights of the read-out for each element, and for all together, where they are not given.
 PER_ELEMENT, MOST = 5_000, 20_000
 
-#: Cutoff in Å where it is not given; that of corrections is shorter, since the baseline has what
-#: atoms do to each other from afar: of hot molecules, to which 25 labels extrapolate, energies were
-#: off by half as much as with 5 Å.
-CUTOFF, CUTOFF_OF_CORRECTIONS = 5.0, 4.0
+#: Cutoff in Å where it is not given.
+CUTOFF = 5.0
 
 
 @dataclass(frozen=True)
@@ -25,12 +23,12 @@ class Spec:
     """What kind of potential to fit, and with which prior.
 
     Attributes:
-        cutoff: Å; if None, `CUTOFF`, and `CUTOFF_OF_CORRECTIONS` where a baseline is corrected.
+        cutoff: Å.
         lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
         channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
             `weights` weights.
         weights: most weights of the read-out, over all elements; if None, `PER_ELEMENT` for each,
-            at most `MOST`, and where labels are fewer, as many as validation wants.
+            at most `MOST`, and where labels are fewer, less; see `interpmd.fitting.size`.
         basis: number of Bessel functions of the radial network, the smoothness prior: few
             functions vary slowly. If None, small trial fits choose one of `BASES` by their
             validation error.
@@ -51,7 +49,7 @@ class Spec:
         (5, True)
     """
 
-    cutoff: float | None = None
+    cutoff: float = CUTOFF
     lmax: int | tuple[int, ...] = (0, 4, 4, 3)
     channels: tuple[int, ...] = (256, 256, 256, 64)
     weights: int | None = None
@@ -66,9 +64,7 @@ class Spec:
     least_rows: float | None = None
 
     def __post_init__(self) -> None:
-        arguments.positive(gain=self.gain, parsimony=self.parsimony)
-        if self.cutoff is not None:
-            arguments.positive(cutoff=self.cutoff)
+        arguments.positive(cutoff=self.cutoff, gain=self.gain, parsimony=self.parsimony)
         arguments.count(functions=self.functions, samples=self.samples)
         optional = {"weights": self.weights, "basis": self.basis}
         arguments.count(**{name: value for name, value in optional.items() if value is not None})
@@ -85,7 +81,7 @@ class Spec:
         """The expansion for some elements, its channels scaled to the number of weights."""
         given = {
             "elements": sorted(elements),
-            "cutoff": CUTOFF if self.cutoff is None else self.cutoff,
+            "cutoff": self.cutoff,
             "lmax": self.lmax,
             "basis": self.basis,
             "functions": self.functions,

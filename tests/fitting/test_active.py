@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.linalg
+import torch
 from ase.build import molecule
 
 import interpmd as im
 from interpmd.fitting.active.acquisition import _rows
+from interpmd.fitting.grade import usual_spread
 from interpmd.fitting.normal import NormalEquations
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.reference.calculator import ReferenceCalculator
@@ -108,6 +110,15 @@ def test_what_was_strange_is_known_once_it_is_learned(report, frames):
 
     assert grade(fit.potential) > 2
     assert grade(fit.add([far])) <= 1
+
+
+def test_error_bars_by_rows_are_those_of_the_potential(report, frames):
+    fit = grown(report, frames)
+    potential, new = fit.add(frames[20:24]), frames[20:24]
+    rows, whole = fit._usual(new), usual_spread(potential, potential.terms["expansion"], new)
+    # the potential keeps its samples in single precision
+    assert rows.energy == pytest.approx(whole.energy, rel=1e-2)
+    assert torch.allclose(rows.force, whole.force, rtol=1e-2)
 
 
 def test_frames_of_another_fit_are_refused(report, frames):

@@ -52,17 +52,6 @@ def test_errors_are_those_of_the_sum(fitted, frames):
     assert errors["test"] < 0.1 * errors["baseline alone"]
 
 
-def test_corrections_are_of_shorter_range_unless_they_are_asked_for(fitted, frames):
-    assert fitted.potential.card.provenance["spec"]["cutoff"] == 4.0
-    assert im.correction(fitted.potential).cutoff == 4.0
-    some = {"progress": False, "isolated_energies": "average"}
-    direct = im.fit(frames[:12], spec=SPEC, **some)
-    assert direct.potential.card.provenance["spec"]["cutoff"] == 5.0 == direct.potential.cutoff
-    wide = im.Spec(weights=300, cutoff=5.0)
-    longer = im.fit(frames[:12], spec=wide, baseline="gfn1-xtb", progress=False)
-    assert im.correction(longer.potential).cutoff == 5.0
-
-
 def test_few_labels_go_further_than_without(fitted, frames):
     direct = im.fit(
         frames[:12], test=frames[20:], spec=SPEC, isolated_energies="average", progress=False

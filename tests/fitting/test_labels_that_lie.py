@@ -523,6 +523,16 @@ def test_chords_between_clusters_that_are_far_apart_accuse_nobody():
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the data lie in a clone only")
+def test_a_handful_of_frames_is_not_refused():
+    """What a small fit says of five energies is chance: seven of these draws were refused."""
+    known = [a for a in im.read_frames(DATA / "malonaldehyde" / "train.extxyz.gz") if len(a) > 1]
+    for seed, count in ((11, 5), (24, 6), (26, 5), (33, 6), (34, 5), (45, 7), (58, 6)):
+        order = np.random.default_rng(seed).permutation(len(known))[:count]
+        found = check_data([known[k] for k in order], cutoff=5.0).findings
+        assert all(f.weight == "note" for f in found)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the data lie in a clone only")
 def test_few_frames_of_many_kinds_are_not_refused():
     known = im.read_frames(DATA / "alanine_dipeptide" / "groups.extxyz.gz")
     known += im.read_frames(DATA / "alanine_dipeptide" / "train.extxyz.gz")

@@ -22,6 +22,7 @@ from interpmd.fitting.posterior import factor_of
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.spec import Spec
+from interpmd.fitting.turns import MOST
 from interpmd.potentials import ClusterExpansion
 from interpmd.potentials.uncertainty import posterior, posterior_by_torch
 from interpmd.structures.files import read_frames
@@ -178,7 +179,7 @@ def test_the_command_fits_members(tmp_path):
 
 def test_bars_are_calibrated_about_the_mean_on_frames_that_no_member_saw():
     """The deviations of held-out frames are those of the joined samples, times one factor."""
-    spec, many = Spec(**SMALL), frames(40)
+    spec, many = Spec(**SMALL), frames(MOST + 10)  # of fewer all judge in turns
     base = unlearned({1: 0.0, 6: 0.0, 8: 0.0}, {})
     problem = Problem(spec.expansion([1, 6, 8], 0), base, spec, FitSettings())
     whole, solved = solve_members(problem, COUNT, many, fraction=0.25)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
@@ -12,7 +11,7 @@ from interpmd.fitting.closed_form import unlearned
 from interpmd.fitting.normal import NormalEquations, column_scales, first_channels
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
-from interpmd.fitting.size import choose_size, label_count
+from interpmd.fitting.size import MANY, TIMES, choose_size, label_count
 from interpmd.potentials import MW, Potential
 
 NUMBERS = (8,)
@@ -32,27 +31,41 @@ def frames(count: int) -> list[Atoms]:
     return many
 
 
-def chosen(count: int, **spec) -> im.Spec:
-    many, base = frames(count), unlearned({8: 0.0}, {})
-    return choose_size(many, NUMBERS, base, im.Spec(**spec), FitSettings())
+def chosen(count: int, memory: float = 5.0, **spec) -> im.Spec:
+    return choose_size(frames(count), NUMBERS, im.Spec(**spec), FitSettings(memory=memory))
 
 
-def test_fewer_labels_than_weights_make_fewer_weights():
+def test_few_labels_have_several_times_as_many_weights():
     few = chosen(20)
-    assert few.weights is not None
-    assert few.weights <= 20 * 10
-    assert few.expansion(NUMBERS, 0).readout.numel() <= 200
+    assert few.weights == TIMES * 20 * 10
+    assert 0.8 * few.weights < few.expansion(NUMBERS, 0).readout.numel() <= few.weights
+    assert choose_size(frames(160), (1, 8), im.Spec(), FitSettings()).weights == MANY
+
+
+def test_weights_beyond_the_labels_fit_into_memory():
+    assert chosen(20, memory=0.005).weights == int((0.005 * 2**30 / 16) ** 0.5)
+    assert chosen(20, memory=1e-6).weights == 200  # as many as labels: the equations say no
 
 
 def test_many_labels_leave_the_number_as_it_is():
     spec = im.Spec(channels=(4, 4), lmax=(0, 1))
-    many = frames(10)
-    assert choose_size(many, NUMBERS, unlearned({8: 0.0}, {}), spec, FitSettings()) is spec
+    assert choose_size(frames(10), NUMBERS, spec, FitSettings()) is spec
 
 
-def test_a_number_that_was_asked_for_is_kept_with_a_warning():
-    with pytest.warns(im.LabelWarning, match=r"\d+ weights for 200 labels"):
-        assert chosen(20, weights=700).weights == 700
+def test_a_number_that_was_asked_for_is_kept():
+    assert chosen(20, weights=700).weights == 700
+
+
+def test_more_weights_than_labels_are_better_than_as_many():
+    many = frames(60)
+
+    def error(weights: int) -> float:
+        spec, base = im.Spec(weights=weights, samples=2), unlearned({8: 0.0}, {})
+        problem = Problem(spec.expansion(NUMBERS, 0), base, spec, FitSettings())
+        solved = problem.solve(many[:6], many[6:], ridge=1e-7, samples=False)
+        return float(solved.scan.validation_error.iloc[0])
+
+    assert error(TIMES * 60) < 0.8 * error(60)
 
 
 def test_labels_are_counted_as_they_are():

@@ -22,9 +22,9 @@ from interpmd import arguments
 from interpmd.errors import LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.delta import differences, with_baseline
-from interpmd.fitting.grade import LEAST, usual_spread
+from interpmd.fitting.grade import LEAST, Spread, spread_of, usual_spread
 from interpmd.fitting.least_rows import penalise
-from interpmd.fitting.normal import NormalEquations, column_scales, weighted_rows
+from interpmd.fitting.normal import NormalEquations, column_scales, rows_of, weighted_rows
 from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
@@ -185,7 +185,7 @@ class GrowingFit:
         else:
             self._more = extended
             self._missed = np.concatenate([self._missed, values - new @ self.solution.mean])
-            self._refine(self.solution.mean + extended.gain(self._missed))
+            self._refine(self.solution.mean + extended.gain(self._missed), [np.longdouble])
         self.frames += more
         self._misfits = None
         self._widen(own)
@@ -193,11 +193,15 @@ class GrowingFit:
         self._vouch(own)
         return self.potential
 
-    def _refine(self, mean: Float[np.ndarray, " weights"]) -> None:
-        """Take a mean, less what rounding has left in it: what an update leaves, then, in extended
-        precision, what is left where the labels say little and rounding counts much."""
+    def _refine(
+        self,
+        mean: Float[np.ndarray, " weights"],
+        precisions: Sequence[type[np.floating]] = (np.float64, np.longdouble),
+    ) -> None:
+        """Take a mean, less what rounding has left in it: what a factorisation leaves, then, in
+        extended precision, what is left where the labels say little and rounding counts much."""
         self.mean = mean
-        for precision in (np.float64, np.longdouble):
+        for precision in precisions:
             self.mean = self.mean + self._more.inverse(self._residual(precision))
 
     def _residual(self, precision: type[np.floating]) -> Float[np.ndarray, " weights"]:
@@ -277,10 +281,25 @@ class GrowingFit:
         learned = without_baseline(self.potential)
         term = learned.terms["expansion"]
         assert isinstance(term, LearnedTerm)
-        usual = usual_spread(learned, term, frames)
+        if float(term.charge_scale):  # parts of a frame add to its error bars
+            usual = usual_spread(learned, term, frames)
+        else:
+            usual = self._usual(frames)
         for each in (self.term, term):
             each.grade_scale.copy_(torch.maximum(each.grade_scale, usual.force))
             each.energy_scale.clamp_min_(usual.energy)
+
+    def _usual(self, frames: Sequence[Atoms]) -> Spread:
+        """The largest standard deviations in some frames; see `usual_spread`."""
+        found = []
+        for atoms in frames:
+            design = rows_of(self.equations.term, atoms)
+            rows = np.concatenate([design.energy.numpy(), design.forces.flatten(0, 1).numpy()])
+            size = (((rows / self.scale) @ self._deviations) ** 2).mean(1) ** 0.5
+            sizes = np.linalg.norm(size[1:].reshape(-1, 3), axis=1)
+            found.append(spread_of(self.term, atoms.numbers, float(size[0]), sizes))
+        force = torch.stack([spread.force for spread in found]).amax(0)
+        return Spread(force, max(spread.energy for spread in found))
 
     def _potential(self) -> Potential:
         """A potential of its own with the present read-out and samples."""

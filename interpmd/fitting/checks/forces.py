@@ -86,7 +86,9 @@ def check_forces(
     # energies of many molecules may be beyond a small fit; near pairs of one molecule are not
     vouched = close and _believed(by_pairs) and abs(np.log(max(by_pairs.value, 1e-9))) < ONE
     unrelated = _unrelated(by_fit) and knows > MOST and not vouched
-    if (_believed(by_fit) and (plain or knows > SOME)) or unrelated:
+    # five or six energies are explained by chance, with a factor that is too small
+    few = by_fit.count < 2 * FEWEST and 0.1 < abs(by_fit.value) < 3.0
+    if (_believed(by_fit) and not few and (plain or knows > SOME)) or unrelated:
         return _judged(by_fit, order, fit)
     beyond = _beyond_a_small_fit(frames, by_fit)
     # chords between frames that are far apart are unrelated to anything, of a few frames above all
