@@ -24,6 +24,7 @@ from interpmd.fitting import labels
 from interpmd.fitting.delta import differences, with_baseline
 from interpmd.fitting.grade import LEAST, Spread, spread_of, usual_spread
 from interpmd.fitting.least_rows import penalise
+from interpmd.fitting.motions import without_rigid_motions
 from interpmd.fitting.normal import NormalEquations, column_scales, rows_of, weighted_rows
 from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
 from interpmd.fitting.problem import Problem
@@ -173,9 +174,7 @@ class GrowingFit:
         labels.check_labels(more, "labels to add")
         labels.check_elements_of(more, self._elements or (), "the labels to add")
         own = self.own(more)
-        pairs = zip(own, self.problem.targets(own), strict=True)
-        rows = [weighted_rows(self.equations.term, a, t, self.scale) for a, t in pairs]
-        self.equations.add_rows(rows)
+        rows = self._add_rows(own)
         new = np.concatenate([x for x, _ in rows]).astype(float, copy=False)
         values = np.concatenate([y for _, y in rows])
         extended = self._more.extended(new)
@@ -192,6 +191,19 @@ class GrowingFit:
         self.potential = self._potential()
         self._vouch(own)
         return self.potential
+
+    def _add_rows(self, frames: Sequence[Atoms]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rows of frames that say something, which the equations take, and their targets."""
+        found, count, square = [], 0, 0.0
+        for atoms, target in zip(frames, self.problem.targets(frames), strict=True):
+            rows, values = weighted_rows(self.equations.term, atoms, target, self.scale)
+            found.append(without_rigid_motions(atoms, target.forces, rows, values))
+            count += len(values) - len(found[-1][1])
+            square += float(values @ values - found[-1][1] @ found[-1][1])
+        self.equations.add_rows(found)
+        self.equations.rows += count  # as if all had been added
+        self.equations.square += square
+        return found
 
     def _refine(
         self,
