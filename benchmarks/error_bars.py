@@ -18,6 +18,7 @@ from results import record
 
 import interpmd as im
 from interpmd.attribution.gauges.internal import balance, carried
+from interpmd.decomposition.radicals import radical_scale
 from interpmd.potentials.uncertainty import posterior
 from interpmd.reference.calculator import as_calculator
 from interpmd.shipped.recipes import RADICALS
@@ -149,15 +150,20 @@ def groups(names: Sequence[str] = ("alanine_dipeptide", "malonaldehyde")) -> dic
 
 def atoms() -> dict[str, str]:
     """Rows of pairs and triplets of atoms without the others, by labels of such parts of test
-    frames; every other one sized the bars."""
+    frames; every other one sized the bars. Beside them the bars of the posterior alone."""
     figures = {}
     for name in ("water", "malonaldehyde", "alanine_dipeptide", "copper"):
-        parts = read_frames(DATA / name / RADICALS)
-        found = rows_of_radicals(im.load(name), parts[1::2], parts)
-        what = f"error bars, {name}, gauge atoms"
-        figures[f"{what}: energies of rows"] = covered([found.energies], [found.energy_stds], "meV")
-        of_forces = covered([found.forces], [found.force_stds], "meV/Å")
-        figures[f"{what}: components of rows of forces"] = of_forces
+        potential, parts = im.load(name), read_frames(DATA / name / RADICALS)
+        found, scale = rows_of_radicals(potential, parts[1::2], parts), radical_scale(potential)
+        for what, unit, errors, bars in (
+            ("energies of rows", "meV", found.energies, found.energy_stds),
+            ("components of rows of forces", "meV/Å", found.forces, found.force_stds),
+        ):
+            bare = 100 * (abs(errors) <= 2 * bars / scale).mean()
+            figures[f"error bars, {name}, gauge atoms: {what}"] = (
+                f"{covered([errors], [bars], unit)}; bars {scale:.1f} times the posterior's, which "
+                f"hold {bare:.0f} %"
+            )
     return figures
 
 

@@ -15,7 +15,6 @@ from jaxtyping import Bool, Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
-from interpmd.decomposition.radicals import radical_scale
 from interpmd.decomposition.training_data import element, seen_distances, single_terms
 from interpmd.errors import ArgumentError
 from interpmd.plots.curves import pair_energy
@@ -128,6 +127,6 @@ def pair_curve(
         elements=f"{first}-{second}",
         distances=r,
         terms=terms,
-        std=radical_scale(potential) * standard_deviation(joint) if count else np.zeros(len(r)),
+        std=standard_deviation(joint) if count else np.zeros(len(r)),
         count=None if seen is None else seen.count(a, b, r),
     )

@@ -192,12 +192,12 @@ class Decomposition:
     @property
     def energy_stds(self) -> Float[np.ndarray, " rows"]:
         """Standard deviation of each row's energy in eV; 0 if nothing was learned."""
-        return standard_deviation(self.samples_of_rows)
+        return standard_deviation(self.widened_samples)
 
     @property
-    def samples_of_rows(self) -> Float[np.ndarray, "rows samples"]:
-        """`samples` as wide as error bars of single rows are, with the same sum."""
-        return of_radicals(self.samples, self.radical_scale)
+    def widened_samples(self) -> Float[np.ndarray, "rows samples"]:
+        """`samples` in eV as wide as error bars of single rows are, with the same sum."""
+        return of_radicals(self.samples, self.radical_scale, self.samples)
 
     @property
     def energy_std(self) -> float:
@@ -234,7 +234,7 @@ class Decomposition:
         labels, index = groups_of(self.clusters, self.structure.get_chemical_symbols(), what)
         energies = np.bincount(index, self.energies, len(labels))
         samples = np.zeros((len(labels), self.samples.shape[1]))
-        np.add.at(samples, index, self.samples_of_rows)
+        np.add.at(samples, index, self.widened_samples)
         forces = np.zeros((len(labels), len(self.structure), 3))
         np.add.at(forces, (index[self.owner], self.member_atoms), self.member_forces)
         return pd.DataFrame(
@@ -265,7 +265,7 @@ class Decomposition:
         samples = np.zeros((len(sites), self.samples.shape[1]))
         share = shares_of_atoms(self.clusters)
         np.add.at(sites, self.member_atoms, share * self.energies[self.owner])
-        of_rows = share[:, None] * self.samples_of_rows[self.owner]
+        of_rows = share[:, None] * self.widened_samples[self.owner]
         np.add.at(samples, self.member_atoms, of_rows)
         return pd.DataFrame(
             {
@@ -296,7 +296,7 @@ class Decomposition:
             self,
             clusters=self.clusters.take(rows),
             energies=self.energies[rows],
-            samples=self.samples_of_rows[rows],
+            samples=self.widened_samples[rows],
             radical_scale=1.0,
             member_forces=self.member_forces[self.clusters.members_of(rows)],
         )

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from tqdm.auto import tqdm
 
+from interpmd.decomposition.radicals import radical_scale
 from interpmd.potentials.potential import Potential
 from interpmd.structures.edges import Neighbours, environments, within
 from interpmd.structures.systems import Batch
@@ -29,7 +30,8 @@ def few_atom_rows(
     sides: Float[np.ndarray, "geometries 3"],
     progress: bool = False,
 ) -> tuple[Float[np.ndarray, " geometries"], Float[np.ndarray, "geometries samples"]]:
-    """Energies of the pair and triplet rows in eV, and their deviations under the posterior.
+    """Energies of the pair and triplet rows in eV, and their deviations, as wide as error bars of
+    rows of atoms are (`interpmd.decomposition.radicals`).
 
     Args:
         potential: in float64, since alternating sums lose digits.
@@ -67,7 +69,7 @@ def few_atom_rows(
         whole = _values(potential, numbers[trimers], three, progress)
         whole -= atoms[np.searchsorted(elements, numbers[trimers])].sum(1)
         rows[trimers] = whole - pairs[place[:, trimers]].sum(0)
-    return rows[:, 0], rows[:, 1:]
+    return rows[:, 0], radical_scale(potential) * rows[:, 1:]
 
 
 def _values(

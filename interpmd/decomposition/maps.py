@@ -16,7 +16,6 @@ from jaxtyping import Bool, Float, Int
 
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
-from interpmd.decomposition.radicals import radical_scale
 from interpmd.decomposition.training_data import element, seen_distances
 from interpmd.errors import ArgumentError
 from interpmd.plots.maps import energy_map
@@ -145,8 +144,7 @@ def triplet_map(
     rows, samples = few_atom_rows(copy.deepcopy(potential).double(), numbers[apart], sides[apart])
     energy, std = np.full(len(sides), np.nan), np.full(len(sides), np.nan)
     energy[apart] = rows
-    spread = radical_scale(potential) * standard_deviation(samples)
-    std[apart] = spread if samples.shape[1] else 0.0
+    std[apart] = standard_deviation(samples) if samples.shape[1] else 0.0
     seen = seen_distances(potential, frames)
     return TripletMap(
         elements="-".join(elements),

@@ -68,10 +68,12 @@ def rows_of_radicals(
     """
     labelled = {_places(part): part for part in (*known, *parts)}
     model = as_model(potential)
+    elements = {int(z) for part in parts for z in part.numbers}
+    alone_eV = {z: float(potential.predict(Atoms([z], [[0, 0, 0]])).energy) for z in elements}
     scale = radical_scale(potential)
     energies, forces = [], []
     for part in parts:
-        row = _row(potential, part, labelled)
+        row = _row(part, labelled, alone_eV)
         if row is None:
             continue
         alone, every = Atoms(part.numbers, part.positions), len(part)
@@ -126,17 +128,15 @@ def _places(atoms: Atoms) -> frozenset:
 
 
 def _row(
-    potential: Potential, part: Atoms, known: dict[frozenset, Atoms]
+    part: Atoms, known: dict[frozenset, Atoms], alone_eV: dict[int, float]
 ) -> tuple[float, Float[np.ndarray, "atoms 3"]] | None:
     """Energy and forces of the row of all atoms of a part; None if a pair in it has no label."""
-    alone = sum(
-        float(potential.predict(Atoms([z], [[0, 0, 0]])).energy) for z in part.numbers.tolist()
-    )
+    alone = sum(alone_eV[z] for z in part.numbers.tolist())
     energy, forces = part.get_potential_energy() - alone, part.get_forces().copy()
     for size in range(2, len(part)):
         for inside in combinations(range(len(part)), size):
             smaller = known.get(_places(part[list(inside)]))
-            lower = None if smaller is None else _row(potential, smaller, known)
+            lower = None if smaller is None else _row(smaller, known, alone_eV)
             if smaller is None or lower is None:
                 return None
             energy -= lower[0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -11,12 +9,10 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import Bohr, Hartree
-from safetensors.torch import load, save
 
 import interpmd as im
 from interpmd.fitting.apart import FEWEST, calibrate_apart
 from interpmd.potentials.apart import between_parts, number_of_parts, separate_parts
-from interpmd.potentials.folder import CARD, WEIGHTS, sealed
 from interpmd.potentials.uncertainty import posterior
 
 WATER = molecule("H2O")
@@ -126,13 +122,3 @@ def test_the_row_of_two_molecules_out_of_reach_is_not_nothing_with_certainty():
     bare.learned_terms["expansion"].charge_scale.zero_()
     without = im.explain(bare, pair(3.0), im.Energy(), gauge="molecules").interactions
     assert near.stds == pytest.approx(without.stds, rel=1e-9)
-
-
-def test_a_folder_of_an_earlier_release_knows_nothing_of_it(tmp_path):
-    SHIPPED.save(tmp_path / "water")
-    weights = tmp_path / "water" / WEIGHTS
-    tensors = {k: v for k, v in load(weights.read_bytes()).items() if "charge_scale" not in k}
-    weights.write_bytes(save(tensors))
-    card = tmp_path / "water" / CARD
-    card.write_text(json.dumps(sealed(json.loads(card.read_text()), weights.read_bytes())))
-    assert float(im.load(tmp_path / "water").learned_terms["expansion"].charge_scale) == 0.0

@@ -17,7 +17,7 @@ import interpmd as im
 from interpmd.levels.classical import KCAL
 from interpmd.potentials import ClusterExpansion, Isolated, Potential
 from interpmd.potentials.card import Card
-from interpmd.potentials.folder import is_sealed, read_card, sealed
+from interpmd.potentials.folder import LATER, is_sealed, read_card, sealed
 
 WATER = molecule("H2O")
 
@@ -56,6 +56,19 @@ def test_everything_comes_back(folder):
     assert sorted(f.name for f in folder.iterdir()) == ["potential.json", "weights.safetensors"]
     again.save(folder)
     assert float(im.load(folder).predict(WATER).energy) == float(again.predict(WATER).energy)
+
+
+@pytest.mark.parametrize("later", sorted(LATER))
+def test_a_folder_of_an_earlier_release_lacks_what_came_later(folder, later):
+    fresh = ClusterExpansion.example().state_dict()[later]
+    tensors = load_file(folder / "weights.safetensors")
+    tensors[f"terms.expansion.{later}"] += 1.0
+    rewrite(folder, **tensors)
+    assert not torch.equal(im.load(folder).terms["expansion"].state_dict()[later], fresh)
+    del tensors[f"terms.expansion.{later}"]
+    save_file(tensors, folder / "weights.safetensors")
+    edit(folder)
+    assert torch.equal(im.load(folder).terms["expansion"].state_dict()[later], fresh)
 
 
 def test_no_such_potential(tmp_path):

@@ -1,20 +1,17 @@
 """Rows of atoms beside the reference's own, and error bars that labelled radicals size."""
 
-import json
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
-from safetensors.torch import load, save
 
 import interpmd as im
 from interpmd.decomposition.radicals import of_radicals, radical_scale
-from interpmd.potentials.folder import CARD, WEIGHTS, sealed
+from interpmd.potentials import EEQ
 from interpmd.structures.files import read_frames
 from interpmd.trust.radicals import FEWEST, calibrate_radicals, rows_of_radicals
 
@@ -95,7 +92,11 @@ def test_bars_of_rows_grow_and_that_of_the_whole_stays():
 def test_samples_are_scaled_with_their_sum_kept():
     samples = np.random.default_rng(1).normal(size=(7, 3, 32))
     samples[2] = 0.0  # an atom alone is known
-    wide = of_radicals(samples, 4.0)
+    energies = np.random.default_rng(2).normal(size=(7, 32))
+    wide = of_radicals(samples, 4.0, energies)
+    along = np.array([0.6, 0.0, 0.8])  # linear in the target, so the same along a line
+    of_line = of_radicals(np.einsum("rcs,c->rs", samples, along), 4.0, energies)
+    assert np.einsum("rcs,c->rs", wide, along) == pytest.approx(of_line, abs=1e-12)
     assert wide.sum(0) == pytest.approx(samples.sum(0), abs=1e-12)
     assert not wide[2].any()
     assert np.square(wide).sum() > 8 * np.square(samples).sum()
@@ -111,15 +112,21 @@ def test_rows_of_atoms_of_shipped_potentials_lie_within_two_bars(name):
     assert (abs(found.forces) <= 2 * found.force_stds).mean() > 0.85
 
 
-def test_a_folder_of_an_earlier_release_has_bars_as_they_were(tmp_path):
+def test_bars_of_atoms_grow_where_parts_are_evaluated_too():
+    water, atoms = im.load("water"), molecule("H2O")
+    both = im.Potential({**water.terms, "charges": EEQ()})  # charges have no table
+    bars = {}
+    for scale in (1.0, 5.0):
+        both.learned_terms["expansion"].radical_scale.fill_(scale)
+        bars[scale] = im.explain(both, atoms, im.Energy(), gauge="atoms", method="shapley")
+    assert bars[5.0].total_std == pytest.approx(bars[1.0].total_std, rel=1e-9)
+    assert (bars[5.0].stds > 2 * bars[1.0].stds).any()
+    assert bars[5.0].values == pytest.approx(bars[1.0].values, abs=1e-12)
+
+
+def test_the_doctor_knows_rows_as_well_as_their_bars_say():
     water = im.load("water")
-    water.learned_terms["expansion"].radical_scale.fill_(3.0)
-    water.save(tmp_path / "water")
-    again = im.load(tmp_path / "water").learned_terms["expansion"]
-    assert torch.equal(again.radical_scale, torch.tensor(3.0).double())
-    weights = tmp_path / "water" / WEIGHTS
-    tensors = {k: v for k, v in load(weights.read_bytes()).items() if "radical_scale" not in k}
-    weights.write_bytes(save(tensors))
-    card = tmp_path / "water" / CARD
-    card.write_text(json.dumps(sealed(json.loads(card.read_text()), weights.read_bytes())))
-    assert float(im.load(tmp_path / "water").learned_terms["expansion"].radical_scale) == 1.0
+    found = im.doctor(water, distances=[1.0, 2.0]).table.std_eV
+    water.learned_terms["expansion"].radical_scale.fill_(1.0)
+    bare = im.doctor(water, distances=[1.0, 2.0]).table.std_eV
+    assert np.allclose(found, radical_scale(im.load("water")) * bare) and (found > 2 * bare).any()

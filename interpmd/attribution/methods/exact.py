@@ -19,6 +19,7 @@ from interpmd.attribution.gauges.atoms import AtomsGauge
 from interpmd.attribution.gauges.grouped import GroupsGauge
 from interpmd.attribution.gauges.molecules import MoleculesGauge
 from interpmd.attribution.methods import indices
+from interpmd.attribution.methods.atoms import widened, widened_values
 from interpmd.attribution.methods.common import game_of, predicted
 from interpmd.attribution.methods.groups import dividends_of_groups, rows_of_groups
 from interpmd.attribution.methods.indices import Players, Values
@@ -26,7 +27,6 @@ from interpmd.attribution.methods.inside import open_molecules
 from interpmd.attribution.methods.registry import Request, method
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.clusters import Clusters
-from interpmd.decomposition.radicals import of_radicals
 from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.errors import MethodError
 from interpmd.structures.fragments import fragments_of
@@ -251,8 +251,7 @@ def _rows(
     if not error_bars:
         return rows
     samples = functional.samples_of_rows(table, request.model.potential)
-    if request.fragments is None and isinstance(request.gauge, AtomsGauge):
-        samples = of_radicals(samples, table.radical_scale)
+    samples = widened(request, samples, table.samples)
     return np.concatenate([rows, samples.reshape(len(rows), math.prod(samples.shape[1:]))], axis=1)
 
 
@@ -292,8 +291,10 @@ def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[V
     worth = ask(coalitions if order == count else [*coalitions, everyone])
     values = indices.dividends({players: worth[players] for players in coalitions})
     if order == count:
-        return values, {}
-    return values, {everyone: worth[everyone] - sum(values.values(), np.zeros(1))}
+        return widened_values(request, values), {}
+    rest = worth[everyone] - sum(values.values(), np.zeros(1))
+    *wide, rest = widened_values(request, {**values, ("rest",): rest}).values()
+    return dict(zip(values, wide, strict=True)), {everyone: rest}
 
 
 def _parts_are_cheaper(request: Request, order: int | None) -> bool:

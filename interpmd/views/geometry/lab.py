@@ -243,5 +243,5 @@ class GeometryLab(Panel):
 
 def _by_order(table: Decomposition) -> dict[int, Float[np.ndarray, " energy_and_samples"]]:
     """Energy in eV and its deviations under samples of the posterior, summed by body order."""
-    values = np.column_stack([table.energies, table.samples_of_rows])
+    values = np.column_stack([table.energies, table.widened_samples])
     return summed([[int(order)] for order in table.order], values)
