@@ -123,7 +123,7 @@ def fit(
         refine: rounds of gradient descent on the radial network, the read-out solved again.
         members: fits with other random channels whose mean is the potential, as one of so many
             times the weights: it errs less, in the memory of one fit and so many times its time; a
-            call takes about so many times as long too. See `interpmd.fitting.members`.
+            call takes so many times as long, or longer. See `interpmd.fitting.members`.
         memory: limit in GiB for the normal equations.
         device: where they are made and solved: "cpu", or a GPU as torch calls it, such as "cuda".
         level: level of theory, for the card; read from info "level" if None.
