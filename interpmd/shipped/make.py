@@ -72,8 +72,8 @@ from interpmd.trust.reproducibility import halves, reproducibility
 from interpmd.trust.truth import learned_checks, learned_truth, quantum_truth
 
 HERE = Path(__file__).parent
-DATA = HERE.parents[1] / "data"
-SCRATCH = HERE.parents[1] / "scratch"
+ROOT = HERE.parents[1]
+DATA, SCRATCH = ROOT / "data", ROOT / "scratch"
 
 
 def make(name: str, keep_truth: bool = False) -> None:
@@ -323,12 +323,14 @@ def tell_apart(name: str) -> None:
 def size_radicals(name: str, potential: Potential) -> None:
     """Size error bars of rows of atoms by every other labelled part of test frames, if there are
     any; the card says so, and those between judge the result."""
-    path = DATA / name / RADICALS
+    path = folder_of(name) / RADICALS
     if not path.exists():
         return
     parts = read_frames(path)
     calibrate_radicals(potential, potential.learned_terms["expansion"], parts[::2], parts)
-    potential.card.provenance["radicals_sized_on"] = f"every other of data/{name}/{RADICALS}"
+    potential.card.provenance["radicals_sized_on"] = (
+        f"every other of data/{path.parent.name}/{RADICALS}"
+    )
 
 
 def size_radicals_anew(name: str) -> None:

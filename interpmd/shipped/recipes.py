@@ -131,7 +131,7 @@ FORCES_ONLY = {
 }
 LARGEST_CORRECTION = {"small_molecules_gfnff": 4.0}
 
-#: Files of which every so manieth frame is taken.
+#: Of these files every fourth frame is taken, say.
 THINNED = {"small_molecules_gfnff": {"strained.extxyz.gz": 4, "path.extxyz.gz": 4}}
 
 #: The potential of many molecules, and subsets of its data in which bonds may be broken.

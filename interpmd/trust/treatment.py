@@ -43,7 +43,7 @@ PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer", PART: "propo
 WEIGHTS = {"dimer": 0.1, "trimer": 0.01, PART: 1.0}
 
 #: What the next fit has from the card of the first.
-KEPT = ("seed", "energy_weight", "members")
+KEPT = ("seed", "energy_weight", "mean_weight", "members")
 
 
 @renamed(method="level", weights="subset_weights")
@@ -97,7 +97,7 @@ def cure(
         progress: whether to show progress bars.
         client: a ``dask.distributed.Client``, whose workers label instead.
         options: of `interpmd.fit`, for instance ``test=``. The spec, the seed, the number of
-            members and the weight of the energies are those of the first fit unless given.
+            members and the weights of energies are those of the first fit unless given.
 
     Raises:
         LabelError: no level given and none known, another level of theory than the

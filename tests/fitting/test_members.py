@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from ase.io import write
-from frames_of_methanol import ISOLATED, SMALL, frames
+from frames_of_methanol import ISOLATED, SMALL, TRUTH, frames
 from typer.testing import CliRunner
 
 import interpmd as im
@@ -134,6 +134,15 @@ def test_labels_are_not_added_to_a_mean(report):
         im.learn(frames(4), "gfn2-xtb", frames(2), members=2)
     with pytest.raises(im.ArgumentError, match="members"):
         im.fit(frames(10) + ISOLATED, members=0)
+
+
+@pytest.mark.filterwarnings("ignore::interpmd.errors.LabelWarning")
+def test_a_cure_fits_as_the_first_fit_did():
+    some = [*frames(24), *ISOLATED]
+    first = im.fit(some, spec=SMALL, members=2, mean_weight=3.0, progress=False)
+    cured = im.cure(first, some, TRUTH.calculator(), most=3, progress=False)
+    known = cured.potential.card.provenance
+    assert (known["members"], known["mean_weight"]) == (2, 3.0)
 
 
 def test_members_that_are_solved_are_not_solved_again(tmp_path, monkeypatch):
