@@ -44,9 +44,7 @@ class Biased(BiasedCalculator):
 
     def bias(self, frames: Sequence[Atoms]) -> Float[np.ndarray, " frames"]:
         """What was added in each frame, in eV."""
-        return np.array(
-            [sum(r.energy_and_forces(atoms)[0] for r in self.restraints) for atoms in frames]
-        )
+        return np.array([self.added(atoms)[0] for atoms in frames])
 
 
 def _described(restraint: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from interpmd import arguments
 from interpmd.dynamics.asked import check_mover
 from interpmd.dynamics.engines import Engine, Plan, engine_of, usual_engine
 from interpmd.dynamics.engines.nose_hoover import KEY
-from interpmd.dynamics.record import Record, engine_of_file, name, start
+from interpmd.dynamics.record import Record, engine_of_file, start
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import ArgumentError
 from interpmd.potentials.potential import Potential
@@ -164,8 +164,7 @@ class Run:
             **self.plan.settings(),
             "record_every": options.interval,
             "seed": self._seed,
-            **start(atoms),
-            "potential": name(potential),
+            **start(potential, atoms),
         }
         if self.engine != "ase":
             settings["engine"] = self.engine

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from interpmd import arguments
 from interpmd.dynamics.asked import attached, snapshot
-from interpmd.dynamics.record import name, start
+from interpmd.dynamics.record import start
 from interpmd.dynamics.stages import Stages
 from interpmd.markup import markup, table
 from interpmd.plots.curves import sticks
@@ -169,8 +169,7 @@ def normal_modes(
     still = one_structure(atoms).copy()
     arguments.masses_of(still)
     still.set_constraint()
-    settings = {"search": "normal modes", "displacement": displacement, **start(still)}
-    settings["potential"] = name(potential)
+    settings = {"search": "normal modes", "displacement": displacement, **start(potential, still)}
 
     def forces(displaced: list[Atoms]) -> np.ndarray:
         if isinstance(potential, Potential) and out is None:

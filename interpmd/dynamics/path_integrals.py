@@ -29,7 +29,7 @@ from interpmd import arguments
 from interpmd.dynamics.beads import PathIntegrals
 from interpmd.dynamics.biased import Biased
 from interpmd.dynamics.driver import answers
-from interpmd.dynamics.record import name, start
+from interpmd.dynamics.record import start
 from interpmd.errors import SimulationError, StructureError
 from interpmd.extras import required
 from interpmd.potentials.potential import Potential
@@ -146,7 +146,7 @@ def path_integrals(
         "friction": friction,
         "seed": seed,
     }
-    settings = {"made_by": "path integrals", "potential": name(potential), **start(molecule), **how}
+    settings = {"made_by": "path integrals", **start(potential, molecule), **how}
     settings["masses"] = seal_of(molecule.get_masses().round(6).tobytes())[:16]
     with ExitStack() as stack:
         if out is None:

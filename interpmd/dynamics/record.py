@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -24,6 +25,7 @@ from interpmd.errors import SimulationError, TrajectorySealError, UnsealedWarnin
 from interpmd.potentials.asking import warn_where_asked
 from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
+from interpmd.reference.bias import BiasedCalculator
 from interpmd.storage import aside, canonical, locked, replace_file, seal_of, writing
 from interpmd.structures.charges import state_of
 from interpmd.structures.files import prepare_output
@@ -239,9 +241,19 @@ def name(potential: Potential | Calculator) -> str:
     return f"{potential.card.level} {fingerprint(potential.terms)}"
 
 
-def start(atoms: Atoms) -> dict[str, Any]:
-    """What the first structure adds to the settings."""
+def start(potential: Potential | Calculator, atoms: Atoms) -> dict[str, Any]:
+    """What the potential and the first structure add to the settings.
+
+    What restraints add to the energy and the forces there stands for their coordinates: two
+    functions may have one name.
+
+    Raises:
+        ModelError: it gives no energies and forces.
+    """
     more = {}
+    if isinstance(potential, BiasedCalculator):
+        energy, forces = potential.added(atoms)
+        more["bias"] = digest(np.round(energy, 6), forces.round(6))
     if atoms.has("momenta") and atoms.get_momenta().any():
         more["velocities"] = digest(atoms.get_momenta())
     if atoms.has("masses"):
@@ -260,4 +272,5 @@ def start(atoms: Atoms) -> dict[str, Any]:
         "atoms": str(atoms.symbols),
         "start": digest(atoms.positions.round(6), atoms.cell.array.round(6)),
         **more,
+        "potential": name(potential),
     }

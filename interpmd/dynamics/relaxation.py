@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 
 from interpmd import arguments
 from interpmd.dynamics.asked import attached, largest_force, snapshot
-from interpmd.dynamics.record import name, start
+from interpmd.dynamics.record import start
 from interpmd.dynamics.stages import Stages
 from interpmd.errors import ConvergenceWarning
 from interpmd.extras import required
@@ -155,8 +155,7 @@ def relax(
     arguments.positive(force=force)
     arguments.count(steps=steps)
     first = one_structure(atoms)
-    settings = {"search": WORDS[to], "force": force, **start(first)}
-    settings["potential"] = name(potential)
+    settings = {"search": WORDS[to], "force": force, **start(potential, first)}
     optimiser = _minimiser if to == "minimum" else saddle_search
     with Stages(out, settings) as stages:
         moving = attached(stages.frames[-1] if stages.frames else first, potential)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,10 +137,14 @@ class Umbrella:
         """The free energy with its error bars."""
         return self.free_energy().plot(ax)
 
+    @cached_property
+    def _brief(self) -> FreeEnergy:
+        return self.free_energy(draws=20)
+
     def __str__(self) -> str:
         return (
             f"{len(self)} windows along {self.coordinate.name}, {self.temperature:g} K, "
-            f"{sum(map(len, self.values))} frames: {self.free_energy(draws=20)}"
+            f"{sum(map(len, self.values))} frames: {self._brief}"
         )
 
     __repr__ = __str__

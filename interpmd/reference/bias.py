@@ -132,16 +132,23 @@ class BiasedCalculator(StatefulCalculator):
         self.calculator = calculator
         self.restraints = list(restraints)
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        """Fill ``results``, as ASE asks of a calculator."""
-        super().calculate(atoms, properties, system_changes)
-        energy = float(self.calculator.get_potential_energy(atoms))
-        forces = np.array(self.calculator.get_forces(atoms))
+    def added(self, atoms: Atoms) -> tuple[float, Components]:
+        """Energy (eV) and forces (eV/Å) of the restraints."""
+        energy, forces = 0.0, np.zeros((len(atoms), 3))
         for restraint in self.restraints:
             more_energy, more_forces = restraint.energy_and_forces(atoms)
             energy += more_energy
             forces += more_forces
-        self.results = {"energy": energy, "forces": forces}
+        return energy, forces
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        """Fill ``results``, as ASE asks of a calculator."""
+        super().calculate(atoms, properties, system_changes)
+        energy, forces = self.added(atoms)
+        self.results = {
+            "energy": float(self.calculator.get_potential_energy(atoms)) + energy,
+            "forces": self.calculator.get_forces(atoms) + forces,
+        }
 
 
 def _distance(atoms: Atoms, i: int, j: int) -> tuple[float, Components]:

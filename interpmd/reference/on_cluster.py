@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any
 
 from interpmd.errors import ArgumentError, CalculationError
@@ -13,6 +15,9 @@ from interpmd.reference.remote import Killed, remotely, with_warnings
 
 #: What a client raises whose scheduler does not answer any more, where the job itself did not.
 GONE = (CancelledError, ConnectionError)
+
+#: Seconds that a job waits while the cluster has no worker at all.
+PATIENCE = 300.0
 
 #: Jobs under way for each thread of the cluster: one in work, others at hand.
 AHEAD = 3
@@ -57,7 +62,7 @@ def on_cluster(
 
     Raises:
         ArgumentError, MissingPackageError: see `workers_of`.
-        CalculationError: the cluster is gone.
+        CalculationError: the cluster is gone, or has had no worker for `PATIENCE` seconds.
     """
     distributed = required("distributed", "a cluster")
     most = AHEAD * workers_of(client)
@@ -73,21 +78,23 @@ def on_cluster(
                 if not waiting:
                     return
                 index, future = waiting[0]
-                outcome = future.result()
+                outcome = _awaited(client, future, names[index])
                 waiting.popleft()
             except distributed.scheduler.KilledWorker:
                 # perhaps it only waited where another killed the worker: asked again, alone
                 waiting.popleft()
-                if waiting:
-                    distributed.wait([future for _, future in waiting])
+                for number, future in waiting:
+                    _await(client, future, names[number])
                 alone = client.submit(remotely, function, jobs[index], pure=False)
                 try:
-                    outcome = alone.result()
+                    outcome = _awaited(client, alone, names[index])
                 except distributed.scheduler.KilledWorker:
                     yield Killed()
                     continue
                 except GONE as error:
                     raise _lost(names[index], error) from error
+            except CalculationError:
+                raise
             except Exception as error:
                 if client.status == "running" and not isinstance(error, GONE):
                     raise  # of the job itself
@@ -97,6 +104,28 @@ def on_cluster(
     finally:
         if client.status == "running":
             client.cancel([future for _, future in waiting])
+
+
+def _awaited(client: Any, future: Any, name: str) -> Any:
+    """The result of a job."""
+    _await(client, future, name)
+    return future.result()
+
+
+def _await(client: Any, future: Any, name: str) -> None:
+    """Wait until a job is done, or without a worker for too long."""
+    distributed = required("distributed", "a cluster")
+    seen = time.monotonic()
+    while not future.done():
+        with suppress(distributed.TimeoutError):
+            distributed.wait(future, timeout=min(PATIENCE, 10.0))
+        if client.nthreads():
+            seen = time.monotonic()
+        elif time.monotonic() - seen > PATIENCE:
+            raise CalculationError(
+                f"the cluster has had no worker for {PATIENCE:.0f} s at {name}; start workers, and "
+                "with out= the same call goes on where it was broken off"
+            )
 
 
 def _lost(name: str, error: Exception) -> CalculationError:

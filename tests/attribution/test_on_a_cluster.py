@@ -176,6 +176,22 @@ def test_a_cluster_that_is_gone(tmp_path):
     cluster.close()
 
 
+def test_a_cluster_without_workers_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr("interpmd.reference.on_cluster.PATIENCE", 1.0)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        results = on_cluster(client, time.sleep, [(0.1,), (600.0,)], ["first", "second"])
+        next(results)
+        client.retire_workers(close_workers=True)
+        cluster.scale(0)
+        with pytest.raises(CalculationError, match="no worker for 1 s at second"):
+            list(results)
+
+
 def test_learning_and_curing_label_on_the_cluster(client, monkeypatch):
     from interpmd.reference import workers
     from interpmd.trust.treatment import label_proposal

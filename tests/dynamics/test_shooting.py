@@ -1,5 +1,7 @@
 """Shooting: seeds, resuming to the bit, processes, conservation, committors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import units
@@ -112,6 +114,9 @@ def test_a_file_that_was_altered_or_is_of_other_shots(potential, tops, tmp_path)
     im.shoot(potential, tops, TRANSFER, out=out, **one)
     with pytest.raises(im.SimulationError, match="seed"):
         im.shoot(potential, tops, TRANSFER, out=out, seed=1, **one)
+    other = replace(TRANSFER, function=lambda atoms: TRANSFER(atoms) + 0.1)
+    with pytest.raises(im.SimulationError, match=r"settings \(values\)"):
+        im.shoot(potential, tops, other, out=out, **one)
     out.write_bytes(out.read_bytes().replace(b'"speed": ', b'"speed": 9'))
     with pytest.raises(im.TrajectorySealError, match="line 2"):
         im.shoot(potential, tops, TRANSFER, out=out, **one)

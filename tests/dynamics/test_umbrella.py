@@ -60,6 +60,19 @@ def test_windows_together_give_the_curve(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(found.values, again.values, strict=True))
 
 
+def test_functions_of_one_name_do_not_share_a_run(tmp_path):
+    pair = Atoms("O2", [(0, 0, 0), (0, 0, 1.45)])
+
+    def run(shift):
+        low = im.lowered(Hill(), lambda a: a.get_distance(0, 1) - shift, 0.1, **STATES)
+        return im.simulate(low, pair, steps=20, out=tmp_path / "run.traj", progress=False)
+
+    first = run(0.0)
+    with pytest.raises(im.SimulationError, match=r"other settings \(bias\)"):
+        run(0.1)
+    assert np.array_equal(run(0.0).positions, first.positions)
+
+
 def test_windows_that_do_not_overlap_say_so():
     pair = Atoms("O2", [(0, 0, 0), (0, 0, 1.2)])
     with pytest.warns(im.ConvergenceWarning, match="windows 0 and 1"):

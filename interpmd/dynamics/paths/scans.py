@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from interpmd import arguments
 from interpmd.dynamics.asked import attached, snapshot
 from interpmd.dynamics.paths.result import Path
-from interpmd.dynamics.record import name, start
+from interpmd.dynamics.record import start
 from interpmd.dynamics.stages import Stages
 from interpmd.errors import ArgumentError, ConvergenceWarning
 from interpmd.potentials.potential import Potential
@@ -102,8 +102,7 @@ def scan(
         "values": places.tolist(),
         "relax": relax,
         "force": force,
-        **start(first),
-        "potential": name(potential),
+        **start(potential, first),
     }
     stuck: list[float] = []
     with Stages(out, settings) as stages:

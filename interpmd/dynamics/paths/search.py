@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from interpmd import arguments
 from interpmd.dynamics.asked import attached, largest_force, snapshot
 from interpmd.dynamics.paths.result import Path, along
-from interpmd.dynamics.record import name, start
+from interpmd.dynamics.record import start
 from interpmd.dynamics.relaxation import downhill_ways, relaxed_by, saddle_search
 from interpmd.dynamics.stages import Stages
 from interpmd.errors import ConvergenceWarning, PathError
@@ -96,14 +96,14 @@ def path(
     arguments.positive(force=force, step_length=step_length)
     first = one_structure(reactant, "reactant")
     last = None if product is None else one_structure(product, "product")
-    asked: dict[str, Any] = {"force": force, **start(first), "potential": name(potential)}
+    asked: dict[str, Any] = {"force": force, **start(potential, first)}
     if last is None:
         asked |= {"search": "reaction coordinate", "step_length": step_length}
         found = _followed(potential, first, step_length, force, steps, out, asked, progress)
     else:
         _check(first, last)
         asked |= {"search": "band", "images": images, "relax_ends": relax_ends}
-        asked["product"] = start(last)["start"]
+        asked["product"] = start(potential, last)["start"]
         ends = [first, last]
         found = _band(potential, ends, images, relax_ends, force, steps, out, asked, progress)
     if not found.converged:

@@ -123,6 +123,7 @@ def shoot(
         "window_fs": window,
         "longest_fs": longest,
         "seed": seed,
+        "values": digest(coordinate.values(structures).round(6)),  # two may have one name
         "structures": digest(*(a.positions for a in structures), words=str(structures[0].symbols)),
     }
     where = workers if client is None else client
