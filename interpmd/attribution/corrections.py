@@ -105,10 +105,12 @@ class Corrections:
         return baseline, learned
 
     def __repr__(self) -> str:
-        total = np.round(self.learned.total, 3)
+        parts = self._parts
+        total = np.round(self.learned.interactions.total if parts else self.learned.total, 3)
         return (
             f"{self.level} corrects {self.name} by {total} {self.baseline.unit} "
-            f"({self.baseline.target}, gauge {self.baseline.gauge})"
+            f"({self.baseline.target}{', interactions' if parts else ''}, gauge "
+            f"{self.baseline.gauge})"
         )
 
     def _repr_html_(self) -> str:

@@ -30,6 +30,7 @@ from interpmd.levels.classical import ForceField
 from interpmd.markup import markup, table
 from interpmd.plots.fragments import fragments_of_formula
 from interpmd.potentials.potential import Potential
+from interpmd.potentials.shelf import load_potential
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.sampling import sample
 from interpmd.structures.files import Structures, read_frames
@@ -55,6 +56,9 @@ NUMBER = re.compile(r"\(\d+\)")
 
 #: Of the displacements, in K.
 TEMPERATURES = (300.0, 600.0)
+
+#: The potential that is asked about unless another is named.
+GENERAL = "small_molecules"
 
 #: Where the card of a potential keeps the parts that its training data know.
 KEPT = "fragments"
@@ -171,7 +175,7 @@ class KnownFragments:
 
 def known_fragments(
     structures: Structures,
-    data: Potential | FitReport | Structures | Iterable[str],
+    data: Potential | FitReport | Structures | Iterable[str] | None = None,
     order: int = ORDER,
 ) -> KnownFragments:
     """Which capped groups of some molecules the training data know, and which they lack.
@@ -183,7 +187,8 @@ def known_fragments(
         structures: the molecules that a potential will be asked for, or files of them; several
             geometries of one molecule may stand among them.
         data: a potential whose card names its fragments (`remember_fragments`), its training
-            frames or files of them, or SMILES as `KnownFragments.known` gives them.
+            frames or files of them, or SMILES as `KnownFragments.known` gives them; the shipped
+            potential for molecules of C, H, N and O if None.
         order: largest number of groups of a fragment.
 
     Raises:
@@ -195,7 +200,7 @@ def known_fragments(
     """
     if order < 1:
         raise ArgumentError(f"the order is a number of groups from 1 on, not {order}")
-    there = _there(data, order)
+    there = _there(load_potential(GENERAL) if data is None else data, order)
     frames = list(read_frames(structures))
     if not frames:
         raise StructureError("known_fragments needs at least one structure")

@@ -94,6 +94,16 @@ def test_rows_of_the_sum_are_those_of_both(fitted, frames):
     assert whole.total_std == pytest.approx(found.learned.total_std)
 
 
+def test_words_of_an_energy_leave_out_zeros_of_both_levels(fitted, frames):
+    pair = frames[-1].copy()
+    pair.extend(frames[-2].copy())
+    pair.positions[3:] += [0.0, 0.0, 2.9]
+    found = im.corrections(fitted.potential, pair, im.Energy(), gauge="molecules")
+    parts = found.to_frame()["correction_eV"].sum()
+    assert f"by {np.round(parts, 3)} eV (energy, interactions" in str(found)
+    assert abs(found.learned.total - parts) > 0.1
+
+
 def test_a_named_baseline_comes_back_by_name(fitted, frames, tmp_path):
     fitted.potential.save(tmp_path / "sum")
     again = im.load(tmp_path / "sum")

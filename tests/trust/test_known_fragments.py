@@ -81,6 +81,14 @@ def test_charge_is_part_of_a_fragment():
     assert im.known_fragments(acetate, [acetate]).covered
 
 
+def test_the_shipped_potential_is_asked_unless_another_is_named():
+    ester, nitro = from_smiles("CCCOC(C)=O"), from_smiles("CCCCC[N+](=O)[O-]")
+    assert im.known_fragments(ester).covered
+    assert not im.known_fragments(nitro).covered
+    named = im.load("small_molecules")
+    assert im.known_fragments(nitro).lacking == im.known_fragments(nitro, named).lacking
+
+
 def test_a_molecule_that_has_come_apart_teaches_no_fragment():
     broken = from_smiles("CCO")
     broken.positions[2] += 3.0
