@@ -97,7 +97,7 @@ def test_rows_of_the_sum_are_those_of_both(fitted, frames):
 def test_words_of_an_energy_leave_out_zeros_of_both_levels(fitted, frames):
     pair = frames[-1].copy()
     pair.extend(frames[-2].copy())
-    pair.positions[3:] += [0.0, 0.0, 2.9]
+    pair.positions[3:] += [3.2, 0.0, 0.0]
     found = im.corrections(fitted.potential, pair, im.Energy(), gauge="molecules")
     parts = found.to_frame()["correction_eV"].sum()
     assert f"by {np.round(parts, 3)} eV (energy, interactions" in str(found)

@@ -29,6 +29,7 @@ from interpmd.decomposition import Decomposition
 from interpmd.decomposition.clusters import Clusters
 from interpmd.decomposition.sites import subsets_of_neighbours
 from interpmd.errors import MethodError
+from interpmd.potentials.baseline import baselines
 from interpmd.structures.fragments import fragments_of
 
 #: Most parts of a structure that are evaluated where there is no table.
@@ -68,7 +69,7 @@ def mobius(request: Request, error_bars: bool = True) -> Explanation:
         return explanation
     table = request.model.table(request.atoms, request.order)
     values, samples = _parted(request, _rows(request, table, error_bars))
-    rest = "; remainders are what lies above the chosen order." if table.remainder.any() else "."
+    rest = "; remainders are what lies above the chosen order" * bool(table.remainder.any()) + "."
     momentum, torque = _conservation(table)
     return Explanation(
         atoms=request.atoms,
@@ -298,17 +299,20 @@ def _dividends(request: Request, order: int | None, error_bars: bool) -> tuple[V
 
 
 def _parts_are_cheaper(request: Request, order: int | None) -> bool:
-    """Whether all parts of fragments have fewer sites than the table has subsets of neighbours."""
-    if request.fragments is None or request.model.potential is None:
+    """Whether parts have fewer sites than the table subsets; of levels of theory they always do."""
+    potential = request.model.potential
+    if request.fragments is None or potential is None:
         return False
-    sizes = [len(members) for members in request.fragments]
-    count = len(sizes)
+    if baselines(potential):
+        return True
+    count = len(request.fragments)
     if _parts(count, order) > (FEW_PARTS if order is None else MOST_PARTS):
         return False
     order = count if order is None else min(order, count)
     # every fragment is in as many parts of k as the others fill the rest of
-    sites = sum(sizes) * (1 + sum(math.comb(count - 1, k - 1) for k in range(1, order + 1)))
-    potential = request.model.potential
+    sites = sum(map(len, request.fragments)) * (
+        1 + sum(math.comb(count - 1, k - 1) for k in range(1, order + 1))
+    )
     full = potential.body_order or max(
         (t.body_order for t in potential.local_terms.values()), default=len(request.atoms)
     )
