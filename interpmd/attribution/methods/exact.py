@@ -305,14 +305,12 @@ def _parts_are_cheaper(request: Request, order: int | None) -> bool:
         return False
     if baselines(potential):
         return True
-    count = len(request.fragments)
+    count, atoms = len(request.fragments), sum(map(len, request.fragments))
     if _parts(count, order) > (FEW_PARTS if order is None else MOST_PARTS):
         return False
     order = count if order is None else min(order, count)
     # every fragment is in as many parts of k as the others fill the rest of
-    sites = sum(map(len, request.fragments)) * (
-        1 + sum(math.comb(count - 1, k - 1) for k in range(1, order + 1))
-    )
+    sites = atoms * (1 + sum(math.comb(count - 1, k - 1) for k in range(1, order + 1)))
     full = potential.body_order or max(
         (t.body_order for t in potential.local_terms.values()), default=len(request.atoms)
     )
