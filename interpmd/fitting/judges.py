@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,12 +88,31 @@ class Judges:
         targets: Sequence[Targets],
         own_zeros: bool = False,
     ) -> None:
-        self.frames, self.targets = frames, targets
         made = (
             weighted_rows(term, atoms, target, scale)
-            for atoms, target in zip(frames, self.targets, strict=True)
+            for atoms, target in zip(frames, targets, strict=True)
         )
-        rows = centred(frames, targets, list(made)) if own_zeros else made
+        self._keep(frames, targets, centred(frames, targets, list(made)) if own_zeros else made)
+
+    @classmethod
+    def knowing(
+        cls,
+        frames: Sequence[Atoms],
+        targets: Sequence[Targets],
+        rows: Iterable[tuple[np.ndarray, np.ndarray]],
+    ) -> Judges:
+        """Judges whose rows are known, in whatever coordinates read-outs have."""
+        judges = cls.__new__(cls)
+        judges._keep(frames, targets, rows)
+        return judges
+
+    def _keep(
+        self,
+        frames: Sequence[Atoms],
+        targets: Sequence[Targets],
+        rows: Iterable[tuple[np.ndarray, np.ndarray]],
+    ) -> None:
+        self.frames, self.targets = frames, targets
         self.rows = [(x.astype(np.float32, copy=False), y) for x, y in rows]
         if self.rows:
             self.stacked = np.concatenate([x for x, _ in self.rows])

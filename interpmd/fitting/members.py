@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
-from torch import Tensor
 
+from interpmd.fitting.channels import joined, member
 from interpmd.fitting.checkpoint import Checkpoint
+from interpmd.fitting.joint import Joint
 from interpmd.fitting.judges import Judged
 from interpmd.fitting.posterior import factor_of
 from interpmd.fitting.problem import Problem
@@ -58,6 +58,10 @@ def solve_members(
     options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out}
     if members == 1:
         return problem, problem.solve(frames, valid, ridge=ridge, **options)
+    whole = replace(problem, term=joined([member(problem.term, k) for k in range(members)]))
+    joint = Joint(whole, members, frames, valid, fraction)
+    if joint.fits():
+        return whole, joint.solve(ridge=ridge, out=out, progress=progress, watch=watch)
     solved: list[Solved] = []
     for number in range(members):
         own = replace(problem, term=member(problem.term, number))
@@ -87,40 +91,6 @@ def solve_members(
         calibration=factor * first.calibration,
         scan=first.scan,
     )
-
-
-def member(term: ClusterExpansion, number: int) -> ClusterExpansion:
-    """An expansion with the same radial network and other channels; number 0 is the same."""
-    other = ClusterExpansion(**(term.config() | {"seed": term.seed + number}))
-    other.radial.load_state_dict(term.radial.state_dict())
-    return other
-
-
-def joined(members: Sequence[ClusterExpansion]) -> ClusterExpansion:
-    """The expansion whose energy is the mean of those of several with the same radial network.
-
-    Channel k of member m becomes channel k K + m, so that the first channels of every body order,
-    which it takes from the common list, are the first ones of all members.
-    """
-    first, count = members[0], len(members)
-    channels = [count * k for k in first.channels]
-    term = ClusterExpansion(**(first.config() | {"channels": channels}))
-    term.radial.load_state_dict(first.radial.state_dict())
-    term.mixing.copy_(torch.stack([m.mixing for m in members], dim=-1).flatten(-2))
-    term.readout.copy_(_interleaved(first, [m.readout for m in members]) / count)
-    term.samples = _interleaved(first, [m.samples for m in members]) / count**0.5
-    return term
-
-
-def _interleaved(term: ClusterExpansion, parts: Sequence[Tensor]) -> Tensor:
-    """Weights of members in the order of the joined expansion, shape (species, features, ...)."""
-    orders, start = [], 0
-    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
-        some = slice(start, start + channels * invariants)
-        each = [part[:, some].unflatten(1, (channels, invariants)) for part in parts]
-        orders.append(torch.stack(each, dim=2).flatten(1, 3))
-        start = some.stop
-    return torch.cat(orders, dim=1)
 
 
 def _joined_terms(problem: Problem, solved: Sequence[Solved]) -> ClusterExpansion:

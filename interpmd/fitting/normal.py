@@ -290,19 +290,6 @@ def _mirror(lower: np.ndarray, upper: np.ndarray, size: int = 512) -> None:
         upper[part, part][corner] = lower[part, part].T[corner]
 
 
-def first_channels(term: ClusterExpansion, part: float) -> Int[np.ndarray, " columns"]:
-    """Columns of the weights of the first channels of every body order, for all elements.
-
-    Channels are random and alike, so that they are what an expansion of fewer weights would have.
-    """
-    kept, start = [], 0
-    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
-        kept.append(start + np.arange(max(1, int(part * channels)) * invariants))
-        start += channels * invariants
-    features = np.concatenate(kept)
-    return np.concatenate([features + s * term.n_features for s in range(len(term.elements))])
-
-
 def quick(term: ClusterExpansion) -> ClusterExpansion:
     """A copy in the type in which its rows are made fastest.
 

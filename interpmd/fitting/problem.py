@@ -19,18 +19,20 @@ from tqdm.auto import tqdm
 from interpmd.errors import SingularError
 from interpmd.fitting import labels
 from interpmd.fitting.apart import calibrate_apart
+from interpmd.fitting.channels import first_channels
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import calibrate_grade, spread_of
 from interpmd.fitting.judges import Judged, Judges
 from interpmd.fitting.least_rows import WEIGHTS, of_atoms, penalise
-from interpmd.fitting.normal import NormalEquations, Targets, column_scales, first_channels
+from interpmd.fitting.normal import NormalEquations, Targets, column_scales
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.solution import Solution
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.spec import Spec
+from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, TOLERANCE, strongest_of_the_good
 from interpmd.fitting.turns import (
     Turn,
     error_of,
@@ -45,15 +47,6 @@ from interpmd.fitting.zeros import Zero, free_zeros, with_zeros
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fingerprint import fingerprint
 from interpmd.potentials.potential import Potential
-
-#: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
-RIDGES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
-
-#: Ridge strength that a watched fit uses before it has chosen one.
-FIRST_RIDGE = 1e-7
-
-#: A stronger ridge is preferred as long as its validation error is within this factor.
-TOLERANCE = 1.03
 
 #: Up to so many weights the ridge strength is chosen with all of them.
 FEW_WEIGHTS = 6_000
@@ -98,17 +91,21 @@ class Problem:
         self, equations: NormalEquations, ridge: float, more: int = 0
     ) -> Float[np.ndarray, " weights"]:
         """Diagonal precision of the prior of scaled columns, for the rows of equations and some
-        more.
+        more."""
+        return ridge * (equations.rows + more) * self.prices(equations.scale)
+
+    def prices(self, scale: Float[np.ndarray, " weights"]) -> Float[np.ndarray, " weights"]:
+        """Precision of the prior of columns that are divided by a scale, but for its strength.
 
         It is inversely proportional to the force of a feature, relative to others of its order:
         dividing the columns by their forces has made rough features too dear already.
         """
         order = np.tile(self.term.feature_order, len(self.term.elements))
-        prior = ridge * (equations.rows + more) * self.spec.parsimony ** (order - 2.0)
+        prices = self.spec.parsimony ** (order - 2.0)
         for each in np.unique(order):
             mine = order == each
-            prior[mine] *= np.median(equations.scale[mine]) / equations.scale[mine]
-        return prior
+            prices[mine] *= np.median(scale[mine]) / scale[mine]
+        return prices
 
     def solve(
         self,
@@ -158,7 +155,7 @@ class Problem:
         if few:
             turns = turns_of(turns[0], frames, self.targets(frames), parts, others)
         scan, solution = self._scan(turns, ridge, watch)
-        best = _strongest_of_the_good(scan)
+        best = strongest_of_the_good(scan)
         scan.attrs["ridge"] = float(best.ridge)
         scan.attrs["least_rows"] = 0.0
         drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
@@ -388,10 +385,3 @@ class Problem:
             digest.update(np.float64(labels.energy_of(atoms)).tobytes())
             digest.update(labels.forces([atoms]).tobytes())
         return digest.hexdigest()
-
-
-def _strongest_of_the_good(scan: pd.DataFrame) -> pd.Series:
-    """The line of the strongest ridge whose validation error is within `TOLERANCE` of the least."""
-    errors = scan.validation_error
-    good = scan if errors.isna().all() else scan[errors <= errors.min() * TOLERANCE]
-    return good.loc[good.ridge.idxmax()]

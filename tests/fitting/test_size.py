@@ -7,8 +7,9 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import interpmd as im
+from interpmd.fitting.channels import first_channels
 from interpmd.fitting.closed_form import unlearned
-from interpmd.fitting.normal import NormalEquations, column_scales, first_channels
+from interpmd.fitting.normal import NormalEquations, column_scales
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.size import MANY, TIMES, choose_size, label_count

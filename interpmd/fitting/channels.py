@@ -1,0 +1,79 @@
+"""Channels of expansions: of several as one, some of one, and the columns of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from interpmd.potentials.expansion import ClusterExpansion
+
+
+def member(term: ClusterExpansion, number: int) -> ClusterExpansion:
+    """An expansion with the same radial network and other channels; number 0 is the same."""
+    other = ClusterExpansion(**(term.config() | {"seed": term.seed + number}))
+    other.radial.load_state_dict(term.radial.state_dict())
+    return other
+
+
+def joined(members: Sequence[ClusterExpansion]) -> ClusterExpansion:
+    """The expansion whose energy is the mean of those of several with the same radial network.
+
+    Channel k of member m becomes channel k K + m, so that the first channels of every body order,
+    which it takes from the common list, are the first ones of all members.
+    """
+    first, count = members[0], len(members)
+    channels = [count * k for k in first.channels]
+    term = ClusterExpansion(**(first.config() | {"channels": channels}))
+    term.radial.load_state_dict(first.radial.state_dict())
+    term.mixing.copy_(torch.stack([m.mixing for m in members], dim=-1).flatten(-2))
+    term.readout.copy_(interleaved(first, [m.readout for m in members]) / count)
+    term.samples = interleaved(first, [m.samples for m in members]) / count**0.5
+    return term
+
+
+def interleaved(term: ClusterExpansion, parts: Sequence[Tensor]) -> Tensor:
+    """Weights of members in the order of the joined expansion, shape (species, features, ...)."""
+    orders, start = [], 0
+    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
+        some = slice(start, start + channels * invariants)
+        each = [part[:, some].unflatten(1, (channels, invariants)) for part in parts]
+        orders.append(torch.stack(each, dim=2).flatten(1, 3))
+        start = some.stop
+    return torch.cat(orders, dim=1)
+
+
+def first_channels(term: ClusterExpansion, part: float) -> Int[np.ndarray, " columns"]:
+    """Columns of the weights of the first channels of every body order, for all elements.
+
+    Channels are random and alike, so that they are what an expansion of fewer weights would have.
+    """
+    kept, start = [], 0
+    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
+        kept.append(start + np.arange(max(1, int(part * channels)) * invariants))
+        start += channels * invariants
+    features = np.concatenate(kept)
+    return np.concatenate([features + s * term.n_features for s in range(len(term.elements))])
+
+
+def every(term: ClusterExpansion, first: int, step: int) -> ClusterExpansion:
+    """The expansion of some channels only, of each body order: `first`, `first` + `step`, ..."""
+    channels = [len(range(first, count, step)) for count in term.channels]
+    part = ClusterExpansion(**(term.config() | {"channels": channels}))
+    part.radial.load_state_dict(term.radial.state_dict())
+    part.mixing.copy_(term.mixing[..., first::step][..., : max(channels)])
+    return part
+
+
+def columns_of_every(term: ClusterExpansion, first: int, step: int) -> Int[np.ndarray, " columns"]:
+    """Columns of the weights of these channels among those of all, in their order."""
+    kept, start = [], 0
+    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
+        own = np.arange(first, channels, step)
+        kept.append((start + own[:, None] * invariants + np.arange(invariants)).ravel())
+        start += channels * invariants
+    features = np.concatenate(kept)
+    return np.concatenate([features + s * term.n_features for s in range(len(term.elements))])

@@ -1,0 +1,339 @@
+"""More weights than one matrix of normal equations holds, solved together through the labels.
+
+The mean of the posterior of w for rows X (labels in them, weights in their columns) is
+
+    w = P^-1 X^T (X P^-1 X^T + 1)^-1 y
+
+(Rasmussen and Williams, Gaussian Processes for Machine Learning, equation 2.12): a matrix of
+as many rows as there are labels, to which the columns of some channels after the others are added.
+So the number of weights costs time and no memory. It is the solution of one matrix of all weights.
+
+The rows held out are the last ones. As the factor of the leading part of a matrix is the leading
+part of its factor, one factorisation tells what was learned without them and with them. In
+coordinates t = L^-1 y of the rows learned, what is predicted for those held out is L_21 t, whatever
+the number of weights: `Judges` sees such rows in the place of those of weights.
+
+Samples of the posterior come from samples w0 of the prior and e of the noise,
+
+    w0 - P^-1 X^T (X P^-1 X^T + 1)^-1 (X w0 + e)
+
+(Wilson et al., J. Mach. Learn. Res. 22, 105 (2021), equation 11), those of misfits from the same
+matrix, as H^-1 X^T = P^-1 X^T (X P^-1 X^T + 1)^-1; see `interpmd.fitting.posterior`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.linalg
+from ase import Atoms
+from jaxtyping import Float
+from tqdm.auto import tqdm
+
+from interpmd.errors import SingularError
+from interpmd.fitting.channels import columns_of_every, every
+from interpmd.fitting.checkpoint import Checkpoint, uninterrupted
+from interpmd.fitting.judges import Judges
+from interpmd.fitting.least_rows import of_atoms
+from interpmd.fitting.motions import without_rigid_motions
+from interpmd.fitting.normal import (
+    GIB,
+    Targets,
+    column_scales,
+    quick,
+    weighted_rows,
+    weighted_values,
+)
+from interpmd.fitting.posterior import LEVERAGE_DRAWS, MOST_FRAMES, calibrated
+from interpmd.fitting.problem import Problem
+from interpmd.fitting.progress import FitProgress, Watch
+from interpmd.fitting.solved import Solved
+from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, TOLERANCE, strongest_of_the_good
+from interpmd.fitting.tiles import Tiles
+from interpmd.fitting.turns import MOST, held_out
+from interpmd.potentials.expansion import ClusterExpansion
+
+#: Columns whose rows are held at once.
+COLUMNS = 2_000
+
+#: Rows of the frames by which ridge strengths are tried first.
+FEW_ROWS = 8_000
+
+
+class Joint:
+    """The solution of many weights through the matrix of their rows.
+
+    Args:
+        problem: whose expansion has the channels of all members.
+        members: how many: a ridge strength means the same for each number.
+        frames, valid, fraction: see `Problem.solve`.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        members: int,
+        frames: Sequence[Atoms],
+        valid: Sequence[Atoms] | None = None,
+        fraction: float = 0.0,
+    ) -> None:
+        self.problem, self.members = problem, members
+        seed = problem.settings.seed
+        held = held_out(frames, valid, fraction, seed)
+        shuffled = np.random.default_rng(seed).permutation(len(frames))
+        self.learned = [frames[i] for i in shuffled[~np.isin(shuffled, held)]]
+        self.judging = [frames[i] for i in held] if valid is None else list(valid)
+        self.joins = valid is None
+        self.frames = [*self.learned, *self.judging]
+        self.targets = problem.targets(self.frames)
+        values = [
+            _values(atoms, target, k >= len(self.learned))
+            for k, (atoms, target) in enumerate(zip(self.frames, self.targets, strict=True))
+        ]
+        self.values = np.concatenate(values)
+        self.ends = np.cumsum([len(each) for each in values])
+        self.size = int(self.ends[len(self.learned) - 1])  # rows learned
+        known = zip(self.learned, self.targets, strict=False)
+        self.labels = sum(int(np.isfinite(weighted_values(*each)).sum()) for each in known)
+        term = problem.term
+        scale = column_scales(term, frames, seed)
+        self.scale = scale * np.sqrt(members * problem.prices(scale))
+        self.units = max(1, min(-(-term.readout.numel() // COLUMNS), *term.channels))
+
+    def fits(self) -> bool:
+        """Whether the matrix of rows does into the memory of the fit, and this fit is one of those
+        that it serves: on a CPU, without a penalty on rows, with comparable energies, and with
+        more frames than judge in turns."""
+        spec, settings = self.problem.spec, self.problem.settings
+        usual = settings.device == "cpu" and settings.mean_weight is None
+        needed = Tiles.bytes_of(len(self.values)) + 2.5 * 8 * len(self.values) * COLUMNS
+        rare = bool(spec.least_rows) or (spec.least_rows is None and of_atoms(self.learned))
+        many = len(self.frames) > MOST
+        return usual and many and not rare and needed <= settings.memory * GIB
+
+    def solve(
+        self,
+        *,
+        ridge: float | None = None,
+        out: str | Path | None = None,
+        progress: bool = False,
+        watch: Watch | None = None,
+    ) -> Solved:
+        """As `Problem.solve`."""
+        count, seed = self.problem.spec.samples, self.problem.term.seed
+        rng = np.random.default_rng(seed)
+        prior = rng.normal(size=(len(self.scale), count))
+        matrix, drawn = self._accumulate(prior, out, progress, watch)
+        scan = self._scan(matrix, ridge, watch)
+        strength = float(strongest_of_the_good(scan).ridge)
+        scan.attrs |= {"ridge": strength, "least_rows": 0.0}
+        size, diagonal = self.size, strength * self.labels
+        factor = matrix
+        factor.factorise(diagonal)
+        mean = _masked(factor.forward(self.values[:, None]), size)
+        weights = factor.backward(mean)
+        missed = diagonal * weights[:size, 0]
+        variance = float(missed @ missed) / self.labels
+        judges = self._judges(factor, drawn[size:] / np.sqrt(diagonal))
+        # samples in coordinates (t, samples of the prior)
+        noise = drawn / np.sqrt(diagonal) + rng.normal(size=drawn.shape)
+        posterior = -_masked(factor.forward(noise), size)[:size]
+        pulls = self._pulls(factor, missed, diagonal, count, rng)
+        misfits = _masked(factor.forward(pulls), size)[:size]
+        kinds = (
+            np.sqrt(variance) * np.concatenate([posterior, np.eye(count)]),
+            np.concatenate([misfits, np.zeros((count, count))]),
+        )
+        where = np.concatenate([mean[:size, 0], np.zeros(count)])
+        samples, larger = calibrated(kinds, where, judges)
+        held = list(judges.judged(where, samples)) if judges else []
+        if self.joins and judges:
+            weights = factor.backward(factor.forward(self.values[:, None]))
+        changes = np.zeros(drawn.shape)
+        changes[:size] = samples[:size]
+        changes = factor.backward(changes)
+        del factor, matrix
+        both = np.concatenate([weights, changes], axis=1)
+        found = prior @ samples[size:] / np.sqrt(diagonal)
+        solution = np.zeros(len(self.scale))
+        for columns, rows in self._units(progress, "weights"):
+            each = rows.T @ both
+            solution[columns] = each[:, 0]
+            found[columns] += each[:, 1:]
+        return Solved(solution, self.scale, strength, found, held, larger, scan)
+
+    def _units(self, progress: bool, name: str, done: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+        """Columns of some channels after the others, and their rows, shape (rows, columns)."""
+        with tqdm(
+            total=self.units, initial=done, desc=name, unit="part", disable=not progress
+        ) as bar:
+            for unit in range(done, self.units):
+                columns = columns_of_every(self.problem.term, unit, self.units)
+                part = quick(every(self.problem.term, unit, self.units))
+                rows = np.zeros((len(self.values), len(columns)))
+                for some, x in self._rows(part, self.scale[columns]):
+                    rows[some] = x
+                yield columns, rows
+                bar.update()
+
+    def _rows(
+        self, term: ClusterExpansion, scale: np.ndarray
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Where the rows of each frame stand, and these."""
+        first = 0
+        for k, last in enumerate(self.ends):
+            atoms, target = self.frames[k], self.targets[k]
+            rows, values = weighted_rows(term, atoms, target, scale)
+            if k < len(self.learned):
+                rows, _ = without_rigid_motions(atoms, target.forces, rows, values)
+            yield slice(first, last), rows
+            first = last
+
+    def _accumulate(
+        self,
+        prior: Float[np.ndarray, "weights samples"],
+        out: str | Path | None,
+        progress: bool,
+        watch: Watch | None,
+    ) -> tuple[Tiles, Float[np.ndarray, "rows samples"]]:
+        """X P^-1 X^T for a ridge of one label, and X w0 for samples of the prior."""
+        matrix, drawn, done = (
+            Tiles(len(self.values)),
+            np.zeros((len(self.values), prior.shape[1])),
+            0,
+        )
+        checkpoint = None
+        if out is not None:
+            key = f"{self.problem.key(self.frames)} {self.members} {len(self.learned)} {self.units}"
+            checkpoint = Checkpoint(out, "rows", key)
+            if (stored := checkpoint.read()) is not None:
+                matrix.restore(stored)
+                drawn, done = stored["drawn"], int(stored["done"])
+
+        def keep() -> None:
+            if checkpoint is not None:
+                checkpoint.write(**matrix.state(), drawn=drawn, done=done)
+
+        try:
+            for columns, some in self._units(progress, "rows", done):
+                with uninterrupted():
+                    matrix.add(some)
+                    drawn += some @ prior[columns]
+                    done += 1
+                if checkpoint is not None and checkpoint.due:
+                    keep()
+                if watch is not None:
+                    total = len(self.learned)
+                    watch(FitProgress("frames", total * done // self.units, total))
+        except KeyboardInterrupt:
+            keep()
+            raise
+        return matrix, drawn
+
+    def _scan(self, matrix: Tiles, ridge: float | None, watch: Watch | None) -> pd.DataFrame:
+        """Ridge strengths from strong to weak, until validation stops improving.
+
+        They are tried on some of the frames first. The more labels there are, the weaker is the
+        best one: where memory holds the matrix twice, it is sought with all of them from there.
+        """
+        if ridge is not None or not self.judging:
+            only = FIRST_RIDGE if ridge is None else ridge
+            return pd.DataFrame([{"ridge": only, "validation_error": np.nan}])
+        few = int(np.searchsorted(self.ends[: len(self.learned)], FEW_ROWS, side="right"))
+        rows = int(self.ends[max(few, 1) - 1])
+        part = slice(0, rows)
+        across, labels = matrix.part(slice(self.size, None), part), self.labels * rows / self.size
+
+        def error_of_few(strength: float) -> float:
+            shifted = matrix.part(part, part)
+            shifted[np.diag_indices(rows)] += strength * labels
+            factor, info = scipy.linalg.lapack.dpotrf(shifted, lower=1, overwrite_a=1)
+            if info:
+                raise SingularError("the matrix of rows is singular; use a stronger ridge")
+            weights = scipy.linalg.cho_solve((factor, True), self.values[part], check_finite=False)
+            return _rms(across @ weights - self.values[self.size :])
+
+        def error_of_all(strength: float) -> float:
+            factor = matrix.copy()
+            factor.factorise(strength * self.labels)
+            mean = _masked(factor.forward(self.values[:, None]), self.size)
+            return _rms(factor.times(mean)[self.size :, 0] - self.values[self.size :])
+
+        scan = _scanned(error_of_few, sorted(RIDGES, reverse=True), watch)
+        twice = 2 * Tiles.bytes_of(len(self.values)) <= self.problem.settings.memory * GIB
+        if not twice or rows == self.size:
+            return scan
+        best = float(strongest_of_the_good(scan).ridge)
+        return _scanned(error_of_all, sorted((r for r in RIDGES if r <= best), reverse=True), watch)
+
+    def _pulls(
+        self,
+        factor: Tiles,
+        missed: Float[np.ndarray, " rows"],
+        diagonal: float,
+        count: int,
+        rng: np.random.Generator,
+    ) -> Float[np.ndarray, "rows samples"]:
+        """Misfits over leverages with random signs; see `interpmd.fitting.posterior`."""
+        some = int(self.ends[min(MOST_FRAMES, len(self.learned)) - 1])
+        draws = np.zeros((len(self.values), LEVERAGE_DRAWS))
+        draws[: self.size] = rng.normal(size=(self.size, LEVERAGE_DRAWS))
+        left = diagonal * (factor.backward(draws)[: self.size] ** 2).mean(1)
+        leverage = np.maximum(1.0 - left, 1e-6)
+        kept = np.flatnonzero(leverage[:some] > np.median(leverage[:some]))
+        signs = rng.choice([-1.0, 1.0], size=(len(kept), count))
+        pulls = np.zeros((len(self.values), count))
+        pulls[kept] = (missed[kept] / leverage[kept])[:, None] * signs
+        return pulls
+
+    def _judges(self, factor: Tiles, drawn: Float[np.ndarray, "held samples"]) -> Judges:
+        """The frames held out, in coordinates t and samples of the prior."""
+        known = factor.part(slice(self.size, None), slice(0, self.size))
+        rows = np.concatenate([known, drawn], axis=1, dtype=np.float32)
+        values = self.values[self.size :]
+        ends = self.ends[len(self.learned) :] - self.size
+        parts = zip(np.split(rows, ends[:-1]), np.split(values, ends[:-1]), strict=True)
+        targets = self.targets[len(self.learned) :]
+        return Judges.knowing(self.judging, targets, parts if self.judging else ())
+
+
+def _scanned(
+    error_of: Callable[[float], float], strengths: Sequence[float], watch: Watch | None
+) -> pd.DataFrame:
+    """Errors of strengths, from strong to weak, as long as they improve."""
+    tried: list[dict[str, float]] = []
+    for strength in strengths:
+        try:
+            error = error_of(strength)
+        except SingularError:
+            if not tried:
+                raise
+            break
+        tried.append({"ridge": strength, "validation_error": error})
+        if watch is not None:
+            watch(FitProgress("ridge", len(tried), len(strengths), strength, error))
+        errors = [t["validation_error"] for t in tried]
+        if len(errors) > 1 and errors[-1] * TOLERANCE > min(errors[:-1]):
+            break
+    return pd.DataFrame(tried)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _masked(vectors: np.ndarray, size: int) -> np.ndarray:
+    """The vectors with zeros from some row on."""
+    vectors[size:] = 0.0
+    return vectors
+
+
+def _values(atoms: Atoms, target: Targets, whole: bool) -> Float[np.ndarray, " rows"]:
+    """Targets of the rows of one frame."""
+    values = weighted_values(atoms, target)
+    values = values[np.isfinite(values)]
+    nothing = np.zeros((len(values), 0))
+    return values if whole else without_rigid_motions(atoms, target.forces, nothing, values)[1]

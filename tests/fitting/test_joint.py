@@ -1,0 +1,114 @@
+"""Many weights solved together through the matrix of their rows: the numbers of one matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from frames_of_methanol import SMALL, frames
+
+import interpmd as im
+from interpmd.fitting.channels import columns_of_every, every, joined, member
+from interpmd.fitting.closed_form import unlearned
+from interpmd.fitting.joint import Joint
+from interpmd.fitting.normal import NormalEquations, column_scales, weighted_rows
+from interpmd.fitting.posterior import factor_of
+from interpmd.fitting.problem import Problem
+from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.spec import Spec
+from interpmd.fitting.tiles import Tiles
+from interpmd.fitting.turns import MOST
+
+COUNT, MANY = 3, frames(MOST + 10)
+
+
+def problem_of(**settings) -> Problem:
+    """Of three members in one."""
+    spec = Spec(**SMALL, samples=settings.pop("samples", 8))
+    first = spec.expansion([1, 6, 8], 0)
+    whole = joined([member(first, number) for number in range(COUNT)])
+    base = unlearned({1: 0.0, 6: 0.0, 8: 0.0}, {})
+    return Problem(whole, base, spec, FitSettings(**settings))
+
+
+def test_channels_of_an_expansion_taken_in_turn_are_all_of_them():
+    arguments = {"cutoff": 4.0, "lmax": (0, 2, 2, 1), "channels": (7, 6, 5, 4), "functions": 4}
+    whole = im.potentials.ClusterExpansion(["H", "C", "O"], **arguments)
+    rng = np.random.default_rng(0)
+    whole.readout.copy_(torch.from_numpy(rng.normal(size=whole.readout.shape)))
+    energies, seen = np.zeros(3), []
+    for first in range(3):
+        part, columns = every(whole, first, 3), columns_of_every(whole, first, 3)
+        part.readout.copy_(whole.readout.flatten()[columns].view(part.readout.shape))
+        potential = im.Potential({"expansion": part}, elements=[1, 6, 8])
+        energies += [float(potential.predict(atoms).energy) for atoms in MANY[:3]]
+        seen += columns.tolist()
+    potential = im.Potential({"expansion": whole}, elements=[1, 6, 8])
+    assert sorted(seen) == list(range(whole.readout.numel()))
+    assert np.allclose(energies, [float(potential.predict(a).energy) for a in MANY[:3]])
+
+
+def test_tiles_are_the_matrix():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(23, 40))
+    matrix = Tiles(23, tile=6)
+    matrix.add(rows[:, :15])
+    matrix.add(rows[:, 15:])
+    whole = rows @ rows.T
+    assert np.allclose(matrix.part(slice(7, 20), slice(2, 7)), whole[7:20, 2:7])
+    assert np.allclose(np.tril(matrix.part(slice(3, 14), slice(3, 14))), np.tril(whole[3:14, 3:14]))
+    other = matrix.copy()
+    other.factorise(0.5)
+    factor = np.linalg.cholesky(whole + 0.5 * np.eye(23))
+    right = rng.normal(size=(23, 2))
+    assert np.allclose(other.times(right), factor @ right)
+    assert np.allclose(other.forward(right), np.linalg.solve(factor, right))
+    assert np.allclose(other.backward(right), np.linalg.solve(factor.T, right))
+    assert np.allclose(matrix.part(slice(7, 20), slice(2, 7)), whole[7:20, 2:7])
+    again = Tiles(23, tile=6)
+    again.restore(matrix.state())
+    assert all(np.array_equal(again.tiles[place], matrix.tiles[place]) for place in matrix.tiles)
+    flat = Tiles(12, tile=5)
+    flat.add(rng.normal(size=(12, 10)))
+    with pytest.raises(im.SingularError, match="row 10.*stronger ridge"):
+        flat.factorise(-1e-9)
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_it_is_the_solution_of_one_matrix_of_all_weights(joins, monkeypatch):
+    monkeypatch.setattr("interpmd.fitting.joint.COLUMNS", 150)
+    problem, strength = problem_of(), 1e-4
+    joint = Joint(problem, COUNT, MANY, None if joins else frames(8, 5), 0.2)
+    assert joint.fits() and joint.units > 3
+    solved = joint.solve(ridge=strength)
+    scale = column_scales(problem.term, MANY, 0)
+    equations = NormalEquations(problem.term, scale, 1.0)
+    equations.add(joint.learned, problem.targets(joint.learned))
+    assert equations.rows == joint.labels
+    prior = problem.prior(equations, COUNT * strength)
+    if joins:
+        held = zip(joint.judging, problem.targets(joint.judging), strict=True)
+        equations.add_rows([weighted_rows(equations.term, a, t, scale) for a, t in held])
+    expected = equations.solve(prior).mean / scale
+    found = solved.mean / solved.scale
+    assert np.abs(found - expected).max() < 1e-8 * np.abs(expected).max()
+
+
+def test_it_errs_and_doubts_as_one_matrix_of_all_weights(monkeypatch):
+    """On the frames held out, with so many samples that chance matters little."""
+    monkeypatch.setattr("interpmd.fitting.joint.COLUMNS", 150)
+    problem, strength = problem_of(samples=400), 1e-4
+    solved = Joint(problem, COUNT, MANY, None, 0.2).solve(ridge=strength)
+    one = problem.solve(MANY, fraction=0.2, ridge=COUNT * strength)
+    assert len(solved.held) == len(one.held) > 10
+    for ours, other in zip(solved.held, one.held, strict=True):
+        assert np.array_equal(ours.numbers, other.numbers)
+        assert np.allclose(ours.forces, other.forces, rtol=0, atol=1e-4)
+        assert ours.energy == pytest.approx(other.energy, abs=1e-4)
+    sizes = [np.array([f.forces_std for f in s.held]) for s in (solved, one)]
+    assert np.median(np.abs(sizes[0] / sizes[1] - 1)) < 0.08  # chance alone gives 0.05
+    assert np.median(sizes[0] / sizes[1]) == pytest.approx(1.0, abs=0.06)
+    energies = [np.array([f.energy_std for f in s.held]) for s in (solved, one)]
+    assert np.allclose(*energies, rtol=0.2)
+    assert solved.calibration == pytest.approx(one.calibration, rel=0.1)
+    assert factor_of(solved.held) == pytest.approx(1.0, rel=1e-3)
