@@ -109,6 +109,7 @@ def test_it_errs_and_doubts_as_one_matrix_of_all_weights(monkeypatch):
     assert np.median(np.abs(sizes[0] / sizes[1] - 1)) < 0.08  # chance alone gives 0.05
     assert np.median(sizes[0] / sizes[1]) == pytest.approx(1.0, abs=0.06)
     energies = [np.array([f.energy_std for f in s.held]) for s in (solved, one)]
-    assert np.allclose(*energies, rtol=0.2)
+    apart = np.abs(energies[0] / energies[1] - 1)  # leverages of few draws add to chance
+    assert np.median(apart) < 0.08 and apart.max() < 0.4
     assert solved.calibration == pytest.approx(one.calibration, rel=0.1)
     assert factor_of(solved.held) == pytest.approx(1.0, rel=1e-3)
