@@ -60,7 +60,9 @@ class ForceField:
 
     What GFN-FF takes from a geometry beside its bonds, such as hybridisation, it takes from one
     that distance geometry makes of the bonds alone: of hot frames it would see other terms, and
-    their energies would jump by several electronvolts.
+    their energies would jump by several electronvolts. Where bonds have no Lewis structure or
+    cannot be laid out, as where one is broken, each geometry has terms of its own, whatever was
+    asked before; those of `bonded_as` are kept.
 
     Attributes:
         name: "mmff94", "uff" or "gfn-ff"; upper case is taken too.
@@ -130,8 +132,13 @@ class ForceField:
         pairs = np.sort(lewis_bonds(atoms).pairs, axis=1)
         key = charge, atoms.numbers.tobytes(), pairs.tobytes()
         if key not in self._terms:
-            make = _by_gfnff if self.name == "gfn-ff" else _by_rdkit
-            self._terms[key] = make(self.name, atoms, pairs, charge)
+            if self.name == "gfn-ff":
+                terms, of_bonds = _by_gfnff(self.name, atoms, pairs, charge)
+            else:
+                terms, of_bonds = _by_rdkit(self.name, atoms, pairs, charge), True
+            if not of_bonds:
+                return terms
+            self._terms[key] = terms
             while len(self._terms) > MOST_KEPT:
                 self._terms.pop(next(iter(self._terms)))
         return self._terms[key]
@@ -174,7 +181,8 @@ def _by_rdkit(name: str, atoms: Atoms, pairs: Pairs, charge: int) -> Terms:
     return evaluate
 
 
-def _by_gfnff(name: str, atoms: Atoms, pairs: Pairs, charge: int) -> Terms:
+def _by_gfnff(name: str, atoms: Atoms, pairs: Pairs, charge: int) -> tuple[Terms, bool]:
+    """Terms, and whether they follow from the bonds alone."""
     purpose = f"the force field {name}"
     library = required("gfnff", purpose)
     # atoms in an order that follows from the bonds, since GFN-FF depends on it
@@ -184,6 +192,7 @@ def _by_gfnff(name: str, atoms: Atoms, pairs: Pairs, charge: int) -> Terms:
     bonded = np.zeros((len(atoms), len(atoms)), dtype=int)
     bonded[pairs[:, 0], pairs[:, 1]] = bonded[pairs[:, 1], pairs[:, 0]] = 1
     places = _laid_out(numbers, pairs, charge, purpose)
+    of_bonds = places is not None
     places = atoms.positions[order] if places is None else places
     try:
         terms = library.GFNFFCalculator(
@@ -197,7 +206,7 @@ def _by_gfnff(name: str, atoms: Atoms, pairs: Pairs, charge: int) -> Terms:
         forces = -np.asarray(gradient).reshape(-1, 3)[back] * units.Hartree / units.Bohr
         return float(energy) * units.Hartree, forces
 
-    return evaluate
+    return evaluate, of_bonds
 
 
 def _order(

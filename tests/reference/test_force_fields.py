@@ -108,6 +108,17 @@ def test_gfn_ff_sees_bonds_alone():
     assert ForceField("gfn-ff").evaluate(far).energy == pytest.approx(stretched[-1], abs=1e-9)
 
 
+@pytest.mark.skipif("gfn-ff" not in INSTALLED, reason="gfnff is missing")
+def test_without_a_lewis_structure_the_order_of_frames_decides_nothing():
+    """The terms of a radical are those of its own geometry, not of the one that came first."""
+    frames = [moved("C2H3", seed) for seed in range(3)]
+    field = ForceField("gfn-ff")
+    found = [field.evaluate(atoms).energy for atoms in frames]
+    for atoms, energy in zip(frames, found, strict=True):
+        assert ForceField("gfn-ff").evaluate(atoms).energy == pytest.approx(energy, abs=1e-9)
+    assert [field.evaluate(a).energy for a in frames[::-1]] == pytest.approx(found[::-1], abs=1e-9)
+
+
 def _side(mol, first: int, second: int) -> list[int]:
     """1 for atoms on the side of the second, 0 for the others."""
     from rdkit import Chem
