@@ -70,6 +70,7 @@ def fit(
     energy_weight: float = 40.0,
     virial_weight: float = 1.0,
     mean_weight: float | None = None,
+    soft_weight: float = 0.0,
     subset_weights: Mapping[str, float] | None = None,
     outliers: Literal["keep", "leave out"] = "keep",
     ridge: float | None = None,
@@ -114,6 +115,10 @@ def fit(
             "molecule", else its formula), while differences between them keep `energy_weight`: for
             a `baseline` whose zero is each molecule's own, as that of a force field is. Energies of
             different molecules cannot be compared then. If None, they can.
+        soft_weight: forces of molecules count twice: component by component, and with this weight
+            by the energy that they are worth in a relaxation, so that a correction leaves no
+            minima of its own along torsions and between atoms that touch. In (eV/Å²)^½; see
+            `interpmd.fitting.soft`.
         subset_weights: factors on the weights of all labels of a subset (info "subset" or
             "config_type"), for instance ``{"dimer": 5.0}``. It was called `weights`.
         outliers: frames whose labels do not fit those of all others are named by a LabelWarning;
@@ -157,7 +162,15 @@ def fit(
         arguments.options(spec or {}, [f.name for f in fields(Spec)], "spec")
         spec = Spec(**(spec or {}))
     check_numbers(
-        energy_weight, virial_weight, memory, seed, ridge, validation, refine, mean_weight
+        energy_weight,
+        virial_weight,
+        memory,
+        seed,
+        ridge,
+        validation,
+        refine,
+        mean_weight,
+        soft_weight,
     )
     arguments.one_of(("keep", "leave out"), outliers=outliers)
     arguments.count(members=members)
@@ -165,7 +178,9 @@ def fit(
     frames = labelled_frames(read_frames(train), keys)
     labels.check_labels(frames)
     weights = check_subset_weights(frames, subset_weights or {})
-    settings = FitSettings(energy_weight, virial_weight, weights, memory, seed, device, mean_weight)
+    settings = FitSettings(
+        energy_weight, virial_weight, weights, memory, seed, device, mean_weight, soft_weight
+    )
     elements = {int(z) for atoms in frames for z in atoms.numbers}
     others = {
         name: _others(source, elements, f"{name} data", keys)
@@ -270,6 +285,7 @@ def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:
         "least_rows": solved.scan.attrs["least_rows"],
         "energy_weight": problem.settings.energy_weight,
         "mean_weight": problem.settings.mean_weight,
+        "soft_weight": problem.settings.soft_weight,
     }
 
 

@@ -20,6 +20,7 @@ from interpmd.fitting.normal import (
     has_forces,
     weighted_values,
 )
+from interpmd.fitting.soft import softening
 from interpmd.fitting.solution import Solution
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.devices import usable
@@ -152,6 +153,13 @@ class DeviceEquations(NormalEquations):
         rows = torch.cat(parts)
         rows *= torch.as_tensor(np.concatenate(weights)).to(rows)[:, None]
         rows /= torch.as_tensor(self.scale).to(rows)
+        first = len(frames)
+        for atoms, target in zip(frames, targets, strict=True):
+            last, turn = first + 3 * len(atoms), softening(atoms, target)
+            if turn is not None:
+                rows[first:last] = torch.as_tensor(turn).to(rows) @ rows[first:last]
+                values[first:last] = turn @ values[first:last]
+            first = last
         return rows[torch.from_numpy(known).to(rows.device)], values[known]
 
     def _values(

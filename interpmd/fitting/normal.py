@@ -30,6 +30,7 @@ from interpmd.errors import MemoryLimitError, SingularError
 from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import Design, design
 from interpmd.fitting.motions import without_rigid_motions
+from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Extended, Solution
 from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
@@ -44,9 +45,7 @@ ROUNDING, MOST_STEPS = 1e-13, 50
 #: Standard deviation in Å of displacements that break the symmetry of a frame.
 DISPLACEMENT = 0.1
 
-
-#: Rows of some frames, their targets, how many labels they stand for and the sum of the squares of
-#: these, by the elements of the frames.
+#: By the elements of frames: rows, targets, how many labels they stand for, and their squares.
 Pending = dict[tuple[int, ...], list[tuple[np.ndarray, np.ndarray, int, float]]]
 
 
@@ -57,8 +56,8 @@ class Targets:
     Attributes:
         energy: eV. forces: eV/Å, shape (atoms, 3). stress: eV/Å³, shape (3, 3), or None.
             NaN where a frame or an atom has no label.
-        energy_weight, force_weight, virial_weight: 1/standard deviation of the labels, in units
-            of 1/eV, Å/eV and 1/eV.
+        energy_weight, force_weight, virial_weight: 1/standard deviation of labels.
+        soft_weight: see `interpmd.fitting.soft`; equations have it, judges do not.
     """
 
     energy: float
@@ -67,6 +66,7 @@ class Targets:
     energy_weight: float = 1.0
     force_weight: float = 1.0
     virial_weight: float = 1.0
+    soft_weight: float = 0.0
 
 
 class NormalEquations:
@@ -134,7 +134,8 @@ class NormalEquations:
         pending: Pending = {}
         count = done = 0
         for atoms, target in zip(frames, targets, strict=True):
-            rows, values = weighted_rows(self.term, atoms, target, self.scale)
+            made = weighted_rows(self.term, atoms, target, self.scale)
+            rows, values = softened(atoms, target, *made)
             labels = len(values), float(values @ values)
             rows, values = without_rigid_motions(atoms, target.forces, rows, values)
             pending.setdefault(self._present(atoms), []).append((rows, values, *labels))

@@ -26,6 +26,7 @@ from jaxtyping import Float
 
 from interpmd.fitting.judges import Judged, Judges
 from interpmd.fitting.normal import Targets, weighted_rows
+from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Solution
 from interpmd.potentials.expansion import ClusterExpansion
 
@@ -102,7 +103,7 @@ def _blocks(
     rows: list[np.ndarray] = []
     values: list[np.ndarray] = []
     for atoms, target in frames:
-        x, y = weighted_rows(term, atoms, target, scale)
+        x, y = softened(atoms, target, *weighted_rows(term, atoms, target, scale))
         rows, values = [*rows, x], [*values, y]
         if sum(map(len, values)) >= ROWS_AT_ONCE:
             yield np.concatenate(rows), np.concatenate(values)

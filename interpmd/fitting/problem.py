@@ -85,6 +85,7 @@ class Problem:
             energy_weight=factor * self.settings.energy_weight / len(atoms) ** 0.5,
             force_weight=factor,
             virial_weight=factor * self.settings.virial_weight,
+            soft_weight=self.settings.soft_weight,
         )
 
     def prior(
@@ -376,6 +377,7 @@ class Problem:
         weights = (settings.virial_weight, sorted(settings.subset_weights.items()))
         if settings.mean_weight is not None:
             weights += (settings.mean_weight,)
+        weights += (settings.soft_weight,) if settings.soft_weight else ()
         digest.update(repr(weights).encode())
         digest.update(fingerprint(self.base.terms).encode())
         for tensor in [*self.term.radial.state_dict().values(), self.term.mixing]:

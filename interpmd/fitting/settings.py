@@ -26,6 +26,8 @@ class FitSettings:
         device: on which the normal equations are made and solved.
         mean_weight: as `energy_weight`, of the mean energy of the frames of a molecule; None where
             energies of molecules are comparable.
+        soft_weight: of forces by what they are worth in a relaxation, in (eV/Å²)^½, relative to a
+            force component; see `interpmd.fitting.soft`.
     """
 
     energy_weight: float = 40.0
@@ -35,6 +37,7 @@ class FitSettings:
     seed: int = 0
     device: str = "cpu"
     mean_weight: float | None = None
+    soft_weight: float = 0.0
 
     def factor(self, atoms: Atoms) -> float:
         """Factor on the weights of the labels of a frame."""
@@ -50,9 +53,12 @@ def check_numbers(
     validation: float,
     refine: int,
     mean_weight: float | None = None,
+    soft_weight: float = 0.0,
 ) -> None:
     """Raise ArgumentError for a number that makes no sense; for their meaning see `fit`."""
-    arguments.not_negative(energy_weight=energy_weight, virial_weight=virial_weight)
+    arguments.not_negative(
+        energy_weight=energy_weight, virial_weight=virial_weight, soft_weight=soft_weight
+    )
     arguments.positive(memory=memory)
     arguments.seeds(seed=seed)
     arguments.part(validation=validation)
