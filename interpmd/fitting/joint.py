@@ -105,10 +105,11 @@ class Joint:
 
     def fits(self) -> bool:
         """Whether the matrix of rows does into the memory of the fit, and this fit is one of those
-        that it serves: on a CPU, without a penalty on rows, with comparable energies, and with
-        more frames than judge in turns."""
+        that it serves: on a CPU, without a penalty on rows, with comparable energies, forces
+        that count by component alone, and with more frames than judge in turns."""
         spec, settings = self.problem.spec, self.problem.settings
         usual = settings.device == "cpu" and settings.mean_weight is None
+        usual &= not settings.soft_weight
         needed = Tiles.bytes_of(len(self.values)) + 2.5 * 8 * len(self.values) * COLUMNS
         rare = bool(spec.least_rows) or (spec.least_rows is None and of_atoms(self.learned))
         many = len(self.frames) > MOST

@@ -7,7 +7,7 @@ from ase.build import bulk, molecule
 
 import interpmd as im
 from interpmd.errors import ArgumentError
-from interpmd.fitting.normal import Targets, weighted_rows
+from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
 from interpmd.fitting.soft import ANGLE, BOND, SOFTEST, softened, softening, springs
 
 
@@ -97,3 +97,16 @@ def test_energies_keep_their_rows():
 def test_a_negative_weight_is_refused():
     with pytest.raises(ArgumentError, match="soft_weight"):
         im.fit([molecule("H2O")], soft_weight=-1.0)
+
+
+def test_an_update_has_the_weight_of_the_fit():
+    frames = im.label(
+        im.sample(molecule("C2H6"), "rattle", n=16, stdev=0.08, seed=1), "gfn-ff", progress=False
+    )
+    options = {"ridge": 1e-6, "isolated_energies": "average", "progress": False, "soft_weight": 8.0}
+    fitted = im.fit(frames[:12], frames[:2], spec={"weights": 60}, **options)
+    fit = im.GrowingFit(fitted.potential, frames[:12])
+    fit.add(frames[12:])
+    matrix = NormalEquations(fit.term, fit.scale, 1.0)
+    matrix.add(frames, fit.problem.targets(frames))
+    assert fit.equations.vector == pytest.approx(matrix.vector, rel=1e-6, abs=1e-6)

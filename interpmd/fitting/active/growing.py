@@ -29,6 +29,7 @@ from interpmd.fitting.normal import NormalEquations, column_scales, rows_of, wei
 from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Extended, Solution
 from interpmd.fitting.spec import Spec
 from interpmd.potentials.base import LearnedTerm
@@ -106,6 +107,7 @@ class GrowingFit:
         settings = FitSettings(
             float(given["energy_weight"]), subset_weights=dict(subset_weights or {}),
             memory=memory, seed=int(given["seed"]),
+            soft_weight=float(given.get("soft_weight", 0.0)),
         )  # fmt: skip
         self.problem = Problem(self.term, base, spec_of(given["spec"]), settings)
         self.frames = [a for a in read_frames(train) if not labels.is_isolated(a)]
@@ -196,7 +198,8 @@ class GrowingFit:
         """Rows of frames that say something, which the equations take, and their targets."""
         found, count, square = [], 0, 0.0
         for atoms, target in zip(frames, self.problem.targets(frames), strict=True):
-            rows, values = weighted_rows(self.equations.term, atoms, target, self.scale)
+            made = weighted_rows(self.equations.term, atoms, target, self.scale)
+            rows, values = softened(atoms, target, *made)
             found.append(without_rigid_motions(atoms, target.forces, rows, values))
             count += len(values) - len(found[-1][1])
             square += float(values @ values - found[-1][1] @ found[-1][1])
