@@ -67,7 +67,7 @@ class Tiles:
     def add(self, rows: Float[np.ndarray, "size columns"]) -> None:
         """Add rows rows^T."""
         for (i, j), tile in self.tiles.items():
-            tile += rows[self.parts[i]] @ rows[self.parts[j]].T
+            _add_product(tile, rows[self.parts[i]], rows[self.parts[j]], 1.0, i == j)
 
     def part(self, rows: slice, columns: slice) -> Float[np.ndarray, "rows columns"]:
         """Some rows of some columns, of which none is beyond the first row, or the same ones: then
@@ -103,7 +103,8 @@ class Tiles:
                 below[...] = _lower(factor, below.T).T
             for i in range(k + 1, count):
                 for j in range(k + 1, i + 1):
-                    self.tiles[i, j] -= self.tiles[i, k] @ self.tiles[j, k].T
+                    each = self.tiles[i, k], self.tiles[j, k]
+                    _add_product(self.tiles[i, j], *each, -1.0, i == j)
 
     def times(self, right: Vectors) -> Vectors:
         """L times some vectors, once factorised."""
@@ -143,6 +144,21 @@ def _common(one: slice, other: slice) -> tuple[slice, slice]:
         slice(first - one.start, last - one.start),
         slice(first - other.start, last - other.start),
     )
+
+
+def _add_product(
+    tile: np.ndarray, left: np.ndarray, right: np.ndarray, factor: float, symmetric: bool
+) -> None:
+    """Add left right^T times a factor in place, of a symmetric tile what is not above its diagonal.
+
+    LAPACK sees all arrays transposed, as it takes columns for what are rows here.
+    """
+    if symmetric:
+        scipy.linalg.blas.dsyrk(factor, left.T, trans=1, beta=1.0, c=tile.T, overwrite_c=1, lower=0)
+    else:
+        scipy.linalg.blas.dgemm(
+            factor, right.T, left.T, trans_a=1, beta=1.0, c=tile.T, overwrite_c=1
+        )
 
 
 def _lower(factor: np.ndarray, right: np.ndarray, trans: int = 0) -> np.ndarray:
