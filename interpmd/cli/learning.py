@@ -33,7 +33,7 @@ def fit(
         list[str] | None, typer.Option(help="Factor of a subset, e.g. dimer=5; repeatable.")
     ] = None,
     members: Annotated[
-        int, typer.Option(help="Fits whose mean is the potential: it errs less, and is slower.")
+        int, typer.Option(help="So many times the channels: errs less, and is slower.")
     ] = 1,
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
     device: Annotated[str, typer.Option(help="Where to solve: cpu, cuda.")] = "cpu",

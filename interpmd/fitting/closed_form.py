@@ -126,9 +126,12 @@ def fit(
         ridge: strength per row of the linear problem; by validation if None.
         validation: fraction of `train` held out if `valid` is None.
         refine: rounds of gradient descent on the radial network, the read-out solved again.
-        members: fits with other random channels whose mean is the potential, as one of so many
-            times the weights: it errs less, in the memory of one fit and so many times its time; a
-            call takes so many times as long, or longer. See `interpmd.fitting.members`.
+        members: how many times the channels of one fit the potential has, which then errs less; the
+            fit takes so many times as long, and a call as long or longer. All weights are solved
+            together where the matrix of the labels fits into `memory` (31,000 in 5 GiB), else in so
+            many fits apart, whose mean is the potential; that is so also for 110 frames or fewer,
+            with `mean_weight`, a penalty on rows or on a GPU. See `interpmd.fitting.joint` and
+            `interpmd.fitting.members`.
         memory: limit in GiB for the normal equations.
         device: where they are made and solved: "cpu", or a GPU as torch calls it, such as "cuda".
         level: level of theory, for the card; read from info "level" if None.

@@ -1,7 +1,9 @@
-"""More weights than one matrix of normal equations holds: the mean of several fits in one.
+"""More weights than one matrix of normal equations holds: the channels of several fits in one.
 
-Channels are random mixings, so that fits that differ in them err differently. Members share the
-radial network and the frames held out; each is solved by itself, in the memory of one. Their mean
+Where the matrix of their rows fits into memory all weights are solved together
+(`interpmd.fitting.joint`). Elsewhere each member, whose channels are other random mixings, is
+solved by itself, in the memory of one; members share the radial network and the frames held out.
+Their mean
 
     E = 1/K sum_m sum_p w_mp B_mp
 
@@ -9,9 +11,10 @@ is an expansion of the same form, with the channels of all and each weight divid
 whose errors have the size e and the correlation r, it errs by e sqrt((1 + (K - 1) r) / K) (means of
 predictors: Breiman, Machine Learning 24, 123 (1996)).
 
-Samples are those of all members, which are drawn independently, added and divided by sqrt(K): were
-all members alike, their size would stay. One factor then makes the bars about the mean hold 95 % of
-the errors of the frames held out, as of a single fit (`interpmd.fitting.posterior`).
+Samples of a mean are those of all members, which are drawn independently, added and divided by
+sqrt(K): were all members alike, their size would stay. One factor then makes the bars about the
+mean hold 95 % of the errors of the frames held out, as of a single fit
+(`interpmd.fitting.posterior`).
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def test_it_conforms_and_comes_back_from_its_file(report, tmp_path):
 
 
 def test_labels_are_not_added_to_a_mean(report):
-    with pytest.raises(im.LabelError, match="mean of 3 fits.*members=1"):
+    with pytest.raises(im.LabelError, match="channels of 3 fits.*members=1"):
         GrowingFit(report.potential, TRAIN)
     with pytest.raises(im.ArgumentError, match="leave members="):
         im.learn(frames(4), "gfn2-xtb", frames(2), members=2)

@@ -70,7 +70,7 @@ class GrowingFit:
 
     Raises:
         LabelError: the potential does not say how it was fitted, or not to these frames, or it is
-            the mean of several fits (`members` of `im.fit`).
+            one of several fits (`members` of `im.fit`).
     """
 
     def __init__(
@@ -91,8 +91,8 @@ class GrowingFit:
             )
         if int(given.get("members", 1)) > 1:
             raise LabelError(
-                f"the potential is the mean of {given['members']} fits, whose normal equations are "
-                "not those of one: fit to all labels anew, or grow a fit with members=1"
+                f"the potential has the channels of {given['members']} fits, whose normal "
+                "equations are not those of one: fit to all labels anew, or grow a fit with members=1"
             )
         if given.get("mean_weight") is not None:
             raise LabelError(
