@@ -92,7 +92,7 @@ class GrowingFit:
         if int(given.get("members", 1)) > 1:
             raise LabelError(
                 f"the potential has the channels of {given['members']} fits, whose normal "
-                "equations are not those of one: fit to all labels anew, or grow a fit with members=1"
+                "equations are not those of one: fit to all labels anew, or grow one with members=1"
             )
         if given.get("mean_weight") is not None:
             raise LabelError(
