@@ -14,14 +14,10 @@ from torch import Tensor
 from interpmd.errors import SingularError
 from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.design import design_by_torch
-from interpmd.fitting.normal import (
-    NormalEquations,
-    Targets,
-    has_forces,
-    weighted_values,
-)
+from interpmd.fitting.normal import NormalEquations, has_forces, weighted_values
 from interpmd.fitting.soft import softening
 from interpmd.fitting.solution import Solution
+from interpmd.fitting.targets import Targets
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.devices import usable
 from interpmd.structures.edges import neighbours

@@ -39,19 +39,13 @@ from interpmd.fitting.checkpoint import Checkpoint, uninterrupted
 from interpmd.fitting.judges import Judges
 from interpmd.fitting.least_rows import of_atoms
 from interpmd.fitting.motions import without_rigid_motions
-from interpmd.fitting.normal import (
-    GIB,
-    Targets,
-    column_scales,
-    quick,
-    weighted_rows,
-    weighted_values,
-)
+from interpmd.fitting.normal import GIB, column_scales, quick, weighted_rows, weighted_values
 from interpmd.fitting.posterior import LEVERAGE_DRAWS, MOST_FRAMES, calibrated
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, TOLERANCE, strongest_of_the_good
+from interpmd.fitting.targets import Targets
 from interpmd.fitting.tiles import Tiles
 from interpmd.fitting.turns import MOST, held_out
 from interpmd.potentials.expansion import ClusterExpansion

@@ -10,8 +10,9 @@ from ase import Atoms
 from jaxtyping import Float, Int
 
 from interpmd.fitting import labels
-from interpmd.fitting.normal import Targets, weighted_rows, weighted_values
+from interpmd.fitting.normal import weighted_rows, weighted_values
 from interpmd.fitting.report import Evaluation
+from interpmd.fitting.targets import Targets
 from interpmd.fitting.zeros import centred
 from interpmd.potentials.expansion import ClusterExpansion
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -32,6 +31,7 @@ from interpmd.fitting.design import Design, design
 from interpmd.fitting.motions import without_rigid_motions
 from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Extended, Solution
+from interpmd.fitting.targets import Targets
 from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.edges import CLOSEST_APPROACH, nearest_distances, neighbours
@@ -47,26 +47,6 @@ DISPLACEMENT = 0.1
 
 #: By the elements of frames: rows, targets, how many labels they stand for, and their squares.
 Pending = dict[tuple[int, ...], list[tuple[np.ndarray, np.ndarray, int, float]]]
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the expansion has to reproduce of one frame (baseline terms already subtracted).
-
-    Attributes:
-        energy: eV. forces: eV/Å, shape (atoms, 3). stress: eV/Å³, shape (3, 3), or None.
-            NaN where a frame or an atom has no label.
-        energy_weight, force_weight, virial_weight: 1/standard deviation of labels.
-        soft_weight: see `interpmd.fitting.soft`; equations have it, judges do not.
-    """
-
-    energy: float
-    forces: np.ndarray
-    stress: np.ndarray | None = None
-    energy_weight: float = 1.0
-    force_weight: float = 1.0
-    virial_weight: float = 1.0
-    soft_weight: float = 0.0
 
 
 class NormalEquations:

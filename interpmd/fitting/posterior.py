@@ -25,9 +25,10 @@ from ase import Atoms
 from jaxtyping import Float
 
 from interpmd.fitting.judges import Judged, Judges
-from interpmd.fitting.normal import Targets, weighted_rows
+from interpmd.fitting.normal import weighted_rows
 from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Solution
+from interpmd.fitting.targets import Targets
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Frames whose misfits are looked at, and draws of the posterior that measure leverages (their

@@ -25,7 +25,7 @@ from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import calibrate_grade, spread_of
 from interpmd.fitting.judges import Judged, Judges
 from interpmd.fitting.least_rows import WEIGHTS, of_atoms, penalise
-from interpmd.fitting.normal import NormalEquations, Targets, column_scales
+from interpmd.fitting.normal import NormalEquations, column_scales
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.fitting.settings import FitSettings
@@ -33,6 +33,7 @@ from interpmd.fitting.solution import Solution
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.spec import Spec
 from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, TOLERANCE, strongest_of_the_good
+from interpmd.fitting.targets import Targets
 from interpmd.fitting.turns import (
     Turn,
     error_of,

@@ -17,9 +17,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from interpmd.fitting.checkpoint import Checkpoint
-from interpmd.fitting.normal import Targets
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
+from interpmd.fitting.targets import Targets
 from interpmd.structures.edges import environments, neighbours
 from interpmd.structures.systems import Batch
 from interpmd.structures.threads import one_thread

@@ -13,16 +13,12 @@ Malmqvist, Chem. Phys. Lett. 241, 423 (1995), without its torsions, which h stan
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
+from interpmd.fitting.targets import Targets
 from interpmd.structures.chemistry import bonds
-
-if TYPE_CHECKING:
-    from interpmd.fitting.normal import Targets
 
 #: Springs of bonds and between neighbours of one atom, and what all other motions have, in eV/Å².
 BOND, ANGLE, SOFTEST = 30.0, 8.0, 1.0

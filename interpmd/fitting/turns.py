@@ -18,10 +18,11 @@ from jaxtyping import Float, Int
 
 from interpmd.fitting import labels
 from interpmd.fitting.judges import Judged, Judges
-from interpmd.fitting.normal import GIB, NormalEquations, Targets, weighted_rows
+from interpmd.fitting.normal import GIB, NormalEquations, weighted_rows
 from interpmd.fitting.posterior import factor_of, sizes_alike, together
 from interpmd.fitting.report import Evaluation
 from interpmd.fitting.solution import Solution
+from interpmd.fitting.targets import Targets
 
 #: Parts in which frames are held out; fewest and most frames, and most weights, where that is done.
 PARTS, FEWEST, MOST, FEW_WEIGHTS = 4, 8, 110, 6_000

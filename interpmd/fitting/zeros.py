@@ -22,7 +22,8 @@ import torch
 from ase import Atoms
 from jaxtyping import Float
 
-from interpmd.fitting.normal import NormalEquations, Targets
+from interpmd.fitting.normal import NormalEquations
+from interpmd.fitting.targets import Targets
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.edges import environments, neighbours
 from interpmd.structures.systems import Batch

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from ase.build import molecule
 
-from interpmd.fitting.normal import NormalEquations, Targets, column_scales
+from interpmd.fitting.normal import NormalEquations, column_scales
 from interpmd.fitting.spec import Spec
+from interpmd.fitting.targets import Targets
 
 FRAMES = [molecule(name) for name in ("CH3OH", "CH4", "H2O", "CH3NO2", "C2H6", "NH3", "HCN")]
 

@@ -12,8 +12,9 @@ from frames_of_methanol import ISOLATED, SMALL, frames
 import interpmd as im
 from interpmd.fitting.grade import Spread, calibrate_grade, ranges_of_distances, usual_spread
 from interpmd.fitting.judges import Judges
-from interpmd.fitting.normal import NormalEquations, Targets, quick, weighted_rows
+from interpmd.fitting.normal import NormalEquations, quick, weighted_rows
 from interpmd.fitting.posterior import calibrated, misfit_samples
+from interpmd.fitting.targets import Targets
 from interpmd.potentials import ClusterExpansion
 from interpmd.potentials.surroundings import nearest_distances, outside
 from interpmd.potentials.uncertainty import posterior

@@ -20,8 +20,9 @@ from interpmd.errors import LabelWarning, MemoryLimitError
 from interpmd.fitting import closed_form as fitting
 from interpmd.fitting.grade import FALSE_ALARMS, Spread, spread_of, usual_spread
 from interpmd.fitting.labels import isolated_energies
-from interpmd.fitting.normal import NormalEquations, Targets, displaced, weighted_rows
+from interpmd.fitting.normal import NormalEquations, displaced, weighted_rows
 from interpmd.fitting.shares import body_order_shares
+from interpmd.fitting.targets import Targets
 from interpmd.potentials import ClusterExpansion
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.structures.edges import CLOSEST_APPROACH

@@ -11,7 +11,8 @@ from frames_of_methanol import frames, labelled
 import interpmd as im
 from interpmd.fitting.judges import Judges
 from interpmd.fitting.least_rows import sums_of_rows
-from interpmd.fitting.normal import NormalEquations, Targets, quick
+from interpmd.fitting.normal import NormalEquations, quick
+from interpmd.fitting.targets import Targets
 from interpmd.potentials import ClusterExpansion
 from interpmd.structures.networks import made_of_atoms
 

@@ -7,8 +7,9 @@ from ase.build import bulk, molecule
 
 import interpmd as im
 from interpmd.errors import ArgumentError
-from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
+from interpmd.fitting.normal import NormalEquations, weighted_rows
 from interpmd.fitting.soft import ANGLE, BOND, SOFTEST, softened, softening, springs
+from interpmd.fitting.targets import Targets
 
 
 def energy_of_springs(atoms: Atoms, moved: np.ndarray) -> float:

@@ -9,8 +9,9 @@ import pytest
 from ase import Atoms
 from frames_of_methanol import SMALL, frames
 
-from interpmd.fitting.normal import NormalEquations, Targets, weighted_rows
+from interpmd.fitting.normal import NormalEquations, weighted_rows
 from interpmd.fitting.solution import Extended
+from interpmd.fitting.targets import Targets
 from interpmd.potentials import ClusterExpansion
 
 TERM = ClusterExpansion(["H", "C", "O"], **SMALL)

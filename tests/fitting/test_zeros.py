@@ -10,7 +10,8 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import interpmd as im
-from interpmd.fitting.normal import NormalEquations, Targets, rows_of, weighted_rows
+from interpmd.fitting.normal import NormalEquations, rows_of, weighted_rows
+from interpmd.fitting.targets import Targets
 from interpmd.fitting.zeros import energy_row, free_zeros
 
 SPEC = {"cutoff": 3.0, "channels": (8, 4), "lmax": (0, 2), "basis": 6, "weights": 400}
