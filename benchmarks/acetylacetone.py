@@ -3,7 +3,7 @@
 python benchmarks/acetylacetone.py FOLDER [--members K]
 
 FOLDER is dataset_acac of github.com/davkovacs/BOTNet-datasets, with train_300K.xyz,
-test_MD_300K.xyz and test_MD_600K.xyz. With members the potential is the mean of K fits.
+test_MD_300K.xyz and test_MD_600K.xyz. With members the potential has the channels of K fits.
 """
 
 from __future__ import annotations

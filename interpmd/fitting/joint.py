@@ -74,7 +74,7 @@ class Joint:
         valid: Sequence[Atoms] | None = None,
         fraction: float = 0.0,
     ) -> None:
-        self.problem, self.members = problem, members
+        self.problem, self.members, self.given = problem, members, frames
         seed = problem.settings.seed
         held = held_out(frames, valid, fraction, seed)
         shuffled = np.random.default_rng(seed).permutation(len(frames))
@@ -93,8 +93,6 @@ class Joint:
         known = zip(self.learned, self.targets, strict=False)
         self.labels = sum(int(np.isfinite(weighted_values(*each)).sum()) for each in known)
         term = problem.term
-        scale = column_scales(term, frames, seed)
-        self.scale = scale * np.sqrt(members * problem.prices(scale))
         self.units = max(1, min(-(-term.readout.numel() // COLUMNS), *term.channels))
 
     def fits(self) -> bool:
@@ -120,6 +118,7 @@ class Joint:
         """As `Problem.solve`."""
         count, seed = self.problem.spec.samples, self.problem.term.seed
         rng = np.random.default_rng(seed)
+        self.scale = self._scale()
         prior = rng.normal(size=(len(self.scale), count))
         matrix, drawn = self._accumulate(prior, out, progress, watch)
         scan = self._scan(matrix, ridge, watch)
@@ -159,6 +158,15 @@ class Joint:
             solution[columns] = each[:, 0]
             found[columns] += each[:, 1:]
         return Solved(solution, self.scale, strength, found, held, larger, scan)
+
+    def _scale(self) -> Float[np.ndarray, " weights"]:
+        """Divisors of columns after which the prior of all weights is one number."""
+        term, seed = self.problem.term, self.problem.settings.seed
+        scale = np.zeros(term.readout.numel())
+        for unit in range(self.units):
+            part = every(term, unit, self.units)
+            scale[columns_of_every(term, unit, self.units)] = column_scales(part, self.given, seed)
+        return scale * np.sqrt(self.members * self.problem.prices(scale))
 
     def _units(self, progress: bool, name: str, done: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
         """Columns of some channels after the others, and their rows, shape (rows, columns)."""
