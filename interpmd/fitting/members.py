@@ -31,7 +31,7 @@ from interpmd.fitting.channels import joined, member
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.joint import Joint
 from interpmd.fitting.judges import Judged
-from interpmd.fitting.posterior import factor_of
+from interpmd.fitting.posterior import even_factor, factor_of
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import Watch
 from interpmd.fitting.solved import Solved
@@ -82,7 +82,8 @@ def solve_members(
             kept.write(**_arrays(solved[-1]))
     whole = replace(problem, term=_joined_terms(problem, solved))
     held = [_mean(each) for each in zip(*(s.held for s in solved), strict=True)]
-    factor = factor_of(held) if held else 1.0
+    factor_of_all = factor_of if solved[0].scan.attrs["turns"] == 1 else even_factor
+    factor = factor_of_all(held) if held else 1.0
     samples = whole.term.samples.flatten(0, 1).double().numpy()
     first = solved[0]
     return whole, Solved(
@@ -128,6 +129,7 @@ def _arrays(solved: Solved) -> dict[str, np.ndarray | float]:
         "samples": solved.samples,
         "calibration": solved.calibration,
         "least_rows": scan.attrs["least_rows"],
+        "turns": scan.attrs["turns"],
         "tried": scan[["ridge", "validation_error"]].to_numpy(),
         "sizes": np.array([len(frame.numbers) for frame in held], dtype=int),
     }
@@ -159,6 +161,7 @@ def _restored(stored: dict[str, np.ndarray]) -> Solved:
     scan.attrs |= {
         "ridge": float(stored["ridge"]),
         "least_rows": float(stored["least_rows"]),
+        "turns": int(stored["turns"]),
     }
     return Solved(
         mean=stored["mean"],

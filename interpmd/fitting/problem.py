@@ -158,8 +158,7 @@ class Problem:
             turns = turns_of(turns[0], frames, self.targets(frames), parts, others)
         scan, solution = self._scan(turns, ridge, watch)
         best = strongest_of_the_good(scan)
-        scan.attrs["ridge"] = float(best.ridge)
-        scan.attrs["least_rows"] = 0.0
+        scan.attrs |= {"ridge": float(best.ridge), "least_rows": 0.0, "turns": len(turns)}
         drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
         if few:
             solution = equations.solve(self.prior(equations, best.ridge))

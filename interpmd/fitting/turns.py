@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from interpmd.fitting import labels
 from interpmd.fitting.judges import Judged, Judges
 from interpmd.fitting.normal import GIB, NormalEquations, weighted_rows
-from interpmd.fitting.posterior import factor_of, sizes_alike, together
+from interpmd.fitting.posterior import even_factor, sizes_alike, together
 from interpmd.fitting.report import Evaluation
 from interpmd.fitting.solution import Solution
 from interpmd.fitting.targets import Targets
@@ -209,7 +209,7 @@ def calibrated_in_turns(turns: Sequence[Turn], found: Sequence[Found]) -> Calibr
         sizes.append(turn.judges.spread(both) / first if first else 1.0)
         ratios.append(alike * known.sizes / max(known.sizes[0], 1e-300))
         judged += turn.judges.judged(known.solution.mean, both)
-    factor = factor_of(judged) if judged else 1.0
+    factor = even_factor(judged) if judged else 1.0
     variance = float(np.mean([known.solution.variance for known in found]))
     return Calibration(
         np.mean(ratios, axis=0), variance, factor, factor * float(np.mean(sizes)), judged
