@@ -13,6 +13,8 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
+from interpmd.fitting.checks.sets import check_overlap
+
 DATA = Path(__file__).parent
 SCRATCH = DATA.parent / "scratch"
 
@@ -40,6 +42,12 @@ def distinct(frames: list[Atoms]) -> list[Atoms]:
         places = np.round(atoms.positions - atoms.positions[0], 4) + 0.0
         first.setdefault((atoms.numbers.tobytes(), places.tobytes()), atoms)
     return list(first.values())
+
+
+def without(frames: list[Atoms], others: list[Atoms]) -> list[Atoms]:
+    """The frames that are not among others, however they are turned."""
+    known = {k for found in check_overlap(others, {"new": frames}) for k in found.frames}
+    return [atoms for k, atoms in enumerate(frames) if k not in known]
 
 
 def thinned(frames: list[Atoms], maximum_force: float) -> list[Atoms]:

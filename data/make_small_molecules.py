@@ -15,7 +15,12 @@ touch (`strained.extxyz.gz`); conformers of molecules that bind a hydrogen to th
     python data/make_small_molecules.py --let-loose FOLDER [--round 1]
 
 makes: the potential in the folder, fitted to what is there, relaxes and shakes the training
-molecules, and the frames that it is most wrong about are labelled and kept.
+molecules, and the frames that it is most wrong about are labelled and kept. Frames to which a
+corrected force field leads (`led.extxyz.gz`: its minima, profiles and runs, `led.py`) are made by
+
+    python data/make_small_molecules.py --lead FOLDER [--round 1]
+
+in rounds of which each has the potential fitted to those before.
 
 Geometries are kept molecule by molecule in scratch/small_molecules, labels grow in
 scratch/small_molecules.*.raw.extxyz; the script can be stopped and started again.
@@ -27,11 +32,22 @@ import argparse
 from dataclasses import dataclass
 
 import ase.io
+import led
 import numpy as np
 import wider
 from ase import Atoms
 from asked import ASKED, CHOOSING, JUDGES, LACKING
-from common import DATA, SCRATCH, ship, shuffled, thinned, write, write_geometries
+from common import (
+    DATA,
+    SCRATCH,
+    distinct,
+    ship,
+    shuffled,
+    thinned,
+    without,
+    write,
+    write_geometries,
+)
 from geometries import LEVEL, embedded, relaxed, rounded, seed_of, torsions, twisted, vibrating
 from hydrogen_bonded import can_fold, close_conformers
 from molecules import grown, ordinary
@@ -66,6 +82,9 @@ LARGEST_STRAIN, ASTRAY = 25.0, 1_500
 
 #: Digits of positions (they were rounded before they were labelled) and forces of these frames.
 PLACES, DIGITS = 4, 3
+
+#: The same of frames to which a corrected force field leads.
+LED_PLACES, LED_DIGITS = led.PLACES, 2
 
 
 @dataclass(frozen=True)
@@ -194,10 +213,19 @@ def wider_sets(workers: int) -> dict[str, list[Atoms]]:
         "close": [a for s in [*chosen, *more] if can_fold(s) for a in close_conformers(s)],
     }
     most = {"strained": LARGEST_STRAIN, "path": LARGEST_STRAIN}
+    frames["led"] = distinct(led.rounds())
     return {
         name: thinned(labelled(name, some, workers), most.get(name, LARGEST_FORCE))
         for name, some in frames.items()
     }
+
+
+def lead(folder: str, turn: int) -> None:
+    """Let the corrected force field of a folder lead: its frames are kept, to be labelled."""
+    chosen = chosen_molecules()
+    many = [*chosen, *more_molecules(chosen)]
+    found = led.led(many, heavy_atoms(many), load_potential(folder).calculator(), turn)
+    print(f"{len(found)} frames")
 
 
 def let_loose(folder: str, turn: int, workers: int) -> None:
@@ -259,6 +287,8 @@ def write_sets(sets: dict[str, list[Atoms]]) -> None:
     asked = sets["known"]
     sets["known"] = [a for a in asked if a.info["molecule"] not in JUDGES]
     sets["valid"] = [a for a in asked if a.info["molecule"] in JUDGES]
+    for name in ("close", "led"):  # some of these may be test frames too
+        sets[name] = without(sets[name], sets["training"])
     atoms = isolated_atoms("HCNO", LEVEL)
     for one in atoms:
         one.info["subset"] = "isolated"
@@ -270,6 +300,8 @@ def write_sets(sets: dict[str, list[Atoms]]) -> None:
     for name in ("wider", "strained", "path", "close", "choosing"):
         some = shuffled(sets[name], SEED) if name != "choosing" else sets[name]
         digests[name] = write(DATA / NAME / f"{name}.extxyz.gz", some, PLACES, DIGITS)
+    some = shuffled(sets["led"], SEED)
+    digests["led"] = write(DATA / NAME / "led.extxyz.gz", some, LED_PLACES, LED_DIGITS)
     ship(
         NAME,
         [*sets["training"], *atoms],
@@ -283,9 +315,10 @@ def write_sets(sets: dict[str, list[Atoms]]) -> None:
         "first ones along a dihedral. To be trained on as well: wider.extxyz.gz (more molecules of "
         "six heavy atoms, scans of bonds that turn), strained.extxyz.gz (large displacements, "
         "folded molecules, pairs that touch), close.extxyz.gz (more conformers of molecules that "
-        "can bind a hydrogen to themselves) and path.extxyz.gz (where a potential went astray). "
-        "choosing.extxyz.gz holds other molecules of seven and eight heavy atoms, which choose "
-        "between recipes of a fit.",
+        "can bind a hydrogen to themselves), led.extxyz.gz (where a corrected force field leads: "
+        "its minima, profiles and runs, of pairs too) and path.extxyz.gz (where a potential went "
+        "astray). choosing.extxyz.gz holds other molecules of seven and eight heavy atoms, which "
+        "choose between recipes of a fit.",
         molecules={name: len({a.info["molecule"] for a in sets[name]}) for name in sets},
         other_frames={name: len(sets[name]) for name in digests},
         other_sha256_of_text=digests,
@@ -297,8 +330,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--let-loose", metavar="FOLDER", help="a potential, to see it go astray")
+    parser.add_argument("--lead", metavar="FOLDER", help="a corrected force field, to follow it")
     parser.add_argument("--round", type=int, default=1)
     chosen = parser.parse_args()
+    if chosen.lead:
+        lead(chosen.lead, chosen.round)
+        return
     if chosen.let_loose:
         let_loose(chosen.let_loose, chosen.round, chosen.workers)
         return

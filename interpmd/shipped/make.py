@@ -175,6 +175,7 @@ def renew_errors(name: str) -> None:
             energy_weight=potential.card.provenance["energy_weight"],
             subset_weights=recipe.get("subset_weights", {}),
             mean_weight=recipe.get("mean_weight"),
+            soft_weight=recipe.get("soft_weight", 0.0),
             memory=recipe.get("memory", 5.0),
             device="cuda" if torch.cuda.is_available() else "cpu",
         ),

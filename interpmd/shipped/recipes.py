@@ -103,21 +103,24 @@ RECIPES["small_molecules"] = {
 
 #: The same molecules as a correction of GFN-FF. Its zero of energy is each molecule's own, and what
 #: it says of hot geometries is off by more than a torsion is worth: energies are learned from
-#: conformers and scans, forces from all.
+#: conformers, scans and where the correction itself leads, forces from all, and those that a
+#: relaxation follows count most. The cutoff is that of bonded neighbours: what touches is the force
+#: field's, and a correction that reaches there makes minima of its own.
 RECIPES["small_molecules_gfnff"] = {
     "baseline": "gfn-ff",
     "spec": {
-        "cutoff": 3.8,
+        "cutoff": 3.0,
         "channels": (256, 140, 120),
         "lmax": (0, 4, 4),
         "weights": 3_440,
         "samples": 24,
         "terms": {},
     },
-    "energy_weight": 200.0,
-    "mean_weight": 15.0,
-    "subset_weights": {"strained": 0.1, "folded": 0.3, "pair": 0.5, "path": 0.1},
-    "ridge": 5e-3,
+    "energy_weight": 500.0,
+    "mean_weight": 19.0,
+    "soft_weight": 3.0,
+    "subset_weights": {"vibration": 0.8, "torsion": 0.8, "strained": 0.2},
+    "ridge": 0.03,
     "memory": 5.0,
 }
 
@@ -131,8 +134,8 @@ FORCES_ONLY = {
 }
 LARGEST_CORRECTION = {"small_molecules_gfnff": 4.0}
 
-#: Of these files every fourth frame is taken, say.
-THINNED = {"small_molecules_gfnff": {"strained.extxyz.gz": 4, "path.extxyz.gz": 4}}
+#: Of these files every second frame is taken, say.
+THINNED = {"small_molecules_gfnff": {"strained.extxyz.gz": 2, "path.extxyz.gz": 2}}
 
 #: The potential of many molecules, and subsets of its data in which bonds may be broken.
 NAME_OF_GENERAL = "small_molecules"
@@ -148,6 +151,7 @@ MORE = {
     "small_molecules_gfnff": (
         "wider.extxyz.gz",
         "close.extxyz.gz",
+        "led.extxyz.gz",
         "strained.extxyz.gz",
         "path.extxyz.gz",
     ),
