@@ -118,9 +118,9 @@ RECIPES["small_molecules_gfnff"] = {
     },
     "energy_weight": 500.0,
     "mean_weight": 19.0,
-    "soft_weight": 3.0,
-    "subset_weights": {"vibration": 0.8, "torsion": 0.8, "strained": 0.2},
-    "ridge": 0.03,
+    "soft_weight": 2.0,
+    "subset_weights": {"strained": 0.2, "path": 0.7},
+    "ridge": 0.004,
     "memory": 5.0,
 }
 
