@@ -7,6 +7,7 @@ from ase.build import bulk, molecule
 
 import interpmd as im
 from interpmd.errors import ArgumentError
+from interpmd.fitting.device import DeviceEquations
 from interpmd.fitting.normal import NormalEquations, weighted_rows
 from interpmd.fitting.soft import ANGLE, BOND, SOFTEST, softened, softening, springs
 from interpmd.fitting.targets import Targets
@@ -111,3 +112,22 @@ def test_an_update_has_the_weight_of_the_fit():
     matrix = NormalEquations(fit.term, fit.scale, 1.0)
     matrix.add(frames, fit.problem.targets(frames))
     assert fit.equations.vector == pytest.approx(matrix.vector, rel=1e-6, abs=1e-6)
+
+
+def test_a_device_makes_the_same_equations():
+    """The code for a GPU, on the device that is always there."""
+    frames = im.label(
+        im.sample(molecule("H2O"), "rattle", n=6, stdev=0.08, seed=1), "gfn-ff", progress=False
+    )
+    frames[2].calc.results["forces"][0] = np.nan  # keeps its rows
+    term = im.Spec(weights=60).expansion({1: 0.0, 8: 0.0}, 0)
+    scale = np.ones(term.readout.numel())
+    targets = [
+        Targets(a.get_potential_energy(), a.calc.results["forces"], soft_weight=3.0) for a in frames
+    ]
+    usual, there = NormalEquations(term, scale, 1.0), DeviceEquations(term, scale, 1.0, "cpu")
+    for equations in (usual, there):
+        equations.add(frames, targets)
+    assert there.vector == pytest.approx(usual.vector, rel=1e-4, abs=1e-3)
+    assert there.square == pytest.approx(usual.square, rel=1e-9)
+    assert there.rows == usual.rows
