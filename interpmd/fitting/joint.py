@@ -132,6 +132,10 @@ class Joint:
         missed = diagonal * weights[:size, 0]
         variance = float(missed @ missed) / self.labels
         judges = self._judges(factor, drawn[size:] / np.sqrt(diagonal))
+        where = np.concatenate([mean[:size, 0], np.zeros(count)])
+        if watch is not None and judges:
+            told = strength, judges.error(where), judges.evaluation(where)
+            watch(FitProgress("ridge", len(scan), len(scan), *told))
         # samples in coordinates (t, samples of the prior)
         noise = drawn / np.sqrt(diagonal) + rng.normal(size=drawn.shape)
         posterior = -_masked(factor.forward(noise), size)[:size]
@@ -141,7 +145,6 @@ class Joint:
             np.sqrt(variance) * np.concatenate([posterior, np.eye(count)]),
             np.concatenate([misfits, np.zeros((count, count))]),
         )
-        where = np.concatenate([mean[:size, 0], np.zeros(count)])
         samples, larger = calibrated(kinds, where, judges)
         held = list(judges.judged(where, samples)) if judges else []
         if self.joins and judges:

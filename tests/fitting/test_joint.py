@@ -122,8 +122,12 @@ def test_all_frames_choose_a_ridge_no_stronger_than_some_do(monkeypatch):
     problem = problem_of()
     seen: list[im.FitProgress] = []
     solved = Joint(problem, COUNT, MANY, None, 0.2).solve(watch=seen.append)
-    tried = [each for each in seen if each.stage == "ridge"]
+    *tried, end = [each for each in seen if each.stage == "ridge"]
     last = len(solved.scan)
+    chosen = solved.scan.set_index("ridge").validation_error[solved.ridge]
+    assert end.value == solved.ridge and end.error == pytest.approx(chosen, rel=1e-4)
+    off = np.diff(end.evaluation.forces)[..., 0]
+    assert np.allclose(off, np.concatenate([f.forces for f in solved.held]), rtol=0, atol=1e-9)
     assert len(tried) > last > 1 and seen[0].stage == "frames"
     assert [each.value for each in tried[-last:]] == solved.scan.ridge.tolist()
     strengths = {each.value: each.error for each in tried[:-last]}
