@@ -130,8 +130,8 @@ def fit(
             fit takes so many times as long, and a call as long or longer. All weights are solved
             together where the matrix of the labels fits into `memory` (31,000 in 5 GiB), else in so
             many fits apart, whose mean is the potential; that is so also for 110 frames or fewer,
-            with `mean_weight`, `soft_weight`, a penalty on rows or on a GPU. See `interpmd.fitting.joint` and
-            `interpmd.fitting.members`.
+            with `mean_weight`, `soft_weight` or a penalty on rows, and on a GPU. See
+            `interpmd.fitting.joint` and `interpmd.fitting.members`.
         memory: limit in GiB for the normal equations.
         device: where they are made and solved: "cpu", or a GPU as torch calls it, such as "cuda".
         level: level of theory, for the card; read from info "level" if None.
