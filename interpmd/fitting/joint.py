@@ -53,9 +53,6 @@ from interpmd.potentials.expansion import ClusterExpansion
 #: Columns whose rows are held at once.
 COLUMNS = 2_000
 
-#: Parts of the ridge strength of these that are tried with all rows.
-STEPS = tuple(10 ** (-k / 2) for k in range(6))
-
 #: Rows of the frames by which ridge strengths are tried first.
 FEW_ROWS = 8_000
 
@@ -124,7 +121,8 @@ class Joint:
         self.scale = self._scale()
         prior = rng.normal(size=(len(self.scale), count))
         matrix, drawn = self._accumulate(prior, out, progress, watch)
-        scan, strength = self._scan(matrix, ridge, watch)
+        scan = self._scan(matrix, ridge, watch)
+        strength = float(strongest_of_the_good(scan).ridge)
         scan.attrs |= {"ridge": strength, "least_rows": 0.0}
         size, diagonal = self.size, strength * self.labels
         factor = matrix
@@ -241,18 +239,15 @@ class Joint:
             raise
         return matrix, drawn
 
-    def _scan(
-        self, matrix: Tiles, ridge: float | None, watch: Watch | None
-    ) -> tuple[pd.DataFrame, float]:
-        """Ridge strengths from strong to weak, until validation stops improving, and the best.
+    def _scan(self, matrix: Tiles, ridge: float | None, watch: Watch | None) -> pd.DataFrame:
+        """Ridge strengths from strong to weak, until validation stops improving.
 
         They are tried on some of the frames first. The more labels there are, the weaker is the
-        best one: where memory holds the matrix twice, it is sought with all of them from there, in
-        finer steps, and is the one of the least error.
+        best one: where memory holds the matrix twice, it is sought with all of them from there.
         """
         if ridge is not None or not self.judging:
             only = FIRST_RIDGE if ridge is None else ridge
-            return pd.DataFrame([{"ridge": only, "validation_error": np.nan}]), only
+            return pd.DataFrame([{"ridge": only, "validation_error": np.nan}])
         few = int(np.searchsorted(self.ends[: len(self.learned)], FEW_ROWS, side="right"))
         rows = int(self.ends[max(few, 1) - 1])
         part = slice(0, rows)
@@ -273,13 +268,12 @@ class Joint:
             mean = _masked(factor.forward(self.values[:, None]), self.size)
             return _rms(factor.times(mean)[self.size :, 0] - self.values[self.size :])
 
-        scan = _scanned(error_of_few, sorted(RIDGES, reverse=True), watch, TOLERANCE)
-        best = float(strongest_of_the_good(scan).ridge)
+        scan = _scanned(error_of_few, sorted(RIDGES, reverse=True), watch)
         twice = 2 * Tiles.bytes_of(len(self.values)) <= self.problem.settings.memory * GIB
         if not twice or rows == self.size:
-            return scan, best
-        scan = _scanned(error_of_all, [best * step for step in STEPS], watch)
-        return scan, float(scan.ridge[scan.validation_error.idxmin()])
+            return scan
+        best = float(strongest_of_the_good(scan).ridge)
+        return _scanned(error_of_all, sorted((r for r in RIDGES if r <= best), reverse=True), watch)
 
     def _pulls(
         self,
@@ -313,12 +307,9 @@ class Joint:
 
 
 def _scanned(
-    error_of: Callable[[float], float],
-    strengths: Sequence[float],
-    watch: Watch | None,
-    tolerance: float = 1.0,
+    error_of: Callable[[float], float], strengths: Sequence[float], watch: Watch | None
 ) -> pd.DataFrame:
-    """Errors of strengths, from strong to weak, as long as they improve by more than a factor."""
+    """Errors of strengths, from strong to weak, as long as they improve."""
     tried: list[dict[str, float]] = []
     for strength in strengths:
         try:
@@ -331,7 +322,7 @@ def _scanned(
         if watch is not None:
             watch(FitProgress("ridge", len(tried), len(strengths), strength, error))
         errors = [t["validation_error"] for t in tried]
-        if len(errors) > 1 and errors[-1] * tolerance > min(errors[:-1]):
+        if len(errors) > 1 and errors[-1] * TOLERANCE > min(errors[:-1]):
             break
     return pd.DataFrame(tried)
 
