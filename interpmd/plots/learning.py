@@ -13,7 +13,6 @@ from interpmd.units import number_sign, unit_sign
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.ticker import LogLocator
 
 
 def learning_curve(
@@ -80,16 +79,18 @@ def label_race(
         return bare(ax)
     counts: list[int] = sorted(int(count) for count in known.labels.unique())
     _logarithmic(ax, counts[:: max(1, -(-len(counts) // 7))])
-    ax.yaxis.set_major_locator(_few_decades())
+    _tick_errors(ax)
     ax.legend(frameon=False, fontsize=8)
     return bare(ax)
 
 
-def _few_decades() -> LogLocator:
-    """Ticks at 1, 2 and 5 times powers of ten."""
+def _tick_errors(ax: Axes) -> None:
+    """Ticks at 1, 2 and 5 times powers of ten, or closer where the errors span less."""
     from matplotlib.ticker import LogLocator
 
-    return LogLocator(subs=(1, 2, 5))
+    low, high = ax.get_ylim()
+    closer = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 5 * low else closer))
 
 
 def held_out_errors(
@@ -118,9 +119,9 @@ def held_out_errors(
         ax.set(xticks=[], yticks=[])
         return bare(ax)
     _logarithmic(ax, sorted(set(frames)))
-    ax.yaxis.set_major_locator(_few_decades())
     ax.legend(frameon=False, fontsize=8)
     ax.margins(0.08, 0.15)
+    _tick_errors(ax)
     return bare(ax)
 
 

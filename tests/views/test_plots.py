@@ -329,3 +329,15 @@ def test_pictures_take_and_return_axes(draw):
     ax = plt.figure().add_subplot()
     assert draw(ax) is ax
     assert len(plt.get_fignums()) == 1
+
+
+@pytest.mark.parametrize(
+    "errors", [(1700.0, 1300.0, 950.0), (340.0, 260.0, 195.0), (800.0, 9.0, 1.5)]
+)
+def test_a_race_of_labels_has_errors_to_read_off(errors):
+    table = pd.DataFrame({"labels": [10, 20, 40], "how": "random", "error": errors})
+    ax = plots.label_race(table, "error")
+    ax.figure.canvas.draw()
+    low, high = ax.get_ylim()
+    read = [float(t.get_text()) for t in ax.get_yticklabels() if t.get_text()]
+    assert len([value for value in read if low <= value <= high]) >= 3
