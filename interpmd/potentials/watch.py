@@ -3,7 +3,8 @@
 The grade costs a few force calls, so that it is looked at with few samples of the posterior, and
 not every time: for each of the first structures, where forces are far above those of structures
 that were fine, and else every n-th time. What few samples doubt is graded again with all of them,
-and the user is warned once: in a run, or for each line of code that asks.
+and the user is warned once: in a run, or for each line of code that asks. In a line that was warned
+forces count no more.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ class GradeWatch:
         early, due = self._looks < FIRST, self._calls >= EVERY
         if not (early or due or largest > LARGER * self._fine) or not potential.n_samples:
             return None
+        if not early and not due and forces is not None and asked_from() in self.told:
+            return None  # who goes on after the warning does not pay for it at every step
         self._calls, self._looks = 0, self._looks + 1
         batch = structures
         if not isinstance(batch, Batch):  # checked when it was evaluated

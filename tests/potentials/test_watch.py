@@ -120,6 +120,20 @@ def test_each_line_of_code_is_told_once(potential):
     assert caught[0].lineno == caught[1].lineno - 1
 
 
+def test_a_line_that_was_told_is_looked_at_now_and_then(potential, monkeypatch):
+    """Who goes on with what is beyond the data does not pay for the look at every step."""
+    looks = []
+    real = watching.uncertainty
+    monkeypatch.setattr(watching, "uncertainty", lambda *a, **k: looks.append(k) or real(*a, **k))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(FIRST + 4 * EVERY):
+            potential.predict(SQUEEZED)
+        potential.predict(SQUEEZED)  # another line is told too
+    assert len(caught) == 2
+    assert len(looks) == 2 * (FIRST + 4 + 1)  # with few samples, then with all
+
+
 def test_a_run_is_looked_at_now_and_then_and_at_once_where_forces_grow(potential, monkeypatch):
     looks = []
     real = watching.uncertainty
