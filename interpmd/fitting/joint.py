@@ -96,7 +96,7 @@ class Joint:
         self.units = max(1, min(-(-term.readout.numel() // COLUMNS), *term.channels))
 
     def fits(self) -> bool:
-        """Whether the matrix of rows does into the memory of the fit, and this fit is one of those
+        """Whether the matrix of rows goes into the memory of the fit, and this fit is one of those
         that it serves: on a CPU, without a penalty on rows, with comparable energies, forces
         that count by component alone, and with more frames than judge in turns."""
         spec, settings = self.problem.spec, self.problem.settings
@@ -206,11 +206,8 @@ class Joint:
         watch: Watch | None,
     ) -> tuple[Tiles, Float[np.ndarray, "rows samples"]]:
         """X P^-1 X^T for a ridge of one label, and X w0 for samples of the prior."""
-        matrix, drawn, done = (
-            Tiles(len(self.values)),
-            np.zeros((len(self.values), prior.shape[1])),
-            0,
-        )
+        matrix, done = Tiles(len(self.values)), 0
+        drawn = np.zeros((len(self.values), prior.shape[1]))
         checkpoint = None
         if out is not None:
             key = f"{self.problem.key(self.frames)} {self.members} {len(self.learned)} {self.units}"

@@ -166,8 +166,7 @@ def even_factor(judged: Sequence[Judged]) -> float:
     """The factor by which error bars of held-out frames hold 95 % of their labels within two.
 
     Energies together count as much as force components together. What holds 95 % of the worse of
-    both (`factor_of`) is, of some dozen energies, the larger of two
-    chances, and holds too many.
+    both (`factor_of`) is, of some dozen energies, the larger of two chances, and holds too many.
     """
     ratios = (np.concatenate(each) for each in zip(*(f.ratios() for f in judged), strict=True))
     known = [each for each in ratios if len(each)]

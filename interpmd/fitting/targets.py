@@ -14,8 +14,9 @@ class Targets:
     Attributes:
         energy: eV. forces: eV/Å, shape (atoms, 3). stress: eV/Å³, shape (3, 3), or None.
             NaN where a frame or an atom has no label.
-        energy_weight, force_weight, virial_weight: 1/standard deviation of labels.
-        soft_weight: see `interpmd.fitting.soft`; equations have it, judges do not.
+        energy_weight, force_weight, virial_weight: 1/standard deviation of labels, in units of
+            1/eV, Å/eV and 1/eV.
+        soft_weight: in (eV/Å²)^½, see `interpmd.fitting.soft`; equations have it, judges do not.
     """
 
     energy: float
