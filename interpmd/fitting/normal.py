@@ -197,7 +197,7 @@ class NormalEquations:
         room = self.memory * GIB - 8.0 * size**2
         if near is not None and 2 * count < size and 2 * 8 * count * size < room:
             more = np.concatenate([x for x, _ in rows]).astype(float, copy=False)
-            known = Extended(near, more)
+            known = Extended(near).extended(more)
             weight = self.penalty_weight * (self.rows + count)
 
             def precision(vector: np.ndarray) -> np.ndarray:
@@ -292,7 +292,13 @@ def weighted_rows(
     term: ClusterExpansion, atoms: Atoms, target: Targets, scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of one frame and their targets, weighted, columns scaled; of labels that it has."""
-    frame = rows_of(term, atoms, virial=target.stress is not None)
+    return weighted(rows_of(term, atoms, target.stress is not None), atoms, target, scale)
+
+
+def weighted(
+    frame: Design, atoms: Atoms, target: Targets, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a frame whose design matrix is known."""
     dtype = frame.energy.numpy().dtype.type
     scale = scale.astype(dtype)
     rows = [frame.energy.numpy() / scale * dtype(target.energy_weight)]

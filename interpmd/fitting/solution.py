@@ -10,7 +10,7 @@ a factorisation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.linalg
@@ -54,40 +54,62 @@ class Solution:
         return scipy.linalg.solve_triangular(self.factor, rows.T, lower=True, check_finite=False)
 
 
+@dataclass(frozen=True, eq=False)
 class Extended:
     """A solution that knows some more rows than were factorised.
 
-    Args:
+    Attributes:
         solution: without them.
-        rows: A, shape (rows, weights). half: Y, where it is known already.
+        blocks: of A, in the order in which they came, shape (rows, weights) each.
+        parts: of Y, for each block, shape (weights, rows).
+        inner: Cholesky factor of 1 + Y^T Y in its lower triangle.
     """
 
-    def __init__(
-        self,
-        solution: Solution,
-        rows: Float[np.ndarray, "rows weights"],
-        half: Float[np.ndarray, "weights rows"] | None = None,
-    ) -> None:
-        self.solution, self.rows = solution, rows
-        self.half = solution.halves(rows) if half is None else half
-        inner = self.half.T @ self.half
-        inner[np.diag_indices_from(inner)] += 1.0
-        self._inner = scipy.linalg.cho_factor(inner, overwrite_a=True, check_finite=False)
+    solution: Solution
+    blocks: tuple[Float[np.ndarray, "rows weights"], ...] = ()
+    parts: tuple[Float[np.ndarray, "weights rows"], ...] = ()
+    inner: Float[np.ndarray, "rows rows"] = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.inner)
 
     def extended(self, rows: Float[np.ndarray, "rows weights"]) -> Extended:
-        """With more rows still."""
-        half = np.concatenate([self.half, self.solution.halves(rows)], axis=1)
-        return Extended(self.solution, np.concatenate([self.rows, rows]), half)
+        """With more rows still, in as many triangular solutions; nothing else is made anew."""
+        new = self.solution.halves(rows)
+        old = len(self)
+        inner = np.zeros((old + len(rows),) * 2)
+        inner[:old, :old] = self.inner
+        corner = new.T @ new
+        corner[np.diag_indices_from(corner)] += 1.0
+        if old:
+            across = np.concatenate([part.T @ new for part in self.parts])
+            across = scipy.linalg.solve_triangular(
+                self.inner, across, lower=True, check_finite=False
+            )
+            inner[old:, :old] = across.T
+            corner -= across.T @ across
+        inner[old:, old:] = scipy.linalg.cholesky(corner, lower=True, check_finite=False)
+        return Extended(self.solution, (*self.blocks, rows), (*self.parts, new), inner)
 
     def gain(self, missed: np.ndarray) -> np.ndarray:
         """What the mean without the rows gains by them if it misses their targets by so much:
         H^-1 A^T (1 + Y^T Y)^-1 missed; one vector, or one in each column."""
-        weights = scipy.linalg.cho_solve(self._inner, missed, check_finite=False)
+        weights = scipy.linalg.cho_solve((self.inner, True), missed, check_finite=False)
+        pulls, first = np.zeros((len(self.solution.mean), *missed.shape[1:])), 0
+        for part in self.parts:
+            pulls += part @ weights[first : first + part.shape[1]]
+            first += part.shape[1]
         return scipy.linalg.solve_triangular(
-            self.solution.factor, self.half @ weights, lower=True, trans=1, check_finite=False
+            self.solution.factor, pulls, lower=True, trans=1, check_finite=False
         )
+
+    def of(self, vector: np.ndarray) -> np.ndarray:
+        """A times a vector, or times one in each column."""
+        none = np.zeros((0, *vector.shape[1:]))
+        return np.concatenate([none, *(rows @ vector for rows in self.blocks)])
 
     def inverse(self, vector: Float[np.ndarray, " weights"]) -> Float[np.ndarray, " weights"]:
         """The inverse of the precision of all rows times a vector."""
         first = self.solution.solve(vector)
-        return first - self.gain(self.rows @ first)
+        return first - self.gain(self.of(first)) if len(self) else first

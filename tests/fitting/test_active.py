@@ -14,7 +14,7 @@ from ase.build import molecule
 import interpmd as im
 from interpmd.fitting.active.acquisition import _rows
 from interpmd.fitting.grade import usual_spread
-from interpmd.fitting.normal import NormalEquations
+from interpmd.fitting.normal import NormalEquations, rows_of
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.reference.calculator import ReferenceCalculator
 
@@ -42,32 +42,41 @@ def grown(report, frames) -> im.GrowingFit:
     return im.GrowingFit(report.potential, frames[:16])
 
 
-def from_scratch(fit: im.GrowingFit, frames) -> np.ndarray:
-    """The mean for the same prior, by equations that are made and solved anew."""
+def equations_of(fit: im.GrowingFit, frames) -> NormalEquations:
+    """Made anew of the same columns."""
     own = fit.own(frames)
     equations = NormalEquations(fit.term, fit.scale, 1.0)
     equations.add(own, fit.problem.targets(own))
-    return equations.solve(fit._prior).mean
+    return equations
 
 
-def test_an_update_is_the_fit_of_all_labels(report, frames):
+def test_an_update_is_the_fit_of_all_labels(report, frames, monkeypatch):
     fit = grown(report, frames)
-    for first in (16, 20, 22):
-        fit.add(frames[first : first + 2])
-    assert len(fit._more.rows)  # nothing was factorised anew
-    fresh = from_scratch(fit, fit.frames)
+    with monkeypatch.context() as patch:  # neither is the matrix read nor factorised anew
+        for name in ("_flush", "solve"):
+            patch.setattr(NormalEquations, name, None)
+        for first in (16, 20, 22):
+            fit.add(frames[first : first + 2])
+    assert len(fit._more)
+    exact = equations_of(fit, fit.frames)
+    fresh = exact.solve(fit._prior)
     rows = np.concatenate([_rows(fit, each) for each in frames])
-    size = np.abs(rows @ fresh).max()
-    assert np.abs(rows @ (fit.mean - fresh)).max() < 1e-6 * size
+    size = np.abs(rows @ fresh.mean).max()
+    assert np.abs(rows @ (fit.mean - fresh.mean)).max() < 1e-6 * size
     assert np.abs(rows @ (fit.mean - fit.solution.mean)).max() > 1e-4 * size
+    fit.settle()
+    assert np.abs(rows @ (fit.mean - fresh.mean)).max() < 1e-6 * size
+    assert fit.equations.rows == exact.rows and not len(fit._more)
+    assert fit.equations.square == pytest.approx(exact.square, rel=1e-12)
+    assert fit.solution.variance == pytest.approx(fresh.variance, rel=1e-2)
 
 
 def test_many_labels_are_factorised_anew(report, frames):
     fit = grown(report, frames)
     fit.add(frames[16:40])
-    assert not len(fit._more.rows)
+    assert not len(fit._more)
     rows = np.concatenate([_rows(fit, each) for each in frames])
-    fresh = from_scratch(fit, frames[:40])
+    fresh = equations_of(fit, frames[:40]).solve(fit._prior).mean
     assert np.abs(rows @ (fit.mean - fresh)).max() < 1e-6 * np.abs(rows @ fresh).max()
 
 
@@ -87,10 +96,7 @@ def test_samples_become_those_of_the_new_posterior(report, frames):
     fit._noise = np.sqrt(fit.solution.variance)
     fit.add(frames[16:18])
     fit.add(frames[18:20])
-    own = fit.own(fit.frames)
-    equations = NormalEquations(fit.term, fit.scale, 1.0)
-    equations.add(own, fit.problem.targets(own))
-    factor = equations.solve(fit._prior).factor
+    factor = equations_of(fit, fit.frames).solve(fit._prior).factor
     rows = np.concatenate([_rows(fit, each) for each in frames[40:44]])
     halves = scipy.linalg.solve_triangular(factor, rows.T, lower=True)
     exact = fit._noise * np.sqrt((halves**2).sum(0))
@@ -115,7 +121,8 @@ def test_what_was_strange_is_known_once_it_is_learned(report, frames):
 def test_error_bars_by_rows_are_those_of_the_potential(report, frames):
     fit = grown(report, frames)
     potential, new = fit.add(frames[20:24]), frames[20:24]
-    rows, whole = fit._usual(new), usual_spread(potential, potential.terms["expansion"], new)
+    rows = fit._usual(new, [rows_of(fit.equations.term, atoms) for atoms in new])
+    whole = usual_spread(potential, potential.terms["expansion"], new)
     # the potential keeps its samples in single precision
     assert rows.energy == pytest.approx(whole.energy, rel=1e-2)
     assert torch.allclose(rows.force, whole.force, rtol=1e-2)

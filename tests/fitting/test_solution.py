@@ -55,8 +55,8 @@ def test_the_last_rows_move_the_mean_without_a_factorisation(penalty, monkeypatc
 
 def test_an_extended_solution_inverts_the_precision_of_all_rows():
     first, last = made(frames(20)), made(frames(4, seed=1))
-    known = Extended(equations_of(first).solve(PRIOR), last[0][0])
-    for rows, _ in last[1:]:
+    known = Extended(equations_of(first).solve(PRIOR))
+    for rows, _ in last:
         known = known.extended(rows)
     x = np.concatenate([rows for rows, _ in first + last])
     vector = np.random.default_rng(2).normal(size=SIZE)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
 import torch
 from ase import Atoms
 from jaxtyping import Float
@@ -21,17 +20,26 @@ from jaxtyping import Float
 from interpmd import arguments
 from interpmd.errors import LabelError
 from interpmd.fitting import labels
+from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.delta import differences, with_baseline
+from interpmd.fitting.design import Design
 from interpmd.fitting.grade import LEAST, Spread, spread_of, usual_spread
 from interpmd.fitting.least_rows import penalise
 from interpmd.fitting.motions import without_rigid_motions
-from interpmd.fitting.normal import NormalEquations, column_scales, rows_of, weighted_rows
+from interpmd.fitting.normal import (
+    NormalEquations,
+    column_scales,
+    rows_of,
+    weighted,
+    weighted_rows,
+)
 from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Extended, Solution
 from interpmd.fitting.spec import Spec
+from interpmd.fitting.targets import Targets
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.baseline import baselines, without_baseline
 from interpmd.potentials.expansion import ClusterExpansion
@@ -51,6 +59,21 @@ OTHERS = (
     "the potential was not fitted to these frames with these weights: pass those of its fit, in "
     "their order and without those that it left out, and its subset_weights"
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Added:
+    """What frames say that were added and are not factorised yet.
+
+    Attributes:
+        rows: without those that say nothing, shape (rows, weights). values: their targets.
+        count: how many labels they stand for. square: sum of the squares of these.
+    """
+
+    rows: Float[np.ndarray, "rows weights"]
+    values: Float[np.ndarray, " rows"]
+    count: int
+    square: float
 
 
 class GrowingFit:
@@ -122,6 +145,7 @@ class GrowingFit:
         self._rows, self._least_rows = self.equations.rows, float(given.get("least_rows", 0.0))
         if self._least_rows:
             penalise(self.equations, some, settings.seed)
+        self._added: list[Added] = []
         self._factorise()
         self._check(some)
         self._deviations = self._scaled_samples()
@@ -136,11 +160,28 @@ class GrowingFit:
         return differences(self._baseline, frames, "labels to add")
 
     def _factorise(self) -> None:
+        """Solve for all rows, those that were added too."""
+        with uninterrupted():
+            for each in self._added:
+                self.equations.add_rows([(each.rows, each.values)])
+                self.equations.rows += each.count - len(each.values)
+                self.equations.square += each.square - float(each.values @ each.values)
+            self._added = []
         self.equations.penalty_weight = self._least_rows * self._rows / self.equations.rows
-        self.solution: Solution = self.equations.solve(self._prior)
-        self._more = Extended(self.solution, np.zeros((0, len(self.scale))))
-        self._missed = np.zeros(0)
-        self._refine(self.solution.mean)
+        solution = self.equations.solve(self._prior)
+        # what a factorisation leaves where the labels say little and rounding counts much
+        left = self.equations.vector - self._product(solution.mean.astype(np.longdouble))
+        mean = solution.mean + solution.solve(left.astype(float))
+        self.solution: Solution = replace(solution, mean=mean)
+        self.mean, self._more = mean, Extended(self.solution)
+
+    def _product(self, vector: np.ndarray) -> np.ndarray:
+        """The precision of the rows that were factorised times a vector, in its type."""
+        product = self._prior * vector + _of_lower(self.equations.matrix, vector)
+        if self.equations.penalty is not None and self._least_rows:
+            weight = self._least_rows * self._rows
+            product += weight * _of_lower(self.equations.penalty.T, vector)
+        return product
 
     def _check(self, frames: Sequence[Atoms]) -> None:
         """That these are the frames of the fit: its predictions for them come out again.
@@ -176,58 +217,50 @@ class GrowingFit:
         labels.check_labels(more, "labels to add")
         labels.check_elements_of(more, self._elements or (), "the labels to add")
         own = self.own(more)
-        rows = self._add_rows(own)
-        new = np.concatenate([x for x, _ in rows]).astype(float, copy=False)
-        values = np.concatenate([y for _, y in rows])
-        extended = self._more.extended(new)
-        self._update_samples(new, extended)
-        if len(extended.rows) > MOST_ADDED * len(self.scale):
+        targets = self.problem.targets(own)
+        pairs = zip(own, targets, strict=True)
+        designs = [rows_of(self.equations.term, a, t.stress is not None) for a, t in pairs]
+        added = self._rows_of(own, targets, designs)
+        extended = self._more.extended(added.rows)
+        mean, deviations = self._updated(extended, added)
+        self._added = [*self._added, added]
+        self._more, self.mean, self._deviations = extended, mean, deviations
+        if len(extended) > MOST_ADDED * len(self.scale):
             self._factorise()
-        else:
-            self._more = extended
-            self._missed = np.concatenate([self._missed, values - new @ self.solution.mean])
-            self._refine(self.solution.mean + extended.gain(self._missed), [np.longdouble])
         self.frames += more
         self._misfits = None
         self._widen(own)
         self.potential = self._potential()
-        self._vouch(own)
+        self._vouch(own, designs)
         return self.potential
 
-    def _add_rows(self, frames: Sequence[Atoms]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Rows of frames that say something, which the equations take, and their targets."""
+    def _rows_of(
+        self, frames: Sequence[Atoms], targets: Sequence[Targets], designs: Sequence[Design]
+    ) -> Added:
         found, count, square = [], 0, 0.0
-        for atoms, target in zip(frames, self.problem.targets(frames), strict=True):
-            made = weighted_rows(self.equations.term, atoms, target, self.scale)
+        for atoms, target, design in zip(frames, targets, designs, strict=True):
+            made = weighted(design, atoms, target, self.scale)
             rows, values = softened(atoms, target, *made)
             found.append(without_rigid_motions(atoms, target.forces, rows, values))
-            count += len(values) - len(found[-1][1])
-            square += float(values @ values - found[-1][1] @ found[-1][1])
-        self.equations.add_rows(found)
-        self.equations.rows += count  # as if all had been added
-        self.equations.square += square
-        return found
+            count += len(values)
+            square += float(values @ values)
+        rows, values = (np.concatenate(each) for each in zip(*found, strict=True))
+        return Added(rows.astype(float, copy=False), values, count, square)
 
-    def _refine(
-        self,
-        mean: Float[np.ndarray, " weights"],
-        precisions: Sequence[type[np.floating]] = (np.float64, np.longdouble),
-    ) -> None:
-        """Take a mean, less what rounding has left in it: what a factorisation leaves, then, in
-        extended precision, what is left where the labels say little and rounding counts much."""
-        self.mean = mean
-        for precision in precisions:
-            self.mean = self.mean + self._more.inverse(self._residual(precision))
-
-    def _residual(self, precision: type[np.floating]) -> Float[np.ndarray, " weights"]:
-        """X^T y - (X^T X + P) mean."""
-        equations, mean = self.equations, self.mean.astype(precision)
-        left = equations.vector - self._prior * mean
-        left -= _of_lower(equations.matrix, mean)
-        if equations.penalty is not None and self._least_rows:
-            weight = self._least_rows * self._rows
-            left -= weight * _of_lower(equations.penalty.T, mean)
-        return left.astype(float)
+    def _updated(
+        self, extended: Extended, added: Added
+    ) -> tuple[Float[np.ndarray, " weights"], Float[np.ndarray, "weights samples"]]:
+        """Mean and deviations that know the last rows; these become narrower by Matheron's rule."""
+        before = self.solution.mean
+        targets = np.concatenate([each.values for each in (*self._added, added)])
+        missed = targets - extended.of(before)
+        noise = np.random.default_rng([self.problem.settings.seed, len(self.frames)])
+        new = added.rows @ self._deviations
+        new += self._noise * noise.normal(size=new.shape)
+        # of rows that the deviations have learned already nothing is missed
+        known = np.zeros((len(self._more), new.shape[1]))
+        gains = extended.gain(np.column_stack([missed, np.concatenate([known, new])]))
+        return before + gains[:, 0], self._deviations - gains[:, 1:]
 
     def halves(self, rows: Float[np.ndarray, "rows weights"]) -> Float[np.ndarray, "weights rows"]:
         """As of the last factorisation; see `Solution.halves`."""
@@ -235,7 +268,7 @@ class GrowingFit:
 
     def settle(self) -> None:
         """Factorise anew if rows were added, so that `halves` are those of all labels."""
-        if len(self._more.rows):
+        if len(self._more):
             self._factorise()
 
     def misfits(self, count: int = 64) -> Float[np.ndarray, "weights count"]:
@@ -248,17 +281,6 @@ class GrowingFit:
                 count, self.problem.settings.seed,
             )  # fmt: skip
         return self._misfits
-
-    def _update_samples(self, rows: np.ndarray, extended: Extended) -> None:
-        """Matheron's rule for the deviations, which become narrower where there are labels now."""
-        if not self._deviations.shape[1]:
-            return
-        noise = np.random.default_rng([self.problem.settings.seed, len(self.frames)])
-        missed = rows @ self._deviations
-        missed += self._noise * noise.normal(size=missed.shape)
-        # of rows that the deviations have learned already nothing is missed
-        known = np.zeros((len(self._more.rows), missed.shape[1]))
-        self._deviations = self._deviations - extended.gain(np.concatenate([known, missed]))
 
     def _scaled_samples(self) -> Float[np.ndarray, "weights samples"]:
         samples = self.term.samples.double().numpy()
@@ -290,7 +312,7 @@ class GrowingFit:
             for end, how, margin in ((0, "amin", -LEAST), (1, "amax", LEAST)):
                 known[..., end] = known[..., end].scatter_reduce(0, place, found + margin, how)
 
-    def _vouch(self, frames: Sequence[Atoms]) -> None:
+    def _vouch(self, frames: Sequence[Atoms], designs: Sequence[Design]) -> None:
         """Error bars of frames that were learned are usual from now on: they count as training
         data, whose least certain frame is the unit of the grade."""
         learned = without_baseline(self.potential)
@@ -299,18 +321,17 @@ class GrowingFit:
         if float(term.charge_scale):  # parts of a frame add to its error bars
             usual = usual_spread(learned, term, frames)
         else:
-            usual = self._usual(frames)
+            usual = self._usual(frames, designs)
         for each in (self.term, term):
             each.grade_scale.copy_(torch.maximum(each.grade_scale, usual.force))
             each.energy_scale.clamp_min_(usual.energy)
 
-    def _usual(self, frames: Sequence[Atoms]) -> Spread:
+    def _usual(self, frames: Sequence[Atoms], designs: Sequence[Design]) -> Spread:
         """The largest standard deviations in some frames; see `usual_spread`."""
-        found = []
-        for atoms in frames:
-            design = rows_of(self.equations.term, atoms)
+        found, deviations = [], self._deviations / self.scale[:, None]
+        for atoms, design in zip(frames, designs, strict=True):
             rows = np.concatenate([design.energy.numpy(), design.forces.flatten(0, 1).numpy()])
-            size = (((rows / self.scale) @ self._deviations) ** 2).mean(1) ** 0.5
+            size = ((rows @ deviations) ** 2).mean(1) ** 0.5
             sizes = np.linalg.norm(size[1:].reshape(-1, 3), axis=1)
             found.append(spread_of(self.term, atoms.numbers, float(size[0]), sizes))
         force = torch.stack([spread.force for spread in found]).amax(0)
@@ -335,8 +356,6 @@ def _of_lower(
     matrix: Float[np.ndarray, "weights weights"], vector: np.ndarray, block: int = 256
 ) -> np.ndarray:
     """A symmetric matrix times a vector, in the vector's precision; its lower triangle is read."""
-    if vector.dtype == matrix.dtype:
-        return scipy.linalg.blas.dsymv(1.0, matrix, vector, lower=1)
     product = np.zeros_like(vector)
     for first in range(0, len(vector), block):
         last = min(first + block, len(vector))
