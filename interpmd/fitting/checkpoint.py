@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -48,16 +48,30 @@ class Checkpoint:
             warnings.warn(f"no checkpoint of the fit: {error}", stacklevel=2)
         self.written = time.monotonic()
 
-    def read(self) -> dict[str, np.ndarray] | None:
-        """The arrays, or None if there are none for this fit."""
+    def read(self, names: Iterable[str] = ()) -> dict[str, np.ndarray] | None:
+        """The arrays, or None if there are none that this fit can go on from.
+
+        Args:
+            names: of arrays that it needs, which another version may not have stored.
+        """
         try:
             with np.load(self.path, allow_pickle=False) as stored:
-                return dict(stored) if str(stored["key"]) == self.key else None
+                if str(stored["key"]) != self.key:
+                    return None
+                arrays = dict(stored)
         except FileNotFoundError:
             return None
         except Exception as error:  # whatever a damaged archive raises
             warnings.warn(f"{self.path} is damaged ({error}); the fit starts again", stacklevel=2)
             return None
+        if lacking := sorted(set(names) - set(arrays)):
+            warnings.warn(
+                f"{self.path} is of another version, without {', '.join(lacking)}; what it holds "
+                "is made again",
+                stacklevel=2,
+            )
+            return None
+        return arrays
 
 
 def partial(folder: str | Path) -> Path:

@@ -212,7 +212,7 @@ class Joint:
         if out is not None:
             key = f"{self.problem.key(self.frames)} {self.members} {len(self.learned)} {self.units}"
             checkpoint = Checkpoint(out, "rows", key)
-            if (stored := checkpoint.read()) is not None:
+            if (stored := checkpoint.read([*matrix.state(), "drawn", "done"])) is not None:
                 matrix.restore(stored)
                 drawn, done = stored["drawn"], int(stored["done"])
 

@@ -37,6 +37,9 @@ from interpmd.fitting.progress import Watch
 from interpmd.fitting.solved import Solved
 from interpmd.potentials.expansion import ClusterExpansion
 
+#: Arrays of a member that its checkpoint holds in any case.
+KEPT = ("mean", "scale", "ridge", "samples", "calibration", "least_rows", "turns", "tried", "sizes")
+
 
 def solve_members(
     problem: Problem,
@@ -72,7 +75,7 @@ def solve_members(
         if out is not None:
             key = own.key([*frames, *(valid or ())])
             kept = Checkpoint(out, f"member{number}", f"{key} {fraction} {ridge}")
-        stored = kept.read() if kept is not None else None
+        stored = kept.read(KEPT) if kept is not None else None
         if stored is None:
             strength = solved[0].ridge if solved else ridge
             solved.append(own.solve(frames, valid, ridge=strength, **options))

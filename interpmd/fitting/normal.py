@@ -45,6 +45,9 @@ ROUNDING, MOST_STEPS = 1e-13, 50
 #: Standard deviation in Å of displacements that break the symmetry of a frame.
 DISPLACEMENT = 0.1
 
+#: What a checkpoint stores.
+STATE = ("matrix", "vector", "square", "rows", "done")
+
 #: By the elements of frames: rows, targets, how many labels they stand for, and their squares.
 Pending = dict[tuple[int, ...], list[tuple[np.ndarray, np.ndarray, int, float]]]
 
@@ -146,8 +149,8 @@ class NormalEquations:
 
     def state(self, done: int) -> Mapping[str, np.ndarray | float]:
         """What a checkpoint stores after `done` frames."""
-        sums = {"matrix": self.matrix, "vector": self.vector, "square": self.square}
-        return sums | {"rows": self.rows, "done": done}
+        sums = (self.matrix, self.vector, self.square, self.rows, done)
+        return dict(zip(STATE, sums, strict=True))
 
     def restore(self, state: dict[str, np.ndarray]) -> int:
         """Take the sums of a checkpoint; returns the number of frames that they hold."""

@@ -25,7 +25,7 @@ from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import calibrate_grade, spread_of
 from interpmd.fitting.judges import Judged, Judges
 from interpmd.fitting.least_rows import WEIGHTS, of_atoms, penalise
-from interpmd.fitting.normal import NormalEquations, column_scales
+from interpmd.fitting.normal import STATE, NormalEquations, column_scales
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
 from interpmd.fitting.settings import FitSettings
@@ -252,7 +252,7 @@ class Problem:
         watch: Watch | None,
     ) -> None:
         done, total = 0, len(frames)
-        if checkpoint is not None and (stored := checkpoint.read()) is not None:
+        if checkpoint is not None and (stored := checkpoint.read(STATE)) is not None:
             done = equations.restore(stored)
         stops = [int(total * part) for part in PARTS] if watch is not None else [total]
         targets = self.targets(frames[done:])

@@ -58,7 +58,8 @@ def refine_radial(
     optimiser = torch.optim.Adam(weights, lr=RATE)
     best, history = [w.detach().clone() for w in weights], []
     checkpoint = Checkpoint(out, "refinement", problem.key(chosen)) if out is not None else None
-    if checkpoint is not None and (stored := checkpoint.read()) is not None:
+    needed = ["history", *(f"{name}{k}" for name in ("weight", "best") for k in range(len(best)))]
+    if checkpoint is not None and (stored := checkpoint.read(needed)) is not None:
         best, history = _restore(stored, weights, optimiser)
     judge_targets, learner_targets = problem.targets(judges), problem.targets(learners)
     left = range(len(history), rounds + 1)

@@ -251,6 +251,11 @@ def test_learning_asks_for_what_it_needs(frames):
         im.learn(frames[:3], frames[6:], progress=False)
     with pytest.raises(im.ArgumentError, match="pass test="):
         im.learn(frames[:6], frames[6:], error=1.0, progress=False)
+    with pytest.raises(im.ArgumentError, match="leave mean_weight= to a last im.fit"):
+        im.learn([bare] * 6, frames[6:], "gfn2-xtb", mean_weight=10.0, progress=False)
+    fitted = im.fit(frames[:12], spec=SPEC, baseline="gfn1-xtb", mean_weight=10.0, progress=False)
+    with pytest.raises(im.LabelError, match="with mean_weight=.*fit all frames again"):
+        im.GrowingFit(fitted.potential, frames[:12])
 
 
 def test_what_fit_does_not_know_is_refused_before_anything_is_labelled(report, frames):

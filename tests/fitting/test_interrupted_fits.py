@@ -93,6 +93,9 @@ def test_a_checkpoint_of_another_fit_is_not_taken(tmp_path):
     mine.write(done=3)
     assert mine.read()["done"] == 3
     assert Checkpoint(tmp_path / "out", "frames", "yours").read() is None
+    assert mine.read(["done"])["done"] == 3
+    with pytest.warns(UserWarning, match="another version, without rows, vector; .* made again"):
+        assert mine.read(["done", "vector", "rows"]) is None
     mine.path.write_bytes(mine.path.read_bytes()[:50])
     with pytest.warns(UserWarning, match="is damaged"):
         assert mine.read() is None

@@ -181,8 +181,9 @@ def learn(
     arguments.seeds(seed=seed)
     arguments.not_negative(misfit=misfit)
     arguments.of_functions([fit], options, "learn")
-    if options.get("members", 1) != 1:
-        raise ArgumentError("labels are added to a single fit: leave members= to a last im.fit")
+    for name, usual in (("members", 1), ("mean_weight", None)):
+        if options.get(name, usual) != usual:
+            raise ArgumentError(f"fits with {name}= do not grow: leave {name}= to a last im.fit")
     if goal is not None:
         arguments.of_class(Goal, goal=goal)
     if error is not None:
@@ -203,8 +204,7 @@ def learn(
         pool, level, goal, batch, budget, error, misfit, workers_with(client, workers), client, seed
     )
     of_fit = {"baseline": baseline, "spec": spec, "seed": seed, "progress": False, **options}
-    if judges:
-        of_fit["test"] = judges
+    of_fit |= {"test": judges} if judges else {}
     ways = ["active", "random"] if compare else ["active"]
     with warnings.catch_warnings():
         # what a handful of labels lacks is what this is about
