@@ -28,12 +28,15 @@ def warn_of_state(provenance: Mapping[str, Any], frames: Iterable[Atoms]) -> Non
 
     Args:
         provenance: of its card; a potential that names no charges has learned neutral structures,
-            and one that names no multiplicities is not asked about them.
+            and one that names no multiplicities is not asked about them. Empty where it is not
+            finished: nothing is known.
         frames: structures to be evaluated.
 
     Warns:
         ExtrapolationWarning: at the line of the user's code that asked; names structure and state.
     """
+    if not provenance:
+        return
     charges = provenance.get("charges", [0])
     multiplicities = provenance.get("multiplicities", [])
     for atoms in frames:

@@ -45,7 +45,9 @@ def test_states_that_were_not_learned_are_named(tmp_path):
 
 
 def test_states_that_were_learned_pass():
-    cation = fitted(charge=1, multiplicity=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ExtrapolationWarning)  # nor does the fit doubt its own
+        cation = fitted(charge=1, multiplicity=2)
     assert cation.card.provenance["charges"] == [1.0]
     assert not asked(cation, charge=1, multiplicity=2)
     assert "charges 1 alone" in asked(cation)[0]
