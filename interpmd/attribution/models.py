@@ -1,4 +1,4 @@
-"""What can be explained: potentials, any ASE calculator, any torch function."""
+"""What can be explained: potentials, levels of theory, any ASE calculator or torch function."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from interpmd.decomposition.decomposition import Decomposition
 from interpmd.errors import ModelError
 from interpmd.potentials.potential import Potential
 from interpmd.potentials.uncertainty import posterior
+from interpmd.reference.calculator import calculator_named
 from interpmd.structures.charges import (
     FORMAL,
     charge_of,
@@ -349,7 +350,8 @@ def identity(atoms: Atoms) -> tuple[bytes, ...]:
 
 
 def as_model(thing: Any) -> Model:
-    """A `Model` for a potential, an ASE calculator, or a torch function (see `TorchModel`).
+    """A `Model` for a potential, an ASE calculator, the name of a level of theory, or a torch
+    function (see `TorchModel`).
 
     Raises:
         ModelError: none of these.
@@ -361,8 +363,9 @@ def as_model(thing: Any) -> Model:
     if hasattr(thing, "get_potential_energy") and hasattr(thing, "get_forces"):
         return CalculatorModel(thing)
     if isinstance(thing, str):
-        raise ModelError(f"cannot explain a name; load the potential: im.load({thing!r})")
+        return CalculatorModel(calculator_named(thing))
     raise ModelError(
-        f"cannot explain {type(thing).__name__}: pass a Potential, an ASE calculator, or "
-        "TorchModel(function) for a torch function of numbers and positions"
+        f"cannot explain {type(thing).__name__}: pass a Potential, an ASE calculator, the name "
+        "of a level of theory, or TorchModel(function) for a torch function of numbers and "
+        "positions"
     )

@@ -9,29 +9,35 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from interpmd.errors import ModelError
 from interpmd.potentials.potential import Potential
+from interpmd.reference.calculator import calculator_named
 from interpmd.structures.charges import tell_calculators
 from interpmd.structures.systems import check_structure
 
 
-def check_mover(potential: Potential | Calculator) -> None:
-    """Raise ModelError unless something gives energies and forces."""
-    if not isinstance(potential, Potential) and not hasattr(potential, "get_forces"):
-        given = repr(potential) if isinstance(potential, str) else type(potential).__name__
+def mover(given: Potential | Calculator | str) -> Potential | Calculator:
+    """What gives energies and forces: itself, or the calculator of a level of theory by its name.
+
+    Raises:
+        ModelError: it gives none.
+    """
+    if isinstance(given, str):
+        return calculator_named(given)
+    if not isinstance(given, Potential) and not hasattr(given, "get_forces"):
         raise ModelError(
-            f"{given} gives no energies and forces: pass a potential (im.load(name), or "
-            "report.potential of a fit) or a calculator of ASE (of a level of theory: "
-            "interpmd.reference.calculator.as_calculator(name))"
+            f"{type(given).__name__} gives no energies and forces: pass a potential (im.load(name),"
+            " or report.potential of a fit), the name of a level of theory, or a calculator of ASE"
         )
+    return given
 
 
-def attached(atoms: Atoms, potential: Potential | Calculator) -> Atoms:
+def attached(atoms: Atoms, potential: Potential | Calculator | str) -> Atoms:
     """A copy of a structure without velocities that asks a potential for its energy and forces.
 
     Raises:
         ModelError: it gives none.
         StructureError: the structure cannot be evaluated.
     """
-    check_mover(potential)
+    potential = mover(potential)
     check_structure(atoms)
     copy = atoms.copy()
     copy.arrays.pop("momenta", None)

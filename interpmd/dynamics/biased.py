@@ -12,6 +12,7 @@ from ase.calculators.calculator import Calculator
 from jaxtyping import Float
 
 from interpmd import arguments
+from interpmd.dynamics.asked import mover
 from interpmd.dynamics.events.coordinate import ReactionCoordinate, as_coordinate
 from interpmd.dynamics.record import name
 from interpmd.potentials.potential import Potential
@@ -33,7 +34,10 @@ class Held(Harmonic):
 class Biased(BiasedCalculator):
     """A calculator whose energy has something added to it, and that can tell how much."""
 
-    def __init__(self, potential: Potential | Calculator, restraints: Sequence[Restraint]) -> None:
+    def __init__(
+        self, potential: Potential | Calculator | str, restraints: Sequence[Restraint]
+    ) -> None:
+        potential = mover(potential)
         own = potential.calculator() if isinstance(potential, Potential) else potential
         super().__init__(own, restraints)
         # by which a file knows whether it is of the same run
@@ -59,7 +63,7 @@ def _described(restraint: Any) -> dict[str, Any]:
 
 
 def lowered(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     coordinate: ReactionCoordinate | Callable[[Atoms], float],
     depth: float,
     width: float | None = None,
@@ -75,7 +79,7 @@ def lowered(
     Comput. Phys. 23, 187, 1977).
 
     Args:
-        potential: a potential of interpmd, or any ASE calculator.
+        potential: a potential of interpmd, a level of theory by name, or any ASE calculator.
         coordinate: see `im.shoot`.
         depth: eV, near the height of the barrier.
         width: of the coordinate; half of the way from the middle to the nearer state if None.

@@ -16,7 +16,7 @@ from ase.calculators.calculator import Calculator
 from tqdm.auto import tqdm
 
 from interpmd import arguments
-from interpmd.dynamics.asked import check_mover
+from interpmd.dynamics.asked import mover
 from interpmd.dynamics.engines import Engine, Plan, engine_of, usual_engine
 from interpmd.dynamics.engines.nose_hoover import KEY
 from interpmd.dynamics.record import Record, engine_of_file, start
@@ -74,7 +74,7 @@ class Run:
 
     def __init__(
         self,
-        potential: Potential | Calculator,
+        potential: Potential | Calculator | str,
         atoms: Atoms,
         plan: Plan,
         options: Options,
@@ -82,7 +82,7 @@ class Run:
         out: str | Path | None,
     ) -> None:
         arguments.seeds(seed=seed)
-        check_mover(potential)
+        potential = mover(potential)
         if out is not None and text_format(out):
             raise ArgumentError(
                 f"out={str(out)!r}: a run grows in a .traj file; for text write its frames when "
@@ -157,7 +157,7 @@ class Run:
         times = np.array([*self._frames], dtype=float) * self.plan.timestep
         return Trajectory([*self._frames.values()], times, self.settings)
 
-    def _settings(self, potential: Potential | Calculator, atoms: Atoms) -> dict[str, Any]:
+    def _settings(self, potential: Potential | Calculator | str, atoms: Atoms) -> dict[str, Any]:
         """What makes it the same simulation; what is as it always was is not named."""
         options = self.options
         settings = {
@@ -177,12 +177,15 @@ class Run:
         return settings
 
 
-def on_device(potential: Potential | Calculator, device: str | None) -> Potential | Calculator:
+def on_device(
+    potential: Potential | Calculator | str, device: str | None
+) -> Potential | Calculator:
     """A potential where it is to be evaluated: a copy, unless it is there already.
 
     Raises:
         ArgumentError: no such device, or a calculator, which computes where it wants.
     """
+    potential = mover(potential)
     if device is None:
         return potential
     where = usable(device)

@@ -9,7 +9,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.socketio import SocketClient, SocketClosed
 
 from interpmd import arguments
-from interpmd.dynamics.asked import check_mover
+from interpmd.dynamics.asked import mover
 from interpmd.errors import SimulationError
 from interpmd.potentials.potential import Potential
 from interpmd.structures.charges import tell_calculators
@@ -20,7 +20,7 @@ from interpmd.structures.threads import one_thread
 
 @one_thread()
 def drive(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     host: str = "localhost",
     port: int = 31415,
@@ -33,7 +33,7 @@ def drive(
     the potential says what pulls at them. Several drivers may serve one server.
 
     Args:
-        potential: a potential of interpmd, or any ASE calculator.
+        potential: a potential of interpmd, a level of theory by name, or any ASE calculator.
         atoms: which elements there are, in the order of the server's file, and whether the cell
             is periodic; positions and cell come from the server.
         host, port: of a server that listens at a port.
@@ -53,7 +53,7 @@ def drive(
 
 
 def answers(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     host: str = "localhost",
     port: int = 31415,
@@ -68,7 +68,7 @@ def answers(
     """
     arguments.count(port=port)
     arguments.not_negative(wait=wait)
-    check_mover(potential)
+    potential = mover(potential)
     here = one_structure(atoms).copy()
     check_structure(here)
     here.set_constraint()

@@ -16,7 +16,7 @@ from interpmd.structures.files import Structures, text_format, write_new
 
 
 def simulate_into(
-    out: str | Path, potential: Potential | Calculator, atoms: Structures, **options: Any
+    out: str | Path, potential: Potential | Calculator | str, atoms: Structures, **options: Any
 ) -> Trajectory:
     """As `simulate`, into the format that the name says: .traj, .xyz, .extxyz, .dcd, .xtc or .trr.
 

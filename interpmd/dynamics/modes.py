@@ -132,7 +132,7 @@ class NormalModes(Sequence[NormalMode]):
 
 @one_thread()
 def normal_modes(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     *,
     displacement: float = 0.01,

@@ -82,7 +82,7 @@ INPUT = """<simulation verbosity="low" floatformat="%20.12e">
 
 @one_thread()
 def path_integrals(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     beads: int = 16,
     steps: int = 2000,
@@ -102,8 +102,8 @@ def path_integrals(
     returns what is there.
 
     Args:
-        potential: a potential of interpmd, or any ASE calculator. What `im.lowered` has added is
-            taken out of all averages again.
+        potential: a potential of interpmd, a level of theory by name, or any ASE calculator.
+            What `im.lowered` has added is taken out of all averages again.
         atoms: a molecule, where to start, with the masses that it has; or a file of it.
         beads: of the ring.
         steps: of the dynamics.
@@ -234,7 +234,7 @@ def _run(
     folder: Path,
     first: str,
     address: str,
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     molecule: Atoms,
     beads: int,
     steps: int,
@@ -270,7 +270,7 @@ def _run(
 
 
 def _answer(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     molecule: Atoms,
     address: str,
     server: subprocess.Popen,

@@ -19,7 +19,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.trajectory import TrajectoryWriter
 
-from interpmd.dynamics.asked import check_mover
+from interpmd.dynamics.asked import mover
 from interpmd.dynamics.torn import MAGIC, whole_frames
 from interpmd.errors import SimulationError, TrajectorySealError, UnsealedWarning
 from interpmd.potentials.asking import warn_where_asked
@@ -222,13 +222,13 @@ def engine_of_file(out: str | Path | None) -> str | None:
     return None if stored is None else stored.get("engine", "ase")
 
 
-def name(potential: Potential | Calculator) -> str:
+def name(potential: Potential | Calculator | str) -> str:
     """The same for the same potential, so that no run goes on with another one.
 
     Raises:
         ModelError: it gives no energies and forces.
     """
-    check_mover(potential)
+    potential = mover(potential)
     if not isinstance(potential, Potential):
         settings = dict(getattr(potential, "parameters", None) or {})
         # those of `as_calculator` have a level and a state instead
@@ -241,7 +241,7 @@ def name(potential: Potential | Calculator) -> str:
     return f"{potential.card.level} {fingerprint(potential.terms)}"
 
 
-def start(potential: Potential | Calculator, atoms: Atoms) -> dict[str, Any]:
+def start(potential: Potential | Calculator | str, atoms: Atoms) -> dict[str, Any]:
     """What the potential and the first structure add to the settings.
 
     What restraints add to the energy and the forces there stands for their coordinates: two

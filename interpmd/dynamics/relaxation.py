@@ -112,7 +112,7 @@ class Relaxation:
 
 @one_thread()
 def relax(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     *,
     to: Literal["minimum", "saddle"] = "minimum",

@@ -21,7 +21,7 @@ from interpmd.structures.threads import one_thread
 
 @one_thread()
 def replicas(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     seeds: Iterable[int] = range(8),
     ensemble: Ensemble = "nvt",

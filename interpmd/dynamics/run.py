@@ -22,7 +22,7 @@ from interpmd.structures.threads import one_thread
 @renamed(time_step="timestep", record_every="interval")
 @one_thread()
 def simulate(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     ensemble: Ensemble = "nve",
     *,
@@ -54,7 +54,7 @@ def simulate(
     `equilibration` brings all of it to `temperature`.
 
     Args:
-        potential: a potential of interpmd, or any ASE calculator.
+        potential: a potential of interpmd, a level of theory by name, or any ASE calculator.
         atoms: the first structure, or a file of it ("run.xyz@-1"); left as it is. Velocities that
             it has are kept, else they are drawn at `temperature`, without drift and (molecules)
             rotation. Its constraints act on the motion; recorded energies and forces are those of

@@ -152,7 +152,7 @@ class Umbrella:
 
 @one_thread()
 def umbrella(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     coordinate: ReactionCoordinate | Callable[[Atoms], float],
     windows: int | Sequence[float] = 12,
@@ -177,7 +177,7 @@ def umbrella(
     gap, of which a warning tells.
 
     Args:
-        potential: a potential of interpmd, or any ASE calculator.
+        potential: a potential of interpmd, a level of theory by name, or any ASE calculator.
         atoms: where to start; or a file of it.
         coordinate: see `im.shoot`. Not one that comes back to itself further than half a turn.
         windows: how many, evenly from `low` to `high` and a quarter beyond; or their values, two or

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ase.calculators.calculator import Calculator, all_changes
 
-from interpmd.errors import ModelError
+from interpmd.errors import ModelError, UnknownLevelError
 from interpmd.extras import required
 from interpmd.keywords import renamed
 from interpmd.levels.by_calculator import is_calculator
@@ -119,6 +119,20 @@ def as_calculator(
     if not isinstance(theory, XTB):
         return ReferenceCalculator(level, charge, multiplicity)
     return TightBinding(theory, charge, multiplicity)
+
+
+def calculator_named(name: str) -> Calculator:
+    """The calculator of a level of theory, where a potential may stand as well.
+
+    Raises:
+        ModelError: there is no such level, as of the name of a potential.
+    """
+    try:
+        return as_calculator(name)
+    except UnknownLevelError as error:
+        raise ModelError(
+            f"{error}. The name of a potential, or of its folder, is loaded: im.load({name!r})"
+        ) from error
 
 
 def _state(atoms, charge: int, multiplicity: int) -> tuple[int, int]:

@@ -39,6 +39,10 @@ def test_quantum_chemistry_is_explained_by_fragments():
         + energy(1)
         + energy(2)
     )
+    by_name = im.explain("gfn2-xtb", TRIMER, fragments="molecules", order=None)
+    np.testing.assert_allclose(by_name.values, found.values, atol=1e-7)
+    with pytest.raises(im.ModelError, match="im.load[(]'water'[)]"):
+        im.explain("water", TRIMER)
     assert found[tuple(range(6))] == pytest.approx(pair, abs=1e-7)
     assert found[tuple(range(9))] == pytest.approx(triple, abs=1e-7)
     assert abs(triple) > 1e-4  # three molecules do not only interact in pairs

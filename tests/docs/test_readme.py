@@ -8,7 +8,6 @@ import sys
 
 import pytest
 from ase.build import bulk
-from ase.calculators.emt import EMT
 from pages import ROOT, blocks
 
 import interpmd as im
@@ -36,7 +35,7 @@ def run(code: str, names: dict) -> dict:
 @pytest.fixture(scope="module")
 def told() -> dict:
     """Names after the first ten lines."""
-    return run(LINES, {"any_ase_calculator": EMT()})
+    return run(LINES, {})
 
 
 def test_it_is_short():

@@ -16,6 +16,7 @@ from ase.io import read, write
 import interpmd as im
 from interpmd.demo import MALONALDEHYDE
 from interpmd.dynamics.paths.result import arc_length
+from interpmd.reference.calculator import as_calculator
 
 DONOR, ACCEPTOR, PROTON = 4, 0, 8
 
@@ -106,11 +107,30 @@ def test_what_cannot_be_scanned_is_said(potential):
             scan((4, 8), values)
     with pytest.raises(im.ArgumentError, match="no angle is 190 °"):
         scan((1, 4, 8), [170, 190])
-    for model in ("malonaldehyde", None):
-        with pytest.raises(im.ModelError, match="gives no energies and forces"):
+    said = {"malonaldehyde": "im.load[(]'malonaldehyde'[)]", None: "gives no energies and forces"}
+    for model, words in said.items():
+        with pytest.raises(im.ModelError, match=words):
             im.scan(model, MALONALDEHYDE, (4, 8), [1.0, 1.1])
-        with pytest.raises(im.ModelError, match="gives no energies and forces"):
+        with pytest.raises(im.ModelError, match=words):
             im.simulate(model, MALONALDEHYDE)
+
+
+def test_the_name_of_a_level_of_theory_moves_atoms_as_its_calculator_does():
+    water, by = molecule("H2O"), as_calculator("gfn2-xtb")
+    stretch = lambda atoms: atoms.get_distance(0, 1)  # noqa: E731
+    for verb in (
+        lambda model: im.relax(model, water, progress=False).energies,
+        lambda model: im.normal_modes(model, water, progress=False).wave_numbers,
+        lambda model: im.scan(model, water, (0, 1), [0.9, 1.0], progress=False).energies,
+        lambda model: im.simulate(model, water, steps=3, progress=False).energies,
+        lambda model: im.umbrella(
+            model, water, stretch, [0.9, 1.0, 1.1], low=0.9, middle=1.0, high=1.1,
+            steps=20, equilibration=5, progress=False,
+        ).values,
+    ):  # fmt: skip
+        np.testing.assert_allclose(
+            np.array(verb("gfn2-xtb")), np.array(verb(by)), rtol=1e-4, atol=1e-3
+        )
 
 
 def test_a_search_that_ends_too_soon_says_so():

@@ -50,7 +50,8 @@ def explain(
     """Explain the energy, a force, or a torque.
 
     Args:
-        model: a Potential, any ASE calculator, or a torch function (`TorchModel`).
+        model: a Potential, a level of theory by name ("gfn2-xtb"), any ASE calculator, or a torch
+            function (`TorchModel`).
         atoms: the structure, or a file of it (see `read_frames`).
         target: `Energy()` (if None), `Force(atom, along=...)` or `Torque(dihedral)`.
         method: see `methods`; that of the gauge if None.

@@ -36,7 +36,7 @@ RANGES = {2: (0.0, np.inf, "Å"), 3: (0.0, 180.0, "°"), 4: (-np.inf, np.inf, "�
 
 @one_thread()
 def scan(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     along: Sequence[int],
     values: Sequence[float] | Float[np.ndarray, " points"],
@@ -134,7 +134,7 @@ def scan(
 
 
 def _at(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Atoms,
     along: Coordinate,
     value: float,

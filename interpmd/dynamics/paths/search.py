@@ -48,7 +48,7 @@ WAY, BOTTOM = "interpmd_way", "interpmd_bottom"
 
 @one_thread()
 def path(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     reactant: Structures,
     product: Structures | None = None,
     *,
@@ -124,7 +124,7 @@ def _check(first: Atoms, last: Atoms) -> None:
 
 
 def _band(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     ends: list[Atoms],
     images: int,
     relax_ends: bool,
@@ -173,7 +173,7 @@ def _band(
 
 
 def _first_band(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     ends: list[Atoms],
     images: int,
     relax_ends: bool,
@@ -213,7 +213,7 @@ def _first_band(
 
 
 def _followed(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     guess: Atoms,
     step_length: float,
     force: float,

@@ -22,7 +22,7 @@ from interpmd.structures.threads import one_thread
 
 @one_thread()
 def committor(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     structures: Structures,
     coordinate: ReactionCoordinate | Callable[[Atoms], float],
     shots: int = 50,
@@ -43,7 +43,7 @@ def committor(
     something out. Velocities come in pairs, v and −v.
 
     Args:
-        potential: a potential of interpmd, or any ASE calculator.
+        potential: a potential of interpmd, a level of theory by name, or any ASE calculator.
         structures: one or more, or files of them.
         coordinate, temperature, timestep, longest, low, middle, high, progress: see `im.shoot`.
         shots: trajectories from each structure.

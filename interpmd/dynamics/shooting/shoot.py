@@ -35,7 +35,7 @@ TOGETHER = 8
 
 
 def shoot(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     seed_structures: Structures,
     coordinate: ReactionCoordinate | Callable[[Atoms], float],
     n: int = 100,
@@ -66,7 +66,7 @@ def shoot(
     trajectories of equilibrium (Hummer, J. Chem. Phys. 120, 516, 2004): that is their `weight`.
 
     Args:
-        potential: a potential of interpmd, or any ASE calculator.
+        potential: a potential of interpmd, a level of theory by name, or any ASE calculator.
         seed_structures: near the top, between the two states; or files of them.
         coordinate: of `im.proton_transfer` and others, or any function of ase.Atoms together with
             `low` and `high`.
@@ -189,7 +189,7 @@ def _go_on(
     kept: Shots | None,
     n: int,
     most: int,
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     structures: list[Atoms],
     rules: Rules,
     where: Any,
@@ -217,7 +217,7 @@ def _go_on(
 
 
 def _made(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     structures: list[Atoms],
     rules: Rules,
     numbers: range,

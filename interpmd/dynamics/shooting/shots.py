@@ -13,7 +13,7 @@ from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from jaxtyping import Float
 
-from interpmd.dynamics.asked import check_mover
+from interpmd.dynamics.asked import mover
 from interpmd.dynamics.events.coordinate import ReactionCoordinate
 from interpmd.dynamics.events.event import Event
 from interpmd.dynamics.events.passage import passages
@@ -87,13 +87,13 @@ class Shot:
     trouble: str = ""
 
 
-def moving_copy(potential: Potential | Calculator, atoms: Atoms) -> Atoms:
+def moving_copy(potential: Potential | Calculator | str, atoms: Atoms) -> Atoms:
     """A copy of a structure with a calculator, ready to be moved.
 
     Raises:
         ModelError: the potential gives no energies and forces.
     """
-    check_mover(potential)
+    potential = mover(potential)
     copy = atoms.copy()
     copy.set_constraint()
     copy.calc = potential.calculator() if isinstance(potential, Potential) else potential

@@ -28,7 +28,7 @@ WIDTH = 0.05
 
 @one_thread()
 def top_structures(
-    potential: Potential | Calculator,
+    potential: Potential | Calculator | str,
     atoms: Structures,
     coordinate: ReactionCoordinate | Callable[[Atoms], float],
     n: int = 50,
@@ -50,7 +50,7 @@ def top_structures(
     the atoms along the slope of the coordinate, light ones more than heavy ones.
 
     Args:
-        potential: a potential of interpmd, or any ASE calculator.
+        potential: a potential of interpmd, a level of theory by name, or any ASE calculator.
         atoms: where to start, a structure of either state for instance; or a file of it.
         coordinate: see `im.shoot`.
         n: number of structures.
