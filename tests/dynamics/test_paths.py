@@ -122,7 +122,7 @@ def test_the_name_of_a_level_of_theory_moves_atoms_as_its_calculator_does():
         lambda model: im.relax(model, water, progress=False).energies,
         lambda model: im.normal_modes(model, water, progress=False).wave_numbers,
         lambda model: im.scan(model, water, (0, 1), [0.9, 1.0], progress=False).energies,
-        lambda model: im.simulate(model, water, steps=3, progress=False).energies,
+        lambda model: im.simulate(model, water, steps=3, progress=False).total_energies,
         lambda model: im.umbrella(
             model, water, stretch, [0.9, 1.0, 1.1], low=0.9, middle=1.0, high=1.1,
             steps=20, equilibration=5, progress=False,

@@ -360,6 +360,22 @@ def test_energies_in_kcal_per_mol_throughout_are_told_by_isolated_atoms():
     assert "energies seem to be in kcal/mol: they bind each atom" in error
 
 
+@pytest.mark.parametrize(
+    ("unit", "size"),
+    [("kcal/mol", units.kcal / units.mol), ("kJ/mol", units.kJ / units.mol),
+     ("meV", 1e-3), ("Hartree", units.Hartree)],
+)  # fmt: skip
+def test_units_that_energies_and_forces_share_are_told_by_bonds_to_hydrogen(unit, size):
+    """Where energies and forces agree, and nothing is known of isolated atoms."""
+    rattled = im.sample(molecule("CH3OH"), "rattle", n=12, progress=False)
+    right = im.label(rattled, "gfn2-xtb", progress=False)
+    assert not said(right, "warning")
+    many = [changed(a, energy=lambda x: x / size, forces=lambda x: x / size) for a in right]
+    (warning,) = said(many, "warning")
+    assert f"energies and forces seem to be in {unit}: C-H" in warning
+    assert f"multiply both by {size:.6g}" in warning
+
+
 @pytest.mark.parametrize("mark", [None, "single_atom", "IsolatedAtom", "isolated atom", "E0"])
 def test_isolated_atoms_in_a_box_are_recognised(mark):
     lonely = argon(Atoms("Ar", cell=[20] * 3, pbc=True))

@@ -22,6 +22,7 @@ from interpmd.fitting.checks.isolated import is_isolated
 from interpmd.fitting.checks.outliers import ENOUGH, check_outliers
 from interpmd.fitting.checks.sets import check_copies, check_levels, check_overlap, check_states
 from interpmd.fitting.checks.small_fit import SmallFit
+from interpmd.fitting.checks.stiffness import check_stiffness
 from interpmd.fitting.checks.stress import check_stress
 
 #: Most frames, and about as many atoms, that are looked at together.
@@ -83,6 +84,8 @@ def check_data(
         return DataCheck(tuple(found))
     found += check_energy_unit(used, isolated or {})
     found += check_lengths(used)
+    if not any(f.check == "units" for f in found):
+        found += check_stiffness(used)
     found += check_pairs(used, cutoff)
     chosen = _sample(used, seed)
     sample, places = [used[i] for i in chosen], [numbers[i] for i in chosen]
