@@ -33,8 +33,8 @@ def fit(
         list[str] | None, typer.Option(help="Factor of a subset, e.g. dimer=5; repeatable.")
     ] = None,
     members: Annotated[
-        int, typer.Option(help="So many times the channels: errs less, and is slower.")
-    ] = 1,
+        int | None, typer.Option(help="So many times the channels: errs less, and is slower.")
+    ] = None,
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
     device: Annotated[str, typer.Option(help="Where to solve: cpu, cuda.")] = "cpu",
     refine: Annotated[int, typer.Option(help="Rounds of refinement.")] = 0,

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from interpmd.potentials.expansion import ClusterExpansion
 
+#: Tensors of an expansion that are those of its channels; the others are of all members alike.
+OWN = ("mixing", "readout", "samples")
+
 
 def member(term: ClusterExpansion, number: int) -> ClusterExpansion:
     """An expansion with the same radial network and other channels; number 0 is the same."""
@@ -28,11 +31,39 @@ def joined(members: Sequence[ClusterExpansion]) -> ClusterExpansion:
     first, count = members[0], len(members)
     channels = [count * k for k in first.channels]
     term = ClusterExpansion(**(first.config() | {"channels": channels}))
-    term.radial.load_state_dict(first.radial.state_dict())
+    kept = {n: t for n, t in first.state_dict().items() if n not in OWN}
+    term.load_state_dict(term.state_dict() | kept)
     term.mixing.copy_(torch.stack([m.mixing for m in members], dim=-1).flatten(-2))
     term.readout.copy_(interleaved(first, [m.readout for m in members]) / count)
     term.samples = interleaved(first, [m.samples for m in members]) / count**0.5
     return term
+
+
+def apart(term: ClusterExpansion, count: int) -> list[ClusterExpansion]:
+    """The members of an expansion that `joined` has made of so many."""
+    own = {"channels": [each // count for each in term.channels]}
+    kept = {n: t for n, t in term.state_dict().items() if n not in OWN}
+    found = []
+    for number in range(count):
+        part = ClusterExpansion(**(term.config() | own | {"seed": term.seed + number}))
+        part.load_state_dict(part.state_dict() | kept)
+        part.mixing.copy_(term.mixing[..., number::count])
+        columns = [_columns(part, each, number, count) for each in (term.readout, term.samples)]
+        part.readout.copy_(count * columns[0])
+        part.samples = count**0.5 * columns[1]
+        found.append(part)
+    return found
+
+
+def _columns(part: ClusterExpansion, whole: Tensor, number: int, count: int) -> Tensor:
+    """Weights of one member, as `interleaved` has put them among those of all."""
+    orders, start = [], 0
+    for channels, invariants in zip(part.channels, part.n_invariants, strict=True):
+        stop = start + count * channels * invariants
+        each = whole[:, start:stop].unflatten(1, (channels, count, invariants))
+        orders.append(each[:, :, number].flatten(1, 2))
+        start = stop
+    return torch.cat(orders, dim=1)
 
 
 def interleaved(term: ClusterExpansion, parts: Sequence[Tensor]) -> Tensor:

@@ -25,7 +25,7 @@ from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.checks.check import check_data
 from interpmd.fitting.checks.finding import settle
 from interpmd.fitting.delta import baseline_term, differences, of_the_sum, with_baseline
-from interpmd.fitting.members import solve_members
+from interpmd.fitting.members import solve_members, usual_members
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.refinement import refine_radial
@@ -76,7 +76,7 @@ def fit(
     ridge: float | None = None,
     validation: float = 0.1,
     refine: int = 0,
-    members: int = 1,
+    members: int | None = None,
     memory: float = 5.0,
     device: str = "cpu",
     level: str | None = None,
@@ -130,8 +130,9 @@ def fit(
             fit takes so many times as long, and a call as long or longer. All weights are solved
             together where the matrix of the labels fits into `memory` (31,000 in 5 GiB), else in so
             many fits apart, whose mean is the potential; that is so also for 110 frames or fewer,
-            with `mean_weight`, `soft_weight` or a penalty on rows, and on a GPU. See
-            `interpmd.fitting.joint` and `interpmd.fitting.members`.
+            with `mean_weight`, `soft_weight` or a penalty on rows, and on a GPU. If None, 4 for a
+            correction of a `baseline` by 110 frames or fewer, whose call takes longer than
+            theirs, else 1. See `interpmd.fitting.joint` and `interpmd.fitting.members`.
         memory: limit in GiB for the normal equations.
         device: where they are made and solved: "cpu", or a GPU as torch calls it, such as "cuda".
         level: level of theory, for the card; read from info "level" if None.
@@ -176,7 +177,7 @@ def fit(
         soft_weight,
     )
     arguments.one_of(("keep", "leave out"), outliers=outliers)
-    arguments.count(members=members)
+    arguments.count(members=1 if members is None else members)
     keys = Keys(energy_key, forces_key, stress_key)
     frames = labelled_frames(read_frames(train), keys)
     labels.check_labels(frames)
@@ -220,6 +221,9 @@ def fit(
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
     spec = choose_size(used, isolated, spec, settings)
     problem = Problem(spec.expansion(isolated, seed), base, spec, settings)
+    if members is None:
+        size = problem.term.readout.numel()
+        members = usual_members(corrected is not None, len(used), size)
     history = refine_radial(problem, used, refine, progress, watch, out) if refine else []
     problem, solved = solve_members(
         problem,
@@ -233,8 +237,9 @@ def fit(
         watch=watch,
     )
     potential = problem.finish(solved, used)
+    apart = bool(solved.scan.attrs.get("apart"))
     provenance = _provenance(problem, solved) | {
-        **({"members": members} if members > 1 else {}),
+        **({"members": members, "apart": apart} if members > 1 else {}),
         "train": str(train) if isinstance(train, str | Path) else f"{len(frames)} frames",
         "frames": len(frames),
         "data": labels.digest_of(used),

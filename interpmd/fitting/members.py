@@ -11,6 +11,9 @@ is an expansion of the same form, with the channels of all and each weight divid
 whose errors have the size e and the correlation r, it errs by e sqrt((1 + (K - 1) r) / K) (means of
 predictors: Breiman, Machine Learning 24, 123 (1996)).
 
+Corrections of a baseline by few labels have several members unless it is said otherwise: the fit
+takes seconds, and a call of the baseline itself longer than that of the correction.
+
 Samples of a mean are those of all members, which are drawn independently, added and divided by
 sqrt(K): were all members alike, their size would stay. One factor then makes the bars about the
 mean hold 95 % of the errors of the frames held out, as of a single fit
@@ -35,10 +38,25 @@ from interpmd.fitting.posterior import even_factor, factor_of
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import Watch
 from interpmd.fitting.solved import Solved
+from interpmd.fitting.turns import FEW_WEIGHTS, MOST
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Arrays of a member that its checkpoint holds in any case.
 KEPT = ("mean", "scale", "ridge", "samples", "calibration", "least_rows", "turns", "tried", "sizes")
+
+#: Members of a correction that few labels determine.
+OF_CORRECTIONS = 4
+
+
+def usual_members(corrects: bool, frames: int, weights: int) -> int:
+    """How many members a fit has if it is not said.
+
+    Args:
+        corrects: whether it corrects a baseline.
+        frames: learned from. weights: of one member.
+    """
+    few = frames <= MOST and weights <= FEW_WEIGHTS
+    return OF_CORRECTIONS if corrects and few else 1
 
 
 def solve_members(
@@ -89,6 +107,7 @@ def solve_members(
     factor = factor_of_all(held) if held else 1.0
     samples = whole.term.samples.flatten(0, 1).double().numpy()
     first = solved[0]
+    first.scan.attrs["apart"] = True
     return whole, Solved(
         mean=whole.term.readout.flatten().numpy(),
         scale=np.ones(len(samples)),

@@ -15,7 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from interpmd import arguments
 from interpmd.errors import ArgumentError, InterpmdError, LabelError
 from interpmd.fitting import labels
-from interpmd.fitting.active.growing import spec_of
+from interpmd.fitting.active.origin import spec_of
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import FitReport
 from interpmd.keywords import renamed

@@ -121,7 +121,7 @@ def test_what_was_strange_is_known_once_it_is_learned(report, frames):
 def test_error_bars_by_rows_are_those_of_the_potential(report, frames):
     fit = grown(report, frames)
     potential, new = fit.add(frames[20:24]), frames[20:24]
-    rows = fit._usual(new, [rows_of(fit.equations.term, atoms) for atoms in new])
+    rows = fit._usual(new, [[rows_of(fit.equations.term, atoms) for atoms in new]])
     whole = usual_spread(potential, potential.terms["expansion"], new)
     # the potential keeps its samples in single precision
     assert rows.energy == pytest.approx(whole.energy, rel=1e-2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,18 @@ import interpmd as im
 from interpmd.cli import app
 from interpmd.fitting import labels
 from interpmd.fitting.active.growing import GrowingFit
-from interpmd.fitting.channels import joined, member
+from interpmd.fitting.channels import apart, joined, member
 from interpmd.fitting.closed_form import unlearned
 from interpmd.fitting.joint import Joint
 from interpmd.fitting.judges import Judges
-from interpmd.fitting.members import solve_members
+from interpmd.fitting.members import OF_CORRECTIONS, solve_members, usual_members
 from interpmd.fitting.posterior import factor_of
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.spec import Spec
-from interpmd.fitting.turns import MOST
+from interpmd.fitting.turns import FEW_WEIGHTS, MOST
 from interpmd.potentials import ClusterExpansion
-from interpmd.potentials.uncertainty import posterior, posterior_by_torch
+from interpmd.potentials.uncertainty import posterior, posterior_by_torch, uncertainty
 from interpmd.structures.files import read_frames
 from interpmd.trust.conformance import check_potential
 
@@ -129,13 +130,57 @@ def test_it_conforms_and_comes_back_from_its_file(report, tmp_path):
     assert rows.energies.sum() == pytest.approx(float(two.energy), abs=1e-9)
 
 
-def test_labels_are_not_added_to_a_mean(report):
+def test_labels_are_added_to_each_member(report):
+    fit, more, learned = GrowingFit(report.potential, TRAIN), FRESH[:10], report.potential
+    grown = fit.add(more)
+    rest = {n: t for n, t in learned.terms.items() if n != "expansion"}
+    card = replace(learned.card, provenance=learned.card.provenance | {"members": 1})
+    parts = apart(learned.terms["expansion"], COUNT)
+    for part, expected in zip(parts, parts_of(learned.terms["expansion"]), strict=True):
+        assert torch.equal(part.readout, expected.readout)
+        assert torch.equal(part.nearest, learned.terms["expansion"].nearest)
+    alone = [im.Potential({**rest, "expansion": p}, learned.elements, card) for p in parts]
+    each = [GrowingFit(one, TRAIN).add(more) for one in alone]
+    for atoms in FRESH[10:14]:
+        found, known = grown.predict(atoms), [one.predict(atoms) for one in each]
+        assert float(found.energy) == pytest.approx(
+            np.mean([float(k.energy) for k in known]), abs=1e-8
+        )
+        drawn = [posterior(one, one.batch(atoms)).forces for one in each]
+        expected = sum(drawn) / COUNT**0.5
+        assert torch.allclose(posterior(grown, grown.batch(atoms)).forces, expected, atol=1e-5)
+    later = FRESH[10:]
+    assert (errors_of(grown, later) ** 2).mean() < 0.95 * (errors_of(learned, later) ** 2).mean()
+    new = [float(uncertainty(grown, grown.batch(a)).extrapolation.max()) for a in more]
+    assert max(new) <= 1.0 + 1e-6
+
+
+def test_labels_are_not_added_to_members_that_were_solved_together(report):
+    given = report.potential.card.provenance | {"apart": False}
+    card = replace(report.potential.card, provenance=given)
     with pytest.raises(im.LabelError, match="channels of 3 fits.*members=1"):
-        GrowingFit(report.potential, TRAIN)
-    with pytest.raises(im.ArgumentError, match="leave members="):
-        im.learn(frames(4), "gfn2-xtb", frames(2), members=2)
+        GrowingFit(im.Potential(dict(report.potential.terms), (1, 6, 8), card), TRAIN)
     with pytest.raises(im.ArgumentError, match="members"):
         im.fit(frames(10) + ISOLATED, members=0)
+    with pytest.raises(im.ArgumentError, match="members"):
+        im.learn(frames(6), frames(2), members=0)
+
+
+@pytest.mark.filterwarnings("ignore::interpmd.errors.LabelWarning")
+def test_corrections_by_few_labels_have_several():
+    given = {"spec": im.Spec(**SMALL), "progress": False}
+    many = frames(12)
+
+    def members(report: im.FitReport) -> int:
+        return report.potential.card.provenance.get("members", 1)
+
+    assert members(im.fit(many, baseline="mmff94", **given)) == OF_CORRECTIONS
+    assert members(im.fit(many, baseline="mmff94", members=1, **given)) == 1
+    assert members(im.fit([*many, *ISOLATED], **given)) == 1
+    assert usual_members(True, MOST + 1, 500) == usual_members(True, 20, FEW_WEIGHTS + 1) == 1
+    learned = im.learn(many[:6], many[6:], baseline="mmff94", budget=10, batch=4, compare=False,
+                       **given)  # fmt: skip
+    assert members(learned.fit) == OF_CORRECTIONS
 
 
 @pytest.mark.filterwarnings("ignore::interpmd.errors.LabelWarning")

@@ -32,7 +32,8 @@ class Branch:
         how: "active" or "random".
         frames: labelled frames that it learns from.
         single: isolated atoms, of which every fit knows.
-        arguments: of `interpmd.fit`.
+        arguments: of `interpmd.fit`. members: of the fit that `whole` makes; see there. All
+            others are of one.
         tried: numbers of the candidates that were chosen, in order.
         fitted: how many frames the last fit that was made anew has seen.
         report: of that fit.
@@ -42,6 +43,7 @@ class Branch:
     frames: list[Atoms]
     single: Sequence[Atoms]
     arguments: Mapping[str, Any]
+    members: int | None = None
     tried: list[int] = field(default_factory=list)
     fitted: int = 0
     report: FitReport | None = None
@@ -60,7 +62,7 @@ class Branch:
         """The fit to all frames, updated from the last one that was made anew."""
         if self._grown is None:
             seen = self.frames[: self.fitted]
-            self.report = fit([*self.single, *seen], **self.arguments)
+            self.report = fit([*self.single, *seen], **self.arguments, members=1)
             self._grown = GrowingFit(
                 self.report.potential,
                 seen,
@@ -80,6 +82,9 @@ class Branch:
 
     def whole(self) -> FitReport:
         """A fit to all frames that is made anew, with its report."""
+        several = self.members is None and self.arguments.get("baseline") is not None
+        if several or (self.members or 1) > 1:
+            return fit([*self.single, *self.frames], **self.arguments, members=self.members)
         if self.fitted != len(self.frames):
             self.fitted, self._grown = len(self.frames), None
         grown = self.grown

@@ -4,6 +4,9 @@ With new rows A and targets b (`interpmd.fitting.solution` for Y) the mean moves
 H^-1 A^T (1 + Y^T Y)^-1 (b - A m), and samples s of the posterior become samples of the new one by
 Matheron's rule, s - H^-1 A^T (1 + Y^T Y)^-1 (A s + noise)
 (Journel and Huijbregts, Mining Geostatistics (1978), page 495). The prior stays what it was.
+
+Each of several fits whose mean is the potential (`interpmd.fitting.members`) grows by itself; what
+is asked of the solution is asked of the first.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from jaxtyping import Float
 from interpmd import arguments
 from interpmd.errors import LabelError
 from interpmd.fitting import labels
+from interpmd.fitting.active.origin import origin_of, spec_of
+from interpmd.fitting.channels import joined
 from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.delta import differences, with_baseline
 from interpmd.fitting.design import Design
@@ -35,10 +40,8 @@ from interpmd.fitting.normal import (
 )
 from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
 from interpmd.fitting.problem import Problem
-from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Extended, Solution
-from interpmd.fitting.spec import Spec
 from interpmd.fitting.targets import Targets
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.baseline import baselines, without_baseline
@@ -76,6 +79,22 @@ class Added:
     square: float
 
 
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one fit knows with some more frames.
+
+    Attributes:
+        designs: one for each of the frames. added: what they say.
+        more: solution with all rows that were added. mean, deviations: of the posterior then.
+    """
+
+    designs: Sequence[Design]
+    added: Added
+    more: Extended
+    mean: Float[np.ndarray, " weights"]
+    deviations: Float[np.ndarray, "weights samples"]
+
+
 class GrowingFit:
     """A fitted potential with the normal equations that it came from, to which labels are added.
 
@@ -92,8 +111,8 @@ class GrowingFit:
         mean: of the posterior now, in scaled columns, shape (weights,).
 
     Raises:
-        LabelError: the potential does not say how it was fitted, or not to these frames, or it is
-            one of several fits (`members` of `im.fit`).
+        LabelError: the potential does not say how it was fitted, or not to these frames, or the
+            weights of several fits (`members` of `im.fit`) were solved together.
     """
 
     def __init__(
@@ -104,34 +123,13 @@ class GrowingFit:
         memory: float = 5.0,
     ) -> None:
         arguments.of_class(Potential, potential=potential)
-        given = potential.card.provenance
-        learned = without_baseline(potential)
-        found = [t for t in learned.terms.values() if isinstance(t, ClusterExpansion)]
-        if len(found) != 1 or not {"spec", "ridge", "energy_weight", "seed"} <= set(given):
-            raise LabelError(
-                "the potential does not say how it was fitted, so that its fit cannot go on; fit "
-                "it with im.fit"
-            )
-        if int(given.get("members", 1)) > 1:
-            raise LabelError(
-                f"the potential has the channels of {given['members']} fits, whose normal "
-                "equations are not those of one: fit to all labels anew, or grow one with members=1"
-            )
-        if given.get("mean_weight") is not None:
-            raise LabelError(
-                "the potential was fitted with mean_weight=, whose constants of molecules labels "
-                "that are added would change; fit all frames again with im.fit"
-            )
+        origin = origin_of(potential)
         self._baseline = next(iter(baselines(potential)), None)
         self._card, self._elements = potential.card, potential.elements
-        self.term: ClusterExpansion = copy.deepcopy(found[0])
-        rest = {n: t for n, t in learned.terms.items() if t is not found[0]}
-        base = Potential(rest, elements=learned.elements)
-        settings = FitSettings(
-            float(given["energy_weight"]), subset_weights=dict(subset_weights or {}),
-            memory=memory, seed=int(given["seed"]),
-            soft_weight=float(given.get("soft_weight", 0.0)),
-        )  # fmt: skip
+        given, memory = origin.given, memory / len(origin.members)
+        self.term = origin.members[0]
+        base = Potential(origin.rest, elements=potential.elements)
+        settings = origin.settings(subset_weights, memory)
         self.problem = Problem(self.term, base, spec_of(given["spec"]), settings)
         self.frames = [a for a in read_frames(train) if not labels.is_isolated(a)]
         some = self.own(self.frames)
@@ -151,7 +149,17 @@ class GrowingFit:
         self._deviations = self._scaled_samples()
         self._noise = self._noise_of_samples(some)
         self._misfits: np.ndarray | None = None
+        card = replace(potential.card, provenance=dict(given) | {"members": 1})
+        others = [
+            Potential({**origin.rest, "expansion": term}, self._elements, card)
+            for term in origin.members[1:]
+        ]
+        self._others = [GrowingFit(other, some, subset_weights, memory) for other in others]
         self.potential = self._potential()
+
+    @property
+    def _members(self) -> list[GrowingFit]:
+        return [self, *self._others]
 
     def own(self, frames: Sequence[Atoms]) -> list[Atoms]:
         """Frames with what the correction is to reproduce."""
@@ -217,22 +225,29 @@ class GrowingFit:
         labels.check_labels(more, "labels to add")
         labels.check_elements_of(more, self._elements or (), "the labels to add")
         own = self.own(more)
-        targets = self.problem.targets(own)
-        pairs = zip(own, targets, strict=True)
-        designs = [rows_of(self.equations.term, a, t.stress is not None) for a, t in pairs]
-        added = self._rows_of(own, targets, designs)
-        extended = self._more.extended(added.rows)
-        mean, deviations = self._updated(extended, added)
-        self._added = [*self._added, added]
-        self._more, self.mean, self._deviations = extended, mean, deviations
-        if len(extended) > MOST_ADDED * len(self.scale):
-            self._factorise()
-        self.frames += more
+        steps = [each._step(own) for each in self._members]
+        with uninterrupted():
+            for each, step in zip(self._members, steps, strict=True):
+                each._added = [*each._added, step.added]
+                each._more, each.mean, each._deviations = step.more, step.mean, step.deviations
+                each.frames += more if each is self else own
+        for each in self._members:
+            if len(each._more) > MOST_ADDED * len(each.scale):
+                each._factorise()
         self._misfits = None
         self._widen(own)
         self.potential = self._potential()
-        self._vouch(own, designs)
+        self._vouch(own, [step.designs for step in steps])
         return self.potential
+
+    def _step(self, frames: Sequence[Atoms]) -> Step:
+        """What is known once frames are learned, of which nothing is kept yet."""
+        targets = self.problem.targets(frames)
+        pairs = zip(frames, targets, strict=True)
+        designs = [rows_of(self.equations.term, a, t.stress is not None) for a, t in pairs]
+        added = self._rows_of(frames, targets, designs)
+        extended = self._more.extended(added.rows)
+        return Step(designs, added, extended, *self._updated(extended, added))
 
     def _rows_of(
         self, frames: Sequence[Atoms], targets: Sequence[Targets], designs: Sequence[Design]
@@ -312,7 +327,7 @@ class GrowingFit:
             for end, how, margin in ((0, "amin", -LEAST), (1, "amax", LEAST)):
                 known[..., end] = known[..., end].scatter_reduce(0, place, found + margin, how)
 
-    def _vouch(self, frames: Sequence[Atoms], designs: Sequence[Design]) -> None:
+    def _vouch(self, frames: Sequence[Atoms], designs: Sequence[Sequence[Design]]) -> None:
         """Error bars of frames that were learned are usual from now on: they count as training
         data, whose least certain frame is the unit of the grade."""
         learned = without_baseline(self.potential)
@@ -326,25 +341,35 @@ class GrowingFit:
             each.grade_scale.copy_(torch.maximum(each.grade_scale, usual.force))
             each.energy_scale.clamp_min_(usual.energy)
 
-    def _usual(self, frames: Sequence[Atoms], designs: Sequence[Design]) -> Spread:
+    def _usual(self, frames: Sequence[Atoms], designs: Sequence[Sequence[Design]]) -> Spread:
         """The largest standard deviations in some frames; see `usual_spread`."""
-        found, deviations = [], self._deviations / self.scale[:, None]
-        for atoms, design in zip(frames, designs, strict=True):
-            rows = np.concatenate([design.energy.numpy(), design.forces.flatten(0, 1).numpy()])
-            size = ((rows @ deviations) ** 2).mean(1) ** 0.5
+        found, members = [], self._members
+        parts = [each._deviations / each.scale[:, None] for each in members]
+        for atoms, *own in zip(frames, *designs, strict=True):
+            drawn = np.zeros((1 + 3 * len(atoms), parts[0].shape[1]))
+            for design, deviations in zip(own, parts, strict=True):
+                rows = [design.energy.numpy(), design.forces.flatten(0, 1).numpy()]
+                drawn += np.concatenate(rows) @ deviations / len(members) ** 0.5
+            size = (drawn**2).mean(1) ** 0.5
             sizes = np.linalg.norm(size[1:].reshape(-1, 3), axis=1)
             found.append(spread_of(self.term, atoms.numbers, float(size[0]), sizes))
         force = torch.stack([spread.force for spread in found]).amax(0)
         return Spread(force, max(spread.energy for spread in found))
 
-    def _potential(self) -> Potential:
-        """A potential of its own with the present read-out and samples."""
-        term: LearnedTerm = copy.deepcopy(self.term)
+    def _grown(self) -> ClusterExpansion:
+        """A term of its own with the present read-out and samples."""
+        term = copy.deepcopy(self.term)
         with torch.no_grad():
             mean = torch.from_numpy(self.mean / self.scale)
             term.readout.copy_(mean.view(term.readout.shape))
             samples = torch.from_numpy(self._deviations / self.scale[:, None])
             term.samples = samples.view(*term.readout.shape, -1).float()
+        return term
+
+    def _potential(self) -> Potential:
+        """A potential of its own with the present read-out and samples."""
+        parts = [each._grown() for each in self._members]
+        term = joined(parts) if len(parts) > 1 else parts[0]
         terms = {**self.problem.base.terms, "expansion": term}
         provenance = self._card.provenance | {"frames": len(self.frames)}
         card = replace(self._card, provenance=provenance, errors={}, certificate=[])
@@ -365,8 +390,3 @@ def _of_lower(
         product[first:last] += np.tril(corner, -1).T @ vector[first:last]
         product[last:] += below @ vector[first:last]
     return product
-
-
-def spec_of(stored: Mapping) -> Spec:
-    """The spec that a card holds."""
-    return Spec(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})

@@ -19,7 +19,7 @@ from interpmd import arguments
 from interpmd.errors import ArgumentError, LabelError, LabelWarning
 from interpmd.fitting import labels
 from interpmd.fitting.active.acquisition import Goal, choose
-from interpmd.fitting.active.branch import Branch, judge_of, measured
+from interpmd.fitting.active.branch import Branch, errors_of, judge_of, measured
 from interpmd.fitting.active.record import Record, key_of
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import Evaluation, FitReport
@@ -69,7 +69,8 @@ class LearnReport:
         fit: the last fit, with the potential.
         history: one line per number of labels and way of choosing ("active", "random"): labels,
             how, fit ("anew" or "updated"), seconds, and, with a test set, energy_rmse_meV,
-            force_rmse_meV/A and worst_force_meV/A (mean of the worst 5 % of atoms).
+            force_rmse_meV/A and worst_force_meV/A (mean of the worst 5 % of atoms); of fits of one
+            member each, where the last fit may have more.
         decisions: one line per chosen candidate: how, round, candidate, sampling, gain (part of the
             goal's variance that its label takes), goal_std (before, in units of the goal's rows),
             misfit (its share that is not Bayes's), error_before (force RMSE on it before it was
@@ -96,8 +97,8 @@ class LearnReport:
         return label_race(self.history, column, ax=ax)
 
     def __repr__(self) -> str:
-        last = self.history[self.history.how == "active"].iloc[-1]
-        errors = [f"{name} {last[name]:.1f}" for name in self.history if "_meV" in name]
+        test = self.fit.evaluations.get("test")
+        errors = [f"{name} {value:.1f}" for name, value in errors_of(test).items()] if test else []
         return f"{len(self.frames)} labels: {', '.join(errors) or 'no test set'}; {self.stopped}"
 
     def _repr_html_(self) -> str:
@@ -118,6 +119,7 @@ def learn(
     misfit: float = 1.0,
     compare: bool = True,
     spec: Spec | None = None,
+    members: int | None = None,
     out: str | Path | None = None,
     workers: int | None = 1,
     client: Any = None,
@@ -133,9 +135,8 @@ def learn(
     is updated by their rows. Once there are half as many labels again it is made anew, so that its
     size and prior grow along.
 
-    Picking by variance from a *thermal* pool is hardly better than chance. It pays where the
-    candidates hold what is rare: see `im.candidates`, which makes them of hot and biased dynamics
-    and stretched modes.
+    Picking by variance from a *thermal* pool is hardly better than chance; it pays where candidates
+    hold what is rare. `im.candidates` makes them of hot and biased dynamics and stretched modes.
 
     Args:
         start: a handful of structures, labelled or to be labelled; five at least. Isolated atoms
@@ -150,9 +151,8 @@ def learn(
         budget: most labels of the active way, the start included.
         error: force RMSE on the test set in meV/Å at which to stop.
         misfit: weight of the misfit of the form beside Bayes's variance; see `choose`.
-        compare: whether to follow random choice beside it. It takes as many labels again where
-            candidates have none.
-        spec, options: of `im.fit`.
+        compare: whether to follow random choice beside it, with as many labels again.
+        spec, options: of `im.fit`. members: of the last one; labels are chosen by fits of one.
         out: folder for labels, decisions and the potential (in ``out/potential``). The same call
             with the same folder goes on where it was interrupted.
         workers: processes that label; None leaves their number to `im.label`.
@@ -181,9 +181,9 @@ def learn(
     arguments.seeds(seed=seed)
     arguments.not_negative(misfit=misfit)
     arguments.of_functions([fit], options, "learn")
-    for name, usual in (("members", 1), ("mean_weight", None)):
-        if options.get(name, usual) != usual:
-            raise ArgumentError(f"fits with {name}= do not grow: leave {name}= to a last im.fit")
+    arguments.count(members=1 if members is None else members)
+    if options.get("mean_weight") is not None:
+        raise ArgumentError("such fits do not grow: leave mean_weight= to a last im.fit")
     if goal is not None:
         arguments.of_class(Goal, goal=goal)
     if error is not None:
@@ -216,7 +216,7 @@ def learn(
             raise LabelError(
                 f"{len(first)} labels to start with are too few; give {FEWEST} at least"
             )
-        branches = [Branch(how, [*first], single, of_fit) for how in ways]
+        branches = [Branch(how, [*first], single, of_fit, members) for how in ways]
         with tqdm(total=budget, desc="labels", unit="label", disable=not progress) as bar:
             run = _Run(asked, branches, record, judges, bar, watch)
             stopped = run.to_the_end()
