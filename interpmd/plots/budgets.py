@@ -250,6 +250,8 @@ def corrected(
 ) -> Sequence[Axes]:
     """Rows of a baseline beside those of baseline plus correction, and the correction alone.
 
+    Numbers are those of the baseline, an arrow, and those of the sum.
+
     Args:
         table: columns baseline, sum, correction and std (NaN where unknown), a line for each row.
         baseline: name of the cheap level of theory.
@@ -278,13 +280,17 @@ def corrected(
             rows + side, drawn[column], 0.38, color=look[0], hatch=look[1], edgecolor="white",
             label=name,
         )  # fmt: skip
-    names = [f"{name}  {number_sign(value)}" for name, value in drawn["sum"].items()]
+    pairs = zip(drawn.index, drawn["baseline"], drawn["sum"], strict=True)
+    names = [f"{name}  {number_sign(below)} → {number_sign(whole)}" for name, below, whole in pairs]
     ax[0].set_yticks(rows, names)
     ax[0].set(xlabel=unit_sign(unit), title=title)
-    ax[0].legend(frameon=False, fontsize=8)
+    ax[0].legend(frameon=False, fontsize=9)
     known = np.isfinite(drawn["std"].to_numpy(dtype=float))
-    for row, (value, error) in enumerate(drawn[["correction", "std"]].to_numpy(dtype=float)):
-        _bar(ax[1], row, value, 0.0, error if known[row] else None)
+    colour, hatch, _ = SERIES[2]  # of neither method
+    ax[1].barh(
+        rows, drawn.correction, 0.7, color=colour, hatch=hatch, edgecolor="white",
+        xerr=drawn["std"].where(known), ecolor=DARK,
+    )  # fmt: skip
     corrections = [number_sign(value) for value in drawn.correction]
     ax[1].set_yticks(rows, corrections)
     whiskers = f" ({WHISKERS})" if known.any() else ""

@@ -32,7 +32,7 @@ def plot_force_fields(
         title: of the first picture.
         ax: three axes.
     """
-    bars, minima, along = axes_in_a_row((12, 3.8), 1, 1, 1.2) if ax is None else ax
+    bars, minima, along = axes_in_a_row((10.4, 3.8), 1, 1, 1.2) if ax is None else ax
     names = list(errors.index)
     values = 1000 * errors.force_rmse_eV_A.to_numpy()
     for row, value in enumerate(values):
@@ -55,17 +55,20 @@ def plot_force_fields(
         _nothing(minima, "one minimum only")
     minima.set_title("conformers")
     if len(profile):
-        along.plot(profile.index, profile[reference], "o-", color=DARK, lw=2, ms=4, label=reference)
+        along.plot(profile.index, profile[reference], color=DARK, lw=2.5, label=reference)
         for row, name in enumerate(names):
-            colour, dash = line_of(row)
-            along.plot(profile.index, profile[name], color=colour, ls=dash, lw=1.8, label=name)
+            (colour, dash), mark = line_of(row), MARKERS[row % len(MARKERS)]
+            look = {"color": colour, "ls": dash, "lw": 1.8, "marker": mark, "mfc": "none", "ms": 5}
+            along.plot(profile.index, profile[name], label=name, **look)
         along.set(xlabel="dihedral (degrees)", ylabel="energy − mean (kcal/mol)")
         along.set_xticks([-180, -90, 0, 90, 180])
-        along.legend(frameon=False, fontsize=8, ncols=2)
+        low, high = along.get_ylim()
+        along.set_ylim(low, high + 0.35 * (high - low))  # for the legend, above all curves
+        along.legend(frameon=False, fontsize=9, ncols=2, loc="upper left")
     else:
         _nothing(along, "no dihedral was given")
         if len(conformers) > 1:
-            minima.legend(frameon=False, fontsize=8)
+            minima.legend(frameon=False, fontsize=9)
     along.set_title("torsion profile")
     for each in (bars, minima, along):
         bare(each)

@@ -85,12 +85,15 @@ def label_race(
 
 
 def _tick_errors(ax: Axes) -> None:
-    """Ticks at 1, 2 and 5 times powers of ten, or closer where the errors span less."""
+    """Ticks at 1, 2 and 5 times powers of ten, or closer where the errors span less, so that the
+    least and the largest have one near."""
     from matplotlib.ticker import LogLocator
 
     low, high = ax.get_ylim()
-    closer = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 5 * low else closer))
+    subs = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    if high > 5 * low:
+        subs = (1, 2, 5) if high > 20 * low else (1, 1.5, 2, 3, 4, 6)
+    ax.yaxis.set_major_locator(LogLocator(subs=subs))
 
 
 def held_out_errors(

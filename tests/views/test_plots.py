@@ -332,7 +332,8 @@ def test_pictures_take_and_return_axes(draw):
 
 
 @pytest.mark.parametrize(
-    "errors", [(1700.0, 1300.0, 950.0), (340.0, 260.0, 195.0), (800.0, 9.0, 1.5)]
+    "errors",
+    [(1700.0, 1300.0, 950.0), (340.0, 260.0, 195.0), (238.0, 75.0, 59.0), (800.0, 9.0, 1.5)],
 )
 def test_a_race_of_labels_has_errors_to_read_off(errors):
     table = pd.DataFrame({"labels": [10, 20, 40], "how": "random", "error": errors})
