@@ -38,6 +38,34 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+def named_place(path: str | Path) -> Path:
+    """Where a file or a folder is to stand, which need not be there.
+
+    Raises:
+        OutputError: it is no name that the system knows, such as one that is too long.
+    """
+    try:
+        place = Path(path)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            place.stat()
+    except (OSError, TypeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(f"{path!r} cannot be written: {why}; choose another name") from error
+    return place
+
+
+def file_place(path: str | Path) -> Path:
+    """As `named_place`, of a file.
+
+    Raises:
+        OutputError: also if a folder stands there.
+    """
+    place = named_place(path)
+    if not place.name or place.is_dir():
+        raise OutputError(f"{path!r} is a folder; give the name of a file in it")
+    return place
+
+
 @contextlib.contextmanager
 def writing(what: str | Path) -> Iterator[None]:
     """A block that writes; what goes wrong with the disk is an OutputError that names the place.
@@ -62,9 +90,9 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     If the block fails or the process dies, `path` is as it was.
 
     Raises:
-        OutputError: the disk is full or not writable.
+        OutputError: the disk is full or not writable, or a folder stands there.
     """
-    path = Path(path)
+    path = file_place(path)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
     with writing(path):
         try:
@@ -132,9 +160,9 @@ def locked(path: str | Path) -> Iterator[None]:
     The lock is a file beside it, which the system frees when the process ends, however it ends.
 
     Raises:
-        OutputError: somebody has it, or the folder cannot be written.
+        OutputError: somebody has it, a folder stands there, or its folder cannot be written.
     """
-    path = Path(path)
+    path = file_place(path)
     beside = path.with_name(f".{path.name}.lock")
     if fcntl is None:
         yield

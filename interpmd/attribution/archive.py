@@ -106,10 +106,11 @@ def read(path: str | Path) -> dict[str, Any]:
     """What `write` wrote, by name.
 
     Raises:
-        ExplanationFileError: the file is truncated or something else.
+        ExplanationFileError: the file is not there, truncated or something else.
         ExplanationSealError: it was altered.
-        FileNotFoundError: there is none.
     """
+    if not isinstance(path, str | Path) or not Path(path).is_file():
+        raise ExplanationFileError(f"there is no file {str(path)!r}")
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)
@@ -155,8 +156,10 @@ def read(path: str | Path) -> dict[str, Any]:
     ) as error:
         if isinstance(error, ExplanationFileError):
             raise
+        # numpy advises to open what it does not know as a pickle, which could run any code
+        why = "it is no .npz file" if "pickle" in str(error) else f"truncated? {error}"
         raise ExplanationFileError(
-            f"{path} holds no explanation that can be read (truncated?): {error}"
+            f"{path} holds no explanation that can be read ({why})"
         ) from error
 
 

@@ -21,8 +21,7 @@ def load_explanation(path: str | Path) -> Explanation:
     """Read what `Explanation.save` wrote.
 
     Raises:
-        ExplanationFileError: the file is truncated or something else.
-        FileNotFoundError: there is none.
+        ExplanationFileError: the file is not there, truncated or something else.
     """
     return Explanation(**archive.read(path))
 

@@ -204,7 +204,8 @@ class Torque(Target):
         object.__setattr__(self, "rotates", indexed(self.rotates))
 
     def functional(self, atoms: Atoms) -> Functional:
-        if len(self.dihedral) != 4 or len(set(self.dihedral)) != 4:
+        several = isinstance(self.dihedral, Sequence | np.ndarray)
+        if not several or len(self.dihedral) != 4 or len(set(self.dihedral)) != 4:
             raise TargetError(f"a dihedral has four different atoms, not {self.dihedral!r}")
         _, second, third, last = _checked(self.dihedral, atoms)
         turning = self._side(atoms, second, third, last)

@@ -14,7 +14,7 @@ from interpmd.dynamics.engines import EngineName, Ensemble, Plan, Thermostat
 from interpmd.dynamics.trajectory import Trajectory
 from interpmd.errors import ArgumentError
 from interpmd.potentials.potential import Potential
-from interpmd.storage import writing
+from interpmd.storage import named_place, writing
 from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.threads import one_thread
 
@@ -89,7 +89,7 @@ def replicas(
     options = Options(steps, interval, equilibration, engine, False, precision, device)
     potential = on_device(potential, device)
     atoms = one_structure(atoms)
-    folder = None if out is None else Path(out)
+    folder = None if out is None else named_place(out)
     runs = [
         Run(potential, atoms, plan, options, seed, folder and folder / f"replica-{seed}.traj")
         for seed in seeds

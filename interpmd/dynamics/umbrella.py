@@ -30,6 +30,7 @@ from interpmd.dynamics.observables.histograms import surface
 from interpmd.dynamics.run import simulate
 from interpmd.errors import ArgumentError, ConvergenceWarning, TrajectoryError
 from interpmd.potentials.potential import Potential
+from interpmd.storage import named_place
 from interpmd.structures.files import Structures, one_structure
 from interpmd.structures.systems import check_structure
 from interpmd.structures.threads import one_thread
@@ -207,7 +208,7 @@ def umbrella(
     stiffness = 4 * units.kB * temperature / float(targets[1] - targets[0]) ** 2
     own = attached(first, potential).calc
     assert own is not None
-    folder = None if out is None else Path(out)
+    folder = None if out is None else named_place(out)
     # pulled one after the other, from the window nearest to the start
     begin = int(np.abs(targets - coordinate(first)).argmin())
     order = [*range(begin, len(targets)), *range(begin - 1, -1, -1)]

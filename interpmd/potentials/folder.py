@@ -29,7 +29,7 @@ from torch import Tensor
 from interpmd.errors import ArgumentError, PotentialFileError, PotentialSealError
 from interpmd.potentials.base import TERMS, LearnedTerm, Term
 from interpmd.potentials.sum import TermSum
-from interpmd.storage import canonical, locked, replace_file, seal_of, writing
+from interpmd.storage import canonical, locked, named_place, replace_file, seal_of, writing
 
 FORMAT = "interpmd-potential"
 
@@ -60,7 +60,7 @@ def write_folder(potential: TermSum, folder: str | Path) -> None:
         OutputError: the disk is full or not writable, or another process writes there; the
             previous contents stay as they were.
     """
-    folder = Path(folder)
+    folder = named_place(folder)
     check_place(folder)
     tensors = {k: v.detach().cpu().contiguous() for k, v in potential.state_dict().items()}
     for name, tensor in tensors.items():
@@ -120,8 +120,12 @@ def _under_way(folder: Path, description: dict[str, Any]) -> Path:
 
 
 def check_place(folder: Path) -> None:
-    """Raise PotentialFileError if the folder holds something other than a potential."""
-    if folder.exists() and (not folder.is_dir() or _is_foreign(folder)):
+    """Raise PotentialFileError if the folder holds something other than a potential.
+
+    Raises:
+        OutputError: there is no such name.
+    """
+    if named_place(folder).exists() and (not folder.is_dir() or _is_foreign(folder)):
         raise PotentialFileError(f"{folder} exists and is not a potential; choose another folder")
 
 

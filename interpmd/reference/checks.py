@@ -57,7 +57,17 @@ def electron_count(numbers: np.ndarray, charge: int) -> int:
 def check_electrons(atoms: Atoms, charge: int, multiplicity: int) -> None:
     """Raise StructureError where charge and multiplicity do not fit the number of electrons."""
     electrons = electron_count(atoms.numbers, charge)
-    if multiplicity < 1 or electrons < multiplicity - 1 or (electrons - multiplicity) % 2 == 0:
+    if electrons < 0:
+        raise StructureError(
+            f"{atoms.get_chemical_formula()} has {electrons + charge} electrons, from which a "
+            f"charge of {charge} e cannot be taken away; see whether the charge is in e"
+        )
+    if multiplicity >= 1 and electrons < multiplicity - 1:
+        raise StructureError(
+            f"{atoms.get_chemical_formula()} with charge {charge} has {electrons} electrons, too "
+            f"few for multiplicity {multiplicity}, which is 2S + 1; give a smaller one"
+        )
+    if multiplicity < 1 or (electrons - multiplicity) % 2 == 0:
         kind = "even" if electrons % 2 == 0 else "odd"
         wanted = "an odd" if electrons % 2 == 0 else "an even"
         raise StructureError(

@@ -30,6 +30,8 @@ def test_atoms_have_the_names_that_labels_give_them():
     assert found.total == im.explain(SHIPPED, MALONALDEHYDE, by_index).total
     assert im.Force(["H8", 0]).indices == [8, 0]
     assert im.Torque(("C1", "C2", "C3", "O4")).dihedral == (1, 2, 3, 4)
+    with pytest.raises(im.TargetError, match="a dihedral has four different atoms, not 8"):
+        im.Torque(8).functional(Atoms("OH"))
     moving = MALONALDEHYDE.copy()
     moving.set_velocities(np.ones((9, 3)))
     assert im.Power(("H8",)).functional(moving).forces[0, 8].any()

@@ -173,6 +173,8 @@ def test_parity_of_electrons():
         label(molecule("H2O"), multiplicity=2, progress=False)
     with pytest.raises(StructureError, match="1 electrons"):
         label(Atoms("H"), multiplicity=4, progress=False)
+    with pytest.raises(StructureError, match="H2O has 10 electrons, from which a charge of 50 e"):
+        label(molecule("H2O"), charge=50, progress=False)
     radical.info = {"spin": 2}
     [doublet] = label(radical, progress=False)
     assert doublet.info["multiplicity"] == 2

@@ -60,7 +60,7 @@ def seeded(seed: int) -> Iterator[None]:
         raise MethodError(f"seed is a whole number from 0 to 2^32 - 1, not {seed!r}")
     state = np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(int(seed))
         np.random.seed(seed)  # noqa: NPY002
         try:
             yield

@@ -30,8 +30,9 @@ from interpmd.potentials.surroundings import grade_of_surroundings
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.reference.labelling import label
 from interpmd.reference.store import FrameStore
+from interpmd.storage import file_place
 from interpmd.structures.charges import StatefulCalculator
-from interpmd.structures.files import Structures
+from interpmd.structures.files import Structures, prepare_output
 
 #: Samples of the posterior for the look in every step; what they doubt is graded with all of them.
 DRAWS = 4
@@ -86,7 +87,9 @@ class LearningCalculator(StatefulCalculator):
         arguments.count(every=every, most=most)
         self.fit, self.level, self.limit = fit, level, grade
         self.every, self.most = every, most
-        self.out = None if out is None else Path(out)
+        self.out = None if out is None else file_place(out)
+        if self.out is not None:
+            prepare_output(self.out)
         self.log: list[dict[str, Any]] = []
         self.calls = 0
         self._warned, self._since = False, PAUSE

@@ -12,7 +12,7 @@ from ase import Atoms
 from interpmd.errors import LevelMismatchError, OutputError
 from interpmd.fitting import labels
 from interpmd.potentials.fingerprint import digest
-from interpmd.storage import append, replace_file, writing
+from interpmd.storage import append, named_place, replace_file, writing
 
 #: Files of a run: what it was asked, its decisions and measurements, and its labels.
 ASKED, LINES, LABELS = "learn.json", "decisions.jsonl", "labels.extxyz"
@@ -35,7 +35,7 @@ class Record:
     """
 
     def __init__(self, folder: str | Path | None, key: str) -> None:
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else named_place(folder)
         self.lines: list[dict[str, Any]] = []
         if self.folder is None:
             return

@@ -129,7 +129,7 @@ class ClusterExpansion(LearnedTerm):
         species = torch.full((max(self.elements) + 1,), -1)
         species[list(self.elements)] = torch.arange(len(self.elements))
         self.register_buffer("species", species, persistent=False)
-        generator = torch.Generator().manual_seed(seed + 1)
+        generator = torch.Generator().manual_seed(int(seed) + 1)
         mixing = torch.randn(
             self.lmax + 1, inputs, max(channels), generator=generator, dtype=torch.float64
         )

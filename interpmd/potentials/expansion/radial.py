@@ -63,7 +63,7 @@ class RadialNetwork(nn.Module):
         super().__init__()
         self.cutoff, self.basis = cutoff, basis
         self.stretch, self.decay = stretch, decay
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(int(seed))
         self.first = _random((basis, functions), gain / math.sqrt(3 * basis), generator)
         self.first_bias = _random((functions,), gain / math.sqrt(3 * basis), generator)
         self.second = _random((functions, functions), gain / math.sqrt(3 * functions), generator)

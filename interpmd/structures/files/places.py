@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.io import extxyz
 
 from interpmd.errors import ArgumentError, OutputError
-from interpmd.storage import replace_file
+from interpmd.storage import named_place, replace_file
 
 #: Endings of files of structures as text.
 TEXT = (".xyz", ".extxyz")
@@ -23,9 +23,9 @@ def prepare_output(path: str | Path) -> None:
     Before a long computation, so that it is not done in vain.
 
     Raises:
-        OutputError: the folder cannot be made or written.
+        OutputError: the folder cannot be made or written, or there is no such name.
     """
-    folder = Path(path).absolute().parent
+    folder = named_place(path).absolute().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -42,8 +42,9 @@ def text_format(path: str | Path) -> bool:
 
     Raises:
         ArgumentError: it is neither.
+        OutputError: there is no such name.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = named_place(path).suffix.lower()
     if suffix not in (*TEXT, ".traj"):
         raise ArgumentError(
             f"{path}: structures are written as {', '.join(TEXT)} or .traj; give it such a name"
@@ -64,7 +65,7 @@ def write_new(path: str | Path, frames: Sequence[Atoms] | None = None) -> None:
     """
     if not text_format(path):
         raise ArgumentError(f"{path}: give it a name that ends with {' or '.join(TEXT)}")
-    if Path(path).exists():
+    if named_place(path).exists():
         raise OutputError(f"{path} is there already; choose another name or delete it")
     if frames is None:
         prepare_output(path)

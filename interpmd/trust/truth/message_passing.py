@@ -77,7 +77,7 @@ class MessagePassing(GlobalTerm):
         species[list(self.elements)] = torch.arange(len(self.elements))
         self.register_buffer("species", species, persistent=False)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(int(seed))
             self.embedding = nn.Embedding(len(self.elements), channels)
             self.layers = nn.ModuleList(_Layer(channels, basis) for _ in range(layers))
             self.readout = _network(channels, channels, 1)
