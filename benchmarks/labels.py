@@ -426,6 +426,11 @@ def several(values: pd.Series, form: str = ".0f") -> str:
     return f"{mean:{form}} ({least:{form}} to {most:{form}})"
 
 
+def between(counts: pd.Series) -> str:
+    """Least and largest of some numbers, or one that all are."""
+    return " to ".join(f"{int(count):,}" for count in sorted({counts.min(), counts.max()}))
+
+
 def figures() -> dict[str, str]:
     """What the table says."""
     table, found = pd.read_csv(TABLE), {}
@@ -467,8 +472,8 @@ def figures() -> dict[str, str]:
         share = 100 * here.update_s / here.seconds
         found[f"ten more labels by an update, {molecule}, after 200"] = (
             f"{several(here.update_s, '.1f')} s, {several(share, '.1f')} % of the fit's "
-            f"{several(here.seconds)} s; {int(here.weights.min())} to {int(here.weights.max())} "
-            "weights; forces on other frames as solved anew within "
+            f"{several(here.seconds)} s; {between(here.weights)} weights; "
+            "forces on other frames as solved anew within "
             f"{here['difference_1e6'].max():.2g} millionths of the largest"
         )
     of_cover = table[table.part == "cover"]

@@ -14,6 +14,7 @@ from ase.calculators.test import gradient_test
 
 import interpmd as im
 from interpmd.levels import resolve
+from interpmd.units import number_sign
 
 SPEC = im.Spec(weights=300)
 
@@ -92,6 +93,11 @@ def test_rows_of_the_sum_are_those_of_both(fitted, frames):
         whole.scalars()["bond O0–H1"], abs=1e-9
     )
     assert whole.total_std == pytest.approx(found.learned.total_std)
+    rows, _ = found.plot()
+    words = {label.get_text().split("  ")[0]: label.get_text() for label in rows.get_yticklabels()}
+    bond = found.to_frame().loc["bond O0–H1"]
+    both = [number_sign(bond[f"{name}_eV/A"]) for name in ("baseline", "sum")]
+    assert words["bond O0–H1"] == f"bond O0–H1  {both[0]} → {both[1]}" and both[0] != both[1]
 
 
 def test_words_of_an_energy_leave_out_zeros_of_both_levels(fitted, frames):

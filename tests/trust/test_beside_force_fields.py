@@ -66,6 +66,21 @@ def test_errors_are_those_of_a_model_that_exaggerates(comparison):
     assert comparison.profile["half more"].mean() == pytest.approx(0.0, abs=1e-9)  # its own zero
 
 
+def test_a_model_has_one_mark_in_all_pictures(comparison):
+    _, minima, along = comparison.plot()
+    marks = {
+        line.get_label(): line.get_marker() for line in minima.lines if line.get_marker() != ""
+    }
+    named = {line.get_label(): line.get_marker() for line in along.lines}
+    models = list(comparison.to_frame().index)
+    assert len({named[name] for name in models}) == len(models)
+    assert all(marks[name] == named[name] for name in models)
+    legend = along.get_legend().get_window_extent()
+    for line in along.lines:  # no curve runs behind the words
+        points = along.transData.transform(line.get_xydata())
+        assert not legend.count_contains(points)
+
+
 def test_profile_and_minima_are_the_molecules(comparison):
     assert comparison.formula == "C2H6O"
     angles = comparison.profile.index.to_numpy()
