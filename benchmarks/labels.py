@@ -1,12 +1,12 @@
 """How few labels are enough: corrections of a baseline, choice of labels, updates, error bars.
 
-``python benchmarks/labels.py [measure PART [SEED ...] | figures]``
+``python benchmarks/labels.py [measure PART [SEED ...] | figures | picture]``
 
 ``measure`` makes lines of the table data/labels.csv that are not there yet, one fit at a time, so
-that it can be stopped and goes on; ``figures`` records what the table says. Parts: delta, refit
-(time of updates), active (a long run with few events, labelled by GFN2-xTB), active-rare and
-active-shipped (DFT), cover, and delta-acac and refit-acac, which need the folder of BOTNet's
-acetylacetone in ACAC.
+that it can be stopped and goes on; ``figures`` records what the table says; ``picture`` makes
+docs/labels.png. Parts: delta, refit (time of updates), active (a long run with few events, labelled
+by GFN2-xTB), active-rare and active-shipped (DFT), cover, and delta-acac and refit-acac, which need
+the folder of BOTNet's acetylacetone in ACAC.
 """
 
 from __future__ import annotations
@@ -492,8 +492,20 @@ def figures() -> dict[str, str]:
     return found
 
 
+def picture() -> None:
+    """What 25 DFT labels correct in the force of GFN2-xTB on a proton on its way."""
+    many, _ = ordered(malonaldehyde("train"), 0)
+    report = im.fit(many[:25], baseline="gfn2-xtb", progress=False)
+    on_the_way = [a for a in malonaldehyde("test") if is_transfer(a)][3]
+    found = im.corrections(report.potential, on_the_way, im.Force(PROTON, along=O1))
+    found.plot()[0].get_figure(root=True).savefig(ROOT / "docs" / "labels.png", dpi=100)
+
+
 def main(words: Sequence[str]) -> None:
     warnings.simplefilter("ignore")
+    if words[:1] == ["picture"]:
+        picture()
+        return
     if words[:1] != ["measure"]:
         record(figures(), COMMAND)
         return

@@ -1,6 +1,7 @@
 """Does the potential of small molecules carry over to molecules that it has not seen?
 
-``python benchmarks/transfer.py [fragments forces energies]``. Unseen molecules have seven to nine
+``python benchmarks/transfer.py [fragments forces energies picture]``, of which the last makes
+docs/transfer.png. Unseen molecules have seven to nine
 heavy atoms, training molecules six at most. Force errors are set beside those of other frames of
 the training molecules. Conformers and torsion profiles: every method goes to its own minima, and
 the mean of its energies is its own zero (`im.compare_force_fields`).
@@ -167,7 +168,15 @@ def energies() -> dict[str, str]:
     return figures
 
 
-PARTS = {"fragments": fragments, "forces": forces, "energies": energies}
+def picture() -> dict[str, str]:
+    """A molecule of which the potential lacks a group."""
+    asked = by_molecule(frames("lacking"))["CCCC(C)[N+](=O)[O-]"]
+    axes = im.known_fragments(asked, potential()).plot()
+    axes[0].get_figure(root=True).savefig(ROOT / "docs" / "transfer.png", dpi=100)
+    return {}
+
+
+PARTS = {"fragments": fragments, "forces": forces, "energies": energies, "picture": picture}
 
 
 def main(names: Sequence[str]) -> None:
