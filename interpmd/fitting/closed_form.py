@@ -243,6 +243,7 @@ def fit(
         "train": str(train) if isinstance(train, str | Path) else f"{len(frames)} frames",
         "frames": len(frames),
         "data": labels.digest_of(used),
+        "data_sketch": labels.sketch_of(used),
         **states_of(used),
         "distances": SeenDistances.of(used, potential.cutoff).to_json(),
         "force_slope": checked.force_factor,

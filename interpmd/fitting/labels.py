@@ -131,6 +131,20 @@ def digest_of(frames: Sequence[Atoms]) -> str:
     return digest(*arrays, energies(frames))
 
 
+def sketch_of(frames: Sequence[Atoms]) -> list[float]:
+    """Sums of places and labels with random signs: near those of the same frames from a text file.
+
+    Returns:
+        Four numbers; those of n rounded values differ by about their rounding, others by far more.
+    """
+    arrays = [array for a in frames for array in (a.numbers, a.positions, forces([a]))]
+    given = np.nan_to_num(
+        np.concatenate([np.ravel(array) for array in (*arrays, energies(frames))])
+    )
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], dtype=np.int8), (4, len(given)))
+    return [float(np.sum(row * given) / np.sqrt(len(given))) for row in signs]
+
+
 def complete(atoms: Atoms) -> bool:
     """Whether a frame has an energy, and forces of all atoms."""
     return bool(np.isfinite(energy_of(atoms)) and np.isfinite(forces([atoms])).all())

@@ -10,6 +10,7 @@ import pytest
 import scipy.linalg
 import torch
 from ase.build import molecule
+from ase.io import write
 
 import interpmd as im
 from interpmd.fitting.active.acquisition import _rows
@@ -133,6 +134,16 @@ def test_frames_of_another_fit_are_refused(report, frames):
         im.GrowingFit(report.potential, frames[20:36])
     with pytest.raises(im.LabelError, match="how it was fitted"):
         im.GrowingFit(im.Potential(dict(report.potential.terms)), frames[:16])
+
+
+def test_frames_of_the_fit_that_went_through_a_file_are_its_own(report, frames, tmp_path):
+    write(tmp_path / "frames.xyz", frames[:16], format="extxyz")
+    read = im.read_frames(tmp_path / "frames.xyz")
+    assert any((a.positions != b.positions).any() for a, b in zip(read, frames, strict=False))
+    assert len(im.GrowingFit(report.potential, read).frames) == 16
+    read[3].positions[0, 0] += 1e-4
+    with pytest.raises(im.LabelError, match="not fitted to these frames"):
+        im.GrowingFit(report.potential, read)
 
 
 def test_a_correction_grows_too(frames):
