@@ -251,6 +251,24 @@ def test_relax_and_path(tmp_path, structure):
         run("path", ends[0], ends[2], "--potential", "malonaldehyde")
 
 
+def test_learn_makes_candidates_once_and_never_for_too_few(tmp_path, monkeypatch):
+    pool = im.sample(molecule("H2O"), "rattle", n=6, seed=0, progress=False)
+    for name, count in {"one": 1, "six": 6}.items():
+        write(tmp_path / f"{name}.xyz", pool[:count])
+    with pytest.raises(im.LabelError, match="needs 5 structures to start with, and here is 1"):
+        run("learn", tmp_path / "one.xyz", "--level", "gfn2-xtb", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    asked = ["learn", tmp_path / "six.xyz", "--level", "gfn2-xtb", "--pool", 8, "--no-compare"]
+    asked += ["--batch", 2, "--budget", 8, "-o", tmp_path / "out"]
+    assert "8 labels" in run(*asked).stdout
+    monkeypatch.setattr(im, "candidates", None)
+    assert "8 labels" in run(*asked).stdout
+
+
+def test_the_version_is_told():
+    assert run("--version").stdout.strip() == f"interpmd {im.__version__}"
+
+
 def test_learn_goes_on_in_its_folder(tmp_path):
     pool = im.label(im.sample(molecule("H2O"), "rattle", n=30, seed=0), progress=False)
     for name, part in {"start": pool[:6], "pool": pool[6:24], "test": pool[24:]}.items():

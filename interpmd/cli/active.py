@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import Frames
 from interpmd.cli.written import write_picture
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 @app.command()
@@ -43,13 +46,11 @@ def learn(
 ) -> None:
     """Label what tells most, fit, and go on until it is good enough; resumable."""
     import interpmd as im
+    from interpmd.fitting.active.branch import check_start
 
     first = im.read_frames(start)
-    if candidates is None:
-        mover = baseline or "gfn2-xtb"
-        made = im.candidates([a for a in first if len(a) > 1][:4], mover, n=pool, seed=seed)
-    else:
-        made = im.read_frames(candidates)
+    check_start(first)
+    made = im.read_frames(candidates or _made(out, first, baseline or "gfn2-xtb", pool, seed))
     report = im.learn(
         first,
         made,
@@ -69,3 +70,17 @@ def learn(
         write_picture(out / "curve.png", report.plot())
     typer.echo(f"{report}")
     typer.echo(f"written to {out}")
+
+
+def _made(folder: Path, start: list[Atoms], model: str, count: int, seed: int) -> Path:
+    """The file with candidates in the folder of a run, made where it is not there yet."""
+    import interpmd as im
+    from interpmd.structures.files import write_new
+
+    place = folder / f"candidates-{count}-{seed}.extxyz"
+    if not place.exists():
+        write_new(place)
+        write_new(
+            place, im.candidates([a for a in start if len(a) > 1][:4], model, count, seed=seed)
+        )
+    return place

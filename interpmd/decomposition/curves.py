@@ -58,6 +58,16 @@ class PairCurve:
         """Where the training data have such a pair; everywhere if they are not known."""
         return np.ones(len(self.distances), bool) if self.count is None else self.count > 0
 
+    def __str__(self) -> str:
+        seen, low = self.distances[self.seen], int(self.energy.argmin())
+        ends = f"from {seen[0]:.2f} to {seen[-1]:.2f} Å" if len(seen) else "nowhere"
+        return (
+            f"pair energy of {self.elements}: lowest {self.energy[low]:.3f} ± {self.std[low]:.3f} "
+            f"eV at {self.distances[low]:.2f} Å; in the data {ends}"
+        )
+
+    __repr__ = __str__
+
     def to_frame(self) -> pd.DataFrame:
         """One line per distance: energy_eV, std_eV, in_data, and a column for each term."""
         frame = pd.DataFrame({"energy_eV": self.energy, "std_eV": self.std})

@@ -182,10 +182,19 @@ class Conformers:
 
     def __repr__(self) -> str:
         highest = number_sign(float(self.energies[-1]) * DISPLAY["kcal/mol"], ".1f")
+        beyond = len(self) - self.sources.count("seed")
         return (
-            f"{len(self)} conformers of {self.smiles} by {self.level}, up to {highest} kcal/mol; "
-            f"{len(self) - self.sources.count('seed')} beyond the seeds, {self.lost} seeds lost"
+            f"{len(self)} conformer{'s' * (len(self) != 1)} of {self.smiles} by {_by(self)}, up to "
+            f"{highest} kcal/mol; {beyond} found beyond the guesses, {self.lost} "
+            f"guess{'es' * (self.lost != 1)} lost"
         )
+
+
+def _by(found: Conformers) -> str:
+    """The level of theory, and whether a potential stands for it."""
+    if isinstance(found.model, Potential):
+        return f"a potential of {found.model.card.level or 'its own'}"
+    return found.level
 
 
 def _bare(atoms: Atoms) -> Atoms:

@@ -142,5 +142,7 @@ class Trajectory:
         span = self.times[-1] - self.times[0] if len(self) else 0.0
         return f"{ensemble} trajectory of {atoms}: {len(self)} frames, {span:.1f} fs"
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return markup("<p>{}</p>{}", self, table(self.to_frame().describe().round(4)))

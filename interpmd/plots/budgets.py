@@ -283,8 +283,12 @@ def corrected(
     pairs = zip(drawn.index, drawn["baseline"], drawn["sum"], strict=True)
     names = [f"{name}  {number_sign(below)} → {number_sign(whole)}" for name, below, whole in pairs]
     ax[0].set_yticks(rows, names)
-    ax[0].set(xlabel=unit_sign(unit), title=title)
-    ax[0].legend(frameon=False, fontsize=9)
+    ax[0].set(xlabel=unit_sign(unit))
+    # above the axes, where no bar can be, whatever there is room for inside
+    ax[0].legend(
+        title=title, title_fontsize=12, fontsize=9, frameon=False,
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, borderaxespad=0.1,
+    )  # fmt: skip
     known = np.isfinite(drawn["std"].to_numpy(dtype=float))
     colour, hatch, _ = SERIES[2]  # of neither method
     ax[1].barh(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from interpmd.plots.style import NO_DATA, new_axes
+from interpmd.plots.style import NO_DATA, PALE, new_axes
 from interpmd.units import number_sign
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def energy_map(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Colours and labelled contours; grey where there are no data.
+    """Colours and labelled contours; grey and hatched where there are no data or no energy.
 
     Args:
         first, second: the coordinates.
@@ -36,6 +36,7 @@ def energy_map(
         title: above the picture.
         ax: where to draw.
     """
+    from matplotlib.patheffects import Normal, Stroke
     from matplotlib.ticker import MaxNLocator
 
     ax = new_axes(ax, (5.4, 4.2))
@@ -55,7 +56,10 @@ def energy_map(
     levels = np.asarray(MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high))
     levels = levels[(levels >= low) & (levels <= high)]
     lines = ax.contour(first, second, energy, levels=levels, colors="black", linewidths=0.6)
-    ax.clabel(lines, fontsize=7, fmt=lambda level: number_sign(level, "g"))
+    for words in ax.clabel(lines, fontsize=7, fmt=lambda level: number_sign(level, "g")):
+        words.set_path_effects([Stroke(linewidth=2, foreground="white"), Normal()])
+    if np.isnan(energy).any():  # white is the colour of zero
+        ax.patch.set(facecolor=NO_DATA, hatch="///", edgecolor=PALE)
     if seen is not None and not seen.all():
         unseen = (~seen).astype(float)
         levels, style = [0.5, 1.5], {"hatches": ["///"], "alpha": 0.8}

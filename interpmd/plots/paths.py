@@ -47,12 +47,13 @@ def energy_profile(
     top = int(energies.argmax())
     ax.plot(coordinate, energies, "o-", color=BLUE, ms=4)
     ax.plot(coordinate[top], energies[top], "s", color=ORANGE, ms=8)
+    place = (coordinate[top] - coordinate.min()) / max(np.ptp(coordinate), 1e-12)
     ax.annotate(
         f"{energies[top]:.3f} eV",
         (coordinate[top], energies[top]),
         (0, 8),
         textcoords="offset points",
-        ha="center",
+        ha="left" if place < 0.1 else "right" if place > 0.9 else "center",
         fontsize=9,
     )
     ax.axhline(0, color="black", lw=0.6)

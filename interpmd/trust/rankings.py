@@ -105,7 +105,7 @@ class Faithfulness:
             self.fractions,
             {"deletion": self.deletion, "insertion": self.insertion},
             x=f"fraction of {self.players}, highest first",
-            y=f"distance from the full {self.target} ({unit})",
+            y=f"distance from the full\n{self.target} ({unit})",
         )
         return tuple(figure.axes)
 

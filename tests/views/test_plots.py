@@ -17,7 +17,10 @@ from interpmd.decomposition.assemble import decompose
 from interpmd.demo import MALONALDEHYDE
 from interpmd.errors import GroupingError
 from interpmd.fitting.report import Evaluation
-from interpmd.plots.style import AGAINST, ALONG
+from interpmd.plots.budgets import corrected
+from interpmd.plots.maps import energy_map
+from interpmd.plots.paths import energy_profile
+from interpmd.plots.style import AGAINST, ALONG, NO_DATA
 from interpmd.trust.truth.agreement import QuantumTruth
 from interpmd.units import number_sign
 
@@ -342,3 +345,37 @@ def test_a_race_of_labels_has_errors_to_read_off(errors):
     low, high = ax.get_ylim()
     read = [float(t.get_text()) for t in ax.get_yticklabels() if t.get_text()]
     assert len([value for value in read if low <= value <= high]) >= 3
+
+
+def test_a_legend_of_corrections_lies_on_no_bar():
+    row = {"baseline": [1.7], "sum": [1.8], "correction": [0.1], "std": [0.01]}
+    first, _ = corrected(pd.DataFrame(row, index=["bond C0–H8"]), "gfn1-xtb", "gfn2-xtb")
+    first.figure.canvas.draw()
+    legend = first.get_legend().get_window_extent()
+    assert not any(legend.overlaps(bar.get_window_extent()) for bar in first.patches)
+
+
+@pytest.mark.parametrize("top", [0, 4])
+def test_the_name_of_the_highest_structure_stays_inside(top):
+    energies = np.zeros(5)
+    energies[top] = 0.3
+    ax = energy_profile(np.linspace(0, 1, 5), energies)
+    ax.figure.canvas.draw()
+    (words,) = ax.texts
+    inside, frame = words.get_window_extent(), ax.get_window_extent()
+    assert frame.x0 <= inside.x0 and inside.x1 <= frame.x1
+
+
+def test_a_map_tells_zero_from_what_nobody_visited():
+    energy = np.array([[0.0, 0.1, 0.2], [0.3, np.nan, 0.1], [0.2, 0.1, 0.3]])
+    ax = energy_map(np.arange(3.0), np.arange(3.0), energy)
+    assert ax.patch.get_hatch() and to_hex(ax.patch.get_facecolor()) == NO_DATA.lower()
+    whole = energy_map(np.arange(3.0), np.arange(3.0), np.nan_to_num(energy))
+    assert not whole.patch.get_hatch()
+
+
+def test_what_is_printed_of_long_results_is_short(run):
+    _, trajectory = run
+    assert len(trajectory) == 9 and len(repr([trajectory])) < 200
+    curve = im.pair_curve(im.load("water"), "O", "H")
+    assert len(repr(curve)) < 200 and "in the data from" in repr(curve)

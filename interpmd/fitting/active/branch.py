@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from interpmd.errors import LabelError
+from interpmd.fitting import labels
 from interpmd.fitting.active.growing import GrowingFit
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import Evaluation, FitReport, evaluate
@@ -22,6 +24,19 @@ ANEW = 1.5
 
 #: Share of the largest force errors that "worst" is the mean of.
 WORST = 0.05
+
+#: Fewest labels to start with.
+FEWEST = 5
+
+
+def check_start(frames: Sequence[Atoms]) -> None:
+    """Raise LabelError unless these are enough to start with, before anything is labelled."""
+    if (count := sum(not labels.is_isolated(a) for a in frames)) < FEWEST:
+        raise LabelError(
+            f"a first fit needs {FEWEST} structures to start with, and here "
+            f"{'is 1' if count == 1 else f'are {count}'} (isolated atoms do not count); "
+            "im.sample, or interpmd sample, makes more of one"
+        )
 
 
 @dataclass

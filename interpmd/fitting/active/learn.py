@@ -19,7 +19,7 @@ from interpmd import arguments
 from interpmd.errors import ArgumentError, LabelError, LabelWarning
 from interpmd.fitting import labels
 from interpmd.fitting.active.acquisition import Goal, choose
-from interpmd.fitting.active.branch import Branch, errors_of, judge_of, measured
+from interpmd.fitting.active.branch import Branch, check_start, errors_of, judge_of, measured
 from interpmd.fitting.active.record import Record, key_of
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import Evaluation, FitReport
@@ -34,9 +34,6 @@ from interpmd.structures.files import Structures, read_frames
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-#: Fewest labels to start with.
-FEWEST = 5
 
 FORCES = "force_rmse_meV/A"
 
@@ -191,6 +188,7 @@ def learn(
         if test is None:
             raise ArgumentError("error= is measured on test frames; pass test=, or leave it out")
     pool, first = read_frames(candidates), read_frames(start)
+    check_start(first)
     judges = read_frames(test) if test is not None else []
     settings = {
         "level": None if level is None else resolve(level).name,
@@ -212,10 +210,6 @@ def learn(
         first = asked.labelled(first, record)
         single = [a for a in first if labels.is_isolated(a)]
         first = [a for a in first if not labels.is_isolated(a)]
-        if len(first) < FEWEST:
-            raise LabelError(
-                f"{len(first)} labels to start with are too few; give {FEWEST} at least"
-            )
         branches = [Branch(how, [*first], single, of_fit, members) for how in ways]
         with tqdm(total=budget, desc="labels", unit="label", disable=not progress) as bar:
             run = _Run(asked, branches, record, judges, bar, watch)
