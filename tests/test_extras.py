@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -65,6 +66,14 @@ ASKED = {
     "__import__('interpmd.lab').lab.open_lab()": "needs jupyterlab: pip install",
     "__import__('interpmd.views.nglview_adapter').views.nglview_adapter.empty_stage()": "nglview",
 }
+
+
+def test_the_page_of_installing_names_every_extra_once():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs" / "install.md").read_text()
+    first = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
+    named = re.findall(r"`(\w+)`", " ".join(first))
+    assert sorted(named) == sorted(extras["optional-dependencies"])
 
 
 def test_every_use_of_an_extra_says_which_one_to_install():
