@@ -12,11 +12,12 @@ from typing import NamedTuple
 import ase
 import torch
 
-#: Code that is not the user's own.
+#: Code that is not the user's own: interpmd, and what is installed beside ASE and torch, such as
+#: an engine that calls back.
 OTHERS = (
     str(Path(__file__).parents[1]),
-    str(Path(ase.__file__).parent),
-    str(Path(torch.__file__).parent),
+    str(Path(ase.__file__).parents[1]),
+    str(Path(torch.__file__).parents[1]),
     contextlib.__file__,
 )
 

@@ -153,3 +153,16 @@ def test_a_run_is_looked_at_now_and_then_and_at_once_where_forces_grow(potential
     exact = float(real(potential, potential.batch(SQUEEZED)).extrapolation.max())
     assert grade == exact and looks[-2:] == [watching.DRAWS, None]
     assert watch.look(potential, SQUEEZED, strange) is None  # said once
+
+
+@pytest.mark.parametrize("engine", ["ase", "openmm", "lammps", "torch_sim"])
+def test_a_run_that_goes_astray_is_named_at_the_line_that_asked(engine):
+    """However deep in an engine that calls back."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        im.simulate(
+            im.load("malonaldehyde"), MALONALDEHYDE, temperature=8000, timestep=0.2, steps=300,
+            engine=engine, progress=False,
+        )  # fmt: skip
+    told = [w for w in seen if w.category is im.ExtrapolationWarning]
+    assert told and {w.filename for w in told} == {__file__}
