@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from interpmd.errors import OutputError
 
 try:
@@ -33,9 +35,19 @@ def seal_of(*parts: bytes | str) -> str:
     return hashed.hexdigest()
 
 
+def plain(value: Any) -> Any:
+    """What JSON has no form for: numbers and arrays of numpy as Python's, others as text."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
+
+
+def as_read(value: Any) -> Any:
+    """A value as it will be read again from JSON: keys as text, lists for tuples, see `plain`."""
+    return json.loads(json.dumps(value, default=plain))
+
+
 def canonical(value: Any) -> str:
     """JSON in one form, whatever the order of keys and the spaces of the file that it came from."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain)
 
 
 def named_place(path: str | Path) -> Path:

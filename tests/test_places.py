@@ -99,6 +99,46 @@ def test_an_explanation_that_is_not_there_is_said(tmp_path):
         assert "allow_pickle" not in str(error.value)
 
 
+def test_runs_and_files_take_numbers_of_numpy(tmp_path):
+    """And know them again: numbers of numpy are those of Python in every file."""
+    malonaldehyde, transfer = im.load("malonaldehyde"), im.proton_transfer(8, 4, 0)
+    whole, real, top = np.int64, np.float32, MALONALDEHYDE.copy()
+    top.positions[8] = top.positions[[0, 4]].mean(0)
+    verbs = {
+        "run.traj": lambda i, f, o: im.simulate(
+            malonaldehyde, MALONALDEHYDE, "nvt", temperature=f(300), steps=i(4), interval=i(2),
+            seed=i(1), out=o, **QUIET,
+        ),
+        "relaxed.traj": lambda i, f, o: im.relax(
+            malonaldehyde, MALONALDEHYDE, force=f(0.5), steps=i(9), out=o, **QUIET
+        ),
+        "windows": lambda i, f, o: im.umbrella(
+            malonaldehyde, MALONALDEHYDE, transfer, i(2), temperature=f(300), steps=i(6),
+            equilibration=i(2), seed=i(1), out=o, **QUIET,
+        ),
+        "shots.jsonl": lambda i, f, o: im.shoot(
+            malonaldehyde, top, transfer, i(1), temperature=f(300), seed=i(1), out=o, **QUIET
+        ),
+        "frames.jsonl": lambda i, f, o: im.explain_trajectory(
+            malonaldehyde, [MALONALDEHYDE], im.Force(i(8), along=i(0)), order=i(2), out=o, **QUIET
+        ),
+        "conformers.jsonl": lambda i, f, o: im.conformers(
+            "CO", "gfn2-xtb", seeds=i(1), seed=i(1), out=o, **QUIET
+        ),
+        "replicas": lambda i, f, o: im.replicas(
+            malonaldehyde, MALONALDEHYDE, np.arange(2) if i is whole else range(2), steps=i(4),
+            out=o,
+        ),
+        "beads": lambda i, f, o: im.path_integrals(
+            malonaldehyde, MALONALDEHYDE, beads=i(2), steps=i(2), interval=i(1), seed=i(1),
+            out=o, **QUIET,
+        ),
+    }  # fmt: skip
+    for name, verb in verbs.items():
+        verb(whole, real, tmp_path / name)
+        verb(int, float, tmp_path / name)  # the same file, the same question
+
+
 def test_seeds_of_numpy_are_seeds():
     frames = im.label(im.sample(WATER, "rattle", n=12, **QUIET), "gfn2-xtb", **QUIET)
     spec = {"weights": 60, "basis": 5}

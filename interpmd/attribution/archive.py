@@ -23,7 +23,7 @@ from interpmd.attribution import targets
 from interpmd.decomposition.clusters import Clusters
 from interpmd.errors import ExplanationFileError, ExplanationSealError, UnsealedWarning
 from interpmd.extras import required
-from interpmd.storage import canonical, replacing, seal_of
+from interpmd.storage import as_read, canonical, replacing, seal_of
 
 if TYPE_CHECKING:
     import shap
@@ -72,7 +72,7 @@ def write(path: str | Path, about: Mapping[str, Any]) -> None:
         "target": {"kind": type(target).__name__, **asdict(target)},
         "terms": clusters.terms,
     }
-    described = json.loads(json.dumps(described, default=_plain))
+    described = as_read(described)
     described["seal"] = _seal(described, arrays)
     with replacing(path) as file:
         np.savez_compressed(file, about=np.array(json.dumps(described)), **arrays)
@@ -176,11 +176,6 @@ def shap_table(samples: Sequence[Mapping[str, float]]) -> shap.Explanation:
     return shap.Explanation(
         values=table, base_values=np.zeros(len(samples)), data=None, feature_names=names
     )
-
-
-def _plain(value):
-    """Numbers of numpy as those of JSON, everything else as text."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
 
 
 def _frozen(value):

@@ -299,14 +299,16 @@ class NamedAtom(int):
 
 
 def indexed(given: Any) -> Any:
-    """Names of atoms as indices, one or several; everything else as it is.
+    """Names of atoms and numbers of numpy as indices, one or several; everything else as it is.
 
     Raises:
         TargetError: text that is no name of an atom.
     """
     if isinstance(given, str):
         return NamedAtom(given)
-    if isinstance(given, Sequence) and any(isinstance(each, str) for each in given):
+    if isinstance(given, np.integer):
+        return int(given)
+    if isinstance(given, Sequence) and any(isinstance(each, str | np.integer) for each in given):
         return type(given)(map(indexed, given))
     return given
 

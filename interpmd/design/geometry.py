@@ -99,10 +99,10 @@ def guesses(
     options.numThreads = 1
     torsions = torsions or {}
     with rdBase.BlockLogs():
-        numbers = list(AllChem.EmbedMultipleConfs(molecule, tries, options))
+        numbers = list(AllChem.EmbedMultipleConfs(molecule, int(tries), options))
         if not numbers:
             options.useRandomCoords = True
-            numbers = list(AllChem.EmbedMultipleConfs(molecule, tries, options))
+            numbers = list(AllChem.EmbedMultipleConfs(molecule, int(tries), options))
         found = []
         for number in numbers:
             conformer = molecule.GetConformer(number)

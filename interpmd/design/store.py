@@ -24,7 +24,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from interpmd.design.evaluate import Evaluated
 from interpmd.design.scaffold import Design, Space
 from interpmd.errors import DesignError, DesignFileError
-from interpmd.storage import append, locked, replace_file
+from interpmd.storage import append, as_read, locked, replace_file
 from interpmd.structures.files import prepare_output
 
 #: Columns of a table after those of the sites.
@@ -96,7 +96,7 @@ def records_of(
         DesignFileError: it holds something else, or is damaged; it stays as it is.
     """
     if not path.exists():
-        replace_file(path, json.dumps(about) + "\n")
+        replace_file(path, json.dumps(as_read(about)) + "\n")
         return []
     known, records, whole = read_lines(path, mark)
     for name, value in about.items():

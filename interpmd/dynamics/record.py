@@ -26,7 +26,7 @@ from interpmd.potentials.asking import warn_where_asked
 from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.reference.bias import BiasedCalculator
-from interpmd.storage import aside, canonical, locked, replace_file, seal_of, writing
+from interpmd.storage import as_read, aside, canonical, locked, replace_file, seal_of, writing
 from interpmd.structures.charges import state_of
 from interpmd.structures.files import prepare_output
 from interpmd.structures.seals import STEP_KEY, mark_step, take_mark
@@ -52,10 +52,15 @@ class Record:
     def __init__(self, out: str | Path | None, settings: dict[str, Any], interval: int) -> None:
         self.frames: dict[int, Atoms] = {}
         self.path = None if out is None else Path(out)
-        self.interval, self.settings = interval, json.loads(json.dumps(settings))
-        self._seal = seal_of(canonical(self.settings))[:32]
+        self.interval = interval
+        self._settle(as_read(settings))
         self._writer: TrajectoryWriter | None = None
         self._open = ExitStack()
+
+    def _settle(self, settings: dict[str, Any]) -> None:
+        """Take settings as they are written: 300 and 300.0 are equal, and their seals are not."""
+        self.settings = settings
+        self._seal = seal_of(canonical(settings))[:32]
 
     def __enter__(self) -> Self:
         if self.path is not None:
@@ -153,6 +158,7 @@ class Record:
                     f"{path} exists and was made with other settings ({', '.join(other)}); choose "
                     "another file or delete it"
                 )
+            self._settle(stored)
         if not begun:
             replace_file(side, json.dumps(self.settings, indent=1) + "\n")
             return

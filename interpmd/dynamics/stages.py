@@ -18,7 +18,7 @@ from ase import Atoms
 from ase.io.trajectory import TrajectoryReader, TrajectoryWriter
 
 from interpmd.errors import ArgumentError, SimulationError, TrajectorySealError
-from interpmd.storage import canonical, locked, replace_file
+from interpmd.storage import as_read, canonical, locked, replace_file
 from interpmd.structures.files import prepare_output, text_format
 from interpmd.structures.seals import exact_seal
 
@@ -48,7 +48,7 @@ class Stages:
 
     def __init__(self, out: str | Path | None, settings: dict[str, Any]) -> None:
         self.path = None if out is None else Path(out)
-        self.settings = canonical(json.loads(json.dumps(settings)))
+        self.settings = canonical(as_read(settings))
         self.frames: list[Atoms] = []
         self._open, self._last = ExitStack(), 0.0
 
@@ -114,6 +114,7 @@ class Stages:
                 f"{path} exists and was made with other settings ({', '.join(other)}); choose "
                 "another file or delete it"
             )
+        self.settings = canonical(asked)  # 300 and 300.0 are equal, and their seals are not
         for number, (frame, mark) in enumerate(zip(frames, marks, strict=True)):
             if mark != self._mark(frame, number):
                 raise TrajectorySealError(

@@ -205,6 +205,7 @@ def umbrella(
     arguments.masses_of(first)
     coordinate.check(first)
     arguments.positive(temperature=temperature)
+    temperature = float(temperature)  # of numpy's single precision springs would be as coarse
     stiffness = 4 * units.kB * temperature / float(targets[1] - targets[0]) ** 2
     own = attached(first, potential).calc
     assert own is not None
@@ -252,7 +253,7 @@ def umbrella(
 
 
 def _targets(windows: int | Sequence[float], c: ReactionCoordinate) -> np.ndarray:
-    if isinstance(windows, int):
+    if isinstance(windows, int | np.integer):
         arguments.count(2, windows=windows)
         more = 0.25 * (c.high - c.low)
         return np.linspace(c.low - more, c.high + more, windows)

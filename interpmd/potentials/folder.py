@@ -29,7 +29,7 @@ from torch import Tensor
 from interpmd.errors import ArgumentError, PotentialFileError, PotentialSealError
 from interpmd.potentials.base import TERMS, LearnedTerm, Term
 from interpmd.potentials.sum import TermSum
-from interpmd.storage import canonical, locked, named_place, replace_file, seal_of, writing
+from interpmd.storage import as_read, canonical, locked, named_place, replace_file, seal_of, writing
 
 FORMAT = "interpmd-potential"
 
@@ -103,8 +103,7 @@ def _described(potential: TermSum) -> dict[str, Any]:
         "units": UNITS,
         **asdict(potential.card),
     }
-    # as it will be read again: keys as text, lists for tuples
-    return json.loads(json.dumps(description, default=str))
+    return as_read(description)
 
 
 def sealed(description: dict[str, Any], weights: bytes) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def check_label(atoms: Atoms, where: str) -> bool:
 
 def mark_step(atoms: Atoms, step: int, time: float, settings: str) -> None:
     """Give a frame of a trajectory its mark: step, time in fs, seal of the settings, and seal."""
-    mark = {"step": step, "time_fs": time, "settings": settings}
+    mark = {"step": int(step), "time_fs": float(time), "settings": settings}
     atoms.info[STEP_KEY] = mark | {"seal": exact_seal(atoms, repr(sorted(mark.items())))}
 
 

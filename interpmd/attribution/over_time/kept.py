@@ -7,7 +7,6 @@ their names and sums, in JSON, numbers to the last bit, with the digest of the f
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from ase import Atoms
 
 from interpmd.attribution.over_time.collected import About, Heading, Row
 from interpmd.errors import ExplanationFileError, ExplanationSealError
-from interpmd.storage import seal_of
+from interpmd.storage import as_read, seal_of
 from interpmd.structures.files.sealed_lines import SealedLines
 from interpmd.structures.seals import exact_seal
 
@@ -60,7 +59,7 @@ class Kept(SealedLines):
         """
         name = exact_seal(atoms, words)
         self._rows[name] = row
-        self.write(json.loads(json.dumps({"frame": name, **_as_json(row)}, default=_plain)))
+        self.write(as_read({"frame": name, **_as_json(row)}))
 
 
 def frames_digest(frames: Sequence[Atoms]) -> str:
@@ -106,11 +105,6 @@ def _packed(array: np.ndarray | float | None) -> list | None:
 def _unpacked(packed: list) -> np.ndarray:
     kind, shape, data = packed
     return np.frombuffer(base64.b64decode(data), dtype=kind).reshape(shape).copy()
-
-
-def _plain(value: Any) -> Any:
-    """Numbers of numpy as those of JSON."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
 
 
 def _frozen(value: Any) -> Any:

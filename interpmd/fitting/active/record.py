@@ -12,7 +12,7 @@ from ase import Atoms
 from interpmd.errors import LevelMismatchError, OutputError
 from interpmd.fitting import labels
 from interpmd.potentials.fingerprint import digest
-from interpmd.storage import append, named_place, replace_file, writing
+from interpmd.storage import append, named_place, plain, replace_file, writing
 
 #: Files of a run: what it was asked, its decisions and measurements, and its labels.
 ASKED, LINES, LABELS = "learn.json", "decisions.jsonl", "labels.extxyz"
@@ -96,7 +96,7 @@ class Record:
 
 def key_of(frames: Sequence[Atoms], settings: dict[str, Any]) -> str:
     """A short name of candidates (with their labels, where they have any) and settings."""
-    words = json.dumps(settings, sort_keys=True, default=str)
+    words = json.dumps(settings, sort_keys=True, default=plain)
     return digest(words=labels.digest_of(frames) + words)
 
 

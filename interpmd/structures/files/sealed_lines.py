@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from interpmd.errors import InterpmdError, SealError
-from interpmd.storage import append, canonical, locked, replace_file, seal_of
+from interpmd.storage import append, as_read, canonical, locked, replace_file, seal_of
 from interpmd.structures.files.places import prepare_output
 
 
@@ -51,7 +51,7 @@ class SealedLines(ABC):
 
     def __init__(self, path: str | Path, question: dict[str, Any]) -> None:
         self.path, self._open = Path(path), ExitStack()
-        self._question = json.loads(json.dumps(question, default=str))
+        self._question = as_read(question)
         self._seal = seal_of(canonical(self._question))
 
     @abstractmethod
@@ -130,6 +130,8 @@ class SealedLines(ABC):
                 f"{self.path} exists and holds {self.holds} with other settings "
                 f"({', '.join(other)}); choose another file for out=, or delete it"
             )
+        # as it is written there: 300 and 300.0 are equal, and their seals are not
+        self._question, self._seal = question, seal_of(canonical(question))
 
     def _unsealed(self, line: bytes, number: int) -> dict[str, Any]:
         try:
