@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from ase.build import molecule
@@ -112,3 +114,26 @@ def test_atoms_and_numbers_are_taken_as_they_are():
     for given in ("abc", 1.0, [], [[1.0]], [1.0, None], [np.inf]):
         with pytest.raises(ArgumentError, match="values are finite numbers"):
             arguments.numbers_of(given, "values")
+
+
+@pytest.mark.parametrize("given", ["water", None, SimpleNamespace(potential=None)], ids=repr)
+def test_what_is_no_potential_is_refused_by_every_verb_that_needs_one(given):
+    water = WATER
+    verbs = {
+        "decompose": lambda p: im.decompose(p, water),
+        "pair_curve": lambda p: im.pair_curve(p, "O", "H"),
+        "triplet_map": lambda p: im.triplet_map(p, "HOH", angle=104.0),
+        "correction": im.correction,
+        "corrections": lambda p: im.corrections(p, water),
+        "evaluate": lambda p: im.evaluate(p, [water]),
+        "quantum_truth": lambda p: im.quantum_truth(p, [water]),
+        "remember_fragments": lambda p: im.remember_fragments(p, [water]),
+        "on_the_fly": lambda p: im.on_the_fly(p, [water]),
+        "LiveMD": lambda p: im.LiveMD(p, water),
+        "PotentialInspector": im.PotentialInspector,
+        "GeometryLab": lambda p: im.GeometryLab(p, water),
+    } | ({} if isinstance(given, str) else {"doctor": im.doctor})  # which loads a name
+    for verb in verbs.values():
+        with pytest.raises((ArgumentError, im.ModelError)) as error:
+            verb(given)
+        assert "im.load(" in str(error.value) or not isinstance(given, str)

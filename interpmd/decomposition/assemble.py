@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from ase import Atoms
 
+from interpmd import arguments
 from interpmd.decomposition.clusters import Clusters
 from interpmd.decomposition.decomposition import Decomposition
 from interpmd.decomposition.moebius import Rows, local_rows
@@ -47,6 +48,7 @@ def decompose(
         FragmentError: the structure is charged, a term sees that, and it is not known which atoms
             carry the charge; see `interpmd.structures.charged_parts`.
     """
+    arguments.of_class(Potential, potential=potential)
     if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
         raise ArgumentError(
             f"order is the largest number of atoms in a row, 1 or more, not {order!r}"

@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 from jaxtyping import Bool, Float, Int
 
+from interpmd import arguments
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
 from interpmd.decomposition.training_data import element, seen_distances, single_terms
@@ -114,6 +115,7 @@ def pair_curve(
         UnknownElementError: an element that the potential does not know.
         ArgumentError: distances that do not ascend, or that are not above zero.
     """
+    arguments.of_class(Potential, potential=potential)
     a, b = element(potential, first), element(potential, second)
     if distances is None:
         start = CLOSEST * (covalent_radii[a] + covalent_radii[b])

@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 from jaxtyping import Bool, Float, Int
 
+from interpmd import arguments
 from interpmd.decomposition.decomposition import standard_deviation
 from interpmd.decomposition.few_atoms import few_atom_rows
 from interpmd.decomposition.training_data import element, seen_distances
@@ -120,6 +121,7 @@ def triplet_map(
         UnknownElementError: an element that the potential does not know.
         ArgumentError: both or neither of angle and distance, or values that make no sense.
     """
+    arguments.of_class(Potential, potential=potential)
     if (angle is None) == (distance is None):
         raise ArgumentError("give the angle in degrees, or the distance to the last atom in Å")
     if (angle is not None and not 0 < angle <= 180) or (distance is not None and distance <= 0):

@@ -16,6 +16,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.errors import InterpmdError, LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.report import Evaluation
@@ -100,6 +101,7 @@ def correction(potential: Potential) -> Potential:
     Raises:
         LabelError: it has no baseline.
     """
+    arguments.of_class(Potential, potential=potential)
     if not (found := baselines(potential)):
         raise LabelError(
             "the potential has no baseline, so that it is no correction of one; fit it with "

@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.fitting import labels
 from interpmd.fitting.checks.finding import Finding
 from interpmd.fitting.shares import body_order_shares
@@ -260,6 +261,7 @@ def evaluate(
     Raises:
         LabelError, StructureFileError: see `fit`.
     """
+    arguments.of_class(Potential, potential=potential)
     keys = Keys(energy_key, forces_key, stress_key)
     frames = labelled_frames(read_frames(frames), keys)
     labels.check_labels(frames, "frames to evaluate")

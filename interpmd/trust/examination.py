@@ -79,8 +79,9 @@ def doctor(
     """
     arguments.seeds(seed=seed)
     arguments.positive(threshold=threshold)
-    if not isinstance(potential, Potential):
+    if isinstance(potential, str | Path):
         potential = load_potential(potential)
+    arguments.of_class(Potential, potential=potential)
     potential = without_baseline(potential)  # whose parts may be radicals without a state
     if not potential.n_samples:
         raise InterpmdError(

@@ -24,6 +24,7 @@ from ase.units import kcal, mol
 from jaxtyping import Float
 from tqdm.auto import tqdm
 
+from interpmd import arguments
 from interpmd.errors import ArgumentError, InterpmdError, StructureError
 from interpmd.keywords import renamed
 from interpmd.potentials.potential import Potential
@@ -78,6 +79,7 @@ def quantum_truth(
         ValueError: order below 2.
         InterpmdError: the calculation failed for a set of molecules.
     """
+    arguments.of_class(Potential, potential=potential)
     if order < 2:
         raise ArgumentError(
             f"order is the largest number of molecules in a set, 2 or more, not {order}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 
+from interpmd import arguments
 from interpmd.decomposition.curves import PairCurve, pair_curve
 from interpmd.decomposition.maps import TripletMap, triplet_map
 from interpmd.decomposition.training_data import seen_distances
@@ -55,6 +56,7 @@ class PotentialInspector(Panel):
         frames: str | Path | Iterable[Atoms] | None = None,
         elements: Iterable[str] | None = None,
     ) -> None:
+        arguments.of_class(Potential, potential=potential)
         self.potential = potential
         known = [chemical_symbols[z] for z in potential.elements or ()]
         symbols = list(elements or known)

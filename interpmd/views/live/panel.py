@@ -89,6 +89,7 @@ class LiveMD(Panel):
         order: int | None = None,
         seed: int = 0,
     ) -> None:
+        arguments.of_class(Potential, potential=potential)
         arguments.positive(temperature=temperature, timestep=timestep)
         arguments.count(interval=interval)
         arguments.seeds(seed=seed)
