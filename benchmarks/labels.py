@@ -30,6 +30,7 @@ from scipy.stats import spearmanr
 import interpmd as im
 from interpmd.fitting import labels
 from interpmd.fitting.active.branch import errors_of
+from interpmd.fitting.members import OF_CORRECTIONS
 from interpmd.fitting.normal import rows_of
 from interpmd.fitting.report import Evaluation
 from interpmd.potentials.uncertainty import uncertainty
@@ -57,7 +58,7 @@ JUDGES_OF_RUN = 100, 60
 #: Transfer frames in the pool where they are rare: about as many as an event leaves in a long run.
 RARE = 24
 
-#: Labels of the fits whose intervals are judged.
+#: Labels of the single fits whose intervals are judged.
 COVERED = 100
 
 #: Corrections of labels that were chosen, and labels that they begin with.
@@ -66,8 +67,13 @@ CHOSEN, FIRST = "delta, chosen", 5
 #: The same, chosen for the forces of so many structures of a run by the baseline at so many kelvin.
 FOR_HOT, HOT, KELVIN = "delta, chosen for 600 K", 60, 600.0
 
+#: Direct learning with as many members as few labels of a correction have.
+MORE = f"direct, {OF_CORRECTIONS} members"
+
 #: Fits of "delta": what is shown first comes first.
-RUNS = ((25, "delta"), (25, CHOSEN), (25, FOR_HOT), (200, "direct"), (25, "direct"))
+RUNS = (
+    (25, "delta"), (25, CHOSEN), (25, FOR_HOT), (200, "direct"), (25, "direct"), (200, MORE),
+)  # fmt: skip
 
 #: Two-sided interval of 90 % of a normal distribution in standard deviations.
 NINETY = 1.6449
@@ -181,7 +187,10 @@ def delta(
                 lines.add(names | line_of(report.fit))
                 continue
             baseline = "gfn2-xtb" if how == "delta" else None
-            report, line = fitted(many[:count], single, test, seed, baseline=baseline)
+            members = OF_CORRECTIONS if how == MORE else None
+            report, line = fitted(
+                many[:count], single, test, seed, baseline=baseline, members=members
+            )
             if baseline and not lines.has(part="delta", molecule=molecule, how="baseline"):
                 alone = errors(report.evaluations["baseline alone"])
                 lines.add(names | {"how": "baseline", "labels": 0, "seed": 0} | alone)
@@ -382,8 +391,9 @@ def cover(lines: Lines, seeds: Sequence[int]) -> None:
                     continue
                 many, single = ordered([a for a in everything if subset(a) != left_out], seed)
                 report = im.fit(
-                    [*many[:COVERED], *single], seed=seed, progress=False, baseline=baseline
-                )
+                    [*many[:COVERED], *single], seed=seed, progress=False, baseline=baseline,
+                    members=1,
+                )  # fmt: skip
                 line = {}
                 test = malonaldehyde("test")
                 for name, chosen in (
@@ -507,7 +517,7 @@ def main(words: Sequence[str]) -> None:
         picture()
         return
     if words[:1] != ["measure"]:
-        record(figures(), COMMAND)
+        record(figures(), COMMAND, whole=True)
         return
     seeds = [int(word) for word in words[2:]] or SEEDS
     {

@@ -34,9 +34,14 @@ HEADLINE = (
 Figures = dict[str, dict[str, str]]
 
 
-def record(figures: dict[str, str], command: str) -> None:
-    """Print figures, store them with the command that makes them, and show them in the pages."""
+def record(figures: dict[str, str], command: str, whole: bool = False) -> None:
+    """Print figures, store them with the command that makes them, and show them in the pages.
+
+    Where these are the whole of what the command says, others that it once said are dropped.
+    """
     stored = measured() if STORE.exists() else {}
+    if whole:
+        stored = {n: e for n, e in stored.items() if n in figures or e["command"] != command}
     for name, value in figures.items():
         print(f"{name}: {value}")
         stored[name] = {"value": value, "command": command}
