@@ -65,6 +65,17 @@ def test_a_figure_that_nobody_measured_is_missed():
     assert "| a stray figure | −2.1 of −0.6/−3, 1e-3, def2-svp |" in filled
 
 
+def test_what_a_benchmark_no_longer_says_is_dropped(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "STORE", tmp_path / "results.json")
+    monkeypatch.setattr(results, "PAGES", ())
+    results.record({"a": "1", "b": "2"}, "one")
+    results.record({"c": "3"}, "other")
+    results.record({"a": "4"}, "one", whole=True)
+    assert {n: e["value"] for n, e in results.measured().items()} == {"a": "4", "c": "3"}
+    results.record({"d": "5"}, "one")
+    assert set(results.measured()) == {"a", "c", "d"}
+
+
 def test_the_ten_lines_run_and_say_what_the_readme_says(told):
     explanation = told["explanation"]
     assert explanation.residual < 1e-8 and explanation.certificate().passed
