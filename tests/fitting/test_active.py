@@ -18,6 +18,7 @@ from interpmd.fitting.grade import usual_spread
 from interpmd.fitting.normal import NormalEquations, rows_of
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.reference.calculator import ReferenceCalculator
+from interpmd.storage import locked
 
 SPEC = im.Spec(weights=300, samples=200)
 
@@ -242,6 +243,21 @@ def test_learning_goes_on_where_it_was_interrupted(frames, atoms, tmp_path):
         im.learn(start, pool, Counted(), out=tmp_path / "again", **(asked | {"batch": 5}))
     lines = (tmp_path / "again" / "decisions.jsonl").read_text().splitlines()
     assert all(json.loads(line)["how"] in ("active", "random") for line in lines)
+
+
+def test_a_folder_belongs_to_one_run_of_learning(frames, tmp_path):
+    def asked():
+        im.learn(frames[:6], frames[6:10], spec=SPEC, batch=2, budget=8, out=tmp_path / "one",
+                 compare=False, progress=False)  # fmt: skip
+
+    (tmp_path / "one").mkdir()
+    with locked(tmp_path / "one" / "learn.json"), pytest.raises(im.OutputError, match="process"):
+        asked()
+    assert not (tmp_path / "one" / "decisions.jsonl").exists()
+    asked()
+    once = (tmp_path / "one" / "decisions.jsonl").read_text()
+    asked()
+    assert (tmp_path / "one" / "decisions.jsonl").read_text() == once
 
 
 def test_learning_stops_at_the_error(frames, atoms):

@@ -33,9 +33,9 @@ def check_start(frames: Sequence[Atoms]) -> None:
     """Raise LabelError unless these are enough to start with, before anything is labelled."""
     if (count := sum(not labels.is_isolated(a) for a in frames)) < FEWEST:
         raise LabelError(
-            f"a first fit needs {FEWEST} structures to start with, and here "
-            f"{'is 1' if count == 1 else f'are {count}'} (isolated atoms do not count); "
-            "im.sample, or interpmd sample, makes more of one"
+            f"{count} structure{' is' if count == 1 else 's are'} too few to start with; a first "
+            f"fit needs {FEWEST}, isolated atoms not counted (im.sample, or interpmd sample, makes "
+            "more of one)"
         )
 
 

@@ -204,7 +204,7 @@ def learn(
     of_fit = {"baseline": baseline, "spec": spec, "seed": seed, "progress": False, **options}
     of_fit |= {"test": judges} if judges else {}
     ways = ["active", "random"] if compare else ["active"]
-    with warnings.catch_warnings():
+    with record, warnings.catch_warnings():
         # what a handful of labels lacks is what this is about
         warnings.simplefilter("ignore", LabelWarning)
         first = asked.labelled(first, record)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ase import Atoms
 
 from interpmd.errors import LevelMismatchError, OutputError
 from interpmd.fitting import labels
 from interpmd.potentials.fingerprint import digest
-from interpmd.storage import append, named_place, plain, replace_file, writing
+from interpmd.storage import append, locked, named_place, plain, replace_file, writing
 
 #: Files of a run: what it was asked, its decisions and measurements, and its labels.
 ASKED, LINES, LABELS = "learn.json", "decisions.jsonl", "labels.extxyz"
@@ -31,30 +32,45 @@ class Record:
 
     Raises:
         LevelMismatchError: the folder is of another run.
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or another call writes there.
     """
 
     def __init__(self, folder: str | Path | None, key: str) -> None:
         self.folder = None if folder is None else named_place(folder)
         self.lines: list[dict[str, Any]] = []
+        self._key, self._open = key, ExitStack()
+
+    def __enter__(self) -> Self:
         if self.folder is None:
-            return
+            return self
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        asked = self.folder / ASKED
+        self._open.enter_context(locked(self.folder / ASKED))
+        try:
+            self._read(self.folder / ASKED)
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _read(self, asked: Path) -> None:
+        """Take up what is there."""
         if asked.exists():
             try:
                 known = json.loads(asked.read_text(encoding="utf-8"))["key"]
             except (ValueError, KeyError, TypeError, OSError) as error:
                 raise OutputError(f"{asked} is damaged: {error}; choose another folder") from error
-            if known != key:
+            if known != self._key:
                 raise LevelMismatchError(
                     f"{self.folder} is of another run of learning: other candidates, goal or "
                     "settings; choose another folder, or ask as before"
                 )
-            self.lines = _whole_lines(self.folder / LINES)
+            self.lines = _whole_lines(asked.with_name(LINES))
         else:
-            replace_file(asked, json.dumps({"key": key}) + "\n")
+            replace_file(asked, json.dumps({"key": self._key}) + "\n")
 
     def add(self, line: dict[str, Any]) -> None:
         """One more line, on disk before anything else happens.
