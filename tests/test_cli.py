@@ -255,9 +255,7 @@ def test_learn_makes_candidates_once_and_never_for_too_few(tmp_path, monkeypatch
     pool = im.sample(molecule("H2O"), "rattle", n=6, seed=0, progress=False)
     for name, count in {"one": 1, "six": 6}.items():
         write(tmp_path / f"{name}.xyz", pool[:count])
-    with pytest.raises(
-        im.LabelError, match="1 structure is too few to start with; a first fit needs 5"
-    ):
+    with pytest.raises(im.LabelError, match="1 structure is too few to start with"):
         run("learn", tmp_path / "one.xyz", "--level", "gfn2-xtb", "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     asked = ["learn", tmp_path / "six.xyz", "--level", "gfn2-xtb", "--pool", 8, "--no-compare"]
