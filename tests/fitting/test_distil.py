@@ -371,6 +371,12 @@ def test_what_cannot_be_distilled(valence, simple, malonaldehyde, tmp_path):
 
 def test_few_frames_say_that_there_is_no_test(malonaldehyde):
     distilled = im.distil(None, malonaldehyde[:3], terms="bonds")
+    assert str(distilled).startswith("labels of the frames, distilled")
+    by_name = im.distil("labels", malonaldehyde[:3], terms="bonds")
+    assert by_name.shares.equals(distilled.shares)
+    potential = im.distil(im.load("malonaldehyde"), malonaldehyde[:1], terms="bonds")
+    assert str(potential).startswith("potential of wb97x-d3bj/def2-svp, distilled")
+    assert "1 frame, too few for a test" in str(potential)
     assert "too few for a test" in str(distilled)
     assert distilled.solution.tested == 0
     assert distilled.shares["share"].equals(distilled.shares["share_of_fit"])

@@ -85,7 +85,7 @@ class FreeEnergy:
         words = f"free energy of {self.axis}: lowest at {lowest:.4g}"
         if (top := _inner_top(self.energies)) is not None:
             bar = f" ± {self.stds[top]:.3f}" if np.isfinite(self.stds[top]) else ""
-            words += f", {self.energies[top]:.3f}{bar} eV at {self.places[top]:.4g}"
+            words += f", top of {self.energies[top]:.3f}{bar} eV at {self.places[top]:.4g}"
         return (
             f"{words}; {seen.sum()} of {len(self)} bins visited, {self.independent:.0f} "
             "independent values"

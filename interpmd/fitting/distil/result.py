@@ -297,8 +297,8 @@ class Distilled:
         return "\n".join(
             [
                 f"{self.teacher}, distilled: {self.sentence()}",
-                f"{self.frames} frames, {where}; {self.model.size} coefficients in "
-                f"{self.seconds:.1f} s",
+                f"{self.frames} frame{'s' * (self.frames != 1)}, {where}; {self.model.size} "
+                f"coefficients in {self.seconds:.1f} s",
                 self.shares.round({"share": 4, "together": 4, "share_of_fit": 4}).to_string(
                     float_format=lambda v: f"{v:.4g}"
                 ),

@@ -24,7 +24,7 @@ def name_of(model: Any) -> str:
     if model is None:
         return "labels of the frames"
     if isinstance(model, Potential):
-        return model.card.level or ", ".join(model.terms)
+        return f"potential of {model.card.level or ', '.join(model.terms)}"
     if isinstance(model, str):
         return model
     return str(getattr(model, "name", None) or type(model).__name__)

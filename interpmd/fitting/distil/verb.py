@@ -43,7 +43,7 @@ def distil(
 
     Args:
         model: what is distilled: a potential, an ASE calculator, the name of a level of theory
-            ("gfn2-xtb"), a `TorchModel`; None for the labels of the frames.
+            ("gfn2-xtb"), a `TorchModel`; None, or "labels", for the labels of the frames.
         trajectory: frames, or files of them (see `read_frames`).
         terms: in the order in which they are fitted, out of
 
@@ -78,6 +78,7 @@ def distil(
     arguments.count(1, most=most)
     arguments.positive(memory=memory)
     fineness = options_of(resolution)
+    model = None if isinstance(model, str) and model == "labels" else model
     frames = read_frames(trajectory)
     frames = [a for a in frames if len(a) > 1 or a.pbc.any()]
     if not frames:
