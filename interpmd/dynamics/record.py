@@ -21,7 +21,7 @@ from ase.io.trajectory import TrajectoryWriter
 
 from interpmd.dynamics.asked import mover
 from interpmd.dynamics.torn import MAGIC, whole_frames
-from interpmd.errors import SimulationError, TrajectorySealError, UnsealedWarning
+from interpmd.errors import OutputError, SimulationError, TrajectorySealError, UnsealedWarning
 from interpmd.potentials.asking import warn_where_asked
 from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
@@ -110,6 +110,10 @@ class Record:
 
     def _write(self, path: Path, frame: Atoms, step: int) -> None:
         with writing(f"step {step} of {path}"):
+            if self.frames and not path.exists():  # the system would take frames into nowhere
+                raise OutputError(
+                    f"{path} is gone: it, or its folder, was removed while the run went on"
+                )
             if self._writer is None:
                 self._writer = TrajectoryWriter(path, "a" if self.frames else "w")
             self._writer.write(self._sealed(frame, step))

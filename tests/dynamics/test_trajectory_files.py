@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from itertools import count
 
 import numpy as np
@@ -227,6 +228,21 @@ def test_velocities_masses_and_constraints_belong_to_the_start(tmp_path):
     for atoms, word in ((fast, "velocities"), (heavy, "masses"), (held, "constraints")):
         with pytest.raises(im.SimulationError, match=rf"other settings \({word}\)"):
             im.simulate(SOFT, atoms, out=out, **options)
+
+
+def test_a_file_that_is_removed_meanwhile_is_missed(tmp_path):
+    (tmp_path / "folder").mkdir()
+    out, seen = tmp_path / "folder" / "run.traj", []
+
+    def vanish(atoms):
+        seen.append(atoms)
+        if len(seen) == 3:
+            shutil.rmtree(out.parent)
+        return False
+
+    with pytest.raises(im.OutputError, match="is gone") as caught:
+        im.simulate(SOFT, ETHANE, steps=30, interval=5, out=out, stop_when=vanish, progress=False)
+    assert len(caught.value.report) == 3
 
 
 def test_two_runs_do_not_write_one_file(tmp_path):
