@@ -130,7 +130,7 @@ class Problem:
                 solution once it is chosen.
             ridge: the strength, where it is not to be chosen.
             out: output folder of the fit, beside which checkpoints are written.
-            progress: whether to show a progress bar.
+            progress: whether to show progress bars.
             watch: called at every step.
             samples: whether error bars are wanted too.
         """
@@ -156,7 +156,7 @@ class Problem:
         turns = [Turn(equations, learned, judges)]
         if few:
             turns = turns_of(turns[0], frames, self.targets(frames), parts, others)
-        scan, solution = self._scan(turns, ridge, watch)
+        scan, solution = self._scan(turns, ridge, progress, watch)
         best = strongest_of_the_good(scan)
         scan.attrs |= {"ridge": float(best.ridge), "least_rows": 0.0, "turns": len(turns)}
         drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
@@ -166,21 +166,24 @@ class Problem:
                 prior = partial(self.prior, ridge=best.ridge)
                 everything = others(np.zeros(0))
                 drawn = samples_of_turns(
-                    turns, solution, everything, prior, self._kinds, self.targets
+                    turns, solution, everything, prior, self._kinds, self.targets, progress
                 )
             return Solved(solution.mean, scale, float(best.ridge), *drawn, scan)
         scan.attrs["least_rows"] = self._choose_least_rows(equations, learned, judges, best)
         if equations.penalty is not None:
             solution = None  # made without it
-        if samples:
-            if solution is None:
-                solution = equations.solve(self.prior(equations, best.ridge))
-            drawn = self._samples(equations, learned, judges, solution, zeros)
-        if valid is None and judges:
-            prior = self.prior(equations, best.ridge, len(judges.values))
-            mean = equations.mean_with(judges.rows, prior, solution)
-        else:
-            mean = (solution or equations.solve(self.prior(equations, best.ridge))).mean
+        with tqdm(total=2, desc="solution", unit="step", disable=not progress) as bar:
+            if samples:
+                if solution is None:
+                    solution = equations.solve(self.prior(equations, best.ridge))
+                drawn = self._samples(equations, learned, judges, solution, zeros)
+            bar.update()
+            if valid is None and judges:
+                prior = self.prior(equations, best.ridge, len(judges.values))
+                mean = equations.mean_with(judges.rows, prior, solution)
+            else:
+                mean = (solution or equations.solve(self.prior(equations, best.ridge))).mean
+            bar.update()
         return Solved(mean, scale, float(best.ridge), *drawn, scan)
 
     def _choose_least_rows(
@@ -296,7 +299,7 @@ class Problem:
         }
 
     def _scan(
-        self, turns: Sequence[Turn], ridge: float | None, watch: Watch | None
+        self, turns: Sequence[Turn], ridge: float | None, progress: bool, watch: Watch | None
     ) -> tuple[pd.DataFrame, Solution | None]:
         """Ridge strengths from strong to weak, until validation stops improving.
 
@@ -312,7 +315,7 @@ class Problem:
         strengths = sorted(RIDGES, reverse=True) if ridge is None else [ridge]
         if ridge is None and not judges:
             strengths = [FIRST_RIDGE]
-        for strength in strengths:
+        for strength in tqdm(strengths, desc="ridge", unit="strength", disable=not progress):
             means = np.zeros((len(turns), size))
             try:
                 for mean, turn, part in zip(means, turns, some, strict=True):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from ase import Atoms
 from jaxtyping import Float, Int
+from tqdm.auto import tqdm
 
 from interpmd.fitting import labels
 from interpmd.fitting.judges import Judged, Judges
@@ -223,6 +224,7 @@ def samples_of_turns(
     prior: Callable[[NormalEquations], Float[np.ndarray, " weights"]],
     kinds_of: Callable[[NormalEquations, Sequence[Atoms], Solution], Sequence[np.ndarray]],
     targets: Callable[[Sequence[Atoms]], Sequence[Targets]],
+    progress: bool = False,
 ) -> tuple[Float[np.ndarray, "weights samples"], list[Judged], float]:
     """Samples of the read-out of all frames, calibrated on each by a fit to the others.
 
@@ -232,6 +234,7 @@ def samples_of_turns(
         prior: of equations, in scaled columns.
         kinds_of: samples of each kind for equations, frames that they have seen and their solution.
         targets: what the expansion has to reproduce.
+        progress: whether to show a progress bar.
 
     Returns:
         Samples, the frames beside their bars, and the size of samples over the bare posterior's.
@@ -243,7 +246,7 @@ def samples_of_turns(
         return np.array([judges.spread(kind) for kind in kinds])
 
     found = []
-    for turn in turns:
+    for turn in tqdm(turns, desc="error bars", unit="turn", disable=not progress):
         known = turn.equations.solve(prior(turn.equations))
         kinds = kinds_of(turn.equations, turn.learned, known)
         found.append(Found(known, kinds, sizes(kinds, turn.equations, turn.learned)))

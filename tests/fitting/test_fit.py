@@ -154,6 +154,14 @@ def spreads(potential, fresh) -> list[Spread]:
     return found
 
 
+@pytest.mark.parametrize(("count", "last"), [(40, "error bars"), (130, "solution")])
+def test_what_a_fit_is_busy_with_is_shown(capsys, count, last):
+    im.fit([*frames(count), *ISOLATED], spec=SMALL, progress=True)
+    shown = capsys.readouterr().err
+    assert all(f"{stage}: " in shown for stage in ("frames", "ridge", last))
+    assert f"{last}: 100%" in shown
+
+
 def test_few_frames_judge_all_of_them_so_that_new_ones_pass():
     """A tenth of forty frames let a quarter of new ones pass; 98 % should."""
     potential = im.fit([*frames(40), *ISOLATED], spec=SMALL, progress=False).potential
