@@ -37,6 +37,7 @@ WHOLE = (tuple(range(9)),)
 SIZES_AND_CONTACTS = {
     "structures/bonding.py": "the rule",
     "structures/coordinates/stiffness.py": "the model Hessian: physics",
+    "fitting/checks/stiffness.py": "up to where a bond is nearly harmonic: physics",
     "potentials/repulsion.py": "where the nuclear repulsion ends: physics",
     "reference/checks.py": "which atoms overlap",
     "trust/geometries.py": "how close atoms come in dimers and trimers that are examined",
