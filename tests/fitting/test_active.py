@@ -274,7 +274,9 @@ def test_learning_asks_for_what_it_needs(frames):
     bare = frames[0].copy()
     with pytest.raises(im.LabelError, match="pass level="):
         im.learn([bare] * 6, frames[6:], progress=False)
-    with pytest.raises(im.LabelError, match="3 structures are too few to start with; a first fit needs 5"):
+    with pytest.raises(
+        im.LabelError, match="3 structures are too few to start with; a first fit needs 5"
+    ):
         im.learn(frames[:3], frames[6:], progress=False)
     with pytest.raises(im.ArgumentError, match="pass test="):
         im.learn(frames[:6], frames[6:], error=1.0, progress=False)
