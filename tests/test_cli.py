@@ -263,6 +263,8 @@ def test_learn_makes_candidates_once_and_never_for_too_few(tmp_path, monkeypatch
     assert "8 labels" in run(*asked).stdout
     monkeypatch.setattr(im, "candidates", None)
     assert "8 labels" in run(*asked).stdout
+    with pytest.raises(TypeError):  # those of another call are not taken for its own
+        run(*asked, "--baseline", "gfn1-xtb")
 
 
 def test_the_version_is_told():

@@ -75,12 +75,13 @@ def learn(
 def _made(folder: Path, start: list[Atoms], model: str, count: int, seed: int) -> Path:
     """The file with candidates in the folder of a run, made where it is not there yet."""
     import interpmd as im
+    from interpmd.potentials.fingerprint import digest
     from interpmd.structures.files import write_new
 
-    place = folder / f"candidates-{count}-{seed}.extxyz"
+    some = [atoms for atoms in start if len(atoms) > 1][:4]
+    arrays = [array for atoms in some for array in (atoms.numbers, atoms.positions)]
+    place = folder / f"candidates-{digest(*arrays, words=f'{model} {count} {seed}')}.extxyz"
     if not place.exists():
         write_new(place)
-        write_new(
-            place, im.candidates([a for a in start if len(a) > 1][:4], model, count, seed=seed)
-        )
+        write_new(place, im.candidates(some, model, count, seed=seed))
     return place

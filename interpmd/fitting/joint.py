@@ -121,7 +121,7 @@ class Joint:
         self.scale = self._scale()
         prior = rng.normal(size=(len(self.scale), count))
         matrix, drawn = self._accumulate(prior, out, progress, watch)
-        scan = self._scan(matrix, ridge, watch)
+        scan = self._scan(matrix, ridge, progress, watch)
         strength = float(strongest_of_the_good(scan).ridge)
         scan.attrs |= {"ridge": strength, "least_rows": 0.0}
         size, diagonal = self.size, strength * self.labels
@@ -236,7 +236,9 @@ class Joint:
             raise
         return matrix, drawn
 
-    def _scan(self, matrix: Tiles, ridge: float | None, watch: Watch | None) -> pd.DataFrame:
+    def _scan(
+        self, matrix: Tiles, ridge: float | None, progress: bool, watch: Watch | None
+    ) -> pd.DataFrame:
         """Ridge strengths from strong to weak, until validation stops improving.
 
         They are tried on some of the frames first. The more labels there are, the weaker is the
@@ -265,12 +267,13 @@ class Joint:
             mean = _masked(factor.forward(self.values[:, None]), self.size)
             return _rms(factor.times(mean)[self.size :, 0] - self.values[self.size :])
 
-        scan = _scanned(error_of_few, sorted(RIDGES, reverse=True), watch)
+        scan = _scanned(error_of_few, sorted(RIDGES, reverse=True), progress, watch)
         twice = 2 * Tiles.bytes_of(len(self.values)) <= self.problem.settings.memory * GIB
         if not twice or rows == self.size:
             return scan
         best = float(strongest_of_the_good(scan).ridge)
-        return _scanned(error_of_all, sorted((r for r in RIDGES if r <= best), reverse=True), watch)
+        weaker = sorted((r for r in RIDGES if r <= best), reverse=True)
+        return _scanned(error_of_all, weaker, progress, watch)
 
     def _pulls(
         self,
@@ -304,11 +307,14 @@ class Joint:
 
 
 def _scanned(
-    error_of: Callable[[float], float], strengths: Sequence[float], watch: Watch | None
+    error_of: Callable[[float], float],
+    strengths: Sequence[float],
+    progress: bool,
+    watch: Watch | None,
 ) -> pd.DataFrame:
     """Errors of strengths, from strong to weak, as long as they improve."""
     tried: list[dict[str, float]] = []
-    for strength in strengths:
+    for strength in tqdm(strengths, desc="ridge", unit="strength", disable=not progress):
         try:
             error = error_of(strength)
         except SingularError:

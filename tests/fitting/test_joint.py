@@ -139,6 +139,11 @@ def test_all_frames_choose_a_ridge_no_stronger_than_some_do(monkeypatch):
         assert np.sqrt(square / (19 * len(held))) == pytest.approx(error, rel=1e-4)
 
 
+def test_strengths_that_are_tried_are_shown(capsys):
+    Joint(problem_of(), COUNT, MANY, None, 0.2).solve(progress=True)
+    assert "ridge: " in capsys.readouterr().err
+
+
 def test_what_does_not_fit_is_the_mean_of_several_fits():
     """For want of memory, with few frames, and where energies have zeros of their own."""
     problem = problem_of()

@@ -14,6 +14,7 @@ from interpmd.errors import LabelError
 from interpmd.fitting import labels
 from interpmd.fitting.active.growing import GrowingFit
 from interpmd.fitting.closed_form import fit
+from interpmd.fitting.members import usual_members
 from interpmd.fitting.report import Evaluation, FitReport, evaluate
 from interpmd.potentials.baseline import without_baseline
 from interpmd.potentials.potential import Potential
@@ -97,8 +98,8 @@ class Branch:
 
     def whole(self) -> FitReport:
         """A fit to all frames that is made anew, with its report."""
-        several = self.members is None and self.arguments.get("baseline") is not None
-        if several or (self.members or 1) > 1:
+        corrects = self.arguments.get("baseline") is not None
+        if (self.members or usual_members(corrects, len(self.frames), weights=0)) > 1:
             return fit([*self.single, *self.frames], **self.arguments, members=self.members)
         if self.fitted != len(self.frames):
             self.fitted, self._grown = len(self.frames), None
