@@ -15,7 +15,7 @@ from __future__ import annotations
 from interpmd.potentials.fast.emit import Code
 
 #: Degree of the polynomials in the tables of radial functions.
-TABLE_DEGREE = 7
+TABLE_DEGREE = 5
 
 
 def project(lmax: int, channels: int, scalar: str, width: int) -> str:

@@ -21,7 +21,15 @@ from interpmd.potentials.fast.announce import announce
 from interpmd.potentials.fast.expansion import FastExpansion, expansion_of
 from interpmd.potentials.fast.known import has_fast_form
 from interpmd.potentials.fast.long_range import WHOLE
-from interpmd.potentials.fast.neighbours import Edges, Sites, closest, given_edges, search, too_thin
+from interpmd.potentials.fast.neighbours import (
+    Edges,
+    Sites,
+    all_usable,
+    closest,
+    given_edges,
+    search,
+    too_thin,
+)
 from interpmd.potentials.fast.prepared import prepared, state_of
 from interpmd.potentials.sum import Prediction, TermSum
 from interpmd.structures.edges import CLOSEST_APPROACH, MOST_IMAGES, Neighbours
@@ -93,17 +101,19 @@ class FastPotential:
         Raises:
             StructureError, UnknownElementError: as `Potential.predict`.
         """
-        numbers = atoms.numbers
-        if not moved_only or not np.isfinite(atoms.positions).all():
-            check_structure(atoms)
-            if not self._known[numbers].all():
+        numbers, positions, pbc = atoms.numbers, atoms.positions, atoms.pbc
+        usable = all_usable(positions, numbers, self._known)
+        if not usable or not moved_only:
+            if not usable or atoms.info or pbc.any() or "initial_charges" in atoms.arrays:
+                check_structure(atoms)
+            if not usable:
                 self.potential.batch(atoms)  # raises
             self.potential.check_states([atoms])
 
         def complain() -> None:
             self.potential.neighbours(self.potential.batch(atoms))
 
-        edges = self.edges_of(atoms.positions, atoms.cell.array, atoms.pbc, complain)
+        edges = self.edges_of(positions, atoms.cell.array, pbc, complain)
         energies, slopes = self.on_sites(edges.sites(numbers))
         forces, virials = edges.forces(np.zeros(len(numbers), np.int64), slopes, 1)
         virial = virials[0]
@@ -172,8 +182,8 @@ class FastPotential:
         if stress:
             volume = abs(np.linalg.det(atoms.cell.array))
             tension = torch.from_numpy((virial + virial.T)[None] / (2 * volume))
-        energy = torch.tensor([sites.sum()], dtype=torch.float64)
-        return Prediction(energy, torch.from_numpy(forces), torch.from_numpy(sites), tension)
+        arrays = sites.sum(keepdims=True), forces, sites
+        return Prediction(*map(torch.from_numpy, arrays), tension)
 
     def edges(self, batch: Batch, pairs: Neighbours | None = None) -> Edges:
         """Neighbours in all structures of a batch, those given if they are.
@@ -228,10 +238,13 @@ def prepare(potential: TermSum, dtype: str) -> FastPotential | None:
     potential is not for it."""
     state: list[object] = []
     for term in potential.terms._modules.values():
-        tensors = [*term._buffers.values()]
+        state.append(id(term))
+        own = term._buffers
         if type(term) is ClusterExpansion:
-            tensors += term.radial._parameters.values()
-        state += (id(term), state_of(tensors))
+            weights = (own["readout"], own["samples"], own["mixing"])
+            state += state_of([*weights, *term.radial._parameters.values()])
+        else:
+            state += state_of(own.values())
 
     def make() -> FastPotential | None:
         on_torch = potential.dtype != torch.float64 or potential.device.type != "cpu"

@@ -84,7 +84,7 @@ class Tables:
         r = self.recipe
         components, degrees, inputs = (r.lmax + 1) ** 2, r.lmax + 1, r.n_elements * r.functions
         table = r.n_elements * r.table.values.nbytes // r.functions * degrees * r.channels
-        folded = edges * r.channels * (26 * degrees + 6 * components)
+        folded = edges * r.channels * (18 * degrees + 6 * components)
         mixed = components * (4 * inputs * r.channels + 6 * edges * r.functions)
         return folded < mixed and table < LARGEST_TABLE
 

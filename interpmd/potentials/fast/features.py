@@ -19,7 +19,7 @@ from interpmd.potentials.fast.known import has_fast_form
 from interpmd.potentials.fast.machine import Machine
 from interpmd.potentials.fast.neighbours import Sites, given_edges
 from interpmd.potentials.fast.prepared import prepared
-from interpmd.potentials.fast.recipe import padded
+from interpmd.potentials.fast.recipe import located, padded, slope_of_t
 from interpmd.structures.edges import Neighbours
 from interpmd.structures.systems import Batch
 
@@ -185,9 +185,7 @@ def _features(
             distance = math.sqrt(square)
             inv = 1 / distance
             x[count], y[count], z[count], over[count] = a * inv, b * inv, c * inv, inv
-            place = (distance - start) * inverse
-            piece = min(max(int(place), 0), table.shape[1] - 1)
-            t[count] = 2 * (place - piece) - 1
+            piece, t[count] = located(distance, start, inverse, table.shape[1])
             species = other[edge] * table.strides[0]
             rows[count] = table.ctypes.data + species + piece * table.strides[1]
             edges[count] = edge
@@ -204,7 +202,9 @@ def _features(
             continue
         call(code[3], (p_density, p_values, p_derivatives, channels))
         call(code[1], (*axes, base + 3 * step, p_along, p_across, room, count))
-        radial_slope[: count * degrees * channels] *= 2 * inverse
+        for k in range(count):
+            of_edge = radial_slope[k * degrees * channels : (k + 1) * degrees * channels]
+            of_edge *= slope_of_t(over[k], inverse)
         s = centre[site]
         for k in range(count):
             shift = k * degrees * channels * size

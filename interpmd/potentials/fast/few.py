@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from interpmd.potentials.fast.call import OPTIONS, call
+from interpmd.potentials.fast.recipe import located, slope_of_t
 
 
 def workspace_size(lmax: int, channels: int, room: int) -> int:
@@ -74,9 +75,7 @@ def few(
             distance = math.sqrt(square)
             inv = 1 / distance
             x[count], y[count], z[count], over[count] = a * inv, b * inv, c * inv, inv
-            place = (distance - start) * inverse
-            piece = min(max(int(place), 0), table.shape[1] - 1)
-            t[count] = 2 * (place - piece) - 1
+            piece, t[count] = located(distance, start, inverse, table.shape[1])
             rows[count] = p_table + other[edge] * by_species + piece * by_piece
             edges[count] = edge
             count += 1
@@ -114,7 +113,7 @@ def few(
                 ),
             )
             for k in range(count):
-                along[k] *= 2 * inverse
+                along[k] *= slope_of_t(over[k], inverse)
             call(
                 code[1],
                 (

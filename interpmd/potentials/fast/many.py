@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 
 from interpmd.potentials.fast.call import OPTIONS, call
+from interpmd.potentials.fast.density import TABLE_DEGREE
+from interpmd.potentials.fast.recipe import located, slope_of_t
 
 #: Edges of one element begin at a multiple of this.
 PART = 16
@@ -133,9 +135,7 @@ def many(
                     distance = math.sqrt(square)
                     inv = 1 / distance
                     x[count], y[count], z[count], over[count] = f * inv, g * inv, h * inv, inv
-                    place = (distance - start) * inverse
-                    piece = min(max(int(place), 0), len(table) - 1)
-                    t = 2 * (place - piece) - 1
+                    piece, t = located(distance, start, inverse, len(table))
                     look_up(table[piece], t, radial[count], radial_of, radial_slope, count)
                     edges[count] = edge
                     count += 1
@@ -255,7 +255,7 @@ def many(
                 for k in range(count):
                     along[k] += angular[lm, k] * by_radial[lm, k]
             for k in range(count):
-                along[k] *= 2 * inverse
+                along[k] *= slope_of_t(over[k], inverse)
             call(
                 code[1],
                 (
@@ -284,9 +284,9 @@ def many(
 def look_up(piece, t, values, values_of, slopes, edge):
     """All radial functions of one edge and their slopes by t, in both orders of storage."""
     for n in range(piece.shape[1]):
-        value = piece[7, n]
+        value = piece[TABLE_DEGREE, n]
         slope = value
-        for degree in range(6, 0, -1):
+        for degree in range(TABLE_DEGREE - 1, 0, -1):
             value = value * t + piece[degree, n]
             slope = slope * t + value
         value = value * t + piece[0, n]

@@ -46,7 +46,7 @@ class Sites:
     @cached_property
     def widest(self) -> int:
         """Most edges of a site."""
-        return int((self.first[1:] - self.first[:-1]).max(initial=0))
+        return _widest(self.first)
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,30 @@ def _sort(box, boxes):
         members[fill[at[i]]] = i
         fill[at[i]] += 1
     return begin, members
+
+
+@njit(**OPTIONS)
+def _widest(first):
+    """Most edges of a site."""
+    most = 0
+    for i in range(len(first) - 1):
+        most = max(most, first[i + 1] - first[i])
+    return most
+
+
+@njit(**(OPTIONS | {"fastmath": False}))
+def all_usable(positions, numbers, known):
+    """Whether there are atoms, all of them of known elements and at finite positions.
+
+    Fast arithmetic would take it for granted that numbers are finite.
+    """
+    for i in range(len(numbers)):
+        if not 0 < numbers[i] < len(known) or not known[numbers[i]]:
+            return False
+        for a in range(3):
+            if not np.isfinite(positions[i, a]):
+                return False
+    return len(numbers) > 0
 
 
 @njit(**OPTIONS)

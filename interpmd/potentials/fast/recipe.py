@@ -1,21 +1,26 @@
 """A neural cluster expansion as flat arrays: what its generated code reads.
 
 Two things are done once here so that they need not be done for every site. The radial functions
-become tables of short polynomials in the distance (the network behind them costs more than all
-the rest), with pieces so short that the error is that of rounding, ending exactly at the cutoff.
-And where few atoms are near, the mixing of channels is multiplied into the tables.
+become tables of short polynomials (the network behind them costs more than all the rest), with
+pieces so short that the error is that of rounding, ending exactly at the cutoff. They are
+polynomials in the root of the distance, as the functions vary faster at short distances: the
+degree is what reading a row of the table costs. And where few atoms are near, the mixing of
+channels is multiplied into the tables.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numba import njit
 
 from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.potentials.fast.call import OPTIONS
 from interpmd.potentials.fast.density import TABLE_DEGREE
 from interpmd.potentials.fast.invariants import Block, polynomial
 
@@ -28,11 +33,11 @@ TABLE_START = 0.2
 
 @dataclass(frozen=True)
 class Table:
-    """Functions of the distance as polynomials on pieces of equal length.
+    """Functions of the distance as polynomials on pieces of equal length in its root.
 
     Attributes:
         values: coefficients by power of t, -1 to 1 across a piece, shape (pieces, powers, ...).
-        start: A. inverse: pieces per A.
+        start: root of the shortest distance in A^½. inverse: pieces per A^½.
     """
 
     values: Float[np.ndarray, "pieces powers functions"]
@@ -141,24 +146,44 @@ def tabulate(
     function: Callable[[np.ndarray], np.ndarray],
     start: float,
     stop: float,
-    tolerance: float = 2e-14,
+    tolerance: float = 2e-15,
     most: int = 1024,
 ) -> Table:
-    """Polynomials through Chebyshev points of ever more pieces, until they are accurate."""
+    """Polynomials through Chebyshev points of ever more pieces, until they are accurate.
+
+    Args:
+        function: of distances. start, stop: between which it is tabulated, in A.
+        tolerance: largest error, relative to the largest value where that is above 1.
+        most: pieces.
+    """
     nodes = np.cos(np.pi * (np.arange(TABLE_DEGREE + 1) + 0.5) / (TABLE_DEGREE + 1))
     solve = np.linalg.inv(np.vander(nodes, increasing=True))
     between = np.linspace(-1, 1, 15)
     pieces = 64
     while True:
-        edges = np.linspace(start, stop, pieces + 1)
+        edges = np.linspace(start**0.5, stop**0.5, pieces + 1)
         middle, half = (edges[1:] + edges[:-1])[:, None] / 2, (edges[1] - edges[0]) / 2
-        values = np.einsum("ij,ajn->ain", solve, function(middle + half * nodes))
-        exact = function(middle + half * between)
+        values = np.einsum("ij,ajn->ain", solve, function((middle + half * nodes) ** 2))
+        exact = function((middle + half * between) ** 2)
         guess = np.einsum("yi,ain->ayn", np.vander(between, len(nodes), True), values)
         error = np.abs(guess - exact).max() / max(1.0, np.abs(exact).max())
         if error < tolerance or pieces >= most:
-            return Table(values, start, 1 / (2 * half))
+            return Table(values, start**0.5, 1 / (2 * half))
         pieces *= 2
+
+
+@njit(**OPTIONS)
+def located(distance, start, inverse, pieces):
+    """Piece of a table in which a distance lies, and t, where in it."""
+    place = (math.sqrt(distance) - start) * inverse
+    piece = min(max(int(place), 0), pieces - 1)
+    return piece, 2 * (place - piece) - 1
+
+
+@njit(**OPTIONS)
+def slope_of_t(over, inverse):
+    """Slope of t by the distance, whose inverse is `over`."""
+    return inverse * math.sqrt(over)
 
 
 def aligned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:

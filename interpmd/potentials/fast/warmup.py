@@ -33,8 +33,7 @@ def compile_kernels() -> None:
             species = np.zeros(2, np.int64)
             for add in (expansion.add_few, expansion.add_many):
                 add(sites, species, species, np.zeros((1, 2)), np.zeros((1, 2, 3)))
-        fast.on_sites(sites)
-        edges.forces(np.zeros(2, np.int64), np.zeros((2, 3)), 1)
+        fast.on_atoms(Atoms("H2", POSITIONS))
         deviations(fast, edges, numbers)
         if (maker := feature_maker(term)) is not None:
             maker.features(sites)
