@@ -164,7 +164,18 @@ def test_importing_a_module_gives_the_module():
 
 
 #: What jaxtyping calls arrays, and Annotated: only the first thing in their brackets is a type.
-SHAPED = {"Annotated", "Bool", "Complex", "Float", "Inexact", "Int", "Num", "Shaped", "UInt"}
+SHAPED = {
+    "Annotated",
+    "Bool",
+    "UInt8",
+    "Complex",
+    "Float",
+    "Inexact",
+    "Int",
+    "Num",
+    "Shaped",
+    "UInt",
+}
 
 
 def quoted_names(source: str) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from interpmd.potentials.fast.call import OPTIONS, call
+from interpmd.potentials.fast.call import call, kernel
 
 #: Lower bits of an entry of a list: the atom; those above say whether it is a special neighbour.
 ATOM = 0x1FFFFFFF
@@ -24,7 +24,7 @@ def _int32_at(context, address):
     return types.int64(types.int64), generate
 
 
-@njit(**OPTIONS)
+@kernel
 def gather_edges(function, handle, index, x, cutoff, first, centre, neighbour, vectors):
     """Edges of the atoms in a list of LAMMPS; as many as there is room for are filled in.
 
@@ -60,7 +60,7 @@ def gather_edges(function, handle, index, x, cutoff, first, centre, neighbour, v
     return count
 
 
-@njit(**OPTIONS)
+@kernel
 def add_slopes(vectors, first, centre, neighbour, slopes, forces, virial):
     """Forces on local and ghost atoms, and the derivative of the energy by strain."""
     for site in range(len(centre)):
@@ -74,7 +74,7 @@ def add_slopes(vectors, first, centre, neighbour, slopes, forces, virial):
                     virial[a, b] += vectors[e, a] * slopes[e, b]
 
 
-@njit(**OPTIONS)
+@kernel
 def add_rows(target, rows, values):
     """Add values to rows, which may be there several times."""
     for k in range(len(rows)):

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from interpmd.potentials.analytic import (
     MW,
@@ -22,7 +21,7 @@ from interpmd.potentials.analytic import (
 )
 from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.dense import BOHR
-from interpmd.potentials.fast.call import OPTIONS
+from interpmd.potentials.fast.call import kernel
 from interpmd.potentials.isolated import Isolated
 from interpmd.potentials.repulsion import COULOMB, ZBL
 
@@ -85,7 +84,7 @@ def _arrays(sites) -> tuple[np.ndarray, ...]:
     return sites.vectors, sites.first, sites.centre, sites.other
 
 
-@njit(**OPTIONS)
+@kernel
 def _pairs(form, parameters, vectors, first, centre, other, energies, slopes):
     """Half of each pair's energy to each of its two sites."""
     for i in range(len(centre)):
@@ -100,7 +99,7 @@ def _pairs(form, parameters, vectors, first, centre, other, energies, slopes):
             slopes[e, 2] += scaled * z
 
 
-@njit(**OPTIONS)
+@kernel
 def _pair(form, parameters, r, z_i, z_j):
     """Energy of a pair and its slope by the distance."""
     if form == ZBL_FORM:
@@ -134,7 +133,7 @@ def _pair(form, parameters, r, z_i, z_j):
     return energy * switch, slope * switch + energy * fall
 
 
-@njit(**OPTIONS)
+@kernel
 def _zbl(radii, r, z_i, z_j):
     """The universal repulsion times its switch; radii are scaled, so that their sum ends it."""
     outer = radii[z_i] + radii[z_j]
@@ -155,7 +154,7 @@ def _zbl(radii, r, z_i, z_j):
     return energy * switch, slope * switch + energy * switch_fall
 
 
-@njit(**OPTIONS)
+@kernel
 def _corners(stillinger_weber, parameters, vectors, first, energies, slopes):
     """Energies of the corners between two edges of a site."""
     cutoff = parameters[0]
@@ -183,7 +182,7 @@ def _corners(stillinger_weber, parameters, vectors, first, energies, slopes):
                     slopes[near[n], a] += 2 * by_y * w[a] + by_dot * v[a]
 
 
-@njit(**OPTIONS)
+@kernel
 def _bend(parameters, x, y, dot):
     """Stillinger-Weber's corner and its slopes by the squares of the sides and their product."""
     cutoff, epsilon, sigma = parameters[0], parameters[1], parameters[2]
@@ -201,7 +200,7 @@ def _bend(parameters, x, y, dot):
     return energy, by_x, by_y, by_cosine / (r * s)
 
 
-@njit(**OPTIONS)
+@kernel
 def _triple_dipole(parameters, x, y, dot):
     """A third of Axilrod and Teller's triangle, with slopes as `_bend`."""
     cutoff, c9 = parameters[0], parameters[1]

@@ -2,7 +2,9 @@
 
 **Few neighbours** (`project`, `unproject`). What an edge adds to A in channel k depends on its
 distance through R_lk(r) = sum_n h_n(r) W_l,k,(s,n) alone, so R itself is tabulated, element by
-element: no product with the mixing W remains. The price is to read a row of the table per edge.
+element: no product with the mixing W remains. The price is to read a row of the table per edge,
+more than the caches hold. Pieces are so short that higher powers add little: they are stored in
+single precision.
 
 **Many neighbours** (`multiply`). The sum over edges comes first, C = sum_j h_n Y_lm, and is mixed
 once per site, A = W C. All steps of it, and of its reverse, are products of matrices that differ
@@ -15,7 +17,11 @@ from __future__ import annotations
 from interpmd.potentials.fast.emit import Code
 
 #: Degree of the polynomials in the tables of radial functions.
-TABLE_DEGREE = 5
+TABLE_DEGREE = 6
+
+#: Powers whose coefficients are stored in the type of the evaluator in tables with the mixing; the
+#: others are single.
+WHOLE_POWERS = 3
 
 
 def project(lmax: int, channels: int, scalar: str, width: int) -> str:
@@ -31,11 +37,14 @@ def project(lmax: int, channels: int, scalar: str, width: int) -> str:
             address = code.emit(f"getelementptr i64, ptr %rows, i64 {e}")
             row = code.emit(f"inttoptr i64 {code.emit(f'load i64, ptr {address}')} to ptr")
             t, result = code.spread("%t", e), []
+            single = code.address(row, WHOLE_POWERS * degrees * channels)
             for l in range(degrees):
-                coefficients = [
-                    code.load(row, code.emit(f"add i64 {k}, {(d * degrees + l) * channels}"))
-                    for d in range(TABLE_DEGREE + 1)
-                ]
+                coefficients = []
+                for d in range(TABLE_DEGREE + 1):
+                    from_, power = (row, d) if d < WHOLE_POWERS else (single, d - WHOLE_POWERS)
+                    load = code.load if d < WHOLE_POWERS else code.load_single
+                    place = code.emit(f"add i64 {k}, {(power * degrees + l) * channels}")
+                    coefficients.append(load(from_, place))
                 value, slope = _horner(code, coefficients, t)
                 place = code.emit(f"add i64 {code.at(e, degrees * channels, k)}, {l * channels}")
                 code.store(value, "%R", place)

@@ -87,25 +87,35 @@ class Code:
 
     def load(self, base: str, index: int | str) -> str:
         """The vector that begins at base[index]."""
-        return self.emit(f"load {self.type}, ptr {self._address(base, index)}, align {self._align}")
+        return self.emit(f"load {self.type}, ptr {self.address(base, index)}, align {self._align}")
+
+    def load_single(self, base: str, index: int | str) -> str:
+        """As `load`, of numbers that are stored in single precision."""
+        single = f"<{self.width} x float>"
+        address = self.emit(f"getelementptr float, ptr {base}, i64 {index}")
+        value = self.emit(f"load {single}, ptr {address}, align 4")
+        return (
+            value if self.scalar == "float" else self.emit(f"fpext {single} {value} to {self.type}")
+        )
 
     def spread(self, base: str, index: int | str) -> str:
         """The number base[index], everywhere in a vector."""
-        address = self._address(base, index)
+        address = self.address(base, index)
         number = self.emit(f"load {self.scalar}, ptr {address}, align {self._align}")
         first = self.emit(f"insertelement {self.type} poison, {self.scalar} {number}, i32 0")
         zeros = f"<{self.width} x i32> zeroinitializer"
         return self.emit(f"shufflevector {self.type} {first}, {self.type} poison, {zeros}")
 
     def store(self, value: str, base: str, index: int | str) -> None:
-        address = self._address(base, index)
+        address = self.address(base, index)
         self.lines.append(f"  store {self.type} {value}, ptr {address}, align {self._align}")
 
     def store_scalar(self, value: str, base: str, index: int | str) -> None:
-        address = self._address(base, index)
+        address = self.address(base, index)
         self.lines.append(f"  store {self.scalar} {value}, ptr {address}, align {self._align}")
 
-    def _address(self, base: str, index: int | str) -> str:
+    def address(self, base: str, index: int | str) -> str:
+        """Where base[index] lies."""
         return self.emit(f"getelementptr {self.scalar}, ptr {base}, i64 {index}")
 
     @property

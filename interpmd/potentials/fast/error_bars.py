@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 
 from interpmd.potentials.base import Term
-from interpmd.potentials.fast.call import OPTIONS
+from interpmd.potentials.fast.call import kernel
 from interpmd.potentials.fast.evaluator import FastPotential
 from interpmd.potentials.fast.expansion import FastExpansion
 from interpmd.potentials.fast.neighbours import Edges, Sites
@@ -65,7 +64,7 @@ def samples(potential: FastPotential, draws: int | None) -> list[FastExpansion]:
     return potential.samples[draws]
 
 
-@njit(**OPTIONS)
+@kernel
 def _add_forces(start, first, neighbour, slopes, forces):
     """Forces on atoms from the slopes of some sites, for every sample."""
     for draw in range(len(slopes)):

@@ -20,6 +20,7 @@ from interpmd.potentials.fast.recipe import (
     Recipe,
     aligned,
     arrange,
+    bytes_of_row,
     folded_table,
     kept_lmax,
     padded,
@@ -40,8 +41,8 @@ class Tables:
 
     @cached_property
     def folded(self) -> np.ndarray:
-        """Tables of R, with the mixing in them."""
-        return aligned(folded_table(self.recipe), self.dtype)
+        """Tables of R, with the mixing in them, as bytes."""
+        return aligned(folded_table(self.recipe, self.dtype), np.dtype(np.uint8))
 
     @cached_property
     def mixed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -83,8 +84,8 @@ class Tables:
         """Compares operations of a site with so many edges on the two roads."""
         r = self.recipe
         components, degrees, inputs = (r.lmax + 1) ** 2, r.lmax + 1, r.n_elements * r.functions
-        table = r.n_elements * r.table.values.nbytes // r.functions * degrees * r.channels
-        folded = edges * r.channels * (18 * degrees + 6 * components)
+        table = r.n_elements * len(r.table.values) * bytes_of_row(r, self.dtype)
+        folded = edges * r.channels * (22 * degrees + 6 * components)
         mixed = components * (4 * inputs * r.channels + 6 * edges * r.functions)
         return folded < mixed and table < LARGEST_TABLE
 
@@ -142,6 +143,7 @@ class FastExpansion:
             r.table.start,
             r.table.inverse,
             self.tables.folded,
+            r.channels,
             self.weights,
             self.tables.few_code[0],
             empty(few.workspace_size(r.lmax, r.channels, room), dtype),

@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 
 from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast import density
-from interpmd.potentials.fast.call import OPTIONS, call
+from interpmd.potentials.fast.call import call, kernel
 from interpmd.potentials.fast.expansion import Tables, addresses, empty, tables_of, vector
 from interpmd.potentials.fast.feature_code import contract, derive, entries, evaluate
 from interpmd.potentials.fast.harmonics import harmonics, jacobian
@@ -90,6 +89,7 @@ class FeatureMaker:
             r.table.start,
             r.table.inverse,
             self.tables.folded,
+            r.channels,
             self.code,
             empty(size, self.tables.dtype),
             np.empty(room, np.int64),
@@ -135,7 +135,7 @@ def _code(tables: Tables) -> tuple[Int[np.ndarray, " functions"], Machine]:
     )
 
 
-@njit(**OPTIONS)
+@kernel
 def _features(
     vectors,
     first,
@@ -148,6 +148,7 @@ def _features(
     start,
     inverse,
     table,
+    channels,
     code,
     work,
     rows,
@@ -157,7 +158,7 @@ def _features(
     virial,
 ):
     """Fills values; adds to forces and virials (by element, axis and weight) unless empty."""
-    components, degrees, channels = (lmax + 1) ** 2, lmax + 1, table.shape[4]
+    components, degrees = (lmax + 1) ** 2, lmax + 1
     room, size, n_weights = len(rows), work.itemsize, values.shape[1]
     x, y, z = work[:room], work[room : 2 * room], work[2 * room : 3 * room]
     over, t = work[3 * room : 4 * room], work[4 * room : 5 * room]

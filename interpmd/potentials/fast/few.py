@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from interpmd.potentials.fast.call import OPTIONS, call
+from interpmd.potentials.fast.call import call, kernel
 from interpmd.potentials.fast.recipe import located, slope_of_t
 
 
@@ -18,7 +17,7 @@ def workspace_size(lmax: int, channels: int, room: int) -> int:
     return room * by_edge + 2 * components * channels
 
 
-@njit(**OPTIONS)
+@kernel
 def few(
     vectors,
     first,
@@ -29,6 +28,7 @@ def few(
     start,
     inverse,
     table,
+    channels,
     weights,
     code,
     work,
@@ -41,13 +41,13 @@ def few(
     Args:
         vectors: A, shape (edges, 3). first: first edge of each site, shape (sites + 1,).
         centre, other: index of the element of sites and of the edges' ends.
-        cutoff, lmax: of the expansion. start, inverse, table: of R; see `recipe`.
+        cutoff, lmax, channels: of the expansion. start, inverse, table: of R; see `recipe`.
         weights: shape (draws, elements, weights).
         code: addresses of harmonics, slopes, invariants, project, unproject.
         work, rows: memory to write to; rows is as long as the most edges of a site, padded.
         energies: shape (draws, sites). slopes: shape (draws, edges, 3).
     """
-    components, degrees, channels = (lmax + 1) ** 2, lmax + 1, table.shape[4]
+    components, degrees = (lmax + 1) ** 2, lmax + 1
     room, size = len(rows), work.itemsize
     x, y, z = work[:room], work[room : 2 * room], work[2 * room : 3 * room]
     over = work[3 * room : 4 * room]

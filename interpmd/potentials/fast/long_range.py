@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from ase import Atoms
 from jaxtyping import Float
-from numba import njit
 
 from interpmd.potentials.base import GlobalTerm
-from interpmd.potentials.fast.call import OPTIONS
+from interpmd.potentials.fast.call import kernel
 from interpmd.potentials.long_range import LongRange, check_directions, waves
 from interpmd.potentials.repulsion import COULOMB
 from interpmd.structures.systems import check_elements
@@ -56,7 +55,7 @@ def long_range(
 WHOLE: dict[type[GlobalTerm], Callable] = {LongRange: long_range}
 
 
-@njit(**OPTIONS)
+@kernel
 def _in_vacuum(positions, charges, smearing, energies, forces):
     width = math.sqrt(2.0) * smearing
     slope_factor = 2 / math.sqrt(math.pi) / width
@@ -76,7 +75,7 @@ def _in_vacuum(positions, charges, smearing, energies, forces):
                 forces[j, axis] += slope * along
 
 
-@njit(**OPTIONS)
+@kernel
 def _sum(indices, vectors, powers, charges, smearing, volume, energies, forces, virial):
     n = len(charges)
     phase = np.empty(n, np.complex128)

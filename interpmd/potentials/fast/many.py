@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from interpmd.potentials.fast.call import OPTIONS, call
+from interpmd.potentials.fast.call import call, kernel
 from interpmd.potentials.fast.density import TABLE_DEGREE
 from interpmd.potentials.fast.recipe import located, slope_of_t
 
@@ -33,7 +32,7 @@ def workspace_size(
     return room * (8 + 3 * components + 3 * functions) + group * by_site
 
 
-@njit(**OPTIONS)
+@kernel
 def many(
     vectors,
     first,
@@ -280,7 +279,7 @@ def many(
                         slopes[draw, edges[k], 2] += gz[k]
 
 
-@njit(**OPTIONS)
+@kernel
 def look_up(piece, t, values, values_of, slopes, edge):
     """All radial functions of one edge and their slopes by t, in both orders of storage."""
     for n in range(piece.shape[1]):
@@ -295,7 +294,7 @@ def look_up(piece, t, values, values_of, slopes, edge):
         slopes[n, edge] = slope
 
 
-@njit(**OPTIONS)
+@kernel
 def dot(a, b):
     """Sum of products."""
     total = a[0] * b[0] * 0.0

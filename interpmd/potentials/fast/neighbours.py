@@ -15,9 +15,8 @@ from functools import cached_property
 import numpy as np
 from ase.geometry import complete_cell
 from jaxtyping import Bool, Float, Int
-from numba import njit
 
-from interpmd.potentials.fast.call import OPTIONS
+from interpmd.potentials.fast.call import careful_kernel, kernel
 from interpmd.structures.edges import Neighbours, edge_vectors
 from interpmd.structures.systems import Batch
 
@@ -114,7 +113,7 @@ def too_thin(
     return bool((1 / np.sqrt((inverse**2).sum(0)) < least)[pbc].any())
 
 
-@njit(**OPTIONS)
+@kernel
 def _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors):
     """First edge of each atom; fills the edges as far as there is room."""
     n, room = len(positions), len(neighbour)
@@ -162,7 +161,7 @@ def _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors):
     return first
 
 
-@njit(**OPTIONS)
+@kernel
 def _boxes(positions, inverse, pbc, cutoff):
     """Number of boxes by axis, how many on each side are in reach, the box of each atom, and how
     many cells away from the first it is."""
@@ -196,7 +195,7 @@ def _boxes(positions, inverse, pbc, cutoff):
     return boxes, reach, box, turns
 
 
-@njit(**OPTIONS)
+@kernel
 def _sort(box, boxes):
     """Atoms by box: where each box begins among the members, and the members."""
     n = len(box)
@@ -213,7 +212,7 @@ def _sort(box, boxes):
     return begin, members
 
 
-@njit(**OPTIONS)
+@kernel
 def _widest(first):
     """Most edges of a site."""
     most = 0
@@ -222,7 +221,7 @@ def _widest(first):
     return most
 
 
-@njit(**(OPTIONS | {"fastmath": False}))
+@careful_kernel
 def all_usable(positions, numbers, known):
     """Whether there are atoms, all of them of known elements and at finite positions.
 
@@ -237,7 +236,7 @@ def all_usable(positions, numbers, known):
     return len(numbers) > 0
 
 
-@njit(**OPTIONS)
+@kernel
 def closest(vectors):
     """The shortest distance (infinite where there is none)."""
     least = 1e300
@@ -247,7 +246,7 @@ def closest(vectors):
     return math.sqrt(least)
 
 
-@njit(**OPTIONS)
+@kernel
 def add_forces(vectors, first, neighbour, structure, slopes, forces, virials):
     """Forces on atoms and virials of structures from slopes by the edge vectors."""
     for i in range(len(first) - 1):

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from numba import njit
+from jaxtyping import Float, Int, UInt8
 
 from interpmd.potentials.expansion import ClusterExpansion
-from interpmd.potentials.fast.call import OPTIONS
-from interpmd.potentials.fast.density import TABLE_DEGREE
+from interpmd.potentials.fast.call import kernel
+from interpmd.potentials.fast.density import TABLE_DEGREE, WHOLE_POWERS
 from interpmd.potentials.fast.invariants import Block, polynomial
 
 #: Numbers that everything is padded to: a whole number of vectors on all processors.
@@ -172,7 +171,7 @@ def tabulate(
         pieces *= 2
 
 
-@njit(**OPTIONS)
+@kernel
 def located(distance, start, inverse, pieces):
     """Piece of a table in which a distance lies, and t, where in it."""
     place = (math.sqrt(distance) - start) * inverse
@@ -180,7 +179,7 @@ def located(distance, start, inverse, pieces):
     return piece, 2 * (place - piece) - 1
 
 
-@njit(**OPTIONS)
+@kernel
 def slope_of_t(over, inverse):
     """Slope of t by the distance, whose inverse is `over`."""
     return inverse * math.sqrt(over)
@@ -195,9 +194,26 @@ def aligned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return result
 
 
-def folded_table(recipe: Recipe) -> Float[np.ndarray, "elements pieces powers degrees channels"]:
-    """Tables of R_lk(r) for each element of the neighbour."""
-    return np.einsum("idn,lsnk->sidlk", recipe.table.values, recipe.mixing, optimize=True)
+def folded_table(recipe: Recipe, dtype: np.dtype) -> UInt8[np.ndarray, "elements pieces bytes"]:
+    """Tables of R_lk(r) for each element of the neighbour, a row of bytes for each piece.
+
+    A row holds coefficients by (power, l, channel): those of the lowest powers as numbers of a
+    type, the others in single precision; see `density`.
+    """
+    values = np.einsum("idn,lsnk->sidlk", recipe.table.values, recipe.mixing, optimize=True)
+    lower, higher = values[:, :, :WHOLE_POWERS], values[:, :, WHOLE_POWERS:]
+    rows = []
+    for part, kind in ((lower, dtype), (higher, np.float32)):
+        flat = np.ascontiguousarray(part.reshape(*part.shape[:2], -1), kind)
+        rows.append(flat.view(np.uint8))
+    return np.concatenate(rows, axis=2)
+
+
+def bytes_of_row(recipe: Recipe, dtype: np.dtype) -> int:
+    """Bytes of a row of a folded table."""
+    higher = TABLE_DEGREE + 1 - WHOLE_POWERS
+    each = WHOLE_POWERS * np.dtype(dtype).itemsize + higher * np.dtype(np.float32).itemsize
+    return (recipe.lmax + 1) * recipe.channels * each
 
 
 def kept_lmax(recipe: Recipe) -> int:
