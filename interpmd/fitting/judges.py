@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from interpmd.fitting import labels
 from interpmd.fitting.normal import weighted_rows, weighted_values
 from interpmd.fitting.report import Evaluation
+from interpmd.fitting.soft import softened
 from interpmd.fitting.targets import Targets
 from interpmd.fitting.zeros import centred
 from interpmd.potentials.expansion import ClusterExpansion
@@ -125,6 +126,11 @@ class Judges:
 
     def __bool__(self) -> bool:
         return bool(self.rows)
+
+    def to_learn(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rows and targets of each frame as a fit learns them; see `interpmd.fitting.soft`."""
+        each = zip(self.frames, self.targets, self.rows, strict=True)
+        return [softened(atoms, target, *rows) for atoms, target, rows in each]
 
     def misfit(self, mean: np.ndarray) -> np.ndarray:
         """Weighted errors of all rows."""

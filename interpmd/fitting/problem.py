@@ -180,7 +180,7 @@ class Problem:
             bar.update()
             if valid is None and judges:
                 prior = self.prior(equations, best.ridge, len(judges.values))
-                mean = equations.mean_with(judges.rows, prior, solution)
+                mean = equations.mean_with(judges.to_learn(), prior, solution)
             else:
                 mean = (solution or equations.solve(self.prior(equations, best.ridge))).mean
             bar.update()

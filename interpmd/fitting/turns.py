@@ -22,6 +22,7 @@ from interpmd.fitting.judges import Judged, Judges
 from interpmd.fitting.normal import GIB, NormalEquations, weighted_rows
 from interpmd.fitting.posterior import even_factor, sizes_alike, together
 from interpmd.fitting.report import Evaluation
+from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Solution
 from interpmd.fitting.targets import Targets
 
@@ -81,11 +82,14 @@ def turns_of(
     """
     whole = first.equations
     turns = [replace(first, equations=_without(whole, []))]
-    whole.add_rows(first.judges.rows)
+    whole.add(first.judges.frames, first.judges.targets)
     for part in parts[1:]:
         held = [frames[k] for k in part], [targets[k] for k in part]
         judges = Judges(whole.term, whole.scale, *held)
-        rows = [weighted_rows(whole.term, a, t, whole.scale) for a, t in zip(*held, strict=True)]
+        rows = [
+            softened(a, t, *weighted_rows(whole.term, a, t, whole.scale))
+            for a, t in zip(*held, strict=True)
+        ]
         turns.append(Turn(_without(whole, rows), learned(part), judges))
     return turns
 
@@ -93,7 +97,7 @@ def turns_of(
 def _without(
     equations: NormalEquations, rows: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> NormalEquations:
-    """A copy that has not seen some rows that `weighted_rows` has made."""
+    """A copy that has not seen some rows that it has learned."""
     some = copy.copy(equations)
     some._both = equations._both.copy(order="F")
     some.matrix, some.vector = some._both[:, :-1], equations.vector.copy()

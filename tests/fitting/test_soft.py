@@ -114,6 +114,19 @@ def test_an_update_has_the_weight_of_the_fit():
     assert fit.equations.vector == pytest.approx(matrix.vector, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize("count", [6, 12])  # one is held out, and all in turns
+def test_frames_held_out_count_as_all_others_once_they_are_learned(count):
+    frames = im.label(
+        im.sample(molecule("C2H6"), "rattle", n=count, stdev=0.08, seed=1), "gfn-ff", progress=False
+    )
+    options = {"ridge": 1e-6, "isolated_energies": "average", "progress": False, "soft_weight": 8.0}
+    fitted = im.fit(frames, spec={"weights": 60}, **options)
+    assert (fitted.scan.attrs["turns"] > 1) == (count == 12)
+    all_rows = im.GrowingFit(fitted.potential, frames)
+    stored = all_rows.term.readout.numpy().ravel() * all_rows.scale
+    assert np.abs(all_rows.mean - stored).max() < 1e-4 * np.abs(stored).max()
+
+
 def test_a_device_makes_the_same_equations():
     """The code for a GPU, on the device that is always there."""
     frames = im.label(
