@@ -25,6 +25,7 @@ from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.checks.check import check_data
 from interpmd.fitting.checks.finding import settle
 from interpmd.fitting.delta import baseline_term, differences, of_the_sum, with_baseline
+from interpmd.fitting.kept import KeptEquations
 from interpmd.fitting.members import solve_members, usual_members
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
@@ -87,6 +88,7 @@ def fit(
     seed: int = 0,
     progress: bool = True,
     watch: Watch | None = None,
+    keep_equations: bool = False,
 ) -> FitReport:
     """Fit a potential to energies and forces, and to stresses of periodic frames that have them.
 
@@ -145,6 +147,10 @@ def fit(
         watch: called with a `FitProgress` at every step, as `FitMonitor` is. A watched fit is
             also solved after a sixteenth, an eighth, a quarter and a half of its frames; it ends
             with the same potential.
+        keep_equations: whether the report keeps the normal equations, 8 bytes times the square of
+            the number of weights, with which a `GrowingFit` or `on_the_fly` begins at once. It does
+            not where they were solved together, with `mean_weight`, on a GPU, or where those of
+            all `members` exceed `memory`.
 
     Raises:
         LabelError: labels missing (the keys that look like them are named), infinite, or
@@ -235,6 +241,7 @@ def fit(
         out=out,
         progress=progress,
         watch=watch,
+        keep=keep_equations,
     )
     potential = problem.finish(solved, used)
     apart = bool(solved.scan.attrs.get("apart"))
@@ -265,7 +272,11 @@ def fit(
         watch(FitProgress("test", 1, 1, evaluation=errors.get("test")))
     summaries = {name: e.summary() for name, e in errors.items()}
     potential.card = replace(potential.card, errors=summaries)
-    report = FitReport(potential, solved.scan, errors, fitted, sample, orders, findings)
+    kept = None
+    if solved.sums:
+        own = [a for a in labelled["train"] if not labels.is_isolated(a)]
+        kept = KeptEquations(solved.sums, used, own, weights)
+    report = FitReport(potential, solved.scan, errors, fitted, sample, orders, findings, kept)
     if out is not None:
         _save(report, Path(out))
         remove_checkpoints(out)

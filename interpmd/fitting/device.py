@@ -83,6 +83,7 @@ class DeviceEquations(NormalEquations):
         self.sums.addmm_(there.T, there, alpha=-1)
         self.vector -= rows.T @ values
         self.square -= float(values @ values)
+        self.rows -= len(values)
 
     def state(self, done: int) -> Mapping[str, np.ndarray | float]:
         return {**super().state(done), "matrix": self.sums.cpu().numpy()}

@@ -34,6 +34,7 @@ from interpmd.fitting.channels import joined, member
 from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.joint import Joint
 from interpmd.fitting.judges import Judged
+from interpmd.fitting.normal import GIB
 from interpmd.fitting.posterior import even_factor, factor_of
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import Watch
@@ -70,6 +71,7 @@ def solve_members(
     out: str | Path | None = None,
     progress: bool = False,
     watch: Watch | None = None,
+    keep: bool = False,
 ) -> tuple[Problem, Solved]:
     """The problem of the joined expansion and its solution; of one member it is that of a fit.
 
@@ -78,8 +80,12 @@ def solve_members(
         members: how many.
         frames, valid, fraction, ridge, out, progress, watch: see `Problem.solve`; a member that is
             solved stays beside `out` until the fit is done.
+        keep: whether to give the normal equations too, where those of all members fit into memory
+            and were not solved together.
     """
-    options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out}
+    size = 8.0 * members * problem.term.readout.numel() ** 2
+    keep = keep and size <= problem.settings.memory * GIB
+    options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out, "keep": keep}
     if members == 1:
         return problem, problem.solve(frames, valid, ridge=ridge, **options)
     whole = replace(problem, term=joined([member(problem.term, k) for k in range(members)]))
@@ -116,6 +122,7 @@ def solve_members(
         held=[frame.wider(factor) for frame in held],
         calibration=factor * first.calibration,
         scan=first.scan,
+        sums=tuple(sums for each in solved for sums in each.sums),
     )
 
 

@@ -146,6 +146,7 @@ class NormalEquations:
         scipy.linalg.blas.dsyrk(-1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1)
         self.vector -= rows.T @ values
         self.square -= float(values @ values)
+        self.rows -= len(values)
 
     def state(self, done: int) -> Mapping[str, np.ndarray | float]:
         """What a checkpoint stores after `done` frames."""

@@ -24,6 +24,7 @@ from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.device import equations_on
 from interpmd.fitting.grade import calibrate_grade, spread_of
 from interpmd.fitting.judges import Judged, Judges
+from interpmd.fitting.kept import Sums, sums_before
 from interpmd.fitting.least_rows import WEIGHTS, of_atoms, penalise
 from interpmd.fitting.normal import STATE, NormalEquations, column_scales
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
@@ -120,6 +121,7 @@ class Problem:
         progress: bool = False,
         watch: Watch | None = None,
         samples: bool = True,
+        keep: bool = False,
     ) -> Solved:
         """Posterior at the ridge strength that validates best.
 
@@ -133,6 +135,7 @@ class Problem:
             progress: whether to show progress bars.
             watch: called at every step.
             samples: whether error bars are wanted too.
+            keep: whether to give the normal equations too, where a CPU has made them.
         """
         seed = self.settings.seed
         scale = column_scales(self.term, frames, seed)
@@ -168,7 +171,8 @@ class Problem:
                 drawn = samples_of_turns(
                     turns, solution, everything, prior, self._kinds, self.targets, progress
                 )
-            return Solved(solution.mean, scale, float(best.ridge), *drawn, scan)
+            sums = (Sums(equations, parts[0][:0], solution),) if keep else ()
+            return Solved(solution.mean, scale, float(best.ridge), *drawn, scan, sums)
         scan.attrs["least_rows"] = self._choose_least_rows(equations, learned, judges, best)
         if equations.penalty is not None:
             solution = None  # made without it
@@ -178,13 +182,15 @@ class Problem:
                     solution = equations.solve(self.prior(equations, best.ridge))
                 drawn = self._samples(equations, learned, judges, solution, zeros)
             bar.update()
+            seen = equations.rows
             if valid is None and judges:
                 prior = self.prior(equations, best.ridge, len(judges.values))
                 mean = equations.mean_with(judges.to_learn(), prior, solution)
             else:
                 mean = (solution or equations.solve(self.prior(equations, best.ridge))).mean
             bar.update()
-        return Solved(mean, scale, float(best.ridge), *drawn, scan)
+        sums = sums_before(equations, seen, parts[0], judges.to_learn()) if keep and not own else ()
+        return Solved(mean, scale, float(best.ridge), *drawn, scan, sums)
 
     def _choose_least_rows(
         self,

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from interpmd import arguments
 from interpmd.fitting import labels
 from interpmd.fitting.checks.finding import Finding
+from interpmd.fitting.kept import KeptEquations
 from interpmd.fitting.shares import body_order_shares
 from interpmd.markup import joined, markup, table
 from interpmd.plots.comparisons import energies_and_forces
@@ -114,6 +115,7 @@ class FitReport:
         body_orders: share of each body order in the variance of energies and forces, for as many
             frames of `sample` and as high an order as take some seconds.
         findings: what was suspicious about the labels, and what could not be determined.
+        equations: normal equations, where `im.fit` was asked to keep them.
 
     Example:
         >>> import numpy as np
@@ -138,6 +140,7 @@ class FitReport:
     sample: Sequence[Atoms] = ()
     body_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
     findings: tuple[Finding, ...] = ()
+    equations: KeptEquations | None = None
 
     def errors(self) -> pd.DataFrame:
         """Errors on every set: meV and meV/Å."""

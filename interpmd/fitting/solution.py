@@ -113,3 +113,18 @@ class Extended:
         """The inverse of the precision of all rows times a vector."""
         first = self.solution.solve(vector)
         return first - self.gain(self.of(first)) if len(self) else first
+
+
+def of_lower(
+    matrix: Float[np.ndarray, "weights weights"], vector: np.ndarray, block: int = 256
+) -> np.ndarray:
+    """A symmetric matrix times a vector, in the vector's precision; its lower triangle is read."""
+    product = np.zeros_like(vector)
+    for first in range(0, len(vector), block):
+        last = min(first + block, len(vector))
+        corner = np.tril(matrix[first:last, first:last]).astype(vector.dtype)
+        below = matrix[last:, first:last].astype(vector.dtype)
+        product[first:last] += corner @ vector[first:last] + below.T @ vector[last:]
+        product[first:last] += np.tril(corner, -1).T @ vector[first:last]
+        product[last:] += below @ vector[first:last]
+    return product

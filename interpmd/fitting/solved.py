@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from interpmd.fitting.judges import Judged
+from interpmd.fitting.kept import Sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,7 @@ class Solved:
         held: errors and error bars of held-out frames, under these samples.
         calibration: size of the samples over that of the bare posterior.
         scan: the ridge strengths tried, with their validation errors.
+        sums: normal equations, where they are asked for; of each member.
     """
 
     mean: Float[np.ndarray, " weights"]
@@ -33,3 +35,4 @@ class Solved:
     held: Sequence[Judged]
     calibration: float
     scan: pd.DataFrame
+    sums: tuple[Sums, ...] = ()

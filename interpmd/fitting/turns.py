@@ -104,7 +104,6 @@ def _without(
     if rows:
         values = np.concatenate([y for _, y in rows])
         some.remove(np.concatenate([x for x, _ in rows]).astype(float, copy=False), values)
-        some.rows -= len(values)
     return some
 
 

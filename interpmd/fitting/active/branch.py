@@ -78,12 +78,14 @@ class Branch:
         """The fit to all frames, updated from the last one that was made anew."""
         if self._grown is None:
             seen = self.frames[: self.fitted]
-            self.report = fit([*self.single, *seen], **self.arguments, members=1)
+            options = {**self.arguments, "members": 1, "keep_equations": True}
+            self.report = fit([*self.single, *seen], **options)
             self._grown = GrowingFit(
                 self.report.potential,
                 seen,
                 self.arguments.get("subset_weights"),
                 self.arguments.get("memory", 5.0),
+                self.report.equations,
             )
         if (count := len(self._grown.frames)) < len(self.frames):
             self._grown.add(self.frames[count:])
@@ -101,10 +103,9 @@ class Branch:
         corrects = self.arguments.get("baseline") is not None
         if (self.members or usual_members(corrects, len(self.frames), weights=0)) > 1:
             return fit([*self.single, *self.frames], **self.arguments, members=self.members)
-        if self.fitted != len(self.frames):
+        if self.report is None or self.fresh or self.fitted != len(self.frames):
             self.fitted, self._grown = len(self.frames), None
-        grown = self.grown
-        assert self.report is not None and len(grown.frames) == len(self.frames)
+            self.report = fit([*self.single, *self.frames], **self.arguments, members=1)
         return self.report
 
     def errors_on(self, frames: Sequence[Atoms]) -> list[float]:

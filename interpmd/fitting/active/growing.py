@@ -29,6 +29,7 @@ from interpmd.fitting.checkpoint import uninterrupted
 from interpmd.fitting.delta import differences, with_baseline
 from interpmd.fitting.design import Design
 from interpmd.fitting.grade import LEAST, Spread, spread_of, usual_spread
+from interpmd.fitting.kept import KeptEquations, Sums
 from interpmd.fitting.least_rows import penalise
 from interpmd.fitting.motions import without_rigid_motions
 from interpmd.fitting.normal import (
@@ -41,7 +42,7 @@ from interpmd.fitting.normal import (
 from interpmd.fitting.posterior import MOST_FRAMES, misfit_samples
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.soft import softened
-from interpmd.fitting.solution import Extended, Solution
+from interpmd.fitting.solution import Extended, Solution, of_lower
 from interpmd.fitting.targets import Targets
 from interpmd.potentials.base import LearnedTerm
 from interpmd.potentials.baseline import baselines, without_baseline
@@ -106,6 +107,8 @@ class GrowingFit:
         train: the frames that it was fitted to.
         subset_weights: as in that fit.
         memory: limit in GiB for the normal equations.
+        equations: those of the fit, where its report keeps them (`keep_equations` of `im.fit`); it
+            begins with them instead of making them anew, and changes them.
 
     Attributes:
         frames: what it has learned from.
@@ -124,6 +127,7 @@ class GrowingFit:
         train: Structures,
         subset_weights: Mapping[str, float] | None = None,
         memory: float = 5.0,
+        equations: KeptEquations | None = None,
     ) -> None:
         arguments.of_class(Potential, potential=potential)
         origin = origin_of(potential)
@@ -135,22 +139,27 @@ class GrowingFit:
         settings = origin.settings(subset_weights, memory)
         self.problem = Problem(self.term, base, spec_of(given["spec"]), settings)
         self.frames = [a for a in read_frames(train) if not labels.is_isolated(a)]
-        some = self.own(self.frames)
+        kept = equations or KeptEquations()
+        sums = kept.take(self.frames, subset_weights)
+        some = kept.frames if sums is not None else self.own(self.frames)
         exactly = given.get("data", labels.digest_of(some)) == labels.digest_of(some)
         if not exactly and not np.allclose(
             given.get("data_sketch", np.nan), labels.sketch_of(some), rtol=0, atol=ROUNDED
         ):
             raise LabelError(OTHERS)
-        self.scale = column_scales(self.term, some, settings.seed)
-        self.equations = NormalEquations(self.term, self.scale, memory)
+        if sums is None:
+            self.scale = column_scales(self.term, some, settings.seed)
+            sums = Sums(NormalEquations(self.term, self.scale, memory), np.arange(len(some)))
+        self.equations, self.scale = sums.equations, sums.equations.scale
+        left = [some[k] for k in sums.left]
         with one_thread():
-            self.equations.add(some, self.problem.targets(some))
+            self.equations.add(left, self.problem.targets(left))
         self._prior = self.problem.prior(self.equations, float(given["ridge"]))
         self._rows, self._least_rows = self.equations.rows, float(given.get("least_rows", 0.0))
         if self._least_rows:
             penalise(self.equations, some, settings.seed)
         self._added: list[Added] = []
-        self._factorise()
+        self._factorise(sums.solution)
         self._check(some)
         self._deviations = self._scaled_samples()
         self._noise = self._noise_of_samples(some)
@@ -160,7 +169,7 @@ class GrowingFit:
             Potential({**origin.rest, "expansion": term}, self._elements, card)
             for term in origin.members[1:]
         ]
-        self._others = [GrowingFit(other, some, subset_weights, memory) for other in others]
+        self._others = [GrowingFit(other, some, subset_weights, memory, kept) for other in others]
         self.potential = self._potential()
 
     @property
@@ -173,8 +182,8 @@ class GrowingFit:
             return list(frames)
         return differences(self._baseline, frames, "labels to add")
 
-    def _factorise(self) -> None:
-        """Solve for all rows, those that were added too."""
+    def _factorise(self, solution: Solution | None = None) -> None:
+        """Solve for all rows, those that were added too, unless the solution is known."""
         with uninterrupted():
             for each in self._added:
                 self.equations.add_rows([(each.rows, each.values)])
@@ -182,19 +191,19 @@ class GrowingFit:
                 self.equations.square += each.square - float(each.values @ each.values)
             self._added = []
         self.equations.penalty_weight = self._least_rows * self._rows / self.equations.rows
-        solution = self.equations.solve(self._prior)
+        solution = solution or self.equations.solve(self._prior)
         # what a factorisation leaves where the labels say little and rounding counts much
         left = self.equations.vector - self._product(solution.mean.astype(np.longdouble))
         mean = solution.mean + solution.solve(left.astype(float))
-        self.solution: Solution = replace(solution, mean=mean)
+        self.solution = replace(solution, mean=mean)
         self.mean, self._more = mean, Extended(self.solution)
 
     def _product(self, vector: np.ndarray) -> np.ndarray:
         """The precision of the rows that were factorised times a vector, in its type."""
-        product = self._prior * vector + _of_lower(self.equations.matrix, vector)
+        product = self._prior * vector + of_lower(self.equations.matrix, vector)
         if self.equations.penalty is not None and self._least_rows:
             weight = self._least_rows * self._rows
-            product += weight * _of_lower(self.equations.penalty.T, vector)
+            product += weight * of_lower(self.equations.penalty.T, vector)
         return product
 
     def _check(self, frames: Sequence[Atoms]) -> None:
@@ -381,18 +390,3 @@ class GrowingFit:
         card = replace(self._card, provenance=provenance, errors={}, certificate=[])
         grown = Potential(terms, self._elements, card)
         return grown if self._baseline is None else with_baseline(grown, self._baseline)
-
-
-def _of_lower(
-    matrix: Float[np.ndarray, "weights weights"], vector: np.ndarray, block: int = 256
-) -> np.ndarray:
-    """A symmetric matrix times a vector, in the vector's precision; its lower triangle is read."""
-    product = np.zeros_like(vector)
-    for first in range(0, len(vector), block):
-        last = min(first + block, len(vector))
-        corner = np.tril(matrix[first:last, first:last]).astype(vector.dtype)
-        below = matrix[last:, first:last].astype(vector.dtype)
-        product[first:last] += corner @ vector[first:last] + below.T @ vector[last:]
-        product[first:last] += np.tril(corner, -1).T @ vector[first:last]
-        product[last:] += below @ vector[first:last]
-    return product

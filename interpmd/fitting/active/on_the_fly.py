@@ -22,6 +22,7 @@ from interpmd import arguments
 from interpmd.errors import CalculationError, ExtrapolationWarning
 from interpmd.fitting import labels
 from interpmd.fitting.active.growing import GrowingFit
+from interpmd.fitting.kept import KeptEquations
 from interpmd.levels import resolve
 from interpmd.potentials.asking import warn_where_asked
 from interpmd.potentials.fingerprint import fingerprint
@@ -213,6 +214,7 @@ def on_the_fly(
     most: int = 200,
     out: str | Path | None = None,
     memory: float = 5.0,
+    equations: KeptEquations | None = None,
 ) -> LearningCalculator:
     """A calculator that asks the reference where the potential does not know, once, and learns.
 
@@ -222,6 +224,7 @@ def on_the_fly(
         level: of the labels; that of the potential if None.
         grade, every, most, out: see `LearningCalculator`.
         memory: limit in GiB for the normal equations.
+        equations: those of the fit, where its report keeps them; see `GrowingFit`.
 
     Raises:
         LabelError: these are not the frames of the fit; see `GrowingFit`.
@@ -239,5 +242,5 @@ def on_the_fly(
     """
     arguments.of_class(Potential, potential=potential)
     level = potential.card.level if level is None else level
-    fit = GrowingFit(potential, train, memory=memory)
+    fit = GrowingFit(potential, train, memory=memory, equations=equations)
     return LearningCalculator(fit, level or "", grade, every, most, out)
