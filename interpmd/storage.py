@@ -11,9 +11,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ try:
     import fcntl
 except ImportError:  # not on Windows, where files are written without a lock
     fcntl = None
+
+T = TypeVar("T")
 
 
 def seal_of(*parts: bytes | str) -> str:
@@ -187,6 +189,18 @@ def locked(path: str | Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)  # before it is free, so that nobody takes a lost file
         os.close(handle)
+
+
+@contextlib.contextmanager
+def read_and_held(path: str | Path, read: Callable[[Path], T]) -> Iterator[T]:
+    """A block as `locked`, which begins with reading the file; what that gives is the block's.
+
+    Raises:
+        OutputError: see `locked`.
+        Others: of `read`, after which the file is free again.
+    """
+    with locked(path):
+        yield read(Path(path))
 
 
 def _take(beside: Path, path: Path) -> int:

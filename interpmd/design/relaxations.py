@@ -21,7 +21,7 @@ from interpmd.design.geometry import Relaxed, relaxed
 from interpmd.design.store import atoms_of, plain, records_of
 from interpmd.errors import CalculationError
 from interpmd.reference.workers import Killed, spread
-from interpmd.storage import append, canonical, locked, seal_of
+from interpmd.storage import append, canonical, read_and_held, seal_of
 from interpmd.structures.files import prepare_output
 
 
@@ -55,17 +55,15 @@ class Relaxations:
         if self.path is None:
             return self
         prepare_output(self.path)
-        self._open.enter_context(locked(self.path))
-        try:
-            records = records_of(self.path, self.about, "other conformers", "conformers of")
-        except BaseException:
-            self._open.close()
-            raise
+        records = self._open.enter_context(read_and_held(self.path, self._read))
         self._known.update({record["start"]: record["structures"] for record in records})
         return self
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    def _read(self, path: Path) -> list[dict[str, Any]]:
+        return records_of(path, self.about, "other conformers", "conformers of")
 
     def relaxed(self, starts: Sequence[Atoms], word: str) -> list[Relaxed | None]:
         """What structures relax to, in their order; None where that fails.

@@ -26,7 +26,15 @@ from interpmd.potentials.asking import warn_where_asked
 from interpmd.potentials.fingerprint import digest, fingerprint
 from interpmd.potentials.potential import Potential
 from interpmd.reference.bias import BiasedCalculator
-from interpmd.storage import as_read, aside, canonical, locked, replace_file, seal_of, writing
+from interpmd.storage import (
+    as_read,
+    aside,
+    canonical,
+    read_and_held,
+    replace_file,
+    seal_of,
+    writing,
+)
 from interpmd.structures.charges import state_of
 from interpmd.structures.files import prepare_output
 from interpmd.structures.seals import STEP_KEY, mark_step, take_mark
@@ -65,12 +73,7 @@ class Record:
     def __enter__(self) -> Self:
         if self.path is not None:
             prepare_output(self.path)
-            self._open.enter_context(locked(self.path))
-            try:
-                self._read(self.path, Path(f"{self.path}.json"))
-            except BaseException:
-                self._open.close()
-                raise
+            self._open.enter_context(read_and_held(self.path, self._read))
         return self
 
     def __exit__(
@@ -139,8 +142,9 @@ class Record:
         finally:
             fresh.unlink(missing_ok=True)
 
-    def _read(self, path: Path, side: Path) -> None:
+    def _read(self, path: Path) -> None:
         """Take up what is there, and put aside what cannot be read."""
+        side = Path(f"{path}.json")
         begun = path.exists() and path.stat().st_size > 0
         stored = _settings(side)
         if begun:

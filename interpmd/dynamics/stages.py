@@ -18,7 +18,7 @@ from ase import Atoms
 from ase.io.trajectory import TrajectoryReader, TrajectoryWriter
 
 from interpmd.errors import ArgumentError, SimulationError, TrajectorySealError
-from interpmd.storage import as_read, canonical, locked, replace_file
+from interpmd.storage import as_read, canonical, read_and_held, replace_file
 from interpmd.structures.files import prepare_output, text_format
 from interpmd.structures.seals import exact_seal
 
@@ -59,12 +59,7 @@ class Stages:
                     f"out={str(self.path)!r}: a search is kept in a .traj file; give it such a name"
                 )
             prepare_output(self.path)
-            self._open.enter_context(locked(self.path))
-            try:
-                self.frames = self._read(self.path)
-            except BaseException:
-                self._open.close()
-                raise
+            self.frames = self._open.enter_context(read_and_held(self.path, self._read))
         return self
 
     def __exit__(self, *_: object) -> None:

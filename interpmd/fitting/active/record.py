@@ -13,7 +13,7 @@ from ase import Atoms
 from interpmd.errors import LevelMismatchError, OutputError
 from interpmd.fitting import labels
 from interpmd.potentials.fingerprint import digest
-from interpmd.storage import append, locked, named_place, plain, replace_file, writing
+from interpmd.storage import append, named_place, plain, read_and_held, replace_file, writing
 
 #: Files of a run: what it was asked, its decisions and measurements, and its labels.
 ASKED, LINES, LABELS = "learn.json", "decisions.jsonl", "labels.extxyz"
@@ -45,12 +45,7 @@ class Record:
             return self
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        self._open.enter_context(locked(self.folder / ASKED))
-        try:
-            self._read(self.folder / ASKED)
-        except BaseException:
-            self._open.close()
-            raise
+        self._open.enter_context(read_and_held(self.folder / ASKED, self._read))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from interpmd.errors import InterpmdError, SealError
-from interpmd.storage import append, as_read, canonical, locked, replace_file, seal_of
+from interpmd.storage import append, as_read, canonical, read_and_held, replace_file, seal_of
 from interpmd.structures.files.places import prepare_output
 
 
@@ -65,12 +65,7 @@ class SealedLines(ABC):
 
     def __enter__(self) -> Self:
         prepare_output(self.path)
-        self._open.enter_context(locked(self.path))
-        try:
-            self._read()
-        except BaseException:
-            self._open.close()
-            raise
+        self._open.enter_context(read_and_held(self.path, self._read))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,20 +89,20 @@ class SealedLines(ABC):
     def _sealed(self, line: dict[str, Any]) -> str:
         return json.dumps(line | {"seal": seal_of(self._seal, canonical(line))}) + "\n"
 
-    def _read(self) -> None:
+    def _read(self, path: Path) -> None:
         head = {"format": self.form, "version": self.version, self.key: self._question}
-        data = self.path.read_bytes() if self.path.exists() else b""
+        data = path.read_bytes() if path.exists() else b""
         whole, _, torn = data.rpartition(b"\n")
         start = self._sealed(head).encode()
         if not whole and start.startswith(data):  # none, or broken off in its first line
-            replace_file(self.path, start)
+            replace_file(path, start)
             return
         first, *lines = whole.split(b"\n")
         self._check_head(first)
         for number, line in enumerate(lines, start=2):
             self.take(self._unsealed(line, number), number)
         if torn:  # a result that was never finished
-            replace_file(self.path, whole + b"\n")
+            replace_file(path, whole + b"\n")
 
     def _check_head(self, line: bytes) -> None:
         try:
