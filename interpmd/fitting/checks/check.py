@@ -131,8 +131,13 @@ def _sample(frames: Sequence[Atoms], seed: int) -> list[int]:
     for kind in kinds:
         counts[kind] = counts.get(kind, 0) + 1
     rare = [i for i in order if counts[kinds[i]] < ENOUGH]
+    return _as_far_as_they_fit(frames, (0.5, rare), (1.0, order))
+
+
+def _as_far_as_they_fit(frames: Sequence[Atoms], *kinds: tuple[float, Sequence[int]]) -> list[int]:
+    """Numbers of frames, those of each kind up to so many times `FRAMES` and `ATOMS` in all."""
     chosen: dict[int, None] = {}
-    for part, candidates in ((0.5, rare), (1.0, order)):
+    for part, candidates in kinds:
         for i in candidates:
             atoms = sum(len(frames[k]) for k in chosen)
             if len(chosen) >= part * FRAMES or atoms >= part * ATOMS:
@@ -149,14 +154,7 @@ def _with_their_kind(
     wanted = {kinds[i] for i in suspected}
     kin = [i for i in range(len(frames)) if kinds[i] in wanted]
     kin = kin[:: max(1, len(kin) // FRAMES)]
-    chosen: dict[int, None] = {}
-    for part, candidates in ((1.0, suspected), (2.0, kin), (3.0, sample)):
-        for i in candidates:
-            atoms = sum(len(frames[k]) for k in chosen)
-            if len(chosen) >= part * FRAMES or atoms >= part * ATOMS:
-                break
-            chosen[i] = None
-    return sorted(chosen)
+    return _as_far_as_they_fit(frames, (1.0, suspected), (2.0, kin), (3.0, sample))
 
 
 def _said_to_be_left_out(outliers: Sequence[Finding], frames: set[int]) -> list[Finding]:
