@@ -140,7 +140,7 @@ def test_md_and_explain(tmp_path, structure):
     assert "hydrogen bond" in found.stdout
     assert "gauge internal" in found.stdout and "rows determined by the data" in found.stdout
     named = run("explain", "malonaldehyde", out, "--atom", "H8", "--along", "O0")
-    assert named.exit_code == 0 and "along 0" in named.stdout
+    assert named.exit_code == 0 and "force on H8 towards O0" in named.stdout
     parts = run("explain", "malonaldehyde", out, "--atom", 8, "--gauge", "groups", "--components")
     assert "value_eV/A_z" in parts.stdout and "gauge groups" in parts.stdout
     assert (tmp_path / "rows.csv").read_text().startswith("label,kind,term")

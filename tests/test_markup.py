@@ -115,7 +115,7 @@ def drivers(evil: str) -> Drivers:
 
 def faithfulness(evil: str) -> Faithfulness:
     curves = {name: np.ones(2) for name in (evil, "explanation", "random", "distance")}
-    return Faithfulness(im.Energy(), evil, np.array([0.0, 1.0]), curves, curves)
+    return Faithfulness(im.Energy(), evil, np.array([0.0, 1.0]), curves, curves, evil)
 
 
 def page(evil: str) -> Report:

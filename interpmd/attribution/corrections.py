@@ -83,7 +83,7 @@ class Corrections:
         """
         unit = self.baseline.unit
         found = self.to_frame(by).rename(columns=lambda name: name.removesuffix(f"_{unit}"))
-        title = f"{self.baseline.target}" + (", interactions" if self._parts else "")
+        title = self.baseline.subject + (", interactions" if self._parts else "")
         return corrected(found, self.name, self.level, unit, title, most=most, ax=ax)
 
     @property
@@ -109,7 +109,7 @@ class Corrections:
         total = np.round(self.learned.interactions.total if parts else self.learned.total, 3)
         return (
             f"{self.level} corrects {self.name} by {total} {self.baseline.unit} "
-            f"({self.baseline.target}{', interactions' if parts else ''}, gauge "
+            f"({self.baseline.subject}{', interactions' if parts else ''}, gauge "
             f"{self.baseline.gauge})"
         )
 

@@ -69,7 +69,7 @@ class Explanation(Shown):
         >>> from interpmd.demo import MALONALDEHYDE
         >>> force = im.explain(im.load("malonaldehyde"), MALONALDEHYDE, im.Force(8, along=0))
         >>> force
-        force on atom 8 along 0 by tensions, gauge internal: total ... ± ... eV/... of ... values
+        force on H8 towards O0 by tensions, gauge internal: total ... ± ... eV/... of ... values
     """
 
     atoms: Atoms
@@ -357,7 +357,7 @@ class Explanation(Shown):
         Raises:
             GroupingError: another kind.
         """
-        title = f"{self.target}" + (", along its direction" if self.values.ndim > 1 else "")
+        title = self.subject + (", along its direction" if self.values.ndim > 1 else "")
         unit = self.unit.replace("A", "Å")
         if kind == "heat_map":
             return heat_map(self.pair_matrix(), unit=unit, title=title, ax=ax)

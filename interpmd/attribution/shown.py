@@ -69,10 +69,15 @@ class Shown(ABC):
             return values
         return {f"{self.atoms.symbols[int(a)]}{a}": value for a, value in values.items()}
 
+    @property
+    def subject(self) -> str:
+        """What is explained in words, atoms by symbol and index."""
+        return self.target.named(self.atoms)
+
     def __repr__(self) -> str:
         count = f"{len(self)} value{'s' * (len(self) != 1)}"
         return (
-            f"{self.target} by {self.method}, gauge {self.gauge}: total {self._sum()} "
+            f"{self.subject} by {self.method}, gauge {self.gauge}: total {self._sum()} "
             f"{self.unit} of {count}"
         )
 
@@ -93,7 +98,7 @@ class Shown(ABC):
         return markup(
             "<p><b>{}</b>, {}</p>{}{}"
             "<details><summary>certificate: <b>{}</b></summary>{}</details>",
-            self.target,
+            self.subject,
             how,
             table(rows.head(LINES).round(4)),
             more,

@@ -85,6 +85,13 @@ class Target(ABC):
             TargetError: the target does not exist in it.
         """
 
+    @abstractmethod
+    def named(self, atoms: Atoms | None = None) -> str:
+        """What it is in words, with the symbols of a structure; with bare numbers without one."""
+
+    def __str__(self) -> str:
+        return self.named()
+
 
 @dataclass(frozen=True)
 class Energy(Target):
@@ -103,7 +110,7 @@ class Energy(Target):
     def functional(self, atoms: Atoms) -> Functional:
         return Functional(np.ones(1), np.zeros((1, len(atoms), 3)))
 
-    def __str__(self) -> str:
+    def named(self, atoms: Atoms | None = None) -> str:
         return "energy"
 
 
@@ -175,11 +182,13 @@ class Force(Target):
         forces[:, self.indices] = axes[:, None]
         return Functional(np.zeros(len(axes)), forces, vector=direction is None)
 
-    def __str__(self) -> str:
-        along = "" if self.along is None else f" along {self.along}"
-        chosen = self.indices
-        where = f"atom {chosen[0]}" if len(chosen) == 1 else f"atoms {', '.join(map(str, chosen))}"
-        return f"force on {where}{along}"
+    def named(self, atoms: Atoms | None = None) -> str:
+        words = f"force on {_in_words(self.indices, atoms)}"
+        if self.along is None:
+            return words
+        if isinstance(self.along, int | np.integer):
+            return f"{words} towards {_in_words([self.along], atoms)}"
+        return f"{words} along ({', '.join(f'{float(x):g}' for x in self.along)})"
 
 
 @dataclass(frozen=True)
@@ -234,8 +243,10 @@ class Torque(Target):
             )
         return sorted(reached | {last})
 
-    def __str__(self) -> str:
-        return f"torque about dihedral {'-'.join(map(str, self.dihedral))}"
+    def named(self, atoms: Atoms | None = None) -> str:
+        if atoms is None:
+            return f"torque about dihedral {'-'.join(map(str, self.dihedral))}"
+        return f"torque about {'–'.join(names_of(self.dihedral, atoms))}"
 
 
 @dataclass(frozen=True)
@@ -268,10 +279,10 @@ class Power(Target):
         """The atoms whose power it is."""
         return list(range(len(atoms))) if self.atoms is None else _checked(self.atoms, atoms)
 
-    def __str__(self) -> str:
+    def named(self, atoms: Atoms | None = None) -> str:
         if self.atoms is None:
             return "power on all atoms"
-        return f"power on atom{'s' * (len(self.atoms) > 1)} {', '.join(map(str, self.atoms))}"
+        return f"power on {_in_words(self.atoms, atoms)}"
 
 
 class NamedAtom(int):
@@ -320,6 +331,18 @@ def atom_of(given: int | str, atoms: Atoms) -> int:
         TargetError: there is no such atom, or it is of another element.
     """
     return _checked([indexed(given)], atoms)[0]
+
+
+def names_of(indices: Sequence[Any], atoms: Atoms) -> list[str]:
+    """Atoms of a structure by symbol and index, as "H8"; those that it lacks by index."""
+    return [f"{atoms.symbols[a]}{a}" if 0 <= a < len(atoms) else str(a) for a in indices]
+
+
+def _in_words(indices: Sequence[Any], atoms: Atoms | None) -> str:
+    """Atoms by name, or by number where there is no structure that says what they are."""
+    if atoms is not None:
+        return ", ".join(names_of(indices, atoms))
+    return f"atom{'s' * (len(indices) > 1)} {', '.join(map(str, indices))}"
 
 
 def _checked(indices: Sequence[int], atoms: Atoms) -> list[int]:

@@ -116,7 +116,7 @@ def infidelity(
     game = game_of(as_model(model), explanation)
     free, ask = removable(game, explanation.target), counted_from_alone(game)
     if not free.any():
-        raise MethodError(f"no player can be taken away from {explanation.target}")
+        raise MethodError(f"no player can be taken away from {explanation.subject}")
     values = torch.as_tensor(
         (shares_of(explanation, game.players, free) - values_alone(game))[free]
     )

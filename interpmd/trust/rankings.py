@@ -51,6 +51,7 @@ class Faithfulness:
             target, shape (points,); the larger, the more these players matter.
         insertion: the same when only the players that rank highest are there; the smaller, the
             fewer suffice to explain the target.
+        subject: the target in words.
     """
 
     target: Target
@@ -58,6 +59,7 @@ class Faithfulness:
     fractions: Float[np.ndarray, " points"]
     deletion: dict[str, Float[np.ndarray, " points"]]
     insertion: dict[str, Float[np.ndarray, " points"]]
+    subject: str
 
     @property
     def areas(self) -> pd.DataFrame:
@@ -91,10 +93,10 @@ class Faithfulness:
 
     def __repr__(self) -> str:
         unit = self.target.unit
-        return f"faithfulness, {self.target} by {self.players}, areas in {unit}:\n{self.areas}"
+        return f"faithfulness, {self.subject} by {self.players}, areas in {unit}:\n{self.areas}"
 
     def _repr_html_(self) -> str:
-        title = f"{self.target} by {self.players}: mean distance from the full value"
+        title = f"{self.subject} by {self.players}: mean distance from the full value"
         areas = table(self.areas.round(4))
         return markup("<p><b>{}</b> ({})</p>{}", title, self.target.unit, areas)
 
@@ -105,7 +107,7 @@ class Faithfulness:
             self.fractions,
             {"deletion": self.deletion, "insertion": self.insertion},
             x=f"fraction of {self.players}, highest first",
-            y=f"distance from the full\n{self.target} ({unit})",
+            y=f"distance from the full\n{self.subject} ({unit})",
         )
         return tuple(figure.axes)
 
@@ -153,7 +155,7 @@ def faithfulness(
         raise MethodError(f'players are "atoms" or "pairs", not {players!r}')
     count = len(sizes)
     if not count:
-        raise MethodError(f"no {players} that could be taken away from {explanation.target}")
+        raise MethodError(f"no {players} that could be taken away from {explanation.subject}")
     orders = {
         "explanation": [np.argsort(-sizes, kind="stable")],
         "distance": [np.argsort(near, kind="stable")],
@@ -171,7 +173,9 @@ def faithfulness(
         {name: part.mean(0) for name, part in zip(orders, np.split(kind, parts), strict=True)}
         for kind in away
     )
-    return Faithfulness(explanation.target, players, steps / count, deletion, insertion)
+    return Faithfulness(
+        explanation.target, players, steps / count, deletion, insertion, explanation.subject
+    )
 
 
 def _atoms(model: Model, explanation: Explanation) -> tuple[Ask, np.ndarray, np.ndarray]:

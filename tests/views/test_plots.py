@@ -174,7 +174,7 @@ def test_lines_of_explained_trajectories(run):
     none = dataset.value.where(np.arange(dataset.sizes["interaction"]) != acting + 1, 0.0)
     ax = plots.explained_lines(dataset.assign(value=none), most=2)  # the weakest does nothing
     assert f"{acting - 1} others" in [found.get_label() for found in ax.get_lines()]
-    assert ax.get_xlabel() == "time (fs)" and ax.get_ylabel() == "force on atom 8 along 0 (eV/Å)"
+    assert ax.get_xlabel() == "time (fs)" and ax.get_ylabel() == "force on H8 towards O0 (eV/Å)"
     vectors = im.explain_trajectory(*run, im.Force(8), by="order", progress=False, gauge="atoms")
     with pytest.raises(ValueError, match="isel"):
         plots.explained_lines(vectors)

@@ -57,7 +57,7 @@ class Heading:
         """The heading of an explanation."""
         known = {k: v for k, v in explanation.provenance.items() if k != "certificate"}
         return cls(
-            str(explanation.target),
+            explanation.subject,
             explanation.unit,
             explanation.gauge,
             explanation.method,

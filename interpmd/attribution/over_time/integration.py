@@ -34,8 +34,8 @@ class _Powers(Target):
         forces = np.stack([now, felt * self.before, felt * self.after])
         return Functional(np.zeros(3), forces, vector=True)
 
-    def __str__(self) -> str:
-        return str(self.power)
+    def named(self, atoms: Atoms | None = None) -> str:
+        return self.power.named(atoms)
 
 
 def powers(frames: Sequence[Atoms], power: Power, rule: str) -> Callable[[int], Target]:

@@ -201,17 +201,12 @@ def subject_of(structure: Atoms, question: Question, target: Target) -> str:
     def name(atom: int) -> str:
         return f"{structure.symbols[atom]}{atom}"
 
-    if question.target == "energy":
-        return "Energy"
-    if question.target == "torque":
-        return "Torque about " + "–".join(name(a) for a in question.dihedral or ())
     if question.target == "fragment" and isinstance(target, Force):
         atoms = target.indices
         whole = f"{structure.symbols[atoms].get_chemical_formula()} of {name(question.atom)}"
         return "Force on " + ("–".join(map(name, atoms)) if len(atoms) < 5 else whole)
-    if question.target == "along":
-        return f"Force on {name(question.atom)} towards {name(question.other or 0)}"
-    return f"Force on {name(question.atom)}"
+    words = target.named(structure)
+    return words[0].upper() + words[1:]
 
 
 def energy_split(explanation: Explanation) -> dict[str, dict[str, float]]:

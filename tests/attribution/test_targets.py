@@ -1,0 +1,45 @@
+"""What is explained, in words: in titles, tables and sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+import interpmd as im
+from interpmd.demo import MALONALDEHYDE
+
+
+@pytest.mark.parametrize(
+    ("target", "bare", "named"),
+    [
+        (im.Energy(), "energy", "energy"),
+        (im.Force(8), "force on atom 8", "force on H8"),
+        (im.Force(8, along=0), "force on atom 8 towards atom 0", "force on H8 towards O0"),
+        (im.Force("H8", along="O0"), "force on atom 8 towards atom 0", "force on H8 towards O0"),
+        (
+            im.Force(8, along=[0, 0.5, 1]),
+            "force on atom 8 along (0, 0.5, 1)",
+            "force on H8 along (0, 0.5, 1)",
+        ),
+        (im.Force([0, 8]), "force on atoms 0, 8", "force on O0, H8"),
+        (im.Torque([0, 1, 2, 3]), "torque about dihedral 0-1-2-3", "torque about O0–C1–C2–C3"),
+        (im.Power([8]), "power on atom 8", "power on H8"),
+        (im.Power(), "power on all atoms", "power on all atoms"),
+    ],
+)
+def test_targets_name_atoms_by_symbol_where_the_structure_is_known(target, bare, named):
+    assert str(target) == bare and target.named(MALONALDEHYDE) == named
+
+
+def test_explanations_and_what_is_made_of_them_name_atoms(tmp_path):
+    potential, proton = im.load("malonaldehyde"), im.Force(8, along=0)
+    found = im.explain(potential, MALONALDEHYDE, proton)
+    words = "force on H8 towards O0"
+    assert repr(found).startswith(words) and f"<b>{words}</b>" in found._repr_html_()
+    assert found.plot().get_title() == words
+    by_atoms = im.explain(potential, MALONALDEHYDE, proton, gauge="atoms", order=2)
+    curves = im.faithfulness(potential, by_atoms, points=3)
+    assert words in repr(curves) and words in curves.plot()[0].get_ylabel()
+    frames = [MALONALDEHYDE.copy() for _ in range(3)]
+    for k, atoms in enumerate(frames):
+        atoms.rattle(0.02, seed=k)
+    assert im.explain_trajectory(potential, frames, proton, progress=False).attrs["target"] == words
