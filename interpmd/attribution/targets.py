@@ -59,12 +59,12 @@ class Functional:
         return values
 
     def samples_of_rows(
-        self, table: Decomposition, potential: Potential
+        self, table: Decomposition, potential: Potential, progress: bool = False
     ) -> Float[np.ndarray, "rows components samples"]:
         """Deviations of what each row adds, under joint samples of the posterior."""
         samples = self.energy[:, None] * table.samples[:, None]
         if samples.size and self.forces.any():
-            samples = samples + force_samples(potential, table, self.forces)
+            samples = samples + force_samples(potential, table, self.forces, progress)
         return samples
 
     def shaped(self, values: Float[np.ndarray, "... components"]) -> np.ndarray:

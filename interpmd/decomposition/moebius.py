@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from interpmd.decomposition.sites import Sites
 from interpmd.decomposition.stars import (
@@ -35,6 +36,10 @@ from interpmd.decomposition.stars import (
 )
 from interpmd.decomposition.subsets import Members, canonical, distinct, faces, subsets, summed
 from interpmd.potentials.base import LearnedTerm, LocalTerm
+from interpmd.structures.edges import Environments
+
+#: Seconds after which work that is mostly quick shows how far it is.
+PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,36 @@ def local_rows(term: LocalTerm, sites: Sites, order: int, forces: bool = True) -
 
 
 def local_force_samples(
-    term: LearnedTerm, sites: Sites, order: int, moves: Float[Tensor, "directions edges 3"]
+    term: LearnedTerm,
+    sites: Sites,
+    order: int,
+    moves: Float[Tensor, "directions edges 3"],
+    progress: bool = False,
 ) -> list[Rows]:
     """Posterior samples of the forces of the rows along some directions.
 
     Args:
         term, sites, order: see `local_rows`.
         moves: how the vectors of the sites change along each direction.
+        progress: whether to show a progress bar, if it takes longer than `PATIENCE`.
 
     Returns:
         The rows of `local_rows`. Their energies and forces are zero; their samples are those of
         the force along each direction in eV/Å, one direction after the other.
     """
-    return _rows(
-        term, sites, order, lambda env, edges: force_samples_of(term, env, moves[:, edges])
-    )
+    groups = groups_of(sites.degrees)
+    count = sum(group.count(size) for group in groups for size in range(order))
+    count += len(sites.degrees) * (order < term.body_order)
+    with tqdm(
+        total=count, desc="error bars", unit="set", delay=PATIENCE, disable=not progress
+    ) as bar:
+
+        def question(env: Environments, edges: Tensor) -> Values:
+            found = force_samples_of(term, env, moves[:, edges])
+            bar.update(env.n_sites)
+            return found
+
+        return _rows(term, sites, order, question)
 
 
 def _rows(term: LocalTerm, sites: Sites, order: int, question: Question) -> list[Rows]:

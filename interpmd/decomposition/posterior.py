@@ -15,7 +15,10 @@ from interpmd.structures.systems import Batch
 
 
 def force_samples(
-    potential: Potential, table: Decomposition, along: Float[np.ndarray, "directions atoms 3"]
+    potential: Potential,
+    table: Decomposition,
+    along: Float[np.ndarray, "directions atoms 3"],
+    progress: bool = False,
 ) -> Float[np.ndarray, "rows directions samples"]:
     """Deviations of the rows' forces along some directions, under the posterior.
 
@@ -24,6 +27,7 @@ def force_samples(
         table: its rows are the rows of the result.
         along: directions in the space of all positions: the force of a row along one of them is
             the sum over atoms of direction · force.
+        progress: whether to show a bar where it takes long.
 
     Returns:
         eV/Å (times the length of the direction), under the same joint samples as
@@ -39,7 +43,7 @@ def force_samples(
         if not term.n_samples:
             continue
         order, moves = min(table.requested_order, term.body_order), sites[name].edge_moves(along)
-        for part in local_force_samples(in_float64(term), sites[name], order, moves):
+        for part in local_force_samples(in_float64(term), sites[name], order, moves, progress):
             of_rows = part.samples.reshape(len(part.samples), len(along), -1)
             word = row_term(name, term, part.order)
             for atoms, shifts, of_row in zip(

@@ -45,6 +45,7 @@ def explain(
     gauge: str | Gauge | Grouping | Coordinates | None = None,
     reference: Atoms | str | None = None,
     fragment_charges: Sequence[float] | None = None,
+    progress: bool = True,
     **options: Any,
 ) -> Explanation:
     """Explain the energy, a force, or a torque.
@@ -70,6 +71,7 @@ def explain(
         fragment_charges: charge in e of each fragment (molecule, or atom where these are the
             players), in their order. If None they follow from Lewis structures, where the model
             sees charges; see `interpmd.structures.charged_parts`.
+        progress: whether to show a bar where error bars of forces take longer than some seconds.
         options: of the method, for instance `samples` and `seed` of those that sample.
 
     Raises:
@@ -118,6 +120,7 @@ def explain(
             gauge=chosen_gauge,
             context=context,
             fragments=chosen_gauge.players,
+            progress=progress,
         )
         answer = chosen.run(request, **options)
         answers.append(

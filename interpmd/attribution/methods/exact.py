@@ -251,7 +251,7 @@ def _rows(
     rows = functional.of_rows(table)
     if not error_bars:
         return rows
-    samples = functional.samples_of_rows(table, request.model.potential)
+    samples = functional.samples_of_rows(table, request.model.potential, request.progress)
     samples = widened(request, samples, table.samples)
     return np.concatenate([rows, samples.reshape(len(rows), math.prod(samples.shape[1:]))], axis=1)
 

@@ -44,6 +44,7 @@ class Request:
         gauge: what absent means.
         context: "vacuum" or "in_situ".
         fragments: the players; single atoms if None.
+        progress: whether to show a bar where it takes long.
     """
 
     model: Model
@@ -53,6 +54,7 @@ class Request:
     gauge: Gauge
     context: str = "vacuum"
     fragments: Fragments | None = None
+    progress: bool = False
 
     @property
     def potential(self) -> Potential:

@@ -64,6 +64,7 @@ class Asked:
             self.order,
             self.context,
             gauge=self.gauge,
+            progress=False,
             **self.options,
         )
         return Collected(self.by, self.molecules, self.chemistry).add(found)

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.optimize import BFGS
+from tqdm.auto import tqdm
 
 from interpmd import arguments
 from interpmd.dynamics.biased import Held
@@ -41,6 +42,7 @@ def top_structures(
     low: float | None = None,
     middle: float | None = None,
     high: float | None = None,
+    progress: bool = True,
 ) -> list[Atoms]:
     """Structures on the surface where a coordinate has its `middle`, from Langevin dynamics with a
     stiff spring on it (umbrella sampling: Torrie and Valleau, J. Comput. Phys. 23, 187, 1977).
@@ -58,6 +60,7 @@ def top_structures(
         apart: fs between structures. settle: fs before the first one.
         seed: of the velocities and the thermostat.
         low, middle, high: see `im.events`.
+        progress: whether to show a progress bar.
 
     Raises:
         ReactionError: the spring does not bring the coordinate to its middle.
@@ -78,25 +81,28 @@ def top_structures(
     stiffness = units.kB * temperature / (WIDTH * near) ** 2
     moving = moving_copy(potential, atoms)
     own, start = moving.calc, c(moving)
-    for share in np.linspace(0.1, 1.0, 10):
-        target = start + share * (c.middle - start)
-        moving.calc = BiasedCalculator(own, [Held(c, target, stiffness)])
-        BFGS(moving, logfile=None).run(fmax=0.1, steps=40)
-    moving = with_velocities(_bare(moving), temperature, [seed, 0])
-    moving.calc = BiasedCalculator(own, [Held(c, c.middle, stiffness)])
-    rng = np.random.default_rng([seed, 1])
-    dynamics = integrator(moving, "nvt", temperature, timestep, 0.02, rng)
-    found: list[Atoms] = []
-    for number in range(n):
-        steps = round((apart if number else max(settle, apart)) / timestep)
-        advance(dynamics, max(1, steps), temperature)
-        value = c(moving)
-        if c.state(value) >= 0:
-            raise ReactionError(
-                f"the spring could not hold {c.name} at {c.middle:g} {c.unit}: it is {value:.3g} "
-                f"after {dynamics.nsteps} steps; start from a structure nearer to the top"
-            )
-        found.append(on_surface(_bare(moving), c))
+    with tqdm(total=n, desc="tops", unit="structure", disable=not progress) as bar:
+        for share in np.linspace(0.1, 1.0, 10):
+            target = start + share * (c.middle - start)
+            moving.calc = BiasedCalculator(own, [Held(c, target, stiffness)])
+            BFGS(moving, logfile=None).run(fmax=0.1, steps=40)
+        moving = with_velocities(_bare(moving), temperature, [seed, 0])
+        moving.calc = BiasedCalculator(own, [Held(c, c.middle, stiffness)])
+        rng = np.random.default_rng([seed, 1])
+        dynamics = integrator(moving, "nvt", temperature, timestep, 0.02, rng)
+        found: list[Atoms] = []
+        for number in range(n):
+            steps = round((apart if number else max(settle, apart)) / timestep)
+            advance(dynamics, max(1, steps), temperature)
+            value = c(moving)
+            if c.state(value) >= 0:
+                raise ReactionError(
+                    f"the spring could not hold {c.name} at {c.middle:g} {c.unit}: it is "
+                    f"{value:.3g} after {dynamics.nsteps} steps; start from a structure nearer to "
+                    "the top"
+                )
+            found.append(on_surface(_bare(moving), c))
+            bar.update()
     return found
 
 

@@ -131,6 +131,7 @@ class State:
                 question.order,
                 gauge=self.gauges.of(question),
                 reference=reference,
+                progress=False,
                 **options,
             )
             if len(self._explained) > ANSWERS // 10:

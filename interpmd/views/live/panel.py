@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
@@ -274,10 +274,9 @@ class LiveMD(Panel):
         return settled_gauge([self._first], Force(0)) if self.order is None else None
 
     def _explain(self) -> None:
-        asked: dict[str, Any] = {"gauge": self._gauge}
-        if self.order is not None:
-            asked = {"order": self.order}
-        self.explanation = explain(self.potential, self.frames[-1], Force(self.atom.value), **asked)
+        asked = {"gauge": self._gauge} if self.order is None else {"order": self.order}
+        target = Force(self.atom.value)
+        self.explanation = explain(self.potential, self.frames[-1], target, progress=False, **asked)
         along = self.explanation.flat(self.explanation.values)
         largest = np.argsort(-np.abs(along), kind="stable")[:SHOWN]
         self._rows = [
