@@ -153,7 +153,13 @@ class ExtrapolationWarning(UserWarning):
 
 
 class CalculationError(InterpmdError, RuntimeError):
-    """A quantum calculation ended without a result that can be trusted."""
+    """A quantum calculation ended without a result that can be trusted.
+
+    Attributes:
+        structure: of several that were asked for together, the number of the one that failed.
+    """
+
+    structure: int = 0
 
 
 class MissingPackageError(InterpmdError, ImportError):

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from interpmd.decomposition.assemble import decompose
 from interpmd.decomposition.decomposition import Decomposition
-from interpmd.errors import ModelError
+from interpmd.errors import CalculationError, ModelError
 from interpmd.potentials.potential import Potential
+from interpmd.potentials.sum import Prediction
 from interpmd.potentials.uncertainty import posterior
 from interpmd.reference.calculator import calculator_named
 from interpmd.structures.charges import (
@@ -37,6 +38,12 @@ ROWS_KEPT = 1_000_000
 
 #: Atoms that a potential evaluates together.
 ATOMS_AT_ONCE = 1024
+
+#: What to do where a level of theory fails for a part of a molecule.
+RADICALS = (
+    'Parts of a molecule that are radicals often have no converged state; take gauge="groups", '
+    'whose parts are closed with hydrogen, or "internal", which needs the whole alone'
+)
 
 
 @dataclass(frozen=True)
@@ -131,12 +138,19 @@ class PotentialModel(Model):
         for index, atoms in enumerate(frames):
             part.append(atoms)
             if index == len(frames) - 1 or sum(map(len, part)) >= ATOMS_AT_ONCE:
-                predicted = self._precise.predict_unwatched(part)
+                predicted = self._predicted(part)
                 energies.append(predicted.energy.cpu().numpy())
                 ends = np.cumsum([len(a) for a in part])
                 forces += np.split(predicted.forces.cpu().numpy(), ends)[:-1]
                 part = []
         return np.concatenate(energies) if energies else np.zeros(0), forces
+
+    def _predicted(self, part: Sequence[Atoms]) -> Prediction:
+        try:
+            return self._precise.predict_unwatched(part)
+        except CalculationError as error:
+            failed = part[error.structure]
+            raise CalculationError(f"for {failed.symbols}: {error}") from error
 
     @one_thread()
     def posterior(self, frames: Sequence[Atoms]) -> ModelPosterior | None:
@@ -161,7 +175,10 @@ class PotentialModel(Model):
         key = next((k for k in keys if k in self._tables and (k[2] or not forces)), None)
         if key is None:
             key = (identity(atoms), order, forces)
-            self._tables[key] = decompose(self._precise, atoms, order, forces)
+            try:
+                self._tables[key] = decompose(self._precise, atoms, order, forces)
+            except CalculationError as error:
+                raise CalculationError(f"{error}. {RADICALS}") from error
         self._tables.move_to_end(key)
         while len(self._tables) > 1 and sum(map(len, self._tables.values())) > ROWS_KEPT:
             self._tables.popitem(last=False)
@@ -232,9 +249,7 @@ class CalculatorModel(Model):
                 energies.append(float(alone.get_potential_energy()))
         except CalculatorError as error:
             raise ModelError(
-                f"{self.name} fails for {alone.symbols}: {error}. Parts of a molecule that are "
-                'radicals often have no converged state; take gauge="groups", whose parts are '
-                'closed with hydrogen, or "internal", which needs the whole alone'
+                f"{self.name} fails for {alone.symbols}: {error}. {RADICALS}"
             ) from error
         finally:
             if made_for is not None:

@@ -19,12 +19,14 @@ import math
 
 import numpy as np
 import torch
+from ase.data import chemical_symbols
 from jaxtyping import Float
 from torch import Tensor
 
 from interpmd.decomposition.moebius import Rows
 from interpmd.decomposition.stars import as_array
 from interpmd.decomposition.subsets import Members, ranks, subsets
+from interpmd.errors import CalculationError
 from interpmd.potentials.base import GlobalTerm
 from interpmd.potentials.long_range import LongRange
 from interpmd.structures.systems import Batch
@@ -118,9 +120,15 @@ def _evaluate(
             structure=torch.arange(n, device=atoms.device).repeat_interleave(size),
             charges=batch.charges.new_tensor(charges[atoms.cpu().numpy()].sum(1)),
         )
-        with torch.enable_grad():
-            sites = term(part)
-            slopes = _gradient(sites.sum(), positions)
+        try:
+            with torch.enable_grad():
+                sites = term(part)
+                slopes = _gradient(sites.sum(), positions)
+        except CalculationError as error:
+            failed = chosen[start + error.structure]
+            symbols = [chemical_symbols[int(batch.numbers[a])] for a in failed]
+            names = ", ".join(f"{symbol}{a}" for symbol, a in zip(symbols, failed, strict=True))
+            raise CalculationError(f"for {names} alone: {error}") from error
         energies[start : start + n] = as_array(sites).reshape(n, size).sum(1)
         gradients[start : start + n] = as_array(slopes).reshape(n, size, 3)
     return energies, gradients

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, CalculatorError
 
 from interpmd.errors import CalculationError
 from interpmd.levels.calculation import Result, checked, version
@@ -59,7 +59,7 @@ class CalculatorLevel:
     def evaluate(self, atoms: Atoms, charge: int = 0, multiplicity: int = 1) -> Result:
         """Energy, forces and, in a fully periodic cell, stress, without constraints.
 
-        Raises CalculationError where the calculator was made for another charge.
+        Raises CalculationError where the calculator fails or was made for another charge.
         """
         reads = getattr(self.calculator, "reads_charge", False)
         if not reads and self.charge is not None and self.charge != charge:
@@ -70,8 +70,11 @@ class CalculatorLevel:
         named.info |= {"charge": charge, "multiplicity": multiplicity}
         alone = for_calculators(named)
         alone.calc = self.calculator
-        forces = np.array(alone.get_forces(apply_constraint=False), dtype=float)
-        energy = float(alone.get_potential_energy(apply_constraint=False))
+        try:
+            forces = np.array(alone.get_forces(apply_constraint=False), dtype=float)
+            energy = float(alone.get_potential_energy(apply_constraint=False))
+        except CalculatorError as error:
+            raise CalculationError(f"{self.name} failed: {error}") from error
         stress = None
         if atoms.pbc.all() and "stress" in self.calculator.implemented_properties:
             stress = np.array(alone.get_stress(apply_constraint=False), dtype=float)

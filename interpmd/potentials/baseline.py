@@ -16,7 +16,7 @@ from ase.calculators.calculator import Calculator
 from jaxtyping import Float
 from torch import Tensor
 
-from interpmd.errors import PotentialFileError, StructureError
+from interpmd.errors import CalculationError, PotentialFileError, StructureError
 from interpmd.levels.by_calculator import CalculatorLevel, is_calculator
 from interpmd.levels.calculation import Level, Result
 from interpmd.levels.names import resolve
@@ -184,8 +184,12 @@ class _Energies(torch.autograd.Function):
     def forward(ctx, positions, cells, batch, level):
         wanted = ctx.needs_input_grad[1]
         energies, forces, strains = [], [], []
-        for atoms in batch.with_positions(positions.detach()).to_ase():
-            result = evaluate(level, atoms)
+        for number, atoms in enumerate(batch.with_positions(positions.detach()).to_ase()):
+            try:
+                result = evaluate(level, atoms)
+            except CalculationError as error:
+                error.structure = number
+                raise
             if wanted and result.stress is None:
                 raise StructureError(
                     f"{level.name} has no stress, so that the potential with it as baseline has "

@@ -7,12 +7,14 @@ import json
 import numpy as np
 import pytest
 from ase.build import bulk, molecule
+from ase.calculators.calculator import CalculatorError
 from ase.calculators.emt import EMT
 from ase.calculators.morse import MorsePotential
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.calculators.test import gradient_test
 
 import interpmd as im
+from interpmd.attribution.models import as_model
 from interpmd.levels import resolve
 from interpmd.units import number_sign
 
@@ -234,3 +236,24 @@ def two_waters():
     other = molecule("H2O")
     other.positions += [0.3, 0.2, 2.9]
     return pair + other
+
+
+class Stubborn(EMT):
+    """A level that fails for parts of one size."""
+
+    def calculate(self, atoms, *args):
+        if len(atoms) == 2 and 8 in atoms.numbers:
+            raise CalculatorError("SCF not converged")
+        super().calculate(atoms, *args)
+
+
+def test_a_baseline_that_fails_for_a_part_says_for_which():
+    water = im.sample(molecule("H2O"), "rattle", n=8, seed=0)
+    frames = im.label(water, "gfn2-xtb", progress=False)
+    spec = im.Spec(weights=60)
+    fitted = im.fit(frames, baseline=Stubborn(), spec=spec, members=1, progress=False)
+    with pytest.raises(im.CalculationError, match='for O0, H1 alone: .*SCF.*take gauge="groups"'):
+        im.corrections(fitted.potential, frames[0], im.Force(1, along=0), gauge="atoms")
+    alone = as_model(fitted.potential)
+    with pytest.raises(im.CalculationError, match="for OH: .*SCF"):
+        alone.evaluate([frames[0], frames[0][[0, 2]]])

@@ -256,6 +256,10 @@ def test_choices_are_checked(explorer, potential, frames):
         explorer.grouping = "colour"
     with pytest.raises(traitlets.TraitError, match="frames are 0 to 2"):
         explorer.frame = 3
+    with pytest.raises(im.ArgumentError, match="frame=99: frames are 0 to 2"):
+        im.ForceExplorer(potential, frames, frame=99)
+    with pytest.raises(im.ArgumentError, match="frame is a whole number, 0 or more, not -1"):
+        im.ForceExplorer(potential, frames, frame=-1)
     with pytest.raises(TypeError, match="has no option colour"):
         im.ForceExplorer(potential, frames, colour=1)
     with pytest.raises(TargetError):

@@ -81,7 +81,8 @@ class ForceExplorer(anywidget.AnyWidget):
         FramesError: no frames, or frames with different atoms.
         ModelError: the model gives no energies and forces.
         QuestionError, TargetError: there is no such choice.
-        traitlets.TraitError: the same for target, grouping, unit and frame.
+        ArgumentError: there is no such frame.
+        traitlets.TraitError: no such target, grouping or unit.
 
     Example:
         >>> from ase import Atoms
@@ -137,6 +138,7 @@ class ForceExplorer(anywidget.AnyWidget):
         unknown = set(choices) - set(Question.__dataclass_fields__) - own
         if unknown:
             raise TypeError(f"ForceExplorer has no option {', '.join(sorted(unknown))}")
+        self.state.check_frame(choices.get("frame", 0))
         for name in {"atom", "other"} & set(choices):
             if isinstance(choices[name], str):
                 choices[name] = atom_of(choices[name], self.state.frames[0])

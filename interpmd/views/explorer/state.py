@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from jaxtyping import Float
 
+from interpmd import arguments
 from interpmd.attribution.contributions import direction_of
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.base import Gauge
@@ -22,7 +23,7 @@ from interpmd.attribution.over_time.drivers import covariance_shares
 from interpmd.attribution.over_time.frames import explain_trajectory
 from interpmd.attribution.targets import Energy, Target
 from interpmd.dynamics import Trajectory
-from interpmd.errors import FramesError, TrajectoryError
+from interpmd.errors import ArgumentError, FramesError, TrajectoryError
 from interpmd.structures.coordinates import Coordinates
 from interpmd.structures.files import read_frames
 from interpmd.structures.groups import Grouping
@@ -88,6 +89,12 @@ class State:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def check_frame(self, frame: Any) -> None:
+        """Raise ArgumentError unless there is a frame of this number."""
+        arguments.count(0, frame=frame)
+        if frame >= len(self):
+            raise ArgumentError(f"frame={frame}: frames are 0 to {len(self) - 1}")
 
     def settled(self, question: Question, frame: int = 0) -> Question:
         """The question with what it left open chosen: gauge, method and order, and those of
