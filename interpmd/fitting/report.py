@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +103,17 @@ class Evaluation:
         return energies_and_forces(energy, forces, errors, ax)
 
 
+class ErrorTable(pd.DataFrame):
+    """A table that prints whole: columns that do not fit beside the others stand below them."""
+
+    @property
+    def _constructor(self) -> type[ErrorTable]:
+        return ErrorTable
+
+    def __repr__(self) -> str:
+        return self.to_string(line_width=shutil.get_terminal_size().columns)
+
+
 @dataclass(frozen=True, repr=False)
 class FitReport:
     """A fitted potential and how good it is.
@@ -145,7 +157,7 @@ class FitReport:
     def errors(self) -> pd.DataFrame:
         """Errors on every set: meV and meV/Å."""
         rows = {name: e.summary() for name, e in self.evaluations.items()}
-        return pd.DataFrame.from_dict(rows, orient="index")
+        return ErrorTable(pd.DataFrame.from_dict(rows, orient="index"))
 
     def shares(self, most: int = 100, progress: bool = True) -> pd.DataFrame:
         """Share of each body order in the variance of energies and forces.
@@ -208,7 +220,7 @@ class FitReport:
             [
                 f"{self.potential}",
                 f"{weights} weights, fitted in {self.seconds:.0f} s",
-                self.errors().round(2).to_string(),
+                f"{self.errors().round(2)}",
                 *([self.body_orders.round(3).to_string()] if len(self.body_orders) else []),
                 *self._said("suspicious", "warning"),
                 *self._said("not determined", "note"),

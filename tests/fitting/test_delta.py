@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase.build import bulk, molecule
 from ase.calculators.calculator import CalculatorError
@@ -236,6 +237,17 @@ def two_waters():
     other = molecule("H2O")
     other.positions += [0.3, 0.2, 2.9]
     return pair + other
+
+
+def test_errors_print_whole_in_a_terminal_of_any_width(fitted, monkeypatch):
+    errors = fitted.errors()
+    for width in (80, 50, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        with pd.option_context("display.max_columns", 0, "display.width", width):
+            for said in (f"{errors}", f"{errors.round(2)}"):
+                assert "..." not in said and max(map(len, said.splitlines())) <= width
+                assert all(f" {name}" in said for name in errors.columns)
+                assert said.count("baseline alone") == {80: 2, 50: 3, 200: 1}[width]
 
 
 class Stubborn(EMT):
