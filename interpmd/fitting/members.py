@@ -35,7 +35,7 @@ from interpmd.fitting.checkpoint import Checkpoint
 from interpmd.fitting.joint import Joint
 from interpmd.fitting.judges import Judged
 from interpmd.fitting.normal import GIB
-from interpmd.fitting.posterior import even_factor, factor_of
+from interpmd.fitting.posterior import factor_of
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import Watch
 from interpmd.fitting.solved import Solved
@@ -43,7 +43,7 @@ from interpmd.fitting.turns import FEW_WEIGHTS, MOST
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Arrays of a member that its checkpoint holds in any case.
-KEPT = ("mean", "scale", "ridge", "samples", "calibration", "least_rows", "turns", "tried", "sizes")
+KEPT = ("mean", "scale", "ridge", "samples", "calibration", "least_rows", "tried", "sizes")
 
 #: Members of a correction that few labels determine.
 OF_CORRECTIONS = 4
@@ -109,8 +109,7 @@ def solve_members(
             kept.write(**_arrays(solved[-1]))
     whole = replace(problem, term=_joined_terms(problem, solved))
     held = [_mean(each) for each in zip(*(s.held for s in solved), strict=True)]
-    factor_of_all = factor_of if solved[0].scan.attrs["turns"] == 1 else even_factor
-    factor = factor_of_all(held) if held else 1.0
+    factor = factor_of(held) if held else 1.0
     samples = whole.term.samples.flatten(0, 1).double().numpy()
     first = solved[0]
     first.scan.attrs["apart"] = True
@@ -158,7 +157,6 @@ def _arrays(solved: Solved) -> dict[str, np.ndarray | float]:
         "samples": solved.samples,
         "calibration": solved.calibration,
         "least_rows": scan.attrs["least_rows"],
-        "turns": scan.attrs["turns"],
         "tried": scan[["ridge", "validation_error"]].to_numpy(),
         "sizes": np.array([len(frame.numbers) for frame in held], dtype=int),
     }
@@ -187,11 +185,7 @@ def _restored(stored: dict[str, np.ndarray]) -> Solved:
             )
         )
     scan = pd.DataFrame(stored["tried"], columns=["ridge", "validation_error"])
-    scan.attrs |= {
-        "ridge": float(stored["ridge"]),
-        "least_rows": float(stored["least_rows"]),
-        "turns": int(stored["turns"]),
-    }
+    scan.attrs |= {name: float(stored[name]) for name in ("ridge", "least_rows")}
     return Solved(
         mean=stored["mean"],
         scale=stored["scale"],

@@ -13,8 +13,8 @@ less than median leverage, which no change of weights could serve, are left out.
 
 A sample of the read-out is one of the posterior, which alone knows of directions without data, and
 one of the misfits, of equal size on held-out frames, times one factor. It is chosen so that 95 % of
-the held-out energies, and 95 % of their force components, lie within two standard deviations; where
-few frames judge in turns, 95 % of both together.
+the held-out energies, and 95 % of their force components, lie within two standard deviations. Of
+few frames each is held out once (`interpmd.fitting.left_out`).
 """
 
 from __future__ import annotations
@@ -69,12 +69,29 @@ def misfit_samples(
     some = list(zip(frames, targets, strict=True))[:MOST_FRAMES]
     least = _median_leverage(term, some, scale, draws)
     for rows, values in _blocks(term, some, scale):
-        leverage = _leverage(rows, draws)
         missed = values - rows @ solution.mean
-        kept = leverage > least
-        signs = rng.choice([-1.0, 1.0], size=(int(kept.sum()), count))
-        total += rows[kept].T @ ((missed[kept] / leverage[kept])[:, None] * signs)
+        total += rows.T @ pulls(missed, _leverage(rows, draws), least, count, rng)
     return solution.solve(total)
+
+
+def pulls(
+    missed: Float[np.ndarray, " rows"],
+    leverage: Float[np.ndarray, " rows"],
+    least: float,
+    count: int,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "rows samples"]:
+    """Misfits over leverages with random signs; 0 for rows of no more than a least leverage."""
+    kept = np.flatnonzero(leverage > least)
+    pulled = np.zeros((len(missed), count))
+    signs = rng.choice([-1.0, 1.0], size=(len(kept), count))
+    pulled[kept] = (missed[kept] / leverage[kept])[:, None] * signs
+    return pulled
+
+
+def median_of(leverage: Float[np.ndarray, " rows"]) -> float:
+    """Of the rows that have any; those that vanish by symmetry do not count."""
+    return float(np.median(leverage[leverage > 0])) if leverage.any() else 0.0
 
 
 def _median_leverage(
@@ -84,10 +101,9 @@ def _median_leverage(
     draws: Float[np.ndarray, "weights draws"],
     most: int = 50,
 ) -> float:
-    """Of the rows of some frames that have any; rows that vanish by symmetry do not count."""
+    """Of the rows of some frames."""
     found = [_leverage(rows, draws) for rows, _ in _blocks(term, frames[:most], scale)]
-    leverage = np.concatenate(found) if found else np.zeros(0)
-    return float(np.median(leverage[leverage > 0])) if leverage.any() else 0.0
+    return median_of(np.concatenate([np.zeros(0), *found]))
 
 
 def _leverage(
@@ -160,17 +176,3 @@ def factor_of(judged: Sequence[Judged]) -> float:
     force components, within two."""
     ratios = [np.concatenate(each) for each in zip(*(f.ratios() for f in judged), strict=True)]
     return max(float(np.quantile(each, WITHIN_TWO)) / 2 for each in ratios if len(each))
-
-
-def even_factor(judged: Sequence[Judged]) -> float:
-    """The factor by which error bars of held-out frames hold 95 % of their labels within two.
-
-    Energies together count as much as force components together. What holds 95 % of the worse of
-    both (`factor_of`) is, of some dozen energies, the larger of two chances, and holds too many.
-    """
-    ratios = (np.concatenate(each) for each in zip(*(f.ratios() for f in judged), strict=True))
-    known = [each for each in ratios if len(each)]
-    both, shares = np.concatenate(known), np.repeat([1 / len(e) for e in known], [*map(len, known)])
-    order = np.argsort(both)
-    held = np.cumsum(shares[order]) / len(known)
-    return float(both[order][np.searchsorted(held, WITHIN_TWO).clip(max=len(both) - 1)]) / 2

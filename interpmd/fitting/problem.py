@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from interpmd.fitting.grade import calibrate_grade, spread_of
 from interpmd.fitting.judges import Judged, Judges
 from interpmd.fitting.kept import Sums, sums_before
 from interpmd.fitting.least_rows import WEIGHTS, of_atoms, penalise
+from interpmd.fitting.left_out import LeftOut
 from interpmd.fitting.normal import STATE, NormalEquations, column_scales
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
@@ -41,8 +41,8 @@ from interpmd.fitting.turns import (
     evaluation_of,
     held_out,
     in_turns,
+    judged,
     parts_of,
-    samples_of_turns,
     turns_of,
 )
 from interpmd.fitting.zeros import Zero, free_zeros, with_zeros
@@ -156,21 +156,22 @@ class Problem:
         judges = Judges(equations.term, scale, judging, self.targets(judging), own)
         self._accumulate(equations, learned, judges, checkpoint, progress, watch)
         zeros = self._free_zeros(equations, learned)
-        turns = [Turn(equations, learned, judges)]
+        turns = [Turn(equations, judges)]
         if few:
-            turns = turns_of(turns[0], frames, self.targets(frames), parts, others)
+            turns = turns_of(turns[0], frames, self.targets(frames), parts)
         scan, solution = self._scan(turns, ridge, progress, watch)
         best = strongest_of_the_good(scan)
-        scan.attrs |= {"ridge": float(best.ridge), "least_rows": 0.0, "turns": len(turns)}
+        scan.attrs |= {"ridge": float(best.ridge), "least_rows": 0.0}
         drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
         if few:
+            del turns  # their matrices
             solution = equations.solve(self.prior(equations, best.ridge))
             if samples:
-                prior = partial(self.prior, ridge=best.ridge)
                 everything = others(np.zeros(0))
-                drawn = samples_of_turns(
-                    turns, solution, everything, prior, self._kinds, self.targets, progress
-                )
+                some = everything[: judged(everything)]
+                left_out = LeftOut.of(equations.term, scale, some, self.targets(some))
+                count, seed = self.spec.samples, self.term.seed
+                drawn = left_out.calibrated(solution, count, seed, progress)
             sums = (Sums(equations, parts[0][:0], solution),) if keep else ()
             return Solved(solution.mean, scale, float(best.ridge), *drawn, scan, sums)
         scan.attrs["least_rows"] = self._choose_least_rows(equations, learned, judges, best)

@@ -33,8 +33,24 @@ def softened(
     """Weighted rows of a frame and their targets (energy, where it is known, and forces), of which
     those of forces count by what they are worth."""
     turn = softening(atoms, target)
-    if turn is None:
-        return rows, values
+    return (rows, values) if turn is None else _turned(turn, rows, values)
+
+
+def hardened(
+    atoms: Atoms,
+    target: Targets,
+    rows: Float[np.ndarray, "rows columns"],
+    values: Float[np.ndarray, " rows"],
+) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"]]:
+    """Softened rows, and their targets, as they were."""
+    turn = softening(atoms, target)
+    return (rows, values) if turn is None else _turned(np.linalg.inv(turn), rows, values)
+
+
+def _turned(
+    turn: Float[np.ndarray, "components components"], rows: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and values of which those of forces, the last ones, are turned."""
     first = len(values) - len(turn)
     return (
         np.concatenate([rows[:first], turn.astype(rows.dtype) @ rows[first:]]),

@@ -11,9 +11,9 @@ from frames_of_methanol import ISOLATED, SMALL, frames
 
 import interpmd as im
 from interpmd.fitting.grade import Spread, calibrate_grade, ranges_of_distances, usual_spread
-from interpmd.fitting.judges import Judged, Judges
+from interpmd.fitting.judges import Judges
 from interpmd.fitting.normal import NormalEquations, quick, weighted_rows
-from interpmd.fitting.posterior import calibrated, even_factor, factor_of, misfit_samples
+from interpmd.fitting.posterior import calibrated, misfit_samples
 from interpmd.fitting.targets import Targets
 from interpmd.potentials import ClusterExpansion
 from interpmd.potentials.surroundings import nearest_distances, outside
@@ -117,24 +117,3 @@ def test_new_frames_lie_within_the_ranges_of_distances():
         beyond.append(float(outside(found, ranges[term.species[batch.numbers]]).max()))
     assert np.mean(np.array(beyond) > 0) < 0.05
     assert torch.isfinite(ranges).all() and (ranges[..., 0] < ranges[..., 1]).all()
-
-
-def test_energies_count_as_much_as_forces_where_frames_judge_in_turns():
-    """Alone, energies would need three times the factor of forces."""
-    rng, count, atoms = np.random.default_rng(0), 2000, 3
-    bars = rng.choice([-1.0, 1.0], size=(2, 1 + 3 * atoms))  # of size one
-    judged = []
-    for _ in range(count):
-        energy, forces = 3 * rng.normal(), rng.normal(size=(atoms, 3))
-        drawn = bars[:, 1:].reshape(2, atoms, 3)
-        judged.append(Judged(np.ones(atoms, int), energy, bars[:, 0], forces, drawn))
-    assert factor_of(judged) == pytest.approx(1.96 * 3 / 2, rel=0.05)
-    even = even_factor(judged)
-    ratios = zip(*(j.ratios() for j in judged), strict=True)
-    within = [np.mean(np.concatenate(each) <= 2 * even) for each in ratios]
-    assert np.mean(within) == pytest.approx(0.95, abs=1e-3)
-    assert within[0] < 0.91 < 0.99 < within[1]
-    # all alike: nothing to settle
-    same = [Judged(j.numbers, j.forces[0, 0], bars[:, 0], j.forces, j.forces_draws) for j in judged]
-    assert even_factor(same) == pytest.approx(1.96 / 2, rel=0.05)
-    assert factor_of(same) == pytest.approx(even_factor(same), rel=0.05)

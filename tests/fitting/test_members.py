@@ -209,7 +209,7 @@ def test_members_that_are_solved_are_not_solved_again(tmp_path, monkeypatch):
     assert solved == [0, 1]
     second = tmp_path / "out.partial" / "member1.npz"  # as another version may have left it
     with np.load(second) as stored:
-        np.savez(second, **{k: v for k, v in dict(stored).items() if k != "turns"})
+        np.savez(second, **{k: v for k, v in dict(stored).items() if k != "sizes"})
     resumed = []
 
     def count(problem, *args, **options):
@@ -217,7 +217,7 @@ def test_members_that_are_solved_are_not_solved_again(tmp_path, monkeypatch):
         return solve(problem, *args, **options)
 
     monkeypatch.setattr(Problem, "solve", count)
-    with pytest.warns(UserWarning, match="member1.npz is of another version, without turns"):
+    with pytest.warns(UserWarning, match="member1.npz is of another version, without sizes"):
         again = im.fit(many, out=tmp_path / "out", **options)
     assert resumed == [1, 2] and not (tmp_path / "out.partial").exists()
     monkeypatch.undo()
