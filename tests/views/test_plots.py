@@ -191,7 +191,7 @@ def test_a_work_ledger_shows_that_it_closes(run):
     for found in lines:
         work = dataset.work.sel(interaction=found.get_label())
         assert np.allclose(found.get_ydata(), work)
-    assert ax.get_ylabel() == "work on atom 8 (eV)"
+    assert ax.get_ylabel() == "work on H8 (eV)"
 
 
 def test_parity_of_an_evaluation():
