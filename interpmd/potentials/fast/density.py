@@ -21,7 +21,7 @@ TABLE_DEGREE = 6
 
 #: Powers whose coefficients are stored in the type of the evaluator in tables with the mixing; the
 #: others are single.
-WHOLE_POWERS = 3
+WHOLE_POWERS = 4
 
 
 def project(lmax: int, channels: int, scalar: str, width: int) -> str:
