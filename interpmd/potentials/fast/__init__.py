@@ -13,7 +13,7 @@ registers, and the steps around it become a few loops:
   once; `feature_code`, `features`: the rows of the fit
 * `expansion`, `evaluator`, `terms`: all of that behind one call each
 
-Energies agree with the torch path to 1e-12 eV an atom and forces to 1e-10 eV/A: a test runs over
+Energies agree with the torch path to 5e-11 eV an atom and forces to 5e-10 eV/A: a test runs over
 all terms. Gates, training and GPUs stay in torch.
 """
 
