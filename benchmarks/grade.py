@@ -22,7 +22,7 @@ from results import ROOT, record
 import interpmd as im
 from interpmd.attribution.models import as_model
 from interpmd.errors import InterpmdError
-from interpmd.potentials.surroundings import grade_of_surroundings
+from interpmd.potentials.near import grade_of_surroundings
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.reference.calculator import as_calculator
 from interpmd.structures.chemistry import bonds

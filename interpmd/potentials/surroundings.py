@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpmd.potentials.base import LearnedTerm
-from interpmd.potentials.sum import TermSum
 from interpmd.structures.edges import Neighbours, edge_vectors
 from interpmd.structures.systems import Batch
 
@@ -68,30 +67,3 @@ def outside(
     """How far distances lie outside their ranges: the largest of each atom in Å, 0 inside."""
     beyond = torch.maximum(ranges[..., 0] - found, found - ranges[..., 1])
     return beyond.flatten(1).amax(1).clamp_min(0.0)
-
-
-def grade_of_surroundings(
-    potential: TermSum, batch: Batch, pairs: Neighbours | None = None
-) -> Float[Tensor, " atoms"]:
-    """The part of the extrapolation grade that needs no posterior.
-
-    Args:
-        potential: nothing is known to it where nothing is learned, and the grade is 0.
-        batch: structures.
-        pairs: neighbours within the cutoff, if they are already known.
-
-    Returns:
-        How many times `LENGTH` one of the distances to the nearest neighbours lies outside those of
-        the training data; 0 where none does, and of a single atom, whose energy is given.
-    """
-    grade = torch.zeros(batch.n_atoms, dtype=torch.float64, device=batch.positions.device)
-    terms = [term for term in potential.learned_terms.values() if term.n_samples]
-    if not terms:
-        return grade
-    pairs = potential.neighbours(batch) if pairs is None else pairs
-    for term in terms:
-        species = term.species[batch.numbers]
-        beyond = outside(nearest_distances(term, batch, pairs), term.nearest[species])
-        grade = torch.maximum(grade, beyond / LENGTH)
-    single = torch.bincount(batch.structure, minlength=batch.n_structures) == 1
-    return torch.where((single & ~batch.pbc.any(1))[batch.structure], 0.0, grade)

@@ -9,10 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpmd.potentials import fast
-from interpmd.potentials.apart import FADED, between_parts, number_of_parts, separate_parts
+from interpmd.potentials.apart import FADED, between_parts, number_of_parts
 from interpmd.potentials.base import LearnedTerm
+from interpmd.potentials.near import InTorch, Near, grade_of_surroundings
 from interpmd.potentials.sum import TermSum
-from interpmd.potentials.surroundings import grade_of_surroundings
 from interpmd.structures.edges import Neighbours, environments, site_groups, within
 from interpmd.structures.systems import Batch
 
@@ -76,10 +76,11 @@ def posterior(
     Args:
         potential, batch, pairs, draws: see `uncertainty`.
     """
-    if batch.positions.dtype == torch.float64:
-        drawn = fast.deviations(potential, batch, pairs, draws)
+    around = fast.near(potential, batch, pairs)
+    if around is not None:
+        drawn = fast.deviations(potential, around, draws)
         if drawn is not None:
-            return _summed(potential, batch, pairs, *map(torch.from_numpy, drawn))
+            return _summed(potential, batch, around, *map(torch.from_numpy, drawn))
     return posterior_by_torch(potential, batch, pairs, draws)
 
 
@@ -113,35 +114,31 @@ def posterior_by_torch(
     of_edges = torch.cat(slopes, dim=1)
     forces = of_edges.new_zeros(len(of_edges), batch.n_atoms, 3)
     forces.index_add_(1, pairs.centre, of_edges).index_add_(1, pairs.neighbour, -of_edges)
-    return _summed(potential, batch, pairs, torch.cat(sites).mT, forces)
+    return _summed(potential, batch, InTorch(batch, pairs), torch.cat(sites).mT, forces)
 
 
 def _summed(
     potential: TermSum,
     batch: Batch,
-    pairs: Neighbours | None,
+    around: Near,
     sites: Float[Tensor, "samples atoms"],
     forces: Float[Tensor, "samples atoms 3"],
 ) -> Posterior:
     """Energies of structures from those of sites, the grades, and what the samples do not see."""
-    pairs = potential.neighbours(batch) if pairs is None else pairs
+    terms = _sampled(potential)
     energies = sites.new_zeros(len(sites), batch.n_structures).index_add(1, batch.structure, sites)
     force_std = forces.pow(2).mean(0).sum(1).sqrt()
     atoms = torch.bincount(batch.structure, minlength=batch.n_structures)
     energy_std = (energies.pow(2).mean(0) / atoms).sqrt()[batch.structure]
-    of_force, of_energy = torch.zeros_like(force_std), torch.zeros_like(force_std)
-    for term in _sampled(potential):
-        of_force = torch.maximum(of_force, term.grade_scale_of(batch.numbers))
-        of_energy = of_energy.clamp_min(float(term.energy_scale))
+    of_force = torch.stack([term.grade_scale_of(batch.numbers) for term in terms]).amax(0)
+    of_energy = max(float(term.energy_scale) for term in terms)
     grades = torch.maximum(force_std / of_force, energy_std / of_energy)
-    known = grade_of_surroundings(potential, batch, pairs)
-    cutoff = max(term.cutoff for term in _sampled(potential))
-    parts = number_of_parts(batch, separate_parts(batch, pairs, cutoff))
-    for term in _sampled(potential):
+    known = grade_of_surroundings(potential, batch, around)
+    parts = number_of_parts(batch, around.parts(max(term.cutoff for term in terms)))
+    for term in terms:
         if not float(term.charge_scale):
             continue
-        part = separate_parts(batch, pairs, FADED * term.cutoff)
-        between = between_parts(term, batch, part, len(sites))
+        between = between_parts(term, batch, around.parts(FADED * term.cutoff), len(sites))
         energies = energies + term.charge_scale**2 * between[0]
         forces = forces + term.charge_scale**2 * between[1]
     return Posterior(energies.mT, forces, torch.maximum(grades, known), parts)

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import njit
+from numba.core import event
 from numba.core.dispatcher import Dispatcher
 
 import interpmd as im
 from interpmd.dynamics.lammps import kernels
 from interpmd.potentials import fast
 from interpmd.potentials.fast import call
+from interpmd.potentials.fast.announce import Announcer
 from interpmd.potentials.fast.expansion import Tables
 from interpmd.potentials.fast.neighbours import all_usable
 from interpmd.potentials.fast.recipe import bytes_of_row
@@ -47,6 +50,14 @@ def test_a_kernel_is_compiled_anew_once_another_file_that_it_may_contain_changes
     assert [misses(file), misses(file)] == [1, 0]
     monkeypatch.setattr(call, "SOURCES", "those of another version")
     assert [misses(file), misses(file)] == [1, 0]
+
+
+def test_functions_without_a_module_are_still_compiled_by_numba():
+    made: dict = {"__builtins__": {}}
+    exec("def twice(x): return 2 * x", made)
+    made["twice"].__module__ = None
+    with event.install_listener("numba:compile", Announcer()):
+        assert njit(made["twice"])(3) == 6
 
 
 def test_every_kernel_knows_what_it_may_contain():

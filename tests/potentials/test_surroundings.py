@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from ase import Atoms
@@ -10,11 +11,8 @@ from ase.build import bulk, molecule
 import interpmd as im
 from interpmd.errors import ExtrapolationWarning
 from interpmd.potentials import ClusterExpansion, LennardJones
-from interpmd.potentials.surroundings import (
-    grade_of_surroundings,
-    nearest_distances,
-    outside,
-)
+from interpmd.potentials.near import InTorch, grade_of_surroundings, near
+from interpmd.potentials.surroundings import nearest_distances, outside
 from interpmd.potentials.uncertainty import uncertainty
 
 WATER = molecule("H2O")
@@ -61,6 +59,35 @@ def test_the_grade_grows_by_one_for_a_fifth_of_an_angstrom():
         grades.append(float(grade_of_surroundings(SHIPPED, batch)[1]))
     assert grades[0] == 0 and grades[1] > 1
     assert grades[2] - grades[1] == pytest.approx(1.0)
+
+
+def test_the_fast_evaluator_finds_the_same_distances_and_parts():
+    term = small(1, 8)
+    potential = im.Potential([term])
+    kinds = ((12, False), (25, True), (6, [True, False, False]), (1, False))
+    batch = potential.batch([_grid(n, pbc, seed) for seed, (n, pbc) in enumerate(kinds)])
+    by_torch = InTorch(batch, potential.neighbours(batch))
+    known = nearest_distances(term, batch, by_torch.pairs)[:20]
+    for s in range(2):  # of some of the atoms, and of none nearer than 2.2 Å
+        mine = known[term.species[batch.numbers[:20]] == s]
+        term.nearest[s] = torch.stack([mine.amin(0).clamp_min(2.2), mine.amax(0)], dim=-1)
+    for pairs in (None, by_torch.pairs):
+        around = near(potential, batch, pairs)
+        assert not isinstance(around, InTorch)
+        expected = by_torch.outside(term)
+        assert (expected == 0).sum() > 4 and len(set(expected.tolist())) > 10
+        assert torch.allclose(around.outside(term), expected, rtol=0, atol=1e-12)
+        for cutoff, count in ((1.8, 30), (2.6, 4), (4.0, 4)):
+            assert torch.equal(around.parts(cutoff), by_torch.parts(cutoff))
+            assert len(set(around.parts(cutoff).tolist())) >= count
+
+
+def _grid(count, pbc, seed):
+    """Hydrogen and oxygen near the points of a grid."""
+    rng = np.random.default_rng(seed)
+    points = 2.5 * np.array(list(np.ndindex(3, 3, 3)))
+    places = rng.permutation(points)[:count] + rng.uniform(-0.4, 0.4, (count, 3))
+    return Atoms(rng.choice(["H", "O"], count), places, cell=[7.5, 7.6, 7.7], pbc=pbc)
 
 
 def _bond(water):

@@ -26,8 +26,8 @@ from interpmd.fitting.kept import KeptEquations
 from interpmd.levels import resolve
 from interpmd.potentials.asking import warn_where_asked
 from interpmd.potentials.fingerprint import fingerprint
+from interpmd.potentials.near import grade_of_surroundings
 from interpmd.potentials.potential import Potential
-from interpmd.potentials.surroundings import grade_of_surroundings
 from interpmd.potentials.uncertainty import uncertainty
 from interpmd.reference.labelling import label
 from interpmd.reference.store import FrameStore

@@ -10,7 +10,7 @@ registers, and the steps around it become a few loops:
 * `machine`: compiled for this processor in a fraction of a second, kept on disk
 * `few`, `many`: the loop over sites, for few and many neighbours (numba); `neighbours`: who they
   are; `analytic`: the terms with a formula; `error_bars`: several read-outs at
-  once; `feature_code`, `features`: the rows of the fit
+  once; `distances`: what they alone say; `feature_code`, `features`: the rows of the fit
 * `expansion`, `evaluator`, `terms`: all of that behind one call each
 
 Energies agree with the torch path to 5e-11 eV an atom and forces to 5e-10 eV/A: a test runs over
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from interpmd.potentials.base import LocalTerm
+    from interpmd.potentials.fast.distances import InNumba
     from interpmd.potentials.fast.evaluator import FastPotential
     from interpmd.potentials.fast.features import FeatureMaker
     from interpmd.potentials.sum import TermSum
@@ -71,8 +72,21 @@ def ready(potential: TermSum, precision: str = "float64") -> FastPotential | Non
     return prepare(potential, precision)
 
 
+def near(potential: TermSum, batch: Batch, pairs: Neighbours | None = None) -> InNumba | None:
+    """Who is near whom in structures, or None where torch is the way; see `InNumba`."""
+    positions = batch.positions
+    if positions.device.type != "cpu" or positions.element_size() != 8:
+        return None
+    prepared = ready(potential)
+    if prepared is None:
+        return None
+    from interpmd.potentials.fast.distances import InNumba
+
+    return InNumba(prepared.edges(batch, pairs), batch.numbers.numpy())
+
+
 def deviations(
-    potential: TermSum, batch: Batch, pairs: Neighbours | None = None, draws: int | None = None
+    potential: TermSum, near: InNumba, draws: int | None = None
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Deviations of site energies and forces under the posterior, or None where torch is the way.
 
@@ -86,8 +100,7 @@ def deviations(
     sampled = error_bars.sampled_terms(list(potential.terms.values()))
     if not sampled or any(term not in prepared.expansions for term in sampled):
         return None
-    edges = prepared.edges(batch, pairs)
-    return error_bars.deviations(prepared, edges, batch.numbers.numpy(), draws)
+    return error_bars.deviations(prepared, near.edges, near.numbers, draws)
 
 
 def feature_maker(term: LocalTerm) -> FeatureMaker | None:

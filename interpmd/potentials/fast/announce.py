@@ -17,7 +17,8 @@ class Announcer(event.Listener):
     def on_start(self, event: event.Event) -> None:
         data: dict[str, Any] = event.data or {}  # numba does not say what it holds
         function = getattr(data.get("dispatcher"), "py_func", None)
-        ours = getattr(function, "__module__", "").startswith("interpmd.potentials.fast")
+        module = getattr(function, "__module__", None) or ""  # what is made by exec has none
+        ours = module.startswith("interpmd.potentials.fast")
         if ours and not self.said:
             self.said = True
             print(

@@ -8,6 +8,7 @@ from ase import Atoms
 
 from interpmd.potentials.analytic import LennardJones, StillingerWeber
 from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.potentials.fast.distances import InNumba
 from interpmd.potentials.fast.error_bars import deviations
 from interpmd.potentials.fast.evaluator import FastPotential
 from interpmd.potentials.fast.features import feature_maker
@@ -35,6 +36,9 @@ def compile_kernels() -> None:
                 add(sites, species, species, np.zeros((1, 2)), np.zeros((1, 2, 3)))
         fast.on_atoms(Atoms("H2", POSITIONS))
         deviations(fast, edges, numbers)
+        around = InNumba(edges, numbers)
+        around.outside(term)
+        around.parts(3.0)
         if (maker := feature_maker(term)) is not None:
             maker.features(sites)
     for pbc in (False, True):
