@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ def joined(members: Sequence[ClusterExpansion]) -> ClusterExpansion:
     which it takes from the common list, are the first ones of all members.
     """
     first, count = members[0], len(members)
-    channels = [count * k for k in first.channels]
+    channels = (count * first.channels_of).tolist()
     term = ClusterExpansion(**(first.config() | {"channels": channels}))
     kept = {n: t for n, t in first.state_dict().items() if n not in OWN}
     term.load_state_dict(term.state_dict() | kept)
@@ -41,7 +41,7 @@ def joined(members: Sequence[ClusterExpansion]) -> ClusterExpansion:
 
 def apart(term: ClusterExpansion, count: int) -> list[ClusterExpansion]:
     """The members of an expansion that `joined` has made of so many."""
-    own = {"channels": [each // count for each in term.channels]}
+    own = {"channels": (term.channels_of // count).tolist()}
     kept = {n: t for n, t in term.state_dict().items() if n not in OWN}
     found = []
     for number in range(count):
@@ -82,29 +82,34 @@ def first_channels(term: ClusterExpansion, part: float) -> Int[np.ndarray, " col
 
     Channels are random and alike, so that they are what an expansion of fewer weights would have.
     """
-    kept, start = [], 0
-    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
-        kept.append(start + np.arange(max(1, int(part * channels)) * invariants))
-        start += channels * invariants
-    features = np.concatenate(kept)
-    return np.concatenate([features + s * term.n_features for s in range(len(term.elements))])
+    return _of_channels(term, lambda count: np.arange(max(1, int(part * count))))
 
 
 def every(term: ClusterExpansion, first: int, step: int) -> ClusterExpansion:
     """The expansion of some channels only, of each body order: `first`, `first` + `step`, ..."""
-    channels = [len(range(first, count, step)) for count in term.channels]
+    channels = [[len(range(first, k, step)) for k in of] for of in term.channels_of.tolist()]
     part = ClusterExpansion(**(term.config() | {"channels": channels}))
     part.radial.load_state_dict(term.radial.state_dict())
-    part.mixing.copy_(term.mixing[..., first::step][..., : max(channels)])
+    part.mixing.copy_(term.mixing[..., first::step][..., : max(part.channels)])
     return part
 
 
 def columns_of_every(term: ClusterExpansion, first: int, step: int) -> Int[np.ndarray, " columns"]:
     """Columns of the weights of these channels among those of all, in their order."""
-    kept, start = [], 0
-    for channels, invariants in zip(term.channels, term.n_invariants, strict=True):
-        own = np.arange(first, channels, step)
-        kept.append((start + own[:, None] * invariants + np.arange(invariants)).ravel())
-        start += channels * invariants
-    features = np.concatenate(kept)
-    return np.concatenate([features + s * term.n_features for s in range(len(term.elements))])
+    return _of_channels(term, lambda count: np.arange(first, count, step))
+
+
+def _of_channels(
+    term: ClusterExpansion, chosen: Callable[[int], Int[np.ndarray, " channels"]]
+) -> Int[np.ndarray, " columns"]:
+    """Columns of the weights of some channels, given those of so many."""
+    places = []
+    for s, counts in enumerate(term.channels_of.tolist()):
+        start = s * term.n_features
+        for count, channels, invariants in zip(
+            counts, term.channels, term.n_invariants, strict=True
+        ):
+            own = chosen(count)[:, None] * invariants + np.arange(invariants)
+            places.append(start + own.ravel())
+            start += channels * invariants
+    return np.searchsorted(term.columns, np.concatenate(places))

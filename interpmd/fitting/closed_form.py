@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from interpmd import arguments
 from interpmd.errors import ArgumentError, InterpmdError, LabelError, OutputError
 from interpmd.fitting import labels
+from interpmd.fitting.by_element import with_channels
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.checks.check import check_data
 from interpmd.fitting.checks.finding import settle
@@ -223,12 +224,13 @@ def fit(
         raise LabelError("the training data hold single atoms only; there is nothing to learn")
 
     base = unlearned(isolated, spec.terms)
+    spec = with_channels(spec, used)
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
     spec = choose_size(used, isolated, spec, settings)
     problem = Problem(spec.expansion(isolated, seed), base, spec, settings)
     if members is None:
-        size = problem.term.readout.numel()
+        size = len(problem.term.columns)
         members = usual_members(corrected is not None, len(used), size)
     history = refine_radial(problem, used, refine, progress, watch, out) if refine else []
     problem, solved = solve_members(
@@ -300,7 +302,7 @@ def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:
         "python": platform.python_version(),
         "seed": problem.settings.seed,
         "spec": asdict(spec) | {"terms": {k: dict(v) for k, v in spec.terms.items()}},
-        "weights": problem.term.readout.numel(),
+        "weights": len(problem.term.columns),
         "ridge": solved.ridge,
         "least_rows": solved.scan.attrs["least_rows"],
         "energy_weight": problem.settings.energy_weight,

@@ -17,7 +17,7 @@ from interpmd.structures.systems import Batch
 
 @dataclass(frozen=True)
 class Design:
-    """Derivatives of energies, forces and virials by the weights (species x features, flat).
+    """Derivatives of energies, forces and virials by the weights, `ClusterExpansion.columns`.
 
     Attributes:
         energy: shape (structures, weights).
@@ -76,4 +76,8 @@ def design_by_torch(
         products = -env.vectors[:, :, None, None] * features.gradients[:, None]
         rows.index_put_((batch.structure[pairs.centre], owner), products, accumulate=True)
         rows = rows.permute(0, 2, 3, 1, 4).flatten(3)
-    return Design(energy.flatten(1), forces.transpose(1, 2).flatten(2), rows)
+    found = energy.flatten(1), forces.transpose(1, 2).flatten(2), rows
+    if len(term.columns) < n_species * n_features:  # elements lack some
+        columns = torch.from_numpy(term.columns).to(energy.device)
+        found = tuple(None if each is None else each[..., columns] for each in found)
+    return Design(*found)

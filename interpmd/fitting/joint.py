@@ -93,7 +93,7 @@ class Joint:
         known = zip(self.learned, self.targets, strict=False)
         self.labels = sum(int(np.isfinite(weighted_values(*each)).sum()) for each in known)
         term = problem.term
-        self.units = max(1, min(-(-term.readout.numel() // COLUMNS), *term.channels))
+        self.units = max(1, min(-(-len(term.columns) // COLUMNS), int(term.channels_of.min())))
 
     def fits(self) -> bool:
         """Whether the matrix of rows goes into the memory of the fit, and this fit is one of those
@@ -165,7 +165,7 @@ class Joint:
     def _scale(self) -> Float[np.ndarray, " weights"]:
         """Divisors of columns after which the prior of all weights is one number."""
         term, seed = self.problem.term, self.problem.settings.seed
-        scale = np.zeros(term.readout.numel())
+        scale = np.zeros(len(term.columns))
         for unit in range(self.units):
             part = every(term, unit, self.units)
             scale[columns_of_every(term, unit, self.units)] = column_scales(part, self.given, seed)

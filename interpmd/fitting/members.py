@@ -83,7 +83,7 @@ def solve_members(
         keep: whether to give the normal equations too, where those of all members fit into memory
             and were not solved together.
     """
-    size = 8.0 * members * problem.term.readout.numel() ** 2
+    size = 8.0 * members * len(problem.term.columns) ** 2
     keep = keep and size <= problem.settings.memory * GIB
     options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out, "keep": keep}
     if members == 1:
@@ -110,11 +110,12 @@ def solve_members(
     whole = replace(problem, term=_joined_terms(problem, solved))
     held = [_mean(each) for each in zip(*(s.held for s in solved), strict=True)]
     factor = factor_of(held) if held else 1.0
-    samples = whole.term.samples.flatten(0, 1).double().numpy()
+    term = whole.term
+    samples = term.samples.flatten(0, 1)[term.columns].double().numpy()
     first = solved[0]
     first.scan.attrs["apart"] = True
     return whole, Solved(
-        mean=whole.term.readout.flatten().numpy(),
+        mean=term.readout.flatten().numpy()[term.columns],
         scale=np.ones(len(samples)),
         ridge=first.ridge,
         samples=factor * samples,

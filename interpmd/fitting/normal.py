@@ -256,8 +256,9 @@ class NormalEquations:
                 )
                 self.vector += rows.T @ values
                 continue
-            width = rows.shape[1] // len(self.term.elements)
-            blocks = [slice(k * width, (k + 1) * width) for k in present]
+            edges = self.term.n_features * np.arange(len(self.term.elements) + 1)
+            starts = np.searchsorted(self.term.columns, edges)
+            blocks = [slice(starts[k], starts[k + 1]) for k in present]
             for number, block in enumerate(blocks):
                 some = np.asfortranarray(rows[:, block])
                 self.vector[block] += some.T @ values
@@ -370,7 +371,7 @@ def displaced(atoms: Atoms, seed: int) -> Atoms:
 
 def _root_mean_square(term: ClusterExpansion, frames: Sequence[Atoms]) -> np.ndarray:
     """Of the forces of each feature."""
-    total, count = np.zeros(len(term.elements) * term.n_features), 0
+    total, count = np.zeros(len(term.columns)), 0
     for atoms in frames:
         rows = rows_of(term, atoms).forces.flatten(0, 1).double()
         total, count = total + rows.pow(2).sum(0).numpy(), count + len(rows)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from ase import Atoms
 from jaxtyping import Float
 from tqdm.auto import tqdm
@@ -103,7 +102,7 @@ class Problem:
         It is inversely proportional to the force of a feature, relative to others of its order:
         dividing the columns by their forces has made rough features too dear already.
         """
-        order = np.tile(self.term.feature_order, len(self.term.elements))
+        order = self.term.feature_order[self.term.columns % self.term.n_features]
         prices = self.spec.parsimony ** (order - 2.0)
         for each in np.unique(order):
             mine = order == each
@@ -346,13 +345,12 @@ class Problem:
 
     def set_readout(self, solved: Solved) -> None:
         """Take the mean of the posterior as read-out."""
-        mean = torch.from_numpy(solved.mean / solved.scale)
-        self.term.readout.copy_(mean.view(self.term.readout.shape))
+        self.term.readout.copy_(self.term.in_readout(solved.mean / solved.scale))
 
     def set_samples(self, solved: Solved) -> None:
         """Take the samples of the posterior."""
-        samples = torch.from_numpy(solved.samples / solved.scale[:, None])
-        self.term.samples = samples.view(*self.term.readout.shape, -1).float()
+        samples = solved.samples / solved.scale[:, None]
+        self.term.samples = self.term.in_readout(samples).float()
 
     def finish(self, solved: Solved, frames: Sequence[Atoms]) -> Potential:
         """The potential: baseline and expansion, with posterior and extrapolation grade."""

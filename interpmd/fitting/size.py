@@ -37,7 +37,7 @@ def choose_size(
         elements: atomic numbers.
         spec, settings: of the fit.
     """
-    full = spec.expansion(elements, settings.seed).readout.numel()
+    full = len(spec.expansion(elements, settings.seed).columns)
     known = sum(label_count(atoms) for atoms in frames)
     if spec.weights is not None or full <= known:
         return spec

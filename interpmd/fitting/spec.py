@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from interpmd import arguments
+from interpmd.errors import ArgumentError
+from interpmd.potentials.base import ascending_numbers
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Weights of the read-out for each element, and for all together, where they are not given.
@@ -27,6 +30,9 @@ class Spec:
         lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
         channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
             `weights` weights.
+        channels_by_element: part of these channels that the sites of an element have, by symbol; 1
+            where not given. "bonds" gives the more channels to an element the more bonds it has;
+            see `interpmd.fitting.by_element`.
         weights: most weights of the read-out, over all elements; if None, `PER_ELEMENT` for each,
             at most `MOST`, and where labels are fewer, less; see `interpmd.fitting.size`.
         basis: number of Bessel functions of the radial network, the smoothness prior: few
@@ -45,13 +51,14 @@ class Spec:
     Example:
         >>> import interpmd as im
         >>> expansion = im.Spec(cutoff=4.0, weights=2000, basis=8).expansion([1, 8], seed=0)
-        >>> expansion.body_order, len(expansion.elements) * expansion.n_features <= 2000
+        >>> expansion.body_order, len(expansion.columns) <= 2000
         (5, True)
     """
 
     cutoff: float = CUTOFF
     lmax: int | tuple[int, ...] = (0, 4, 4, 3)
-    channels: tuple[int, ...] = (256, 256, 256, 64)
+    channels: tuple[int, ...] = (1024, 1024, 1024, 256)
+    channels_by_element: Mapping[str, float] | str = field(default_factory=dict)
     weights: int | None = None
     basis: int | None = 8
     functions: int = 32
@@ -72,6 +79,21 @@ class Spec:
             arguments.count(0, lmax=degree)
         for count in self.channels:
             arguments.count(0, channels=count)
+        self._check_channels_by_element()
+
+    def _check_channels_by_element(self) -> None:
+        given = self.channels_by_element
+        if isinstance(given, str):
+            if given != "bonds":
+                raise ArgumentError(f"channels_by_element is 'bonds' or numbers, not {given!r}")
+            return
+        for symbol, part in given.items():
+            number = isinstance(part, int | float | np.number) and not isinstance(part, bool)
+            if symbol not in chemical_symbols[1:] or not number or not 0 < part <= 1:
+                raise ArgumentError(
+                    "channels_by_element holds numbers above 0, at most 1, by symbol of an "
+                    f"element, not {symbol!r}: {part!r}"
+                )
 
     def size(self, elements: int) -> int:
         """Most weights of the read-out for a number of elements."""
@@ -90,10 +112,15 @@ class Spec:
             "decay": self.decay,
             "seed": seed,
         }
-        term = ClusterExpansion(channels=self.channels, **given)
-        count = len(term.elements) * term.n_features
-        most = self.size(len(term.elements))
-        if count <= most:
-            return term
-        channels = [max(1, int(k * most / count)) for k in self.channels]
-        return ClusterExpansion(channels=channels, **given)
+        own = self.channels_by_element
+        if isinstance(own, str):
+            raise ArgumentError(f"which channels {own!r} gives depends on frames; name them")
+        parts = [own.get(chemical_symbols[z], 1.0) for z in ascending_numbers(elements)]
+
+        def of(factor: float) -> ClusterExpansion:
+            channels = [[max(1, int(part * factor * k)) for k in self.channels] for part in parts]
+            return ClusterExpansion(channels=channels, **given)
+
+        term = of(1.0)
+        count, most = len(term.columns), self.size(len(term.elements))
+        return term if count <= most else of(most / count)

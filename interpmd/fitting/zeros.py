@@ -100,7 +100,8 @@ def energy_row(term: ClusterExpansion, atoms: Atoms) -> Float[np.ndarray, " weig
     batch = Batch.from_ase(atoms)
     features = term.features(environments(batch, neighbours(batch, term.cutoff))).detach()
     sums = torch.zeros(len(term.elements), term.n_features, dtype=features.dtype)
-    return sums.index_add_(0, term.species[batch.numbers], features).flatten().numpy()
+    sums.index_add_(0, term.species[batch.numbers], features)
+    return sums.flatten().numpy()[term.columns]
 
 
 def with_zeros(

@@ -26,7 +26,8 @@ COUNT, MANY = 3, frames(MOST + 10)
 
 def problem_of(**settings) -> Problem:
     """Of three members in one."""
-    spec = Spec(**SMALL, samples=settings.pop("samples", 8))
+    parts = settings.pop("parts", {"H": 0.3, "O": 0.7})
+    spec = Spec(**SMALL, samples=settings.pop("samples", 8), channels_by_element=parts)
     first = spec.expansion([1, 6, 8], 0)
     whole = joined([member(first, number) for number in range(COUNT)])
     base = unlearned({1: 0.0, 6: 0.0, 8: 0.0}, {})
@@ -34,19 +35,21 @@ def problem_of(**settings) -> Problem:
 
 
 def test_channels_of_an_expansion_taken_in_turn_are_all_of_them():
-    arguments = {"cutoff": 4.0, "lmax": (0, 2, 2, 1), "channels": (7, 6, 5, 4), "functions": 4}
+    arguments = {"cutoff": 4.0, "lmax": (0, 2, 2, 1), "functions": 4}
+    arguments["channels"] = [(3, 3, 3, 3), (7, 6, 5, 4), (5, 4, 6, 3)]
     whole = im.potentials.ClusterExpansion(["H", "C", "O"], **arguments)
     rng = np.random.default_rng(0)
-    whole.readout.copy_(torch.from_numpy(rng.normal(size=whole.readout.shape)))
+    weights = rng.normal(size=len(whole.columns))
+    whole.readout.copy_(whole.in_readout(weights))
     energies, seen = np.zeros(3), []
     for first in range(3):
         part, columns = every(whole, first, 3), columns_of_every(whole, first, 3)
-        part.readout.copy_(whole.readout.flatten()[columns].view(part.readout.shape))
+        part.readout.copy_(part.in_readout(weights[columns]))
         potential = im.Potential({"expansion": part}, elements=[1, 6, 8])
         energies += [float(potential.predict(atoms).energy) for atoms in MANY[:3]]
         seen += columns.tolist()
     potential = im.Potential({"expansion": whole}, elements=[1, 6, 8])
-    assert sorted(seen) == list(range(whole.readout.numel()))
+    assert sorted(seen) == list(range(len(weights)))
     assert np.allclose(energies, [float(potential.predict(a).energy) for a in MANY[:3]])
 
 
@@ -119,7 +122,7 @@ def test_it_errs_and_doubts_as_one_matrix_of_all_weights(monkeypatch):
 def test_all_frames_choose_a_ridge_no_stronger_than_some_do(monkeypatch):
     """And they choose it by the errors of the frames held out."""
     monkeypatch.setattr("interpmd.fitting.joint.FEW_ROWS", 300)
-    problem = problem_of()
+    problem = problem_of(parts={})
     seen: list[im.FitProgress] = []
     solved = Joint(problem, COUNT, MANY, None, 0.2).solve(watch=seen.append)
     *tried, end = [each for each in seen if each.stage == "ridge"]

@@ -69,13 +69,14 @@ def errors_of(potential: im.Potential, many) -> np.ndarray:
 
 def test_a_joined_expansion_is_the_mean_of_its_members():
     """Orders of different numbers of channels take the first ones of all members."""
-    arguments = {"cutoff": 4.0, "lmax": (0, 2, 2, 1), "channels": (5, 4, 3, 2), "functions": 4}
+    arguments = {"cutoff": 4.0, "lmax": (0, 2, 2, 1), "functions": 4}
+    arguments["channels"] = [(1, 2, 1, 1), (5, 4, 3, 2), (4, 4, 2, 1)]
     first = ClusterExpansion(["H", "C", "O"], **arguments)
     members = [member(first, number) for number in range(COUNT)]
     rng = np.random.default_rng(0)
     for each in members:
-        each.readout.copy_(torch.from_numpy(rng.normal(size=each.readout.shape)))
-        each.samples = torch.from_numpy(rng.normal(size=(*each.readout.shape, 2))).float()
+        each.readout.copy_(each.in_readout(rng.normal(size=len(each.columns))))
+        each.samples = each.in_readout(rng.normal(size=(len(each.columns), 2))).float()
     assert torch.equal(members[0].mixing, first.mixing)
     assert not torch.allclose(members[1].mixing, first.mixing)
     whole = im.Potential({"expansion": joined(members)}, elements=[1, 6, 8])

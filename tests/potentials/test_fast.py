@@ -53,18 +53,23 @@ def deviation(potential: Potential, structures, stress: bool = False) -> tuple[f
 
 
 def random_expansion(seed: int, elements=ELEMENTS, degrees: int = 4, cutoff: float = 4.0):
-    """An expansion of random shape with a random read-out."""
+    """An expansion of random shape with a random read-out; odd ones have other channels for each
+    element."""
     rng = np.random.default_rng(seed)
+    lmax = [int(rng.integers(0, 4)) for _ in range(degrees)]
+    channels = [int(rng.integers(1, 12)) for _ in range(degrees)]
+    if seed % 2:
+        channels = rng.integers(1, 30, (len(elements), degrees)).tolist()
     term = ClusterExpansion(
         elements,
         cutoff,
-        lmax=[int(rng.integers(0, 4)) for _ in range(degrees)],
-        channels=[int(rng.integers(1, 12)) for _ in range(degrees)],
+        lmax=lmax,
+        channels=channels,
         functions=int(rng.integers(2, 9)),
         gain=float(rng.uniform(0.5, 3)),
         seed=seed,
     )
-    term.readout.copy_(torch.from_numpy(rng.normal(size=term.readout.shape)))
+    term.readout.copy_(term.in_readout(rng.normal(size=len(term.columns))))
     return term
 
 
@@ -249,8 +254,9 @@ def test_error_bars_of_many_sites_and_of_two_expansions():
     terms = {"a": random_expansion(1), "b": random_expansion(2), "c": random_expansion(3)}
     generator = torch.Generator().manual_seed(0)
     for name in ("a", "b"):
-        shape = (*terms[name].readout.shape, 4)
-        terms[name].samples = torch.randn(shape, generator=generator).double()
+        shape = (len(terms[name].columns), 4)
+        drawn = torch.randn(shape, generator=generator).double().numpy()
+        terms[name].samples = terms[name].in_readout(drawn)
     terms["b"].grade_scale.mul_(3.0)
     potential, atoms = Potential(terms), [cloud(1, 40, 1.6)] * 8
     batch = potential.batch(atoms)
@@ -276,7 +282,7 @@ def test_rows_of_the_fit(degrees):
         assert other.abs().max() > 1e-3
         assert (one - other).abs().max() < 1e-11 * (1 + other.abs().max())
     assert design(term, batch, pairs).virial is None
-    by_weights = found.forces.flatten(0, 1) @ term.readout.flatten()
+    by_weights = found.forces.flatten(0, 1) @ term.readout.flatten()[term.columns]
     forces = Potential([term]).predict_by_torch(batch).forces.flatten()
     assert (by_weights - forces).abs().max() < 1e-9 * (1 + forces.abs().max())
 

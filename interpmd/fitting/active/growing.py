@@ -212,7 +212,7 @@ class GrowingFit:
         The fit keeps rows of the frames that it held out in single precision, so that weights that
         the labels hardly determine differ.
         """
-        stored = self.term.readout.detach().numpy().ravel() * self.scale
+        stored = self.term.readout.detach().numpy().ravel()[self.term.columns] * self.scale
         some = frames[:: max(1, len(frames) // 10)]
         pairs = zip(some, self.problem.targets(some), strict=True)
         rows = [weighted_rows(self.equations.term, a, t, self.scale) for a, t in pairs]
@@ -313,8 +313,8 @@ class GrowingFit:
         return self._misfits
 
     def _scaled_samples(self) -> Float[np.ndarray, "weights samples"]:
-        samples = self.term.samples.double().numpy()
-        return samples.reshape(len(self.scale), -1) * self.scale[:, None]
+        samples = self.term.samples.flatten(0, 1)[self.term.columns].double().numpy()
+        return samples * self.scale[:, None]
 
     def _noise_of_samples(self, frames: Sequence[Atoms]) -> float:
         """Standard deviation of weighted labels that fits the size of the deviations."""
@@ -375,10 +375,8 @@ class GrowingFit:
         """A term of its own with the present read-out and samples."""
         term = copy.deepcopy(self.term)
         with torch.no_grad():
-            mean = torch.from_numpy(self.mean / self.scale)
-            term.readout.copy_(mean.view(term.readout.shape))
-            samples = torch.from_numpy(self._deviations / self.scale[:, None])
-            term.samples = samples.view(*term.readout.shape, -1).float()
+            term.readout.copy_(term.in_readout(self.mean / self.scale))
+            term.samples = term.in_readout(self._deviations / self.scale[:, None]).float()
         return term
 
     def _potential(self) -> Potential:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,8 @@ class ClusterExpansion(LearnedTerm):
         cutoff: Å.
         lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
         channels: number of channels for the body orders 2, 3, ...; how many there are sets the
-            body order.
+            body order. Or such a list for the sites of each element, by
+            atomic number.
         basis: number of Bessel functions.
         functions: number of radial functions of the network.
         gain: how fast the random radial functions vary; see `RadialNetwork`.
@@ -93,7 +95,7 @@ class ClusterExpansion(LearnedTerm):
         elements: Sequence[int | str],
         cutoff: float = 5.0,
         lmax: int | Sequence[int] = 3,
-        channels: Sequence[int] = (64, 64, 64, 64),
+        channels: Sequence[int] | Sequence[Sequence[int]] = (64, 64, 64, 64),
         basis: int = 8,
         functions: int = 32,
         gain: float = 1.0,
@@ -102,10 +104,11 @@ class ClusterExpansion(LearnedTerm):
         decay: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 1 <= len(channels) <= MAX_DEGREE or not all(_whole(k, 1) for k in channels):
-            raise ArgumentError(f"channels are 1 to {MAX_DEGREE} positive numbers, not {channels}")
-        each = [lmax] * len(channels) if isinstance(lmax, int) else list(lmax)
-        if len(each) != len(channels):
+        self.elements = ascending_numbers(elements)
+        self.channels_of = _by_element(channels, max(1, len(self.elements)))
+        most = self.channels_of.max(0).tolist()
+        each = [lmax] * len(most) if isinstance(lmax, int) else list(lmax)
+        if len(each) != len(most):
             raise ArgumentError(f"lmax is one number, or one for each of the channels, not {lmax}")
         if not all(_whole(l, 0, MAX_L) for l in each):
             raise ArgumentError(
@@ -115,14 +118,13 @@ class ClusterExpansion(LearnedTerm):
             raise ArgumentError("the cutoff must be positive, gain a number, and elements given")
         if not (_whole(basis, 1) and _whole(functions, 1)):
             raise ArgumentError(f"basis and functions are 1 or more, not {basis} and {functions}")
-        self.elements = ascending_numbers(elements)
         inputs = len(self.elements) * functions
-        _check_size((max(each) + 1) * inputs * max(channels), f"mixing of {max(channels)} channels")
+        _check_size((max(each) + 1) * inputs * max(most), f"mixing of {max(most)} channels")
         _check_size(functions * max(basis, functions), f"a network of {functions} functions")
-        self.cutoff, self.channels = float(cutoff), tuple(channels)
+        self.cutoff, self.channels = float(cutoff), tuple(most)
         self.lmax_by_order, self.lmax = tuple(each), max(each)
         self.functions, self.gain, self.seed = int(functions), float(gain), int(seed)
-        self.body_order = len(channels) + 1
+        self.body_order = len(most) + 1
         self.radial = RadialNetwork(
             self.cutoff, basis, functions, gain, seed, float(stretch), float(decay)
         )
@@ -131,11 +133,11 @@ class ClusterExpansion(LearnedTerm):
         self.register_buffer("species", species, persistent=False)
         generator = torch.Generator().manual_seed(int(seed) + 1)
         mixing = torch.randn(
-            self.lmax + 1, inputs, max(channels), generator=generator, dtype=torch.float64
+            self.lmax + 1, inputs, max(most), generator=generator, dtype=torch.float64
         )
         self.register_buffer("mixing", mixing * inputs**-0.5)
         self._prepare_couplings()
-        _check_size(len(self.elements) * self.n_features, f"the read-out of {channels} channels")
+        _check_size(len(self.elements) * self.n_features, f"the read-out of {most} channels")
         self.register_readout(self.n_features)
 
     @classmethod
@@ -152,7 +154,7 @@ class ClusterExpansion(LearnedTerm):
             "elements": list(self.elements),
             "cutoff": self.cutoff,
             "lmax": list(self.lmax_by_order),
-            "channels": list(self.channels),
+            "channels": self.channels_of.tolist() if self._uneven else list(self.channels),
             "basis": self.radial.basis,
             "functions": self.functions,
             "gain": self.gain,
@@ -168,6 +170,26 @@ class ClusterExpansion(LearnedTerm):
     def n_features(self) -> int:
         """Number of invariants of a site, over all degrees."""
         return sum(k * p for k, p in zip(self.channels, self.n_invariants, strict=True))
+
+    @cached_property
+    def columns(self) -> Int[np.ndarray, " weights"]:
+        """Weights that an element has, as places in (species, features); others are zero."""
+        used = [
+            np.repeat(np.arange(most) < some[:, None], count, axis=1)
+            for most, some, count in zip(
+                self.channels, self.channels_of.T, self.n_invariants, strict=True
+            )
+        ]
+        return np.flatnonzero(np.concatenate(used, axis=1))
+
+    def in_readout(
+        self, weights: Float[np.ndarray, "weights ..."]
+    ) -> Float[Tensor, "species features ..."]:
+        """Weights, in the order of `columns`, where they stand in the read-out."""
+        shape = len(self.elements), self.n_features, *weights.shape[1:]
+        whole = np.zeros((shape[0] * shape[1], *shape[2:]))
+        whole[self.columns] = weights
+        return torch.from_numpy(whole.reshape(shape))
 
     @property
     def feature_order(self) -> Int[np.ndarray, " features"]:
@@ -197,12 +219,17 @@ class ClusterExpansion(LearnedTerm):
         return self._mix(_outer_by_site(spread.flatten(1), angular, env))
 
     def features(self, env: Environments) -> Float[Tensor, "sites features"]:
-        """Invariants B of each site; the energy is linear in them."""
+        """Invariants B of each site; the energy is linear in them. Zero where an element has no
+        weight."""
         density = self.density(env)
         values = [density[0, :, : self.channels[0]]]
         for channels, degree in zip(self.channels[1:], self.degrees, strict=True):
             values.append(degree(density[..., :channels]).permute(1, 2, 0).flatten(1))
-        return torch.cat(values, dim=1)
+        found = torch.cat(values, dim=1)
+        if not self._uneven:
+            return found
+        used = self.in_readout(np.ones(len(self.columns))).to(found)
+        return found * used[self.species[env.centre_numbers]]
 
     def _edges(self, vectors: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         distances = vectors.pow(2).sum(1).sqrt()
@@ -215,6 +242,11 @@ class ClusterExpansion(LearnedTerm):
         mixed = [block.flatten(0, 1) @ self.mixing[l] for l, block in enumerate(blocks)]
         return torch.cat(mixed).unflatten(0, (sum(widths), -1))
 
+    @property
+    def _uneven(self) -> bool:
+        """Whether elements differ in their channels."""
+        return bool((self.channels_of != self.channels_of[0]).any())
+
     def _prepare_couplings(self) -> None:
         self.degrees = nn.ModuleList(
             Invariants(lmax, nu) for nu, lmax in enumerate(self.lmax_by_order[1:], start=2)
@@ -226,7 +258,22 @@ class ClusterExpansion(LearnedTerm):
         self._sizes = [k * p for k, p in zip(self.channels, self.n_invariants, strict=True)]
 
 
-def _whole(value: object, least: int, most: float = math.inf) -> bool:
+def _by_element(
+    channels: Sequence[int] | Sequence[Sequence[int]], elements: int
+) -> Int[np.ndarray, "species orders"]:
+    """Channels of the sites of each element, checked."""
+    rows = [channels] * elements if all(_whole(k) for k in channels) else channels
+    right = len(rows) == elements and len({np.size(row) for row in rows}) == 1
+    flat = [k for row in rows for k in np.atleast_1d(np.asarray(row, dtype=object))]
+    if not (right and 1 <= np.size(rows[0]) <= MAX_DEGREE and all(_whole(k, 1) for k in flat)):
+        raise ArgumentError(
+            f"channels are 1 to {MAX_DEGREE} positive numbers, or such a list for each element, "
+            f"not {channels}"
+        )
+    return np.array([list(row) for row in rows])
+
+
+def _whole(value: object, least: float = -math.inf, most: float = math.inf) -> bool:
     """Whether a value is a whole number in a range."""
     return isinstance(value, int | np.integer) and bool(least <= value <= most)
 

@@ -25,10 +25,11 @@ WHOLE_POWERS = 4
 
 
 def project(lmax: int, channels: int, scalar: str, width: int) -> str:
-    """``project(rows, t, Y, A, R, dR, wide, count)``: A of a site from its edges.
+    """``project(rows, t, Y, A, R, dR, wide, count, most)``: A of a site from its edges.
 
     `rows` holds for every edge the address of its piece of the table, t where in the piece it
-    lies (-1 to 1). R and its slope by t are kept for the way back.
+    lies (-1 to 1). R and its slope by t are kept for the way back. The site has `most` channels,
+    at least 1, of `channels` for which there is room.
     """
     code, degrees = Code(scalar, width), lmax + 1
 
@@ -62,12 +63,13 @@ def project(lmax: int, channels: int, scalar: str, width: int) -> str:
             code.store(value, "%A", code.at(lm, channels, k))
         return []
 
-    code.loop(channels, width, body)
-    return code.function("project", ["rows", "t", "Y", "A", "R", "dR"], ["wide", "count"])
+    code.loop("%most", width, body)
+    integers = ["wide", "count", "most"]
+    return code.function("project", ["rows", "t", "Y", "A", "R", "dR"], integers)
 
 
 def unproject(lmax: int, channels: int, scalar: str, width: int) -> str:
-    """``unproject(Y, G, R, dR, V, along, wide, count)``: from slopes by A to those by edges.
+    """``unproject(Y, G, R, dR, V, along, wide, count, most)``: from slopes by A to those by edges.
 
     V[lm * wide + edge] is the slope by the harmonics, along[edge] that by t.
     """
@@ -92,14 +94,15 @@ def unproject(lmax: int, channels: int, scalar: str, width: int) -> str:
         return body
 
     def body(e: str, _: list[str]) -> list[str]:
-        *angular, along = code.loop(channels, width, channel_loop(e), carried=degrees**2 + 1)
+        *angular, along = code.loop("%most", width, channel_loop(e), carried=degrees**2 + 1)
         for lm, value in enumerate(angular):
             code.store_scalar(code.total(value), "%V", code.at(lm, "%wide", e))
         code.store_scalar(code.total(along), "%along", e)
         return []
 
     code.loop("%count", 1, body)
-    return code.function("unproject", ["Y", "G", "R", "dR", "V", "along"], ["wide", "count"])
+    integers = ["wide", "count", "most"]
+    return code.function("unproject", ["Y", "G", "R", "dR", "V", "along"], integers)
 
 
 def multiply(scalar: str, width: int, registers: int) -> str:

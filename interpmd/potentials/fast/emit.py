@@ -98,6 +98,12 @@ class Code:
             value if self.scalar == "float" else self.emit(f"fpext {single} {value} to {self.type}")
         )
 
+    def whole(self, base: str, index: int) -> str:
+        """The whole number of 64 bits that is base[index]."""
+        return self.emit(
+            f"load i64, ptr {self.emit(f'getelementptr i64, ptr {base}, i64 {index}')}"
+        )
+
     def spread(self, base: str, index: int | str) -> str:
         """The number base[index], everywhere in a vector."""
         address = self.address(base, index)

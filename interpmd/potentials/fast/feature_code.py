@@ -35,9 +35,9 @@ def entries(block: Block) -> tuple[Entry, ...]:
 
 
 def evaluate(blocks: Sequence[Block], scalar: str, width: int) -> str:
-    """``evaluate(A, B, stride)``: B by (invariant, channel)."""
+    """``evaluate(A, B, n, stride)``: B by (invariant, channel); n as for `invariants`."""
     code = Code(scalar, width)
-    for block in blocks:
+    for number, block in enumerate(blocks):
 
         def body(k: str, _: list[str], block: Block = block) -> list[str]:
             values, sums = _all_values(code, block, k), {}
@@ -47,14 +47,14 @@ def evaluate(blocks: Sequence[Block], scalar: str, width: int) -> str:
             _store_invariants(code, block, sums, k)
             return []
 
-        code.loop(block.channels, width, body)
-    return code.function("evaluate", ["A", "B"], ["stride"])
+        code.loop(code.whole("%n", number), width, body)
+    return code.function("evaluate", ["A", "B", "n"], ["stride"])
 
 
 def derive(blocks: Sequence[Block], scalar: str, width: int) -> str:
-    """``derive(A, B, D, stride)``: B by (invariant, channel), D by (entry, channel)."""
+    """``derive(A, B, D, n, stride)``: B by (invariant, channel), D by (entry, channel)."""
     code, first = Code(scalar, width), 0
-    for block in blocks:
+    for number, block in enumerate(blocks):
 
         def body(k: str, _: list[str], block: Block = block, first: int = first) -> list[str]:
             values, sums, n = _all_values(code, block, k), {}, 0
@@ -69,20 +69,20 @@ def derive(blocks: Sequence[Block], scalar: str, width: int) -> str:
             _store_invariants(code, block, sums, k)
             return []
 
-        code.loop(block.channels, width, body)
+        code.loop(code.whole("%n", number), width, body)
         first += len(entries(block)) * block.channels
-    return code.function("derive", ["A", "B", "D"], ["stride"])
+    return code.function("derive", ["A", "B", "D", "n"], ["stride"])
 
 
 def contract(
     blocks: Sequence[Block], lmax: int, channels: int, size: int, scalar: str, width: int
 ) -> str:
-    """``contract(R, dR, along, across, D, O, wide)``: O by (axis, invariant, channel).
+    """``contract(R, dR, along, across, D, O, n, wide)``: O by (axis, invariant, channel).
 
     `along` and `across` begin at the edge, R and dR at its rows; O has `size` numbers an axis.
     """
     code, first, components = Code(scalar, width), 0, (lmax + 1) ** 2
-    for block in blocks:
+    for number, block in enumerate(blocks):
 
         def body(k: str, _: list[str], block: Block = block, first: int = first) -> list[str]:
             moved: list[dict[int, str]] = [{}, {}, {}]
@@ -107,9 +107,9 @@ def contract(
                     code.store(total, "%O", code.emit(f"add i64 {k}, {place}"))
             return []
 
-        code.loop(block.channels, width, body)
+        code.loop(code.whole("%n", number), width, body)
         first += len(entries(block)) * block.channels
-    return code.function("contract", ["R", "dR", "along", "across", "D", "O"], ["wide"])
+    return code.function("contract", ["R", "dR", "along", "across", "D", "O", "n"], ["wide"])
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,7 +19,7 @@ from interpmd.potentials.fast.known import has_fast_form
 from interpmd.potentials.fast.machine import Machine
 from interpmd.potentials.fast.neighbours import Sites, given_edges
 from interpmd.potentials.fast.prepared import prepared
-from interpmd.potentials.fast.recipe import located, padded, slope_of_t
+from interpmd.potentials.fast.recipe import Recipe, located, padded, slope_of_t
 from interpmd.structures.edges import Neighbours
 from interpmd.structures.systems import Batch
 
@@ -33,14 +34,19 @@ class FeatureMaker:
 
     def __init__(self, term: ClusterExpansion, tables: Tables) -> None:
         self.tables = tables
-        self.channels = term.channels
-        self.n_features = term.n_features
         self.code, self._machine = _code(self.tables)
+        self._runs = _runs(tables.recipe)
+        self._place = _places(tables, term.channels)
+        self._used = np.zeros((len(term.elements), term.n_features))
+        self._used.ravel()[term.columns] = 1.0
+        species, feature = np.divmod(term.columns, term.n_features)
+        self._columns = species * tables.recipe.n_weights + self._place[feature]
 
     def features(self, sites: Sites) -> Float[np.ndarray, "sites features"]:
-        """Invariants of sites."""
+        """Invariants of sites; zero where an element has no weight."""
         rows = np.zeros((0, 0, 3, 0)), np.zeros((0, 0, 0, 0))
-        return self._run(sites, np.zeros(0, np.int64), np.zeros(0, np.int64), *rows)
+        values = self._run(sites, np.zeros(0, np.int64), np.zeros(0, np.int64), *rows)
+        return values[:, self._place] * self._used[self.tables.recipe.species[sites.centre]]
 
     def design(
         self, batch: Batch, pairs: Neighbours, virial: bool = False
@@ -49,7 +55,7 @@ class FeatureMaker:
         Float[np.ndarray, "atoms 3 weights"],
         Float[np.ndarray, "structures 3 3 weights"] | None,
     ]:
-        """Derivatives of energies, forces and virials by all weights (element, feature).
+        """Derivatives of energies, forces and virials by all weights, `term.columns`.
 
         Args:
             batch: structures. pairs: their neighbours.
@@ -58,16 +64,18 @@ class FeatureMaker:
         r, n_structures = self.tables.recipe, batch.n_structures
         edges = given_edges(batch, pairs)
         numbers, structure = batch.numbers.numpy(), batch.structure.numpy()
-        width = r.n_elements * self.n_features
         forces = np.zeros((batch.n_atoms, r.n_elements, 3, r.n_weights))
         virials = np.zeros((n_structures if virial else 0, r.n_elements, 9, r.n_weights))
         sites = edges.sites(numbers)
         values = self._run(sites, edges.neighbour, structure, forces, virials)
-        energy = np.zeros((n_structures, r.n_elements, self.n_features))
+        energy = np.zeros((n_structures, r.n_elements, r.n_weights))
         np.add.at(energy, (structure, r.species[numbers]), values)
-        forces = self._plain(forces).transpose(0, 2, 1, 3).reshape(-1, 3, width)
-        virials = self._plain(virials).transpose(0, 2, 1, 3).reshape(-1, 3, 3, width)
-        return energy.reshape(n_structures, width), forces, virials if virial else None
+        forces = forces.transpose(0, 2, 1, 3).reshape(-1, 3, r.n_elements * r.n_weights)
+        virials = virials.transpose(0, 2, 1, 3).reshape(-1, 3, 3, r.n_elements * r.n_weights)
+        energy = energy.reshape(n_structures, -1)
+        some = [energy, forces, virials] if virial else [energy, forces]
+        found = [each[..., self._columns] for each in some]
+        return found[0], found[1], found[2] if virial else None
 
     def _run(self, sites: Sites, neighbour, structure, forces, virial) -> np.ndarray:
         r, species = self.tables.recipe, self.tables.recipe.species
@@ -90,6 +98,8 @@ class FeatureMaker:
             r.table.inverse,
             self.tables.folded,
             r.channels,
+            r.counts,
+            self._runs,
             self.code,
             empty(size, self.tables.dtype),
             np.empty(room, np.int64),
@@ -98,20 +108,29 @@ class FeatureMaker:
             forces,
             virial,
         )
-        return self._plain(values)
+        return values
 
-    def _plain(self, values: Float[np.ndarray, "... weights"]) -> Float[np.ndarray, "... features"]:
-        """From (invariant, padded channel) to (channel, invariant), the order of the expansion."""
-        parts, shape = [], values.shape[:-1]
-        sizes = np.diff([*(b.first for b in self.tables.recipe.blocks), values.shape[-1]])
-        for block, channels, size in zip(
-            self.tables.recipe.blocks, self.channels, sizes, strict=True
-        ):
-            part = values[..., block.first : block.first + size]
-            part = part.reshape(*shape, size // block.channels, block.channels)[..., :channels]
-            count = size // block.channels * channels
-            parts.append(part.swapaxes(-1, -2).reshape(*shape, count))
-        return np.concatenate(parts, axis=-1)
+
+def _places(tables: Tables, channels: Sequence[int]) -> Int[np.ndarray, " features"]:
+    """Where features, ordered by (channel, invariant), stand by (invariant, padded channel)."""
+    blocks, n_weights = tables.recipe.blocks, tables.recipe.n_weights
+    ends = [*(block.first for block in blocks[1:]), n_weights]
+    places = [
+        np.arange(block.first, end).reshape(-1, block.channels)[:, :count].T.ravel()
+        for block, end, count in zip(blocks, ends, channels, strict=True)
+    ]
+    return np.concatenate(places)
+
+
+def _runs(recipe: Recipe) -> Int[np.ndarray, "elements runs 2"]:
+    """Where the weights of an element begin and end, invariant by invariant."""
+    ends = [*(block.first for block in recipe.blocks[1:]), recipe.n_weights]
+    runs = [
+        (start + np.zeros_like(counts), start + counts)
+        for block, end, counts in zip(recipe.blocks, ends, recipe.counts.T, strict=False)
+        for start in range(block.first, end, block.channels)
+    ]
+    return np.ascontiguousarray(np.array(runs).transpose(2, 0, 1))
 
 
 def feature_maker(term: LocalTerm) -> FeatureMaker | None:
@@ -149,6 +168,8 @@ def _features(
     inverse,
     table,
     channels,
+    counts,
+    runs,
     code,
     work,
     rows,
@@ -195,13 +216,17 @@ def _features(
             continue
         axes = (base, base + step, base + 2 * step)
         call(code[0], (*axes, p_harmonics, room, count))
-        radial = (p_density, p_radial, p_radial_slope, room, count)
+        p_counts, most = (
+            counts.ctypes.data + centre[site] * counts.strides[0],
+            counts[centre[site], -1],
+        )
+        radial = (p_density, p_radial, p_radial_slope, room, count, most)
         call(code[2], (rows.ctypes.data, base + 4 * step, p_harmonics, *radial))
         p_values = values.ctypes.data + site * n_weights * size
         if forces.size == 0:
-            call(code[5], (p_density, p_values, channels))
+            call(code[5], (p_density, p_values, p_counts, channels))
             continue
-        call(code[3], (p_density, p_values, p_derivatives, channels))
+        call(code[3], (p_density, p_values, p_derivatives, p_counts, channels))
         call(code[1], (*axes, base + 3 * step, p_along, p_across, room, count))
         for k in range(count):
             of_edge = radial_slope[k * degrees * channels : (k + 1) * degrees * channels]
@@ -211,16 +236,18 @@ def _features(
             shift = k * degrees * channels * size
             angular = (p_along + k * size, p_across + k * size)
             radial = (p_radial + shift, p_radial_slope + shift)
-            call(code[4], (*radial, *angular, p_derivatives, p_row, room))
+            call(code[4], (*radial, *angular, p_derivatives, p_row, p_counts, room))
             to = neighbour[edges[k]]
             for axis in range(3):
                 add, take = forces[site, s, axis], forces[to, s, axis]
-                for w in range(n_weights):
-                    add[w] += row[axis, w]
-                    take[w] -= row[axis, w]
+                for run in range(runs.shape[1]):
+                    for w in range(runs[s, run, 0], runs[s, run, 1]):
+                        add[w] += row[axis, w]
+                        take[w] -= row[axis, w]
             if virial.size:
                 for axis in range(9):
                     factor = -vectors[edges[k], axis // 3]
                     total = virial[structure[site], s, axis]
-                    for w in range(n_weights):
-                        total[w] += factor * row[axis % 3, w]
+                    for run in range(runs.shape[1]):
+                        for w in range(runs[s, run, 0], runs[s, run, 1]):
+                            total[w] += factor * row[axis % 3, w]

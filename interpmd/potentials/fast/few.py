@@ -29,6 +29,7 @@ def few(
     inverse,
     table,
     channels,
+    counts,
     weights,
     code,
     work,
@@ -42,6 +43,7 @@ def few(
         vectors: A, shape (edges, 3). first: first edge of each site, shape (sites + 1,).
         centre, other: index of the element of sites and of the edges' ends.
         cutoff, lmax, channels: of the expansion. start, inverse, table: of R; see `recipe`.
+        counts: channels of the sites of each element by degree, then the most of any.
         weights: shape (draws, elements, weights).
         code: addresses of harmonics, slopes, invariants, project, unproject.
         work, rows: memory to write to; rows is as long as the most edges of a site, padded.
@@ -81,6 +83,7 @@ def few(
             count += 1
         if count == 0:
             continue
+        most = counts[centre[site], -1]
         call(code[0], (base, base + step, base + 2 * step, p_harmonics, room, count))
         call(
             code[3],
@@ -93,12 +96,14 @@ def few(
                 p_radial_slope,
                 room,
                 count,
+                most,
             ),
         )
+        p_counts = counts.ctypes.data + centre[site] * counts.strides[0]
         for draw in range(len(weights)):
             gradient[:] = 0
             w = p_weights + draw * weights.strides[0] + centre[site] * weights.strides[1]
-            energies[draw, site] += call(code[2], (p_density, p_gradient, w, channels))
+            energies[draw, site] += call(code[2], (p_density, p_gradient, w, p_counts, channels))
             call(
                 code[4],
                 (
@@ -110,6 +115,7 @@ def few(
                     base + 5 * step,
                     room,
                     count,
+                    most,
                 ),
             )
             for k in range(count):

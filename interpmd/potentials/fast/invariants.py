@@ -95,21 +95,21 @@ def polynomial(degree: int, lmax: int) -> Polynomial:
 
 
 def invariants(blocks: Sequence[Block], scalar: str, width: int) -> str:
-    """``double invariants(A, G, w, stride)``: energy of a site; its gradient by A is added to G.
+    """``double invariants(A, G, w, n, stride)``: energy of a site; its gradient by A is added to G.
 
     A and G have rows (components of all l) of `stride` numbers, w is the read-out of the site's
-    element.
+    element, n its channels of each block, at least 1.
     """
     code, energy = Code(scalar, width), None
-    for block in blocks:
+    for number, block in enumerate(blocks):
 
         def body(k: str, sums: list[str], block: Block = block) -> list[str]:
             return [code.add(sums[0], _site(code, block, k))]
 
-        (energies,) = code.loop(block.channels, width, body, carried=1)
+        (energies,) = code.loop(code.whole("%n", number), width, body, carried=1)
         part = code.total(energies)
         energy = part if energy is None else code.emit(f"fadd {code.scalar} {energy}, {part}")
-    return code.function("invariants", ["A", "G", "w"], ["stride"], energy)
+    return code.function("invariants", ["A", "G", "w", "n"], ["stride"], energy)
 
 
 def _site(code: Code, block: Block, k: str) -> str:

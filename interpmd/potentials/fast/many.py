@@ -48,6 +48,7 @@ def many(
     mixing,
     unmixing,
     forms,
+    counts,
     weights,
     code,
     work,
@@ -59,7 +60,8 @@ def many(
     """Adds energies of sites and slopes by edge vectors, for several read-outs at once.
 
     Args:
-        vectors, first, centre, other, cutoff, lmax, weights, energies, slopes: as for `few`.
+        vectors, first, centre, other, cutoff, lmax, counts, weights, energies, slopes: as for
+            `few`.
         order: the sites, those of one element together.
         kept: largest l that is mixed. start, inverse, table: of the radial functions.
         mixing: shape (degrees, inputs, channels). unmixing: its last axes exchanged.
@@ -199,6 +201,7 @@ def many(
                     ),
                 )
             by_density[:] = 0
+            p_counts = counts.ctypes.data + element * counts.strides[0]
             w = p_weights + draw * weights.strides[0] + element * weights.strides[1]
             for b in range(m):
                 quadratic = 0.0
@@ -206,7 +209,7 @@ def many(
                     quadratic += dot(sums[lm, b], by_sums[lm, b])
                 shift = b * row * size
                 energies[draw, sites[b]] += 0.5 * quadratic + call(
-                    code[2], (p_density + shift, p_by_density + shift, w, group * row)
+                    code[2], (p_density + shift, p_by_density + shift, w, p_counts, group * row)
                 )
             for l in range(kept + 1):
                 call(

@@ -53,6 +53,7 @@ class Recipe:
         n_elements, lmax, cutoff: of the expansion (A).
         functions, channels: padded.
         blocks: the invariants of each degree.
+        counts: channels of the sites of each element, by block, and most of any.
         table: h_n(r).
         mixing: W, shape (degrees l, elements, functions, channels).
     """
@@ -64,6 +65,7 @@ class Recipe:
     functions: int
     channels: int
     blocks: tuple[Block, ...]
+    counts: Int[np.ndarray, "elements blocks+1"]
     table: Table
     mixing: Float[np.ndarray, "degrees elements functions channels"]
 
@@ -95,6 +97,7 @@ def recipe(term: ClusterExpansion, dtype: np.dtype) -> Recipe:
         functions=functions,
         channels=channels,
         blocks=tuple(blocks),
+        counts=np.concatenate([term.channels_of, term.channels_of.max(1)[:, None]], axis=1),
         table=radial_table(term, functions),
         mixing=mixing,
     )
