@@ -79,6 +79,43 @@ def numbers_of(given: Any, name: str) -> Float[np.ndarray, " numbers"]:
     return values
 
 
+def one_or_more(given: Any, name: str, good: Callable[..., None] = positive) -> tuple[Any, ...]:
+    """One number or several as a tuple, of which each makes sense, or ArgumentError.
+
+    Args:
+        given: a number, or a sequence of one or more.
+        name: of the argument.
+        good: what each has to be: `positive`, `not_negative`, `finite` or `count`.
+    """
+    if isinstance(given, numbers.Number | np.number):
+        good(**{name: given})
+        return (given,)
+    if not isinstance(given, Sequence | np.ndarray | range) or isinstance(given, str):
+        raise ArgumentError(f"{name} is a number or several, not {given!r}")
+    if not len(given):
+        raise ArgumentError(f"{name} is a number or several, and none is given")
+    for place, each in enumerate(given):
+        good(**{f"{name}[{place}]": each})
+    return tuple(given)
+
+
+def words_of(given: Any, name: str) -> tuple[str, ...]:
+    """One word or several as a tuple, or ArgumentError."""
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, Iterable) or not all(isinstance(each, str) for each in given):
+        raise ArgumentError(f"{name} is a word or several, not {given!r}")
+    return tuple(given)
+
+
+def interval_of(given: Any, name: str) -> tuple[float, float]:
+    """Two finite numbers that ascend, or ArgumentError."""
+    ends = numbers_of(given, name)
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise ArgumentError(f"{name} are two numbers, the lower and the upper, not {given!r}")
+    return float(ends[0]), float(ends[1])
+
+
 def range_of(given: Any, name: str) -> tuple[float, float]:
     """Two numbers above zero that ascend, or ArgumentError."""
     if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or len(given) != 2:
@@ -126,13 +163,26 @@ def of_functions(functions: Iterable[Callable], given: Iterable[str], name: str)
     options(dict.fromkeys(given), dict.fromkeys(known), name)
 
 
-def options(given: Mapping[str, Any], known: Iterable[str], name: str) -> None:
-    """Raise ArgumentError for an option that is not known."""
+def options(
+    given: Mapping[str, Any], known: Iterable[str], name: str, own: Iterable[str] = ()
+) -> None:
+    """Raise ArgumentError for an option that is not known, or for what are no options.
+
+    Args:
+        given: by name.
+        known: names of the options.
+        name: of who was given them, for the message.
+        own: keywords that it has besides, which may have been meant.
+    """
     known = list(known)
+    if not isinstance(given, Mapping):
+        raise ArgumentError(f"{name} is a mapping from options to values, not {given!r}")
     for key in given:
         if key not in known:
             words = ", ".join(known) or "none"
-            raise ArgumentError(f"{name} has no option {key!r}{meant(key, known)}; known: {words}")
+            raise ArgumentError(
+                f"{name} has no option {key!r}{meant(key, [*known, *own])}; known: {words}"
+            )
 
 
 def seeds(**values: Any) -> None:
@@ -143,11 +193,16 @@ def seeds(**values: Any) -> None:
             raise ArgumentError(f"{name} is a whole number below 2^63, not {value}")
 
 
+def named(given: Any, known: Iterable[str]) -> bool:
+    """Whether it is one of the known words; what is no word at all (a list, an array) is none."""
+    return isinstance(given, str) and given in known
+
+
 def one_of(known: Iterable[str], **values: Any) -> None:
     """Raise ArgumentError unless every value is one of the known words."""
     known = list(known)
     for name, value in values.items():
-        if value not in known:
+        if not named(value, known):
             words = " or ".join(map(repr, known))
             raise ArgumentError(f"{name} is {words}, not {value!r}{meant(value, known)}")
 

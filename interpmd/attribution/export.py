@@ -52,6 +52,8 @@ def to_shap(
                 "the rows of a dataset are grouped already; pass by= to explain_trajectory"
             )
         return archive.shap_table(_samples(explanations))
+    if not isinstance(explanations, Iterable):
+        raise GroupingError(f"explanations are of im.explain, not {explanations!r}")
     many = list(explanations)
     for index, one in enumerate(many):
         if not isinstance(one, Explanation):

@@ -10,7 +10,6 @@ target exactly, and a target of a part of the structure is well defined: absent 
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 from ase import Atoms, units
-from ase.data import atomic_numbers
 from jaxtyping import Float
 
+from interpmd.attribution.named_atoms import checked, in_words, indexed, names_of
 from interpmd.decomposition import Decomposition
 from interpmd.decomposition.posterior import force_samples
-from interpmd.errors import TargetError
+from interpmd.errors import MethodError, TargetError
 from interpmd.potentials.potential import Potential
 from interpmd.structures.chemistry import both_ways, lewis_bonds
 
@@ -145,13 +144,15 @@ class Force(Target):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "atom", indexed(self.atom))
-        object.__setattr__(self, "along", indexed(self.along))
+        along = indexed(self.along)
+        if isinstance(along, tuple):  # a vector of whole numbers is that vector
+            along = tuple(float(x) if type(x) is int else x for x in along)
+        object.__setattr__(self, "along", along)
 
     @property
     def indices(self) -> list[int]:
         """The atoms on which the force acts."""
-        several = isinstance(self.atom, Sequence | np.ndarray)
-        return cast("list[int]", list(self.atom) if several else [self.atom])
+        return cast("list[int]", list(self.atom) if isinstance(self.atom, tuple) else [self.atom])
 
     def direction(self, atoms: Atoms) -> Float[np.ndarray, 3] | None:
         """Unit vector of `along`, or None.
@@ -159,20 +160,31 @@ class Force(Target):
         Raises:
             TargetError: no such atom, or a direction of no length.
         """
-        chosen = _checked(self.indices, atoms)
+        chosen = checked(self.indices, atoms)
         if self.along is None:
             return None
-        if isinstance(self.along, int | np.integer):
-            (other,) = _checked([self.along], atoms)
+        if isinstance(self.along, int):
+            (other,) = checked([self.along], atoms)
+            if chosen == [other]:
+                raise TargetError(
+                    f"along={other} is the atom on which the force acts, so that it is no "
+                    "direction; name another atom, or give a vector"
+                )
             if len(chosen) == 1:
                 vector = atoms.get_distance(chosen[0], other, mic=True, vector=True)
             else:
                 vector = atoms.positions[other] - atoms.positions[chosen].mean(0)
         else:
-            vector = np.asarray(self.along, dtype=float)
+            try:
+                vector = np.asarray(self.along, dtype=float)
+            except (TypeError, ValueError):
+                vector = np.empty(0)
         length = np.linalg.norm(vector)
         if vector.shape != (3,) or not np.isfinite(length) or length < 1e-12:
-            raise TargetError(f"along={self.along!r} is no direction")
+            raise TargetError(
+                f"along={self.along!r} is no direction; give another atom, by index or name, or a "
+                "vector of three numbers that are not all 0"
+            )
         return vector / length
 
     def functional(self, atoms: Atoms) -> Functional:
@@ -183,11 +195,11 @@ class Force(Target):
         return Functional(np.zeros(len(axes)), forces, vector=direction is None)
 
     def named(self, atoms: Atoms | None = None) -> str:
-        words = f"force on {_in_words(self.indices, atoms)}"
+        words = f"force on {in_words(self.indices, atoms)}"
         if self.along is None:
             return words
-        if isinstance(self.along, int | np.integer):
-            return f"{words} towards {_in_words([self.along], atoms)}"
+        if isinstance(self.along, int):
+            return f"{words} towards {in_words([self.along], atoms)}"
         return f"{words} along ({', '.join(f'{float(x):g}' for x in self.along)})"
 
 
@@ -213,10 +225,10 @@ class Torque(Target):
         object.__setattr__(self, "rotates", indexed(self.rotates))
 
     def functional(self, atoms: Atoms) -> Functional:
-        several = isinstance(self.dihedral, Sequence | np.ndarray)
-        if not several or len(self.dihedral) != 4 or len(set(self.dihedral)) != 4:
+        four = self.dihedral if isinstance(self.dihedral, tuple) else ()
+        if len(four) != 4 or len(set(four)) != 4:
             raise TargetError(f"a dihedral has four different atoms, not {self.dihedral!r}")
-        _, second, third, last = _checked(self.dihedral, atoms)
+        _, second, third, last = checked(four, atoms)
         turning = self._side(atoms, second, third, last)
         axis = atoms.get_distance(second, third, mic=True, vector=True)
         axis /= np.linalg.norm(axis)
@@ -227,7 +239,7 @@ class Torque(Target):
 
     def _side(self, atoms: Atoms, second: int, third: int, last: int) -> list[int]:
         if self.rotates is not None:
-            return _checked(self.rotates, atoms)
+            return checked(self.rotates, atoms)
         linked = both_ways(lewis_bonds(atoms))[0].tolist()
         reached, waiting = {third}, [third]
         while waiting:
@@ -277,90 +289,21 @@ class Power(Target):
 
     def indices(self, atoms: Atoms) -> list[int]:
         """The atoms whose power it is."""
-        return list(range(len(atoms))) if self.atoms is None else _checked(self.atoms, atoms)
+        return list(range(len(atoms))) if self.atoms is None else checked(self.atoms, atoms)
 
     def named(self, atoms: Atoms | None = None) -> str:
         if self.atoms is None:
             return "power on all atoms"
-        return f"power on {_in_words(self.atoms, atoms)}"
+        return f"power on {in_words(self.atoms, atoms)}"
 
 
-class NamedAtom(int):
-    """The index of an atom that was given by its name: "H8" is the atom 8, a hydrogen.
-
-    Attributes:
-        symbol: what the structure must have there.
-    """
-
-    symbol: str
-
-    def __new__(cls, name: str) -> NamedAtom:
-        """Raises TargetError for what is no name of an atom."""
-        found = re.fullmatch(r"([A-Z][a-z]?)(\d+)", name.strip())
-        if found is None or found[1] not in atomic_numbers:
-            raise TargetError(
-                f"an atom is named by its index, or by symbol and index as in 'H8', not {name!r}"
-            )
-        index = super().__new__(cls, found[2])
-        index.symbol = found[1]
-        return index
-
-    def __getnewargs__(self) -> tuple[str]:
-        return (f"{self.symbol}{int(self)}",)
-
-
-def indexed(given: Any) -> Any:
-    """Names of atoms and numbers of numpy as indices, one or several; everything else as it is.
+def as_target(given: Any) -> Target:
+    """What is asked about: a target, the energy if None.
 
     Raises:
-        TargetError: text that is no name of an atom.
+        MethodError: anything else.
     """
-    if isinstance(given, str):
-        return NamedAtom(given)
-    if isinstance(given, np.integer):
-        return int(given)
-    if isinstance(given, Sequence) and any(isinstance(each, str | np.integer) for each in given):
-        return type(given)(map(indexed, given))
-    return given
-
-
-def atom_of(given: int | str, atoms: Atoms) -> int:
-    """The index of an atom of a structure, given by index or name ("H8").
-
-    Raises:
-        TargetError: there is no such atom, or it is of another element.
-    """
-    return _checked([indexed(given)], atoms)[0]
-
-
-def names_of(indices: Sequence[Any], atoms: Atoms) -> list[str]:
-    """Atoms of a structure by symbol and index, as "H8"; those that it lacks by index."""
-    return [f"{atoms.symbols[a]}{a}" if 0 <= a < len(atoms) else str(a) for a in indices]
-
-
-def _in_words(indices: Sequence[Any], atoms: Atoms | None) -> str:
-    """Atoms by name, or by number where there is no structure that says what they are."""
-    if atoms is not None:
-        return ", ".join(names_of(indices, atoms))
-    return f"atom{'s' * (len(indices) > 1)} {', '.join(map(str, indices))}"
-
-
-def _checked(indices: Sequence[int], atoms: Atoms) -> list[int]:
-    """The indices as whole numbers; raises TargetError for what is none of the structure's."""
-    if not len(indices):
-        raise TargetError("a force acts on one atom at least, and none is given")
-    for index in indices:
-        if isinstance(index, bool) or not isinstance(index, int | np.integer):
-            raise TargetError(f"an atom is named by its index, a whole number, not {index!r}")
-        if not 0 <= index < len(atoms):
-            raise TargetError(
-                f"there is no atom {index}: {atoms.symbols} has atoms 0 to {len(atoms) - 1}"
-            )
-        named = getattr(index, "symbol", None)
-        if named not in (None, actual := atoms.symbols[index]):
-            same = [f"{named}{i}" for i in np.flatnonzero(atoms.symbols == named)[:20]]
-            raise TargetError(
-                f"there is no {named}{index}: atom {index} is {actual}; "
-                + (f"{named} are {', '.join(same)}" if same else f"{atoms.symbols} has no {named}")
-            )
-    return [int(i) for i in indices]
+    target = Energy() if given is None else given
+    if not isinstance(target, Target):
+        raise MethodError(f"the target is Energy(), Force(atom) or Torque(...), not {target!r}")
+    return target

@@ -49,10 +49,8 @@ def decompose(
             carry the charge; see `interpmd.structures.charged_parts`.
     """
     arguments.of_class(Potential, potential=potential)
-    if order is not None and (isinstance(order, bool) or int(order) != order or order < 1):
-        raise ArgumentError(
-            f"order is the largest number of atoms in a row, 1 or more, not {order!r}"
-        )
+    if order is not None:
+        arguments.count(order=order)
     if not isinstance(atoms, Batch):
         atoms = one_structure(atoms)
     batch = potential.batch(atoms)

@@ -121,8 +121,8 @@ def pair_curve(
         start = CLOSEST * (covalent_radii[a] + covalent_radii[b])
         last = potential.cutoff if potential.local_terms else 8.0
         distances = np.linspace(start, max(last, start + 1), POINTS)
-    r = np.asarray(distances, dtype=float)
-    if r.ndim != 1 or not len(r) or r[0] <= 0 or (np.diff(r) <= 0).any():
+    r = arguments.numbers_of(distances, "distances")
+    if r[0] <= 0 or (np.diff(r) <= 0).any():
         raise ArgumentError("distances must be above 0 Å and ascend")
     numbers = np.tile([a, b, 0], (len(r), 1))
     sides = np.column_stack([r, np.full((len(r), 2), np.nan)])

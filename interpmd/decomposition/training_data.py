@@ -58,7 +58,7 @@ def element(potential: Potential, symbol: str) -> int:
     Raises:
         UnknownElementError: no such element, or not in the potential.
     """
-    number = atomic_numbers.get(symbol)
+    number = atomic_numbers.get(symbol) if isinstance(symbol, str) else None
     if number is None or (potential.elements and number not in potential.elements):
         raise UnknownElementError(f"the potential knows no element {symbol!r}")
     return number

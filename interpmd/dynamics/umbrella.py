@@ -205,6 +205,7 @@ def umbrella(
     arguments.masses_of(first)
     coordinate.check(first)
     arguments.positive(temperature=temperature)
+    arguments.seeds(seed=seed)
     temperature = float(temperature)  # of numpy's single precision springs would be as coarse
     stiffness = 4 * units.kB * temperature / float(targets[1] - targets[0]) ** 2
     own = attached(first, potential).calc
@@ -257,9 +258,9 @@ def _targets(windows: int | Sequence[float], c: ReactionCoordinate) -> np.ndarra
         arguments.count(2, windows=windows)
         more = 0.25 * (c.high - c.low)
         return np.linspace(c.low - more, c.high + more, windows)
-    targets = np.asarray(windows, dtype=float)
-    steps = np.diff(targets) if targets.ndim == 1 and len(targets) > 1 else np.array([-1.0])
-    if not np.isfinite(targets).all() or steps.min() <= 0 or np.ptp(steps) > 1e-6 * steps.max():
+    targets = arguments.numbers_of(windows, "windows")
+    steps = np.diff(targets) if len(targets) > 1 else np.array([-1.0])
+    if steps.min() <= 0 or np.ptp(steps) > 1e-6 * steps.max():
         raise ArgumentError("windows= is a number, or two values or more that ascend evenly")
     return targets
 

@@ -7,7 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +36,7 @@ from interpmd.fitting.settings import FitSettings, check_numbers, check_subset_w
 from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.size import choose_size
 from interpmd.fitting.solved import Solved
-from interpmd.fitting.spec import Spec
+from interpmd.fitting.spec import Spec, as_spec
 from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
 from interpmd.potentials.base import TERMS, Term
@@ -169,9 +169,7 @@ def fit(
     if out is not None:
         prepare_output(out)
         check_place(Path(out))
-    if not isinstance(spec, Spec):
-        arguments.options(spec or {}, [f.name for f in fields(Spec)], "spec")
-        spec = Spec(**(spec or {}))
+    spec = as_spec(spec)
     check_numbers(
         energy_weight,
         virial_weight,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from interpmd.arguments import count, seeds
-from interpmd.errors import CalculationError
+from interpmd.arguments import count, one_or_more, seeds
+from interpmd.errors import ArgumentError, CalculationError
 from interpmd.fitting import labels
 from interpmd.fitting.closed_form import fit
 from interpmd.potentials.potential import Potential
@@ -47,6 +47,7 @@ def learning_curve(
         One line per size: errors in meV and meV/Å.
 
     Raises:
+        ArgumentError: sizes that are none, or beyond the number of frames.
         CalculationError: a process was killed at one size again and again, or the cluster is gone.
         Others: see `fit`.
     """
@@ -56,7 +57,13 @@ def learning_curve(
     isolated = [a for a in frames if labels.is_isolated(a)]
     rest = [a for a in frames if not labels.is_isolated(a)]
     order = np.random.default_rng(seed).permutation(len(rest))
-    sizes = sizes or [len(rest) // part for part in (8, 4, 2, 1)]
+    usual = [len(rest) // part for part in (8, 4, 2, 1)]
+    sizes = usual if sizes is None else one_or_more(sizes, "sizes", count)
+    if max(sizes) > len(rest):
+        raise ArgumentError(
+            f"sizes are at most the number of frames, {len(rest)} without isolated atoms, not "
+            f"{max(sizes)}"
+        )
     parts = [[*(rest[i] for i in order[:size]), *isolated] for size in sizes]
     jobs = [(part, judges, {"seed": seed, **arguments}) for part in parts]
     names = [f"the fit to {size} frames" for size in sizes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,19 @@ PER_ELEMENT, MOST = 5_000, 20_000
 
 #: Cutoff in Å where it is not given.
 CUTOFF = 5.0
+
+
+def as_spec(given: Spec | Mapping[str, Any] | None) -> Spec:
+    """A spec, its fields as a mapping, or None for the usual one.
+
+    Raises:
+        ArgumentError: anything else, or a field that there is not.
+    """
+    if isinstance(given, Spec):
+        return given
+    of_spec = {} if given is None else given
+    arguments.options(of_spec, [field.name for field in fields(Spec)], "spec")
+    return Spec(**of_spec)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,10 @@ def shipped() -> pd.DataFrame:
 
 
 def _find(name_or_folder: str | Path) -> Path:
+    if not isinstance(name_or_folder, str | Path):
+        raise PotentialFileError(
+            f"a potential is known by its name or its folder, not by {name_or_folder!r}"
+        )
     folder = Path(name_or_folder)
     if folder.is_dir():
         return folder

@@ -74,7 +74,7 @@ def random_clusters(
     return frames
 
 
-def fragments(atoms: Atoms, orders: Sequence[int] = (1, 2, 3)) -> list[Atoms]:
+def fragments(atoms: Atoms, orders: int | Sequence[int] = (1, 2, 3)) -> list[Atoms]:
     """All sub-clusters of 1, 2, 3, ... of the molecules of a cluster, as they stand in it.
 
     Each has ``info["molecules"]`` (how many) and ``info["fragment"]`` (which, such as "0 2"), and
@@ -83,7 +83,7 @@ def fragments(atoms: Atoms, orders: Sequence[int] = (1, 2, 3)) -> list[Atoms]:
     """
     molecules, charges = molecules_of(atoms), formal_charges(atoms)
     atoms, frames = made_whole(atoms), []
-    for order in orders:
+    for order in arguments.one_or_more(orders, "orders", arguments.count):
         for chosen in combinations(range(len(molecules)), order):
             members = [i for m in chosen for i in molecules[m]]
             part = Atoms(atoms.numbers[members], atoms.positions[members])

@@ -25,7 +25,7 @@ def sample(
     how: str = "md",
     level: str | Calculator = "gfn2-xtb",
     n: int = 100,
-    temperatures: Sequence[float] = (300.0,),
+    temperatures: float | Sequence[float] = (300.0,),
     seed: int = 0,
     progress: bool = True,
     **options,
@@ -47,7 +47,7 @@ def sample(
         level: of theory, one that `interpmd.label` knows, or an ASE calculator; only for ``"md"``
             and ``"normal_modes"``.
         n: number of geometries.
-        temperatures: K; only for ``"md"`` and ``"normal_modes"``.
+        temperatures: one or several, in K; only for ``"md"`` and ``"normal_modes"``.
         seed: of everything random.
         progress: whether to show a progress bar; only for ``"md"`` and ``"normal_modes"``.
         options: of the way of sampling.
@@ -62,18 +62,17 @@ def sample(
     """
     arguments.count(n=n)
     arguments.seeds(seed=seed)
-    for temperature in temperatures:
-        arguments.positive(temperatures=temperature)
-    if how not in _WAYS:
+    kelvin = arguments.one_or_more(temperatures, "temperatures")
+    if not arguments.named(how, _WAYS):
         raise UnknownSamplingError(f"unknown sampling {how!r}; available: {', '.join(_WAYS)}")
     structures = read_frames(atoms)
     if not structures:
         raise UnknownSamplingError("sample needs at least one structure")
     for structure in structures:
         check_structure(structure)
-    arguments.options(options, _options(how), f"sample(how={how!r})")
+    arguments.options(options, _options(how), f"sample(how={how!r})", OWN)
     with tqdm(total=n, desc=how, unit="frame", disable=not progress or how not in THERMAL) as bar:
-        frames = _WAYS[how](structures, level, n, tuple(temperatures), seed, options, bar)
+        frames = _WAYS[how](structures, level, n, kelvin, seed, options, bar)
     for frame in frames:
         frame.info["sampling"] = how
     return frames
@@ -123,11 +122,18 @@ def _clusters(size: int) -> Callable:
 
 def _sub_clusters(structures, level, n, temperatures, seed, options, bar):
     parts = [part for s in structures for part in fragments(s, **options)]
+    if not parts:
+        raise UnknownSamplingError(
+            f"no structure has as many molecules as orders={options['orders']!r} asks for"
+        )
     if len(parts) <= n:
         return parts
     chosen = np.random.default_rng(seed).permutation(len(parts))[:n]
     return [parts[i] for i in np.sort(chosen)]
 
+
+#: Keywords of `sample` that one may have meant by an option that there is not.
+OWN = ("level", "temperatures", "seed", "progress")
 
 #: Ways that take time.
 THERMAL = ("md", "normal_modes")

@@ -78,6 +78,8 @@ def torsion_profile(
     """
     atoms = one_structure(structure).copy()
     dihedral = arguments.atoms_of(dihedral, "dihedral")
+    arguments.positive(converged=converged)
+    arguments.count(steps=steps)
     side = _turning(atoms, dihedral)
     first = atoms.get_dihedral(*dihedral)
     if isinstance(angles, int | np.integer):

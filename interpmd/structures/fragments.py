@@ -72,7 +72,12 @@ def _by_label(labels: np.ndarray) -> Fragments:
 def _listed(given: Sequence[Sequence[int]], count: int) -> list[tuple[int, ...]]:
     found, seen = [], set()
     for fragment in given:
-        members = sorted(int(a) for a in fragment)
+        try:
+            members = sorted(int(a) for a in fragment)
+        except (TypeError, ValueError) as error:
+            raise FragmentError(
+                f"fragments are lists of atoms by their numbers, not {given!r}"
+            ) from error
         if not members:
             raise FragmentError("a fragment without atoms")
         for atom in members:

@@ -36,6 +36,7 @@ from ase.geometry import find_mic
 from ase.symbols import Symbols
 from jaxtyping import Float
 
+from interpmd import arguments
 from interpmd.errors import ArgumentError, StructureError
 from interpmd.structures.chemistry import bonds as bonds_of
 from interpmd.structures.files import Structures, read_frames
@@ -222,8 +223,8 @@ def _given(
     fixed: Mapping[Pair, str],
 ) -> tuple[Groups, list[str] | None, list[int]]:
     """The user's groups in order of their first atoms, their names, and that order."""
-    lists = list(groups.values() if isinstance(groups, Mapping) else groups)
     try:
+        lists = list(groups.values() if isinstance(groups, Mapping) else groups)
         members = [tuple(sorted(int(a) for a in inside)) for inside in lists]
     except (TypeError, ValueError) as error:
         raise ArgumentError(
@@ -275,9 +276,12 @@ def _reordered(
 ) -> list[int] | None:
     if charges is None:
         return None
-    if len(charges) != count:
-        raise ArgumentError(f"{len(charges)} charges for {count} groups; give one for each")
-    return [int(charges[k]) for k in (order or range(count))]
+    given = arguments.one_or_more(charges, "charges", arguments.finite)
+    if len(given) != count:
+        raise ArgumentError(f"{len(given)} charges for {count} groups; give one for each")
+    if any(charge != int(charge) for charge in given):
+        raise ArgumentError(f"charges of groups are whole numbers, in e, not {charges!r}")
+    return [int(given[k]) for k in (order or range(count))]
 
 
 def _charges(

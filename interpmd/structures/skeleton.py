@@ -228,10 +228,14 @@ def _pairs(atoms: Atoms, bonds: Sequence[Pair] | None) -> tuple[Pair, ...]:
                 "'atoms'"
             )
         bonds = [*known.pairs.tolist(), *_stretched(atoms, known.pairs)]
-    for i, j in bonds:
+    try:
+        ends = [(int(i), int(j)) for i, j in bonds]
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"bonds are pairs of atoms, [(0, 1), ...], not {bonds!r}") from error
+    for i, j in ends:
         if i == j or not (0 <= i < len(atoms) and 0 <= j < len(atoms)):
             raise ArgumentError(f"no bond ({i}, {j}): atoms are 0 to {len(atoms) - 1}")
-    return tuple(sorted({_sorted((int(i), int(j))) for i, j in bonds}))
+    return tuple(sorted({_sorted(pair) for pair in ends}))
 
 
 def _stretched(atoms: Atoms, pairs: np.ndarray) -> list[Pair]:

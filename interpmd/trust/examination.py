@@ -144,9 +144,9 @@ def _graded(
 
 
 def _checked(values: Sequence[float], name: str, low: float, high: float) -> np.ndarray:
-    ascending = np.unique(np.asarray(values, dtype=float).reshape(-1))
+    ascending = np.unique(arguments.one_or_more(values, name, arguments.finite))
     inside = (ascending > low) & (ascending <= high)
-    if not (np.isfinite(ascending) & inside).all():
+    if not inside.all():
         raise ArgumentError(f"{name} lie above {low:g}{f' and up to {high:g}' * (high < np.inf)}")
     return ascending
 

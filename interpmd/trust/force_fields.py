@@ -118,7 +118,7 @@ def compare_force_fields(
     profile: Structures | None = None,
     angles: int = 12,
     relax: bool = True,
-    beside: Sequence[str] | None = None,
+    beside: str | Sequence[str] | None = None,
 ) -> ForceFieldComparison:
     """Forces, conformers and a torsion profile of one molecule, by models and by a reference.
 
@@ -146,11 +146,15 @@ def compare_force_fields(
         CalculationError: a force field has no parameters for the molecule (one that was not asked
             for is left out).
     """
+    beside = None if beside is None else arguments.words_of(beside, "beside")
     for each in beside or ():
         arguments.one_of(tuple(FORCE_FIELDS), beside=each)
     structures = list(read_frames(frames))
     if not structures:
         raise ArgumentError("compare_force_fields needs at least one structure")
+    given = None if minima is None else read_frames(minima)
+    if given is not None and not given:
+        raise ArgumentError("minima= holds no structures; leave it out to have them sought")
     if profile is not None and dihedral is None:
         raise ArgumentError("profile= needs dihedral=, the four atoms that it turns")
     oracle = as_calculator(reference)
@@ -160,7 +164,7 @@ def compare_force_fields(
         a if _labelled(a) and a.info.get(LEVEL_KEY) == level else _relabelled(a, reference)
         for a in structures
     ]
-    bottoms = read_frames(minima) if minima is not None else _different(relaxed(structures, oracle))
+    bottoms = _different(relaxed(structures, oracle)) if given is None else given
     bottoms = [
         a if _labelled(a) and a.info.get(LEVEL_KEY, level) == level else relaxed(a, oracle)[0]
         for a in bottoms

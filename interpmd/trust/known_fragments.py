@@ -198,8 +198,7 @@ def known_fragments(
         StructureError: a structure that has no groups (a crystal, a radical).
         MissingPackageError: RDKit is not installed.
     """
-    if order < 1:
-        raise ArgumentError(f"the order is a number of groups from 1 on, not {order}")
+    arguments.count(order=order)
     there = _there(load_potential(GENERAL) if data is None else data, order)
     frames = list(read_frames(structures))
     if not frames:

@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Bool, Float
 
+from interpmd import arguments
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES
@@ -46,6 +47,7 @@ def game_of(model: Model, explanation: Explanation) -> Game | Difference:
     Raises:
         GaugeError: the gauge "internal", whose coordinates cannot leave.
     """
+    arguments.of_class(Explanation, explanation=explanation)
     gauge = gauge_of(explanation)
     game = gauge.game(model, explanation.atoms, explanation.target)
     if explanation.reference is None:
@@ -106,6 +108,7 @@ def removable(game: Game | Difference, target: Target) -> Bool[np.ndarray, " pla
 
 def check_same(model: Any, explanation: Explanation) -> None:
     """Raise MethodError if the model does not say what was explained (to single precision)."""
+    arguments.of_class(Explanation, explanation=explanation)
     frames, known = frames_of(explanation), as_model(model)
     values = []
     for atoms in frames:

@@ -8,7 +8,7 @@ its coordinates with r = 0.999.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from interpmd.attribution.certificate import Check
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.methods.dispatch import explain, options_of, settled_gauge
 from interpmd.attribution.models import as_model
-from interpmd.attribution.targets import Force, Target
+from interpmd.attribution.targets import Force, Target, as_target
 from interpmd.errors import ArgumentError
 from interpmd.fitting import labels
 from interpmd.fitting.learning import potentials
@@ -135,7 +135,10 @@ def reproducibility(
         raise ArgumentError("two models are compared on frames, and none are given")
     if target is None:
         target = [Force(atom) for atom in range(len(frames[0]))]
-    targets = [target] if isinstance(target, Target) else list(target)
+    given = target if isinstance(target, Iterable) and not isinstance(target, str) else [target]
+    targets = [as_target(each) for each in given]
+    if not targets:
+        raise ArgumentError("two models are compared by a target, and none is given")
     made = settled_gauge(frames, targets[0], gauge, method, order)
     options = {"error_bars": False} if "error_bars" in options_of(method or made.method) else {}
     models = [as_model(model) for model in (first, second)]

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpmd import arguments
 from interpmd.attribution.certificate import Check
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.methods.dispatch import explain
@@ -74,6 +75,10 @@ def sensitivity(
         MethodError: the method cannot be repeated.
         ModelError: the model gives no energies and forces.
     """
+    arguments.of_class(Explanation, explanation=explanation)
+    arguments.count(samples=samples)
+    arguments.positive(radius=radius)
+    arguments.seeds(seed=seed)
     metrics = required("captum.metrics", "the sensitivity of an explanation")
     wrapped = as_model(model)
     rng = np.random.default_rng(seed)

@@ -12,8 +12,8 @@ from ase import Atoms
 from test_gauges_over_time import dataset
 
 import interpmd as im
+from interpmd.attribution.named_atoms import atom_of
 from interpmd.attribution.over_time.drivers import covariance_shares
-from interpmd.attribution.targets import atom_of
 from interpmd.demo import MALONALDEHYDE
 
 SHIPPED = im.load("malonaldehyde")

@@ -300,6 +300,6 @@ def test_what_fit_does_not_know_is_refused_before_anything_is_labelled(report, f
         im.corrections("water", frames[0])
     with pytest.raises(im.ArgumentError, match="fit is of the class GrowingFit"):
         im.choose(report, frames)
-    for temperatures in ((), 300.0, (300.0, -1.0)):
+    for temperatures in ((), "300", (300.0, -1.0)):
         with pytest.raises(im.ArgumentError, match="temperatures"):
             im.candidates(frames[0], n=2, temperatures=temperatures)

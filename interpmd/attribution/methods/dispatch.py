@@ -22,7 +22,7 @@ from interpmd.attribution.gauges.molecules import MoleculesGauge
 from interpmd.attribution.methods.registry import METHODS, Method, Request
 from interpmd.attribution.models import CountedModel, Model, as_model
 from interpmd.attribution.relaxation import relaxed
-from interpmd.attribution.targets import Energy, Target
+from interpmd.attribution.targets import Target, as_target
 from interpmd.errors import GaugeError, MethodError, StructureError
 from interpmd.potentials.watch import DOUBTFUL, watch_of
 from interpmd.structures.charged_parts import with_fragment_charges
@@ -87,9 +87,7 @@ def explain(
         ExtrapolationWarning: an atom of the structure is unlike the training data.
     """
     atoms = one_structure(atoms)
-    target = Energy() if target is None else target
-    if not isinstance(target, Target):
-        raise MethodError(f"the target is Energy(), Force(atom) or Torque(...), not {target!r}")
+    target = as_target(target)
     wrapped = CountedModel(as_model(model))
     if wrapped.potential is None:
         check_structure(atoms)
@@ -170,7 +168,7 @@ def settled_gauge(
         return as_gauge(gauge, frames, players)
     if fragments == "molecules":
         return MoleculesGauge(players or ())
-    if method is not None and method in METHODS and "atoms" not in METHODS[method].gauges:
+    if arguments.named(method, METHODS) and "atoms" not in METHODS[method].gauges:
         return as_gauge(METHODS[method].gauges[0], frames, players)
     classic = (method, order, context, fragments) != (None, "auto", "vacuum", None)
     return AtomsGauge(players) if classic else suitable_gauge(frames, target)
@@ -178,7 +176,7 @@ def settled_gauge(
 
 def _suitable(name: str, gauge: Gauge, context: str) -> Method:
     """The method of that name, if it suits the gauge and the context."""
-    if name not in METHODS:
+    if not arguments.named(name, METHODS):
         raise MethodError(f"no method is called {name!r}; known: {', '.join(METHODS)}")
     chosen = METHODS[name]
     if gauge.name not in chosen.gauges:
@@ -288,7 +286,7 @@ def settled_method(
 
 def options_of(method: str) -> list[str]:
     """Names of the options that a method takes; none of an unknown one."""
-    if method not in METHODS:
+    if not arguments.named(method, METHODS):
         return []
     parameters = signature(METHODS[method].run).parameters
     return [name for name, p in parameters.items() if p.default is not p.empty]
@@ -296,7 +294,7 @@ def options_of(method: str) -> list[str]:
 
 def knows_error_bars(method: str) -> bool:
     """Whether a method knows the posterior of its values; an unknown one does not."""
-    return method in METHODS and METHODS[method].error_bars
+    return arguments.named(method, METHODS) and METHODS[method].error_bars
 
 
 def cooperativity(

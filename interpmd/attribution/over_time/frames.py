@@ -28,7 +28,7 @@ from interpmd.attribution.over_time import drivers, reg  # noqa: F401 (register 
 from interpmd.attribution.over_time.asked import Asked, rows
 from interpmd.attribution.over_time.collected import Collected
 from interpmd.attribution.over_time.kept import Kept, frames_digest
-from interpmd.attribution.targets import Energy, Target
+from interpmd.attribution.targets import Energy, Target, as_target
 from interpmd.dynamics import Trajectory
 from interpmd.dynamics.frames import frames_and_times
 from interpmd.dynamics.record import name as potential_name
@@ -213,7 +213,7 @@ def collect(
         raise GroupingError(f"cannot sum by {by!r}; choose one of {', '.join(ROWS)}")
     everything = [*frames, *extra]
     as_model(model)  # says what it is not
-    first = target_of(0) or Energy()
+    first = as_target(target_of(0))
     made = settled_gauge(everything, first, gauge, method, order, context, fragments)
     if knows_error_bars(made.method if method is None else method):
         # those of energies of atoms come with the table

@@ -10,6 +10,7 @@ from ase import Atoms, units
 from jaxtyping import Float
 from scipy.integrate import cumulative_simpson, cumulative_trapezoid
 
+from interpmd import arguments
 from interpmd.attribution.targets import Functional, Power, Target
 from interpmd.errors import LedgerError
 
@@ -44,7 +45,7 @@ def powers(frames: Sequence[Atoms], power: Power, rule: str) -> Callable[[int], 
     Raises:
         LedgerError: no such rule.
     """
-    if rule not in ORDERS:
+    if not arguments.named(rule, ORDERS):
         raise LedgerError(f"no rule is called {rule!r}; known: {', '.join(ORDERS)}")
     if rule != "verlet":
         return lambda _: power

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from ase import Atoms
 
+from interpmd import arguments
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.coordinates import InternalGauge
 from interpmd.attribution.methods.dispatch import settled_gauge, settled_method
@@ -115,6 +116,7 @@ def ledger(
             between frames would do. It comes before the rows are made where the forces of the
             frames are at hand or cheap.
     """
+    arguments.positive(tolerance=tolerance)
     frames, moments = frames_and_times(trajectory, times)
     if len(frames) < 2:
         raise LedgerError("work is done from one frame to the next, and there is only one frame")
@@ -128,8 +130,8 @@ def ledger(
             )
         return _along_a_path(wrapped, frames, moments, by, tolerance, asked)
     _check(frames, moments, times is not None or hasattr(trajectory, "times"))
-    chosen = [atoms] if isinstance(atoms, int | str | np.integer) else atoms
-    power = Power(None if chosen is None else tuple(chosen))
+    one = isinstance(atoms, str) or not isinstance(atoms, Sequence | np.ndarray | None)
+    power = Power([atoms] if one else atoms)
     settings = getattr(trajectory, "settings", {})
     if rule is None:
         step = settings.get("time_step_fs")

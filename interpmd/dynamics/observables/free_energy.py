@@ -154,10 +154,7 @@ def free_energy(
             raise TrajectoryError(
                 f"{name} is {range[0]:g} in all frames: there is no curve along it"
             )
-    ends = arguments.numbers_of(range, "range")
-    if len(ends) != 2 or not ends[0] < ends[1]:
-        raise ArgumentError(f"range are two numbers, the lower and the upper, not {range!r}")
-    low, high = ends.tolist()
+    low, high = arguments.interval_of(range, "range")
     edges = np.linspace(low, high, bins + 1)
     memory = memory_of(values, dihedral)
     place = bin_of(values, edges)
@@ -194,12 +191,10 @@ def bias_of(bias: Sequence[float], frames: int) -> Float[np.ndarray, " frames"]:
     Raises:
         ArgumentError: another number of them than of frames, or values that are not finite.
     """
-    found = np.asarray(bias, dtype=float)
-    if found.shape != (frames,) or not np.isfinite(found).all():
+    found = arguments.numbers_of(bias, "bias")
+    if len(found) != frames:
         raise ArgumentError(
-            f"bias= is one energy in eV for each of the {frames} frames, not {found.size} numbers"
-            if found.shape != (frames,)
-            else "bias= holds a number that is not finite"
+            f"bias= is one energy in eV for each of the {frames} frames, not {len(found)} numbers"
         )
     return found
 

@@ -138,7 +138,7 @@ def free_energy_map(
     arguments.positive(temperature=temperature)
     arguments.count(2, bins=bins, draws=draws)
     arguments.seeds(seed=seed)
-    if len(coordinates) != 2 or len(ranges) != 2:
+    if not all(isinstance(two, Sequence) and len(two) == 2 for two in (coordinates, ranges)):
         raise ArgumentError("a map has two coordinates, and two ranges if any")
     frames, _ = frames_and_times(trajectory)
     if len(frames) < 10:
@@ -148,9 +148,11 @@ def free_energy_map(
         values, name, unit = values_of(frames, coordinate)
         circle = name.startswith("dihedral") and unit == "°"
         limits = (-180.0, 180.0) if circle else (float(values.min()), float(values.max()))
-        low, high = limits if given is None else given
-        if not low < high:
-            raise TrajectoryError(f"{name} spans no range from {low:g} to {high:g}")
+        if given is None and not limits[0] < limits[1]:
+            raise TrajectoryError(
+                f"{name} is {limits[0]:g} in all frames: there is no map along it"
+            )
+        low, high = arguments.interval_of(limits if given is None else given, "ranges")
         edges = np.linspace(low, high, bins + 1)
         places.append(bin_of(values, edges))
         middles.append(0.5 * (edges[1:] + edges[:-1]))

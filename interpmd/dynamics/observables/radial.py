@@ -88,7 +88,7 @@ class RadialDistribution:
 
 def radial_distribution(
     trajectory: Trajectory | Structures,
-    pairs: Sequence[str] | None = None,
+    pairs: str | Sequence[str] | None = None,
     *,
     bins: int = 120,
     longest: float | None = None,
@@ -120,12 +120,12 @@ def radial_distribution(
     arguments.positive(longest=reach)
     if reach >= half:
         raise ArgumentError(f"longest={longest:g} is beyond half of a cell, {half:.2f} Å")
-    if isinstance(pairs, str) or (pairs is not None and not len(pairs)):
-        raise ArgumentError(f'pairs is a list of pairs of elements, such as ["O-O"], not {pairs!r}')
     symbols = np.array(frames[0].get_chemical_symbols())
     known = sorted(set(symbols.tolist()))
     if pairs is None:
         pairs = [f"{a}-{b}" for a, b in combinations_with_replacement(known, 2)]
+    if not len(pairs := arguments.words_of(pairs, "pairs")):
+        raise ArgumentError('pairs are pairs of elements, such as ["O-O"], and none is given')
     values, stds, neighbours = {}, {}, {}
     for pair in pairs:
         ends = pair.split("-")

@@ -47,8 +47,8 @@ def candidates(
     start: Structures,
     model: str | Calculator | Potential = "gfn2-xtb",
     n: int = 200,
-    kinds: Sequence[str] = KINDS,
-    temperatures: Sequence[float] = (300.0, 600.0, 1000.0),
+    kinds: str | Sequence[str] = KINDS,
+    temperatures: float | Sequence[float] = (300.0, 600.0, 1000.0),
     seed: int = 0,
     progress: bool = True,
 ) -> list[Atoms]:
@@ -64,7 +64,7 @@ def candidates(
             at the highest temperature, and single bonds pressed and stretched. "moved": of hot runs
             the frames where the model's forces are largest, where a baseline moves much and its
             error with it. Kinds that a structure does not have are left out.
-        temperatures: K.
+        temperatures: one or several, in K.
         seed: of everything random.
         progress: whether to show a bar.
 
@@ -78,8 +78,8 @@ def candidates(
     """
     arguments.count(n=n)
     arguments.seeds(seed=seed)
-    for place, temperature in enumerate(arguments.numbers_of(temperatures, "temperatures")):
-        arguments.positive(**{f"temperatures[{place}]": temperature})
+    kelvin = arguments.one_or_more(temperatures, "temperatures")
+    kinds = arguments.words_of(kinds, "kinds")
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise UnknownSamplingError(f"no candidates are {unknown[0]!r}: {', '.join(KINDS)}")
     structures = [atoms.copy() for atoms in read_frames(start)]
@@ -92,6 +92,11 @@ def candidates(
         "hot": _hot, "biased": _biased, "stretched": _stretched, "moved": _moved,
     }  # fmt: skip
     able = [k for k in kinds if k != "biased" or any(restraints_of(a) for a in structures)]
+    if not able:
+        raise UnknownSamplingError(
+            "no structure has a shared proton or a bond that turns, so that there is nothing to "
+            "bias; take other kinds"
+        )
     shares = [len(part) for part in np.array_split(np.arange(n), len(able))]
     found: list[Atoms] = []
     with tqdm(total=n, desc="candidates", unit="frame", disable=not progress) as bar:
@@ -101,7 +106,7 @@ def candidates(
                 if not count:
                     continue
                 own = int(np.random.SeedSequence([seed, place, number]).generate_state(1)[0])
-                made = makers[kind](atoms, level, count, tuple(temperatures), own)
+                made = makers[kind](atoms, level, count, kelvin, own)
                 for frame in made:
                     frame.info["sampling"] = kind
                 found += made

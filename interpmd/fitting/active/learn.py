@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from interpmd.fitting.active.branch import Branch, check_start, errors_of, judge
 from interpmd.fitting.active.record import Record, key_of
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import Evaluation, FitReport
-from interpmd.fitting.spec import Spec
+from interpmd.fitting.spec import Spec, as_spec
 from interpmd.levels import resolve
 from interpmd.markup import table
 from interpmd.plots.learning import label_race
@@ -115,7 +115,7 @@ def learn(
     error: float | None = None,
     misfit: float = 1.0,
     compare: bool = True,
-    spec: Spec | None = None,
+    spec: Spec | Mapping[str, Any] | None = None,
     members: int | None = None,
     out: str | Path | None = None,
     workers: int | None = 1,
@@ -190,11 +190,17 @@ def learn(
     pool, first = read_frames(candidates), read_frames(start)
     check_start(first)
     judges = read_frames(test) if test is not None else []
+    spec = None if spec is None else as_spec(spec)
     settings = {
         "level": None if level is None else resolve(level).name,
         "goal": goal and [goal.atoms, goal.of, key_of(goal.frames, {})],
         "baseline": None if baseline is None else resolve(baseline).name,
-        **{"batch": batch, "misfit": misfit, "seed": seed, "spec": spec and asdict(spec)},
+        **{
+            "batch": batch,
+            "misfit": misfit,
+            "seed": seed,
+            "spec": None if spec is None else asdict(spec),
+        },
         **options,
     }
     record = Record(out, key_of([*first, *pool, *judges], settings))

@@ -17,7 +17,7 @@ from ase import Atoms
 from interpmd.attribution.explanation import Explanation
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.gauges.choice import GAUGES
-from interpmd.attribution.targets import atom_of
+from interpmd.attribution.named_atoms import atom_of
 from interpmd.dynamics import Trajectory
 from interpmd.dynamics.observables.coordinates import CoordinateLike
 from interpmd.errors import InterpmdError, QuestionError, ViewerError

@@ -14,7 +14,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from interpmd import arguments
 from interpmd.attribution.gauges.base import Gauge
 from interpmd.attribution.methods.dispatch import explain, settled_gauge
-from interpmd.attribution.targets import Force, atom_of
+from interpmd.attribution.named_atoms import atom_of
+from interpmd.attribution.targets import Force
 from interpmd.dynamics import Trajectory
 from interpmd.errors import InterpmdError
 from interpmd.keywords import renamed
