@@ -254,8 +254,21 @@ def test_choices_are_checked(explorer, potential, frames):
 
     with pytest.raises(traitlets.TraitError):
         explorer.grouping = "colour"
-    with pytest.raises(traitlets.TraitError, match="frames are 0 to 2"):
+    for number in (3, 99, -1, 1.5, "1"):
+        with pytest.raises(im.ArgumentError, match="frame"):
+            explorer.frame = number
+    with pytest.raises(im.ArgumentError, match="frame=3: frames are 0 to 2"):
         explorer.frame = 3
+    for control in ("atom", "other"):
+        with pytest.raises(im.TargetError, match="atoms 0 to 8"):
+            setattr(explorer, control, 99)
+        with pytest.raises(im.TargetError, match="atom 8 is H"):
+            setattr(explorer, control, "C8")
+    assert (explorer.frame, explorer.atom, explorer.other) == (0, 8, None)
+    explorer.frame, explorer.atom, explorer.reference = np.int64(1), "O0", np.int64(2)
+    assert (explorer.frame, explorer.atom, explorer.reference) == (1, 0, 2)
+    assert type(explorer.frame) is type(explorer.reference) is int
+    explorer.frame, explorer.atom, explorer.reference = 0, np.int64(8), None
     with pytest.raises(im.ArgumentError, match="frame=99: frames are 0 to 2"):
         im.ForceExplorer(potential, frames, frame=99)
     with pytest.raises(im.ArgumentError, match="frame is a whole number, 0 or more, not -1"):

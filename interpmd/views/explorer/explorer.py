@@ -29,6 +29,7 @@ from interpmd.views.explorer.answers import Answer
 from interpmd.views.explorer.comparison import Beside, Comparison
 from interpmd.views.explorer.export import contributions, save
 from interpmd.views.explorer.frame_map import FrameMap, frame_map
+from interpmd.views.explorer.numbers import AtomNumber, FrameNumber, Whole
 from interpmd.views.explorer.page import write_page
 from interpmd.views.explorer.picture import View, image
 from interpmd.views.explorer.questions import GROUPINGS, TARGETS, Question
@@ -83,6 +84,7 @@ class ForceExplorer(anywidget.AnyWidget):
         QuestionError, TargetError: there is no such choice.
         ArgumentError: there is no such frame.
         traitlets.TraitError: no such target, grouping or unit.
+        The same where an attribute is set later; what was shown stays.
 
     Example:
         >>> from ase import Atoms
@@ -105,20 +107,20 @@ class ForceExplorer(anywidget.AnyWidget):
     positions = t.Bytes().tag(sync=True)
     forces = t.Bytes().tag(sync=True)
 
-    frame = t.Int(0).tag(sync=True)
+    frame = FrameNumber(0).tag(sync=True)
     target = t.Enum(list(TARGETS), "force").tag(sync=True)
-    atom = t.Int(0).tag(sync=True)
-    other = t.Int(None, allow_none=True).tag(sync=True)
-    dihedral = t.List(t.Int(), None, allow_none=True).tag(sync=True)
+    atom = AtomNumber(0).tag(sync=True)
+    other = AtomNumber(None, allow_none=True).tag(sync=True)
+    dihedral = t.List(Whole(), None, allow_none=True).tag(sync=True)
     grouping = t.Enum(list(GROUPINGS), "interaction").tag(sync=True)
     gauge = t.Enum(list(GAUGES), None, allow_none=True).tag(sync=True)
     method = t.Unicode(None, allow_none=True).tag(sync=True)
     order = t.Union([t.Int(), t.Enum(["auto"])], default_value="auto", allow_none=True).tag(
         sync=True
     )
-    reference = t.Int(None, allow_none=True).tag(sync=True)
+    reference = Whole(None, allow_none=True).tag(sync=True)
     unit = t.Enum(list(DISPLAY), "eV").tag(sync=True)
-    shown = t.Int(SHOWN).tag(sync=True)
+    shown = Whole(SHOWN).tag(sync=True)
     beside = t.Unicode(None, allow_none=True).tag(sync=True)
 
     def __init__(
@@ -169,12 +171,6 @@ class ForceExplorer(anywidget.AnyWidget):
         self.state.settled(self.question, self.frame)
         self.on_msg(self._heard)
         self.observe(self._doubt_later, names=["frame", *Question.__dataclass_fields__])
-
-    @t.validate("frame")
-    def _check_frame(self, proposal: Any) -> int:
-        if not 0 <= proposal["value"] < len(self.state):
-            raise t.TraitError(f"frames are 0 to {len(self.state) - 1}, not {proposal['value']}")
-        return proposal["value"]
 
     @t.validate("beside")
     def _check_beside(self, proposal: Any) -> str | None:
