@@ -21,6 +21,8 @@ from interpmd.fitting import labels
 from interpmd.fitting.active.acquisition import Goal, choose
 from interpmd.fitting.active.branch import Branch, check_start, errors_of, judge_of, measured
 from interpmd.fitting.active.record import Record, key_of
+from interpmd.fitting.checks.finding import settle
+from interpmd.fitting.checks.sets import check_overlap
 from interpmd.fitting.closed_form import fit
 from interpmd.fitting.report import Evaluation, FitReport
 from interpmd.fitting.spec import Spec, as_spec
@@ -142,7 +144,8 @@ def learn(
         level: of theory for what has no label: one that `im.label` knows, or a calculator.
         goal: where error bars should become small: `im.Goal(frames, atoms=..., of=...)`; the
             candidates themselves if None.
-        test: labelled frames, for the curves and for `error`.
+        test: labelled frames, for the curves and for `error`; a warning names those that are in
+            start or candidates as well.
         baseline: see `im.fit`.
         batch: labels per round.
         budget: most labels of the active way, the start included.
@@ -190,17 +193,13 @@ def learn(
     pool, first = read_frames(candidates), read_frames(start)
     check_start(first)
     judges = read_frames(test) if test is not None else []
+    settle(check_overlap([*first, *pool], {"test": judges}, "in start or candidates"), 3)
     spec = None if spec is None else as_spec(spec)
     settings = {
         "level": None if level is None else resolve(level).name,
         "goal": goal and [goal.atoms, goal.of, key_of(goal.frames, {})],
         "baseline": None if baseline is None else resolve(baseline).name,
-        **{
-            "batch": batch,
-            "misfit": misfit,
-            "seed": seed,
-            "spec": None if spec is None else asdict(spec),
-        },
+        **{"batch": batch, "misfit": misfit, "seed": seed, "spec": spec and asdict(spec)},
         **options,
     }
     record = Record(out, key_of([*first, *pool, *judges], settings))

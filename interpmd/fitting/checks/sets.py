@@ -71,8 +71,12 @@ def check_copies(frames: Sequence[Atoms]) -> list[Finding]:
     ]
 
 
-def check_overlap(train: Sequence[Atoms], others: Mapping[str, Sequence[Atoms]]) -> list[Finding]:
-    """Frames of the test or validation set that are training frames as well."""
+def check_overlap(
+    train: Sequence[Atoms],
+    others: Mapping[str, Sequence[Atoms]],
+    where: str = "in the training data",
+) -> list[Finding]:
+    """Frames of the test or validation set that are training frames as well; `where` in words."""
     found = []
     base = [a for a in train if len(a) > 1 or a.pbc.any()]
     for name, frames in others.items():
@@ -84,8 +88,7 @@ def check_overlap(train: Sequence[Atoms], others: Mapping[str, Sequence[Atoms]])
             found.append(
                 Finding(
                     "overlap",
-                    f"{len(indices)} of {len(many)} {name} frames are in the training data: "
-                    f"{named(indices)}",
+                    f"{len(indices)} of {len(many)} {name} frames are {where}: {named(indices)}",
                     "their errors say nothing about new frames; take them out of one of the sets",
                     tuple(indices),
                 )

@@ -12,9 +12,11 @@ from ase import Atoms
 from interpmd import arguments
 from interpmd.dynamics import Trajectory
 from interpmd.errors import LabelError
+from interpmd.fitting.checks.finding import settle
+from interpmd.fitting.checks.sets import check_overlap
 from interpmd.fitting.distil.base import Block
 from interpmd.fitting.distil.build import built, chosen_terms, options_of
-from interpmd.fitting.distil.equations import LinearModel, solve
+from interpmd.fitting.distil.equations import LinearModel, groups_of, solve, split
 from interpmd.fitting.distil.result import Distilled
 from interpmd.fitting.distil.teacher import name_of, taught
 from interpmd.structures.files import Structures, read_frames
@@ -74,6 +76,10 @@ def distil(
         MemoryLimitError: there are more coefficients than `memory` allows.
         SingularError: the equations have no solution.
         ModelError, UnknownLevelError, CalculationError: the model cannot be evaluated.
+
+    Warns:
+        LabelWarning: frames of the test are copies of those of the fit, so that the shares are not
+            of new frames.
     """
     arguments.count(1, most=most)
     arguments.positive(memory=memory)
@@ -90,6 +96,7 @@ def distil(
         began = time.perf_counter()
         lean = built(names, frames, fineness, memory)
         frames = [frames[k] for k in _affordable(lean, frames, most)]
+        _check_test(frames)
         prepared = time.perf_counter() - began
         energies, forces = taught(model, frames, progress)
         began = time.perf_counter()
@@ -116,6 +123,15 @@ def _affordable(model: LinearModel, frames: Sequence[Atoms], most: int) -> list[
     by_work = WORK / (rows * model.size**2)
     count = int(max(5, min(most, by_work, MOST_ENTRIES / max(entries, 1))))
     return np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int)).tolist()
+
+
+def _check_test(frames: Sequence[Atoms]) -> None:
+    """Warn of frames of the test that the fit sees as well."""
+    groups = groups_of(len(frames))
+    fitted, choice, judges = (
+        [frames[k] for g in part for k in groups[g]] for part in split(groups)
+    )
+    settle(check_overlap([*fitted, *choice], {"test": judges}, "copies of those of the fit"), 4)
 
 
 def _offset(
