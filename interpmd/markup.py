@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
+
+#: Words of a heading cell in a table of pandas.
+HEADING = re.compile(r"(?<=<th>)[^<]+(?=</th>)")
 
 
 class Markup(str):
@@ -42,8 +46,12 @@ def joined(parts: Iterable[object], between: str = "") -> Markup:
 
 
 def table(frame: pd.DataFrame, **options: Any) -> Markup:
-    """A table of pandas, cells and names escaped; options as of `DataFrame.to_html`."""
-    return Markup(frame.to_html(**options, escape=True))
+    """A table of pandas, cells and names escaped; options as of `DataFrame.to_html`.
+
+    Headings may break at underscores, so that a table fits into a narrow page.
+    """
+    made = frame.to_html(**options, escape=True)
+    return Markup(HEADING.sub(lambda cell: cell[0].replace("_", "_<wbr>"), made))
 
 
 def in_script(data: Any) -> Markup:

@@ -275,6 +275,11 @@ def test_what_is_escaped_reads_as_it_was(evil):
     assert Tags(table(frame)).tags == Tags(table(frame.map(len).set_axis(["a"], axis=1))).tags
 
 
+def test_headings_of_tables_break_where_words_end():
+    made = table(pd.DataFrame({"force_rmse_meV/A": ["a_b"]}))
+    assert "<th>force_<wbr>rmse_<wbr>meV/A</th>" in made and "<td>a_b</td>" in made
+
+
 def test_markup_is_not_escaped_twice():
     inner = markup("<b>{}</b>", "<i>")
     assert inner == "<b>&lt;i&gt;</b>"

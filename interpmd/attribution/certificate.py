@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from interpmd.errors import CertificateError
-from interpmd.markup import joined, markup
+from interpmd.markup import Markup, joined, markup
 
 #: Groups of checks; the first belongs to each explanation, the others to potentials too.
 GROUPS = {
@@ -282,12 +282,12 @@ class Certificate:
         if doubtful and self.badge != "NOT EXACT":
             colour = "#666666"
         mark = {True: "✓ passed", False: "✗ failed", None: "• noted"}
-        row = (
-            '<tr><td style="white-space:nowrap">{}</td><td>{}</td><td>{}</td><td>{}</td>'
-            '<td style="white-space:nowrap">{}</td><td>{}</td></tr>'
-        )
+        # to the left, where words are read, whatever the page does with tables
+        cell = '<td style="text-align:left;vertical-align:top{}">{{}}</td>'
+        widths = (";white-space:nowrap", "", ";white-space:nowrap", "")
+        row = "<tr>{}</tr>".format("".join(map(cell.format, widths)))
         rows = joined(
-            markup(row, mark[c.passed], c.group, c.name, c.measured, _limit(c), c.meaning)
+            markup(row, mark[c.passed], f"{c.group}: {c.name}", _measured(c), c.meaning)
             for c in self.checks
         )
         return markup(
@@ -303,6 +303,11 @@ class Certificate:
 def _limit(check: Check) -> str:
     """Largest value that passes, in words; nothing where there is none."""
     return "" if check.limit is None else f"at most {check.limit:.3g}"
+
+
+def _measured(check: Check) -> Markup:
+    """The value, and in a second line the largest that passes, where there is one."""
+    return joined([check.measured, _limit(check)] if _limit(check) else [check.measured], "<br>")
 
 
 def _fails(check: Check) -> bool:

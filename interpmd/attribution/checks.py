@@ -102,12 +102,12 @@ def determination(
     words = "posterior standard deviation of the sum"
     checks = [Check("identifiability", "sum", total, None, unit, words)]
     if len(some):
-        words = "the same of a single one of the ten largest values that were learned (median)"
+        words = "that of a single one of the ten largest values that were learned (median)"
         single = float(np.median(some))
         checks.append(Check("identifiability", "single values", single, None, unit, words))
         ten = learned[np.argsort(-largest[learned])[:10]]
         relative = float(np.sqrt((spread[ten] ** 2).sum() / max((largest[ten] ** 2).sum(), 1e-300)))
-        words = "error bars of the ten largest values over these"
+        words = "error bars of the ten largest values over the values themselves"
         checks.append(Check("identifiability", "relative", relative, None, "", words))
     return checks
 

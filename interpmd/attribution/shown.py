@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -82,12 +83,15 @@ class Shown(ABC):
         )
 
     def _sum(self) -> str:
-        """The total, with its error bar where it is known."""
-        total = np.array2string(np.asarray(self.total), precision=4)
-        if self.total_std is None:
-            return total
-        short = {"float_kind": lambda value: f"{value:.2g}"}
-        return f"{total} ± {np.array2string(np.asarray(self.total_std), formatter=short)}"
+        """The total, with its error bar where it is known, whose second digit is the last."""
+        total, std = np.asarray(self.total), self.total_std
+        largest = 0.0 if std is None else float(np.max(std))
+        digits = int(np.clip(1 - np.floor(np.log10(largest)), 1, 4)) if largest > 0 else 4
+        shown = _written(total, lambda value: f"{value + 0.0:.{digits}f}")
+        if std is None:
+            return shown
+        # what is zero by symmetry is not so to the last bit
+        return f"{shown} ± {_written(std, lambda value: f'{value:.2g}' if value > 1e-12 else '0')}"
 
     def _repr_html_(self) -> str:
         how = f"gauge {self.gauge}, {self.method}, {self.context}: total {self._sum()} {self.unit}"
@@ -100,8 +104,22 @@ class Shown(ABC):
             "<details><summary>certificate: <b>{}</b></summary>{}</details>",
             self.subject,
             how,
-            table(rows.head(LINES).round(4)),
+            table(_telling(rows).head(LINES)),
             more,
             certificate.verdict,
             certificate._repr_html_(),
         )
+
+
+def _written(values: float | np.ndarray, form: Callable[[float], str]) -> str:
+    return np.array2string(np.asarray(values), formatter={"float_kind": form})
+
+
+def _telling(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rounded, without the columns that say nothing here, or again what the label says."""
+    silent = []
+    if "term" in rows and list(rows["term"]) == list(rows["label"]):
+        silent.append("term")
+    if "remainder" in rows and not any(rows["remainder"]):
+        silent.append("remainder")
+    return rows.drop(columns=silent).round(4).replace(-0.0, 0.0)

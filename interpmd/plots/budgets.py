@@ -36,6 +36,10 @@ NAMED_ATOMS = 26
 WHISKERS = "whiskers: ± 1 std"
 
 
+#: What is written as zero, and what is zero but for rounding.
+NOTHING, ROUNDING = 5e-4, 1e-9
+
+
 def budget(
     values: Mapping[str, float],
     spread: Mapping[str, float] | None = None,
@@ -50,12 +54,13 @@ def budget(
         values: contribution by name, in `unit`.
         spread: standard deviations, drawn as whiskers of one to either side.
         most: largest contributions that get a bar of their own; the rest, if it is more than one,
-            shares one, named by the number of those that are not zero.
+            shares one, named by the number of those that are not zero, and so do those that
+            would be written as zero.
         unit: of the values.
         title: above the picture.
         ax: where to draw.
     """
-    drawn = _largest(values, most)
+    drawn = _largest(values, spread or {}, most)
     ax = new_axes(ax, (7, 0.42 * len(drawn) + 1.4))
     start = 0.0
     for row, (name, value) in enumerate(drawn):
@@ -78,7 +83,7 @@ def bars(
     Args:
         values, spread, most, unit, title, ax: see `budget`.
     """
-    drawn = _largest(values, most)
+    drawn = _largest(values, spread or {}, most)
     ax = new_axes(ax, (7, 0.42 * len(drawn) + 1.4))
     for row, (name, value) in enumerate(drawn):
         _bar(ax, row, value, 0.0, None if spread is None else spread.get(name))
@@ -194,12 +199,18 @@ def others(count: int) -> str:
     return f"{count} other{'s' * (count != 1)}"
 
 
-def _largest(values: Mapping[str, float], most: int) -> list[tuple[str, float]]:
+def _largest(
+    values: Mapping[str, float], spread: Mapping[str, float], most: int
+) -> list[tuple[str, float]]:
+    """The largest, and the sum of the others, among them what would be written as zero."""
     ordered = sorted(values.items(), key=lambda item: -abs(item[1]))
-    rest = [value for _, value in ordered[most:] if value]
+    largest = abs(ordered[0][1]) if ordered else 0.0
+    least = min(NOTHING, 1e-3 * largest) if largest > ROUNDING else -1.0
+    seen = [(n, v) for n, v in ordered if max(abs(v), spread.get(n) or 0.0) > least][:most]
+    rest = [item for item in ordered if item not in seen and item[1]]
     if len(rest) == 1:  # its name says more than "1 other"
-        return ordered[: most + 1]
-    return ordered[:most] + ([(others(len(rest)), sum(rest))] if rest else [])
+        return seen + rest
+    return seen + ([(others(len(rest)), sum(value for _, value in rest))] if rest else [])
 
 
 def _with_whiskers(
@@ -236,6 +247,8 @@ def _finished(
     ax.set(xlabel=label, title=title)
     ax.use_sticky_edges = False
     ax.margins(x=0.03)
+    if max(abs(value) for _, value in lines) < ROUNDING:
+        ax.set_xlim(-1, 1)
     return bare(ax)
 
 

@@ -81,9 +81,15 @@ def energies_and_forces(
     for panel, (values, quantity, label, unit) in zip(ax, panels, strict=True):
         title = "no labels"
         if quantity in errors:
-            title = f"RMSE {errors[quantity]:.2f} {unit}"
+            title = f"RMSE {_three_digits(errors[quantity])} {unit}"
         parity({"test": (values[:, 0], values[:, 1])}, label, title=title, ax=panel)
     return ax
+
+
+def _three_digits(value: float) -> str:
+    """Three digits that count, and all before the point."""
+    places = int(np.clip(2 - np.floor(np.log10(max(value, 1e-9))), 0, 9))
+    return f"{value:.{places}f}"
 
 
 def many_body(

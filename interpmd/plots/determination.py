@@ -44,11 +44,11 @@ def plot_determination(table: pd.DataFrame, summary: pd.DataFrame, threshold: fl
     rows = -(-len(names) // columns)
     bars = (table.order == 3).any()
     figure = plt.figure(
-        figsize=(3.0 * columns + 4.4 * bars, max(2.3 * rows, 3.6) + 0.8), layout="constrained"
+        figsize=(2.2 * columns + 3.4 * bars, max(2.1 * rows, 3.6) + 0.8), layout="constrained"
     )
     left, right = figure, None
     if bars:
-        parts = figure.subfigures(1, 2, width_ratios=(3.0 * columns, 4.4), squeeze=False)
+        parts = figure.subfigures(1, 2, width_ratios=(2.2 * columns, 3.4), squeeze=False)
         left, right = parts[0]
     for place, name in enumerate(names):
         axis = left.add_subplot(rows, columns, place + 1)

@@ -19,6 +19,7 @@ def passages(
     curves: Sequence[tuple[np.ndarray, np.ndarray, bool]],
     states: tuple[float, float, float],
     name: str,
+    most: int = 100,
     ax: Axes | None = None,
 ) -> Axes:
     """A coordinate against time, one line for each event.
@@ -27,11 +28,13 @@ def passages(
         curves: times in fs (0 at the crossing), values, and whether it goes to the second state.
         states: where the first state ends, the middle, and where the second state begins.
         name: of the coordinate, with its unit.
+        most: lines that are drawn, the first ones; the legend counts all.
         ax: where to draw.
     """
     ax = new_axes(ax, (7, 3.6))
-    faint = max(0.15, min(0.9, 10 / max(1, len(curves))))
-    for times, values, forward in curves:
+    drawn = curves[:most]
+    faint = max(0.15, min(0.9, 10 / max(1, len(drawn))))
+    for times, values, forward in drawn:
         ax.plot(
             times,
             values,
@@ -49,7 +52,9 @@ def passages(
     for forward, words in ((True, "forward"), (False, "backward")):
         if count := sum(one == forward for _, _, one in curves):
             style = {"color": BLUE if forward else ORANGE, "ls": "-" if forward else "--"}
-            ax.plot([], [], label=f"{count} {words}", **style)
+            shown = sum(one == forward for _, _, one in drawn)
+            some = f" ({shown} of them drawn)" if shown < count else ""
+            ax.plot([], [], label=f"{count} {words}{some}", **style)
     ax.legend(frameon=False, fontsize=8)
     return bare(ax)
 

@@ -59,16 +59,11 @@ def label_race(
     for number, (how, lines) in enumerate(known.groupby("how", sort=False)):
         (colour, style), marker = line_of(number), MARKERS[number % len(MARKERS)]
         found = lines.groupby("labels")[column].agg(["mean", "min", "max"])
-        ax.plot(
-            found.index,
-            found["mean"],
-            linestyle=style,
-            color=colour,
-            marker=marker,
-            mfc="white",
-            label=str(how),
-        )
+        look = {"linestyle": style, "color": colour, "marker": marker, "mfc": "white"}
+        ax.plot(found.index, found["mean"], label=str(how), **look)
         ax.fill_between(found.index, found["min"], found["max"], color=colour, alpha=0.15, lw=0)
+        if len(found) == 1:  # a band has no width there
+            ax.vlines(found.index, found["min"], found["max"], color=colour, alpha=0.5, zorder=1)
     words = {"energy": "energy RMSE", "force": "force RMSE", "worst": "mean force error"}
     name, _, unit = column.rpartition("_")
     label = words.get(name.partition("_")[0], name.replace("_", " "))

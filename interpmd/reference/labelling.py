@@ -280,4 +280,5 @@ def _warn_of(failed: list[_Job], failures: dict[str, str], store: FrameStore | N
         for reason, indices in sorted(reasons.items(), key=lambda item: -len(item[1]))[:3]
     ]
     where = f"; all of them in {store.failures_path}" if store else ""
-    warnings.warn(f"{len(failed)} frames have no label: {'; '.join(shown)}{where}", stacklevel=3)
+    count = "1 frame has" if len(failed) == 1 else f"{len(failed)} frames have"
+    warnings.warn(f"{count} no label: {'; '.join(shown)}{where}", stacklevel=3)

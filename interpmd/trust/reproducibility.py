@@ -85,7 +85,7 @@ class Reproducibility:
         values = {
             "relative difference": (self.relative_difference, f"of the {words}"),
             "correlation": (self.correlation, f"of the {words}"),
-            "difference of the targets": (self.target_difference, "that these rows explain"),
+            "difference of the targets": (self.target_difference, "of what these rows explain"),
         }
         return tuple(
             Check("reproducibility", f"{self.gauge}: {name}", value, None, "", meaning)

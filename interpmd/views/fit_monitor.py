@@ -118,7 +118,7 @@ class FitMonitor(Panel):
                 "there is nothing to show yet: pass the monitor to a fit, im.fit(..., "
                 "watch=monitor), that holds frames out (validation above 0)"
             )
-        axes = axes_in_a_row((12.6, 3.8), 1.15, 1, 1)
+        axes = axes_in_a_row((9.6, 3.4), 1.15, 1, 1)
         self._draw_errors(axes[0])
         self._draw_parity(axes[1:])
         return tuple(axes)

@@ -54,7 +54,7 @@ class Panel(widgets.VBox):
         bundle: Any = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         with contextlib.suppress(InterpmdError):  # no picture: the text says what it is
-            data["image/png"] = base64.b64encode(png_of(self.plot()[0], dpi=80)).decode()
+            data["image/png"] = base64.b64encode(png_of(self.plot()[0], dpi=100)).decode()
         data["text/plain"] = repr(self)
         return data, metadata
 

@@ -79,7 +79,8 @@ def test_explanations_carry_the_certificate_of_their_potential(tmp_path):
     assert "passed  learned truth, pairs 3 meV (at most 5)" in str(certificate)
     shown = certificate._repr_html_()
     assert "EXACT" in shown
-    assert ">3 meV</td>" in shown and ">at most 5</td>" in shown and "at most 1e-08" in shown
+    assert ">3 meV<br>at most 5</td>" in shown and "<br>at most 1e-08</td>" in shown
+    assert ">learned truth: pairs</td>" in shown and shown.count("text-align:left") > 20
     groups = {"axioms", "readability", "on the data", "identifiability", "learned truth"}
     assert set(certificate.to_frame().group) == groups
 

@@ -242,7 +242,7 @@ def test_a_structure_with_a_failed_state_is_left_out(tmp_path, monkeypatch):
 
     monkeypatch.setattr(XTB, "evaluate", singlet_fails)
     two = [Atoms(name, [[0, 0, 0], [1.1, 0, 0]], info={"subset": "dimer"}) for name in ("O2", "N2")]
-    with pytest.warns(UserWarning, match="1 frames have no label"):
+    with pytest.warns(UserWarning, match="1 frame has no label"):
         found = label_proposal(two, "gfn2-xtb", progress=False)
     assert [str(a.symbols) for a in found] == ["N2"]
 

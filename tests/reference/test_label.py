@@ -111,7 +111,7 @@ def test_failures_are_kept_apart_and_tried_again(tmp_path, evaluations):
     out = tmp_path / "w.extxyz"
     frames = waters(3)
     frames.insert(1, molecule("LiH"))
-    with pytest.warns(UserWarning, match="1 frames have no label.*SCF not converged.*frame 1"):
+    with pytest.warns(UserWarning, match="1 frame has no label.*SCF not converged.*frame 1"):
         labelled = label(frames, out=out, progress=False)
     assert [a.info["number"] for a in labelled] == [0, 1, 2]
     assert len(read(out, index=":")) == 3

@@ -76,6 +76,13 @@ def test_others_are_those_that_do_something():
     ax = plots.budget(VALUES | {"nothing": 0.0, "neither": 0.0}, most=2)
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names[2] == "2 others  +0.125"
+    nearly = plots.budget(VALUES | {"hardly": 2e-4, "barely": -3e-4})
+    names = [label.get_text() for label in nearly.get_yticklabels()]
+    assert names[-2].startswith("2 others") and len(names) == len(VALUES) + 2
+    unsure = plots.budget(VALUES | {"unsure": 2e-4}, {"unsure": 0.3})
+    assert any("unsure" in label.get_text() for label in unsure.get_yticklabels())
+    none = plots.budget({"a": 0.0, "b": 1e-17})
+    assert len(none.patches) == 3 and none.get_xlim() == (-1, 1)
     all_drawn = plots.budget(VALUES | {"nothing": 0.0}, most=4)
     assert not any("others" in label.get_text() for label in all_drawn.get_yticklabels())
 
@@ -142,7 +149,7 @@ def test_explanations_draw_their_own_values(run, kind):
     ax = plt.figure().add_subplot()
     assert found.plot(by="kind", kind=kind, ax=ax, most=20) is ax
     widths = [bar.get_width() for bar in ax.patches]
-    wanted = sorted(found.by("kind"), key=abs)
+    wanted = sorted((v for v in found.by("kind") if v), key=abs)
     assert np.allclose(sorted(widths[:-1], key=abs), wanted, atol=1e-12)
     assert widths[-1] == pytest.approx(found.total)
 
@@ -203,7 +210,7 @@ def test_parity_of_an_evaluation():
     assert np.allclose(points.get_xdata(), forces[..., 0].ravel())
     assert np.allclose(points.get_ydata(), forces[..., 1].ravel())
     assert left.get_xlabel() == "reference, energy − median (eV)"
-    assert f"{made.summary()['force_rmse_meV/A']:.2f} meV/Å" in right.get_title()
+    assert f"{made.summary()['force_rmse_meV/A']:.0f} meV/Å" in right.get_title()
 
 
 def test_a_learning_curve_says_its_errors():

@@ -192,11 +192,12 @@ class Events(Sequence[Event]):
         """The coordinate of the first `most` events against time."""
         from interpmd.plots.events import passages
 
-        c, some = self.coordinate, self.events[:most]
+        c = self.coordinate
         return passages(
-            [(e.times, e.values, e.forward) for e in some],
+            [(e.times, e.values, e.forward) for e in self.events],
             (c.low, c.middle, c.high),
             f"{c.name} ({c.unit})" if c.unit else c.name,
+            most,
             ax,
         )
 

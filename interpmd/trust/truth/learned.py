@@ -190,9 +190,8 @@ def learned_checks(table: pd.DataFrame) -> tuple[Check, ...]:
     """
     about = table.iloc[0]
     data = f"{'with' if about.dimers else 'without'} dimers and trimers"
-    words = (
-        f"fitted to totals and forces of {about.potential} ({data}), {len(table)} seed(s), worst"
-    )
+    seeds = f"worst of {len(table)} seeds" if len(table) > 1 else "one seed"
+    words = f"fitted to totals and forces of {about.potential} ({data}), {seeds}"
     limits = {
         "pair_rmse_meV": ("pairs", 5.0, "meV"),
         "triplet_rmse_%": ("triplets", 3.0, "% of their std"),

@@ -93,7 +93,7 @@ def draw_answer(
     """
     answer, factor = state.answer(question, frame, error_bars=True), DISPLAY[unit]
     name = unit if answer.unit == "eV" else f"{unit}/A"
-    axes = grid_of_axes((11, 8.2), 2, (1, 1.25))
+    axes = grid_of_axes((10, 7.8), 2, (1.2, 1.2))
     _molecule(state, question, answer, factor, min(shown, DRAWN), axes[0, 0])
     now = "" if answer.now == answer.headline else f"\nin this frame, {answer.now}"
     axes[0, 0].figure.suptitle(

@@ -113,7 +113,7 @@ class GeometryLab(Panel):
 
     def plot(self) -> tuple[Axes, ...]:
         """The molecule, the scan and the split side by side."""
-        molecule, energies, split = axes_in_a_row((13.2, 3.8), 1, 1.2, 1.1)
+        molecule, energies, split = axes_in_a_row((9.6, 3.4), 0.8, 1.2, 1)
         prediction = self.potential.predict_unwatched(self.atoms)
         self._draw_molecule(molecule, prediction)
         self._draw_scan(energies, prediction)
@@ -210,7 +210,7 @@ class GeometryLab(Panel):
         draw_molecule(
             self.atoms,
             forces=forces,
-            title=f"forces; the largest, {size:.2f} eV/Å, on {name}",
+            title=f"forces; the largest\non {name}, {size:.2f} eV/Å",
             ax=ax,
             plane=self._plane,
         )

@@ -139,7 +139,7 @@ class PotentialInspector(Panel):
 
     def plot(self) -> tuple[Axes, Axes]:
         """Both pictures side by side."""
-        left, right = axes_in_a_row((11.0, 4.2), 1, 1)
+        left, right = axes_in_a_row((9.6, 4.2), 1, 1)
         self.curve.plot(left, self.band.value, self.terms.value)
         self.map.plot(right)
         return left, right

@@ -116,7 +116,7 @@ class Beside:
             list(rises.index),
             (rises["model_eV"].values, rises["model_error"].values),
             (rises["reference_eV"].values, rises["reference_error"].values),
-            (str(self.own.data.attrs["model"]), str(self.other.data.attrs["model"])),
+            (f"potential ({self.own.data.attrs['model']})", str(self.other.data.attrs["model"])),
             ax,
         )
 

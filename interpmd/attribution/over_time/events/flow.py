@@ -57,7 +57,8 @@ class Flow:
 
     def to_frame(self) -> pd.DataFrame:
         """The matrix, by names: rows get, columns give."""
-        return pd.DataFrame(self.energy, index=list(self.names), columns=list(self.names))
+        get, give = pd.Index(self.names, name="gets"), pd.Index(self.names, name="from")
+        return pd.DataFrame(self.energy, index=get, columns=give)
 
     @property
     def gains(self) -> pd.Series:
@@ -65,7 +66,10 @@ class Flow:
         return pd.Series(self.energy.sum(1), index=list(self.names), name="gain_eV")
 
     def plot(self, most: int = 8, ax: Axes | None = None) -> Axes:
-        """The largest flows as arrows on the molecule, those above two standard errors."""
+        """The largest flows as arrows on the molecule.
+
+        Shown are those above two standard errors and above a tenth of the largest.
+        """
         from interpmd.plots.events import flows
 
         centres = [self.atoms[list(group)].get_center_of_mass() for group in self.groups]
@@ -73,7 +77,8 @@ class Flow:
             (giver, taker, self.energy[taker, giver], self.error[taker, giver])
             for giver in range(len(self.groups))
             for taker in range(len(self.groups))
-            if self.energy[taker, giver] > 2 * self.error[taker, giver]
+            if self.energy[taker, giver]
+            > max(2 * self.error[taker, giver], 0.1 * self.energy.max())
         ]
         arrows.sort(key=lambda arrow: -arrow[2])
         title = f"energy that flows in the {abs(self.start):.0f} fs before the crossing (meV)"
