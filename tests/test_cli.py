@@ -128,6 +128,19 @@ def test_mistakes_are_one_line_that_names_them(places, monkeypatch, capsys, comm
     assert words in last
 
 
+def test_warnings_are_one_line_without_code(tmp_path, monkeypatch, capsys):
+    frames = im.label(im.sample(molecule("H2O"), "rattle", n=8), "gfn2-xtb", progress=False)
+    write(tmp_path / "water.extxyz", frames)
+    out = ["--out", str(tmp_path / "fitted"), "--weights", "40"]
+    monkeypatch.setattr(sys, "argv", ["interpmd", "fit", str(tmp_path / "water.extxyz"), *out])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert not ended.value.code
+    assert "\ninterpmd: no isolated-atom energies for H, O" in f"\n{said}"
+    assert ".py:" not in said and "im.fit(" not in said
+
+
 def test_md_and_explain(tmp_path, structure):
     out = tmp_path / "run.traj"
     found = run("md", "malonaldehyde", structure, "-o", out, "--steps", 20, "--interval", 10)

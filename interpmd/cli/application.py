@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
 
@@ -34,10 +35,18 @@ def _every_command(
     pass
 
 
+def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """A warning as one line; where in the code it was given helps nobody at the command line."""
+    typer.echo(f"interpmd: {message}", err=True)
+
+
 def main() -> None:
-    """Entry point: errors of interpmd and of files become one line and exit code 2."""
+    """Entry point: warnings become one line, errors of interpmd and of files one line and exit
+    code 2."""
     try:
-        app(standalone_mode=True)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            app(standalone_mode=True)
     except (InterpmdError, OSError) as error:
         typer.echo(f"interpmd: {error}", err=True)
         sys.exit(2)

@@ -289,7 +289,7 @@ def _there(data: Potential | FitReport | Structures | Iterable[str], order: int)
             raise FragmentError(
                 "the potential does not name the fragments of its training data; pass the frames "
                 "that it was fitted to, or write them into its card: "
-                "remember_fragments(potential, frames)"
+                "im.remember_fragments(potential, frames)"
             )
         if order > kept["order"]:
             raise FragmentError(
