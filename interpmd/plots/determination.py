@@ -111,7 +111,7 @@ def _triplets(axis: Axes, summary: pd.DataFrame, threshold: float) -> None:
         axis.set_xlim(0, 1.2 * max(values.max(), threshold))
     rest = len(triplets) - len(shown)
     title = "triplets" if not rest else f"the worst {len(shown)} of {len(triplets)} triplets"
-    axis.set_title(f"{title} (middle: atom at the angle)", fontsize=9, loc="left")
+    axis.set_title(f"{title}\n(middle: atom at the angle)", fontsize=9, loc="left")
     axis.set_xlabel(
         f"mean std of the triplet energy (eV)\ndashed: determined below {threshold:g} eV"
     )

@@ -154,7 +154,7 @@ def force_regions(
         force: eV per unit of the coordinate.
         bounds: of the four regions.
         words: of each region.
-        x: name of the coordinate.
+        x: name of the coordinate, with its unit in brackets.
         ax: where to draw.
     """
     ax = new_axes(ax, (8, 4))
@@ -177,7 +177,9 @@ def force_regions(
     other = ax.twinx()
     other.plot(coordinate, force, color=ORANGE, ls="--", lw=1.8, label="force")
     other.axhline(0, color=GREY, lw=0.8, ls=":")
-    other.set_ylabel("reaction force, dashed (eV per unit)", color=ORANGE)
+    *_, unit = x.rstrip(")").rpartition("(")
+    label = f"reaction force, dashed (eV/({unit}))" if "(" in x else "reaction force, dashed"
+    other.set_ylabel(label, color=ORANGE)
     other.spines["top"].set_visible(False)
     if coordinate[0] > coordinate[-1]:
         ax.invert_xaxis()

@@ -18,7 +18,7 @@ from interpmd.views.explorer.choices import dihedrals, fragment_around
 TARGETS = {
     "force": "force on the atom",
     "fragment": "force on its fragment",
-    "along": "force along a line to another atom",
+    "along": "force towards another atom",
     "energy": "energy",
     "torque": "torque about a bond",
 }
