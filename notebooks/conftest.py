@@ -21,7 +21,9 @@ from interpmd.potentials.fast import warm_up
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # faster for small tensors
 
 #: Of these kernels alone: their history is a database, and who finds it locked says so in a cell.
-IPYTHON = tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True)
+IPYTHON = tempfile.TemporaryDirectory(
+    prefix="ipython-", ignore_cleanup_errors=True
+)
 os.environ["IPYTHONDIR"] = IPYTHON.name
 
 FOLDED = re.compile(r"<details>(.*?)</details>", re.DOTALL)
@@ -30,8 +32,14 @@ CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 def solutions(notebook: nbformat.NotebookNode) -> list[str]:
     """Code of the folded solutions, in their order."""
-    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    return [code for folded in FOLDED.findall(prose) for code in CODE.findall(folded)]
+    prose = "\n".join(
+        c.source for c in notebook.cells if c.cell_type == "markdown"
+    )
+    return [
+        code
+        for folded in FOLDED.findall(prose)
+        for code in CODE.findall(folded)
+    ]
 
 
 #: Seconds that an output may be on its way after its cell has ended: a busy machine takes long.
@@ -76,4 +84,9 @@ class Course(IPyNbFile):
 def pytest_collect_file(parent):
     """Collect notebooks as `Course` instead of plain files of nbval."""
     found = yield
-    return [Course.from_parent(parent, path=f.path) if type(f) is IPyNbFile else f for f in found]
+    return [
+        Course.from_parent(parent, path=f.path)
+        if type(f) is IPyNbFile
+        else f
+        for f in found
+    ]

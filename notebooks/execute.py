@@ -29,7 +29,11 @@ LONGEST_CELL = 300
 def notebooks(*parts: str) -> list[Path]:
     """The notebooks whose names contain one of these parts, in order."""
     found = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
-    return [path for path in found if not parts or any(part in path.name for part in parts)]
+    return [
+        path
+        for path in found
+        if not parts or any(part in path.name for part in parts)
+    ]
 
 
 def execute(path: Path) -> None:
@@ -50,12 +54,21 @@ def execute(path: Path) -> None:
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
     """Leave out what differs from run to run or needs a kernel to be seen."""
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    kernel = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    notebook.metadata = {
+        "kernelspec": kernel,
+        "language_info": {"name": "python"},
+    }
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in map(_lasting, cell.outputs) if output]
+            cell.outputs = [
+                output for output in map(_lasting, cell.outputs) if output
+            ]
 
 
 def _lasting(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
@@ -72,7 +85,9 @@ def _lasting(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
 def main() -> None:
     """Run those that are named, or all."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.pop("MPLBACKEND", None)  # the notebook's own, which shows pictures
+    os.environ.pop(
+        "MPLBACKEND", None
+    )  # the notebook's own, which shows pictures
     for path in (bar := tqdm(notebooks(*sys.argv[1:]), unit="notebook")):
         bar.set_postfix_str(path.name)
         execute(path)

@@ -17,7 +17,9 @@ from urllib.parse import quote
 
 START = "notebooks/start.ipynb"
 FIRST = "notebooks/01_which_interaction_pushes_this_proton.ipynb"
-ADDRESS = re.compile(r"(?:https://|ssh://git@|git@)([\w.-]+)[/:]([\w./-]+?)(?:\.git)?/?$")
+ADDRESS = re.compile(
+    r"(?:https://|ssh://git@|git@)([\w.-]+)[/:]([\w./-]+?)(?:\.git)?/?$"
+)
 
 
 def split(address: str) -> tuple[str, str]:
@@ -65,7 +67,9 @@ def first_cell(address: str) -> str:
 
 def badges(address: str, branch: str = "main") -> str:
     """Both badges in Markdown."""
-    found = [f"[![Binder](https://mybinder.org/badge_logo.svg)]({binder(address)})"]
+    found = [
+        f"[![Binder](https://mybinder.org/badge_logo.svg)]({binder(address)})"
+    ]
     if where := colab(address, branch):
         badge = "https://colab.research.google.com/assets/colab-badge.svg"
         found.append(f"[![Colab]({badge})]({where})")
@@ -77,11 +81,24 @@ def main() -> None:
     if len(sys.argv) > 1:
         address = sys.argv[1]
     else:
-        command = ["git", "-C", str(Path(__file__).parent), "remote", "get-url", "origin"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [
+            "git",
+            "-C",
+            str(Path(__file__).parent),
+            "remote",
+            "get-url",
+            "origin",
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False
+        )
         address = done.stdout.strip()
     try:
-        found = [badges(address, *sys.argv[2:3]), "first cell in Colab:", first_cell(address)]
+        found = [
+            badges(address, *sys.argv[2:3]),
+            "first cell in Colab:",
+            first_cell(address),
+        ]
         print(*found, sep="\n\n")
     except ValueError as error:
         sys.exit(f"hosted.py: {error}")

@@ -25,7 +25,9 @@ PARTS = {
     "Going further": (10, 11, 12, 13, 14),
 }
 
-SECOND_LINE = re.compile(r"\*(\w+) · (\d+) minutes · you need: (.+?)(?: · runs in .+?)?\*")
+SECOND_LINE = re.compile(
+    r"\*(\w+) · (\d+) minutes · you need: (.+?)(?: · runs in .+?)?\*"
+)
 
 INTRODUCTION = """# Which interactions make a molecule move?
 
@@ -86,12 +88,21 @@ def page() -> nbformat.NotebookNode:
         ValueError: a notebook has no place in PARTS.
     """
     there = {found.number: found for found in entries()}
-    if strange := set(there) - {number for part in PARTS.values() for number in part}:
-        raise ValueError(f"give notebook {min(strange)} a place in PARTS of notebooks/start.py")
+    if strange := set(there) - {
+        number for part in PARTS.values() for number in part
+    }:
+        raise ValueError(
+            f"give notebook {min(strange)} a place in PARTS of notebooks/start.py"
+        )
     lines = []
     for heading, numbers in PARTS.items():
         if rows := [there[number] for number in numbers if number in there]:
-            lines += ["", f"## {heading}", "", "| | question | level | time | you need |"]
+            lines += [
+                "",
+                f"## {heading}",
+                "",
+                "| | question | level | time | you need |",
+            ]
             lines += ["|--:|:--|:--|:--|:--|"]
             lines += [
                 f"| {row.number} | [{row.question}]({row.name}) | {row.level} "
@@ -101,10 +112,18 @@ def page() -> nbformat.NotebookNode:
     cells = [INTRODUCTION, "\n".join(lines).strip(), CLOSING]
     made = nbformat.v4.new_notebook()
     made.cells = [
-        nbformat.v4.new_markdown_cell(text.strip(), id=f"start-{i}") for i, text in enumerate(cells)
+        nbformat.v4.new_markdown_cell(text.strip(), id=f"start-{i}")
+        for i, text in enumerate(cells)
     ]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    made.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    kernel = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    made.metadata = {
+        "kernelspec": kernel,
+        "language_info": {"name": "python"},
+    }
     return made
 
 

@@ -16,6 +16,9 @@ NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 MARK = "# NBVAL_CHECK_OUTPUT"
 LARGEST = 1.5e6
 
+#: Characters of code that JupyterLab shows in one line of a page of 800 pixels.
+WIDEST = 77
+
 
 def read(path):
     return nbformat.read(path, as_version=4)
@@ -78,6 +81,17 @@ def test_notebooks_show_pictures_and_nothing_of_the_machine(path):
     assert not re.search(r"/(home|Users|root|work|tmp)/", text)
     assert "widget-view+json" not in text, "run notebooks/execute.py"
     assert not [o for c in code(read(path)) for o in c.outputs if o.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_code_needs_no_scrolling_in_a_narrow_page(path):
+    notebook = read(path)
+    lines = [line for cell in code(notebook) for line in cell.source.splitlines()]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            blocks = re.findall(r"^```python\n(.*?)^```", cell.source, re.DOTALL | re.MULTILINE)
+            lines += [line for block in blocks for line in block.splitlines()]
+    assert not [line for line in lines if len(line) > WIDEST]
 
 
 def planted(folder, expected, solution="1 + 1"):
