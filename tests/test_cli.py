@@ -44,6 +44,28 @@ def test_fit_and_evaluate(tmp_path):
     assert "force_rmse_meV/A" in found.stdout
 
 
+def test_fit_takes_a_baseline_energies_of_atoms_and_channels_by_element(tmp_path):
+    frames = read_frames("data/water/train.extxyz.gz")
+    write(tmp_path / "few.extxyz", [a for a in frames if len(a) == 3][:30])
+    out = tmp_path / "potential"
+    common = ["fit", tmp_path / "few.extxyz", "-o", out, "--weights", 200]
+    own = ["--isolated", "H=-13.6", "--isolated", "O=-2040.5", "--channels-by-element", "bonds"]
+    assert run(*common, *own).exit_code == 0
+    made = im.load(out)
+    table = made.terms["isolated"].table
+    assert float(table[1]) == -13.6 and float(table[8]) == -2040.5
+    channels = made.terms["expansion"].channels_of
+    assert 1 <= channels[0, 0] < 0.5 * channels[1, 0]
+    own = ["--baseline", "gfn2-xtb", "--channels-by-element", "H=0.5"]
+    assert run(*common, *own).exit_code == 0
+    made = im.load(out)
+    assert "baseline" in made.terms
+    hydrogen, oxygen = made.terms["expansion"].channels_of[:, 0].tolist()
+    assert abs(hydrogen - oxygen / 2) <= 4  # of four members
+    found = CliRunner().invoke(app, [*map(str, common), "--isolated", "mean"])
+    assert "H=-13.6, or average, not 'mean'" in str(found.exception)
+
+
 def test_label_takes_charge_and_multiplicity(tmp_path):
     write(tmp_path / "water.xyz", molecule("H2O"))
     out = tmp_path / "labels.extxyz"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from interpmd.cli.application import app
 from interpmd.cli.options import EnergyKey, ForcesKey, Frames, PotentialName, StressKey
 from interpmd.errors import ArgumentError
+
+#: What is given to options that take names and numbers.
+EXAMPLES = {"weight": "dimer=5", "isolated": "H=-13.6", "channels-by-element": "H=0.25"}
 
 
 @app.command()
@@ -18,6 +21,15 @@ def fit(
     valid: Annotated[Path | None, typer.Option(help="Frames that choose the ridge.")] = None,
     test: Annotated[Path | None, typer.Option(help="Frames for the report.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("potential"),
+    baseline: Annotated[
+        str | None, typer.Option(help="Cheap level that is corrected, such as gfn2-xtb.")
+    ] = None,
+    isolated: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Energy of an isolated atom, e.g. H=-13.6 (eV), repeatable; or "average" of all.'
+        ),
+    ] = None,
     cutoff: Annotated[float, typer.Option(help="Cutoff in Å.")] = 5.0,
     lmax: Annotated[
         int | None, typer.Option(help="Largest degree of the harmonics, for all body orders.")
@@ -31,6 +43,12 @@ def fit(
     energy_weight: Annotated[float, typer.Option(help="Energies against forces, 1/Å.")] = 40.0,
     weight: Annotated[
         list[str] | None, typer.Option(help="Factor of a subset, e.g. dimer=5; repeatable.")
+    ] = None,
+    channels_by_element: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Part of the channels of an element, e.g. H=0.25, repeatable; or "bonds".'
+        ),
     ] = None,
     members: Annotated[
         int | None, typer.Option(help="So many times the channels: errs less, and is slower.")
@@ -54,10 +72,13 @@ def fit(
             "cutoff": cutoff,
             **({} if lmax is None else {"lmax": lmax}),
             "weights": weights,
+            "channels_by_element": _by_name(channels_by_element, "bonds", "channels-by-element"),
             "terms": {name: {} for name in term or ()},
         },
+        baseline=baseline,
+        isolated_energies=_by_name(isolated, "average", "isolated") or None,
         energy_weight=energy_weight,
-        subset_weights=dict(_factor(given) for given in weight or ()),
+        subset_weights=_by_name(weight, None, "weight"),
         members=members,
         memory=memory,
         device=device,
@@ -72,13 +93,21 @@ def fit(
     typer.echo(f"written to {out}")
 
 
-def _factor(given: str) -> tuple[str, float]:
-    """Name and factor of a subset, from "name=factor"."""
-    name, _, factor = given.rpartition("=")
-    try:
-        return name, float(factor)
-    except ValueError:
-        raise ArgumentError(f"--weight is a subset and a factor, dimer=5, not {given!r}") from None
+def _by_name(given: list[str] | None, word: str | None, option: str) -> Any:
+    """Numbers by name, from "name=number" each; or a word that stands for all."""
+    if word is not None and given == [word]:
+        return word
+    found = {}
+    for each in given or ():
+        name, _, number = each.rpartition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            other = "" if word is None else f", or {word}"
+            raise ArgumentError(
+                f"--{option} is a name and a number, as in {EXAMPLES[option]}{other}, not {each!r}"
+            ) from None
+    return found
 
 
 @app.command()
