@@ -112,7 +112,7 @@ def read(path: str | Path) -> dict[str, Any]:
     if not isinstance(path, str | Path) or not Path(path).is_file():
         raise ExplanationFileError(f"there is no file {str(path)!r}")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
         about = json.loads(str(arrays.pop("about")))
         form, version = about.pop("format"), about.pop("version")

@@ -55,7 +55,7 @@ class Checkpoint:
             names: of arrays that it needs, which another version may not have stored.
         """
         try:
-            with np.load(self.path, allow_pickle=False) as stored:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 if str(stored["key"]) != self.key:
                     return None
                 arrays = dict(stored)

@@ -108,6 +108,11 @@ def shipped() -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("name") if rows else pd.DataFrame(rows)
 
 
+def shipped_names() -> list[str]:
+    """Names of the potentials that come with interpmd."""
+    return [folder.name for folder in _shipped_folders()]
+
+
 def _find(name_or_folder: str | Path) -> Path:
     if not isinstance(name_or_folder, str | Path):
         raise PotentialFileError(
@@ -121,7 +126,7 @@ def _find(name_or_folder: str | Path) -> Path:
             return candidate
     if folder.exists():
         raise PotentialFileError(f"{folder} is a file; a potential is a folder with {CARD}")
-    names = ", ".join(f.name for f in _shipped_folders()) or "none"
+    names = ", ".join(shipped_names()) or "none"
     raise PotentialFileError(
         f"there is no folder {folder} and no shipped potential of that name; shipped: {names}"
     )

@@ -30,7 +30,7 @@ from interpmd.levels.classical import ForceField
 from interpmd.markup import markup, table
 from interpmd.plots.fragments import fragments_of_formula
 from interpmd.potentials.potential import Potential
-from interpmd.potentials.shelf import load_potential
+from interpmd.potentials.shelf import load_potential, shipped_names
 from interpmd.reference.calculator import as_calculator
 from interpmd.reference.sampling import sample
 from interpmd.structures.files import Structures, read_frames
@@ -186,9 +186,10 @@ def known_fragments(
     Args:
         structures: the molecules that a potential will be asked for, or files of them; several
             geometries of one molecule may stand among them.
-        data: a potential whose card names its fragments (`remember_fragments`), its training
-            frames or files of them, or SMILES as `KnownFragments.known` gives them; the shipped
-            potential for molecules of C, H, N and O if None.
+        data: a potential whose card names its fragments (`remember_fragments`), the name of one
+            that comes with interpmd, training frames or files of them, or SMILES as
+            `KnownFragments.known` gives them; the shipped potential for molecules of C, H, N and O
+            if None.
         order: largest number of groups of a fragment.
 
     Raises:
@@ -281,6 +282,8 @@ def _displaced(part: Atoms, count: int, seed: int) -> list[Atoms]:
 
 def _there(data: Potential | FitReport | Structures | Iterable[str], order: int) -> set[str]:
     """SMILES of what the data know."""
+    if isinstance(data, str) and data in shipped_names():
+        data = load_potential(data)
     if isinstance(data, FitReport):
         data = data.potential
     if isinstance(data, Potential):

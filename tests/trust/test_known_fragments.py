@@ -54,6 +54,13 @@ def test_training_molecules_know_what_they_contain(data, lacking):
     assert found.covered == (not lacking)
 
 
+def test_a_potential_that_comes_with_it_is_known_by_its_name():
+    asked = from_smiles("CCO")
+    by_name, usual = (im.known_fragments(asked, d) for d in ("small_molecules", None))
+    assert by_name.lacking == usual.lacking
+    assert by_name.table.equals(usual.table) and len(by_name.table)
+
+
 def test_order_says_how_many_groups_stand_together():
     frames = [from_smiles("CCCC"), from_smiles("COC(C)=O")]
     asked = from_smiles("CCCOC(C)=O")
