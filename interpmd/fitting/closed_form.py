@@ -306,6 +306,7 @@ def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:
         "energy_weight": problem.settings.energy_weight,
         "mean_weight": problem.settings.mean_weight,
         "soft_weight": problem.settings.soft_weight,
+        "subset_weights": dict(problem.settings.subset_weights),
     }
 
 

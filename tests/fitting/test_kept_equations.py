@@ -114,8 +114,17 @@ def test_equations_of_other_frames_or_weights_are_left(frames):
     report = fitted(frames, 16, subset_weights={"near": 0.5})
     with pytest.raises(im.LabelError, match="not fitted to these frames"):
         im.GrowingFit(report.potential, frames[:15], {"near": 0.5}, equations=report.equations)
-    im.GrowingFit(report.potential, frames[:16], equations=report.equations)  # makes its own
+    for wrong in ({}, {"near": 0.4}):
+        with pytest.raises(im.LabelError, match=r"fitted with subset_weights=\{'near': 0.5\}, not"):
+            im.GrowingFit(report.potential, frames[:16], wrong, equations=report.equations)
     assert len(report.equations) == 1
+    anew = im.GrowingFit(report.potential, frames[:16])
+    assert anew.problem.settings.subset_weights == {"near": 0.5}
+    kept = im.GrowingFit(report.potential, frames[:16], equations=report.equations)
+    assert not report.equations and np.allclose(kept.mean, anew.mean, rtol=0, atol=5e-3)
+    del report.potential.card.provenance["subset_weights"]  # of an earlier version
+    told = im.GrowingFit(report.potential, frames[:16], {"near": 0.5})
+    assert np.allclose(told.mean, anew.mean, rtol=1e-6, atol=1e-9)
 
 
 def test_what_learns_begins_with_them(frames, monkeypatch):

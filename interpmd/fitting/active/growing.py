@@ -105,7 +105,8 @@ class GrowingFit:
     Args:
         potential: from `im.fit`; it is not changed.
         train: the frames that it was fitted to.
-        subset_weights: as in that fit.
+        subset_weights: as in that fit; needed only where its card does not name them, as those of
+            earlier versions.
         memory: limit in GiB for the normal equations.
         equations: those of the fit, where its report keeps them (`keep_equations` of `im.fit`); it
             begins with them instead of making them anew, and changes them.
@@ -117,8 +118,9 @@ class GrowingFit:
         mean: of the posterior now, in scaled columns, shape (weights,).
 
     Raises:
-        LabelError: the potential does not say how it was fitted, or not to these frames, or the
-            weights of several fits (`members` of `im.fit`) were solved together.
+        LabelError: the potential does not say how it was fitted, or not to these frames or with
+            these weights of subsets, or the weights of several fits (`members` of `im.fit`) were
+            solved together.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class GrowingFit:
         given, memory = origin.given, memory / len(origin.members)
         self.term = origin.members[0]
         base = Potential(origin.rest, elements=potential.elements)
+        subset_weights = origin.subset_weights(subset_weights)
         settings = origin.settings(subset_weights, memory)
         self.problem = Problem(self.term, base, spec_of(given["spec"]), settings)
         self.frames = [a for a in read_frames(train) if not labels.is_isolated(a)]

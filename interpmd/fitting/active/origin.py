@@ -31,10 +31,26 @@ class Origin:
     members: list[ClusterExpansion]
     rest: dict[str, Term]
 
-    def settings(self, subset_weights: Mapping[str, float] | None, memory: float) -> FitSettings:
+    def subset_weights(self, told: Mapping[str, float] | None) -> dict[str, float]:
+        """Factors of subsets: of the card, or as told where it is of an earlier version.
+
+        Raises:
+            LabelError: the card has others.
+        """
+        known = self.given.get("subset_weights")
+        if known is None or told is None:
+            return dict(told or known or {})
+        if dict(told) != dict(known):
+            raise LabelError(
+                f"the potential was fitted with subset_weights={dict(known)}, not {dict(told)}; "
+                "leave them out"
+            )
+        return dict(known)
+
+    def settings(self, subset_weights: Mapping[str, float], memory: float) -> FitSettings:
         """How much each label counted."""
         return FitSettings(
-            float(self.given["energy_weight"]), subset_weights=dict(subset_weights or {}),
+            float(self.given["energy_weight"]), subset_weights=dict(subset_weights),
             memory=memory, seed=int(self.given["seed"]),
             soft_weight=float(self.given.get("soft_weight", 0.0)),
         )  # fmt: skip
