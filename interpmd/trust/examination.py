@@ -144,7 +144,8 @@ def _graded(
 
 
 def _checked(values: Sequence[float], name: str, low: float, high: float) -> np.ndarray:
-    ascending = np.unique(arguments.one_or_more(values, name, arguments.finite))
+    none = isinstance(values, Sequence) and not len(values)  # nothing is asked along this axis
+    ascending = np.unique([] if none else arguments.one_or_more(values, name, arguments.finite))
     inside = (ascending > low) & (ascending <= high)
     if not inside.all():
         raise ArgumentError(f"{name} lie above {low:g}{f' and up to {high:g}' * (high < np.inf)}")
