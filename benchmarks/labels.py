@@ -451,7 +451,8 @@ def figures() -> dict[str, str]:
             some = here[(here.how == how) & (here.labels == count)]
             if len(some):
                 words.append(
-                    f"{how} {count}: {several(some.force)} meV/Å, {several(some.energy)} meV"
+                    f"{how} {count}: {several(some.force, '.1f')} meV/Å, "
+                    f"{several(some.energy, '.1f')} meV"
                 )
         alone = here[here.how == "baseline"].iloc[0]
         words.append(f"GFN2-xTB alone {alone.force:.0f} meV/Å, {alone.energy:.0f} meV")

@@ -54,15 +54,7 @@ def execute(path: Path) -> None:
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
     """Leave out what differs from run to run or needs a kernel to be seen."""
-    kernel = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    notebook.metadata = {
-        "kernelspec": kernel,
-        "language_info": {"name": "python"},
-    }
+    notebook.metadata = start.metadata()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":

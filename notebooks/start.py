@@ -115,16 +115,20 @@ def page() -> nbformat.NotebookNode:
         nbformat.v4.new_markdown_cell(text.strip(), id=f"start-{i}")
         for i, text in enumerate(cells)
     ]
+    made.metadata = metadata()
+    return made
+
+
+def metadata() -> nbformat.NotebookNode:
+    """Of every notebook of the course."""
     kernel = {
         "name": "python3",
         "display_name": "Python 3",
         "language": "python",
     }
-    made.metadata = {
-        "kernelspec": kernel,
-        "language_info": {"name": "python"},
-    }
-    return made
+    return nbformat.from_dict(
+        {"kernelspec": kernel, "language_info": {"name": "python"}}
+    )
 
 
 def write() -> None:

@@ -100,6 +100,10 @@ class Spec:
             if given != "bonds":
                 raise ArgumentError(f"channels_by_element is 'bonds' or numbers, not {given!r}")
             return
+        if not isinstance(given, Mapping):
+            raise ArgumentError(
+                f"channels_by_element is 'bonds' or numbers by symbol, not {given!r}"
+            )
         for symbol, part in given.items():
             number = isinstance(part, int | float | np.number) and not isinstance(part, bool)
             if symbol not in chemical_symbols[1:] or not number or not 0 < part <= 1:

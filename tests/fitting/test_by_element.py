@@ -49,6 +49,7 @@ def test_weights_of_an_element_stand_in_its_first_channels():
     [
         ({"X": 0.5}, "numbers above 0, at most 1, by symbol of an element, not 'X'"),
         ({"H": "half"}, "not 'H': 'half'"),
+        (["H"], r"channels_by_element is 'bonds' or numbers by symbol, not \['H'\]"),
         ("valence", "channels_by_element is 'bonds' or numbers, not 'valence'"),
         ({"H": 0.0}, "not 'H': 0.0"),
         ({"H": 1.5}, "not 'H': 1.5"),
@@ -104,5 +105,5 @@ def test_a_fit_with_fewer_channels_of_hydrogen_is_saved_and_grows(members, tmp_p
     grown = fit.add(many[30:])
     anew = im.fit([*many, *ISOLATED], ridge=1e-6, **options).potential
     off = [float((p.predict(atoms).forces - forces).abs().max()) for p in (grown, anew)]
-    apart_ = float((grown.predict(atoms).forces - anew.predict(atoms).forces).abs().max())
-    assert apart_ < 0.2 * min(off)
+    between = float((grown.predict(atoms).forces - anew.predict(atoms).forces).abs().max())
+    assert between < 0.2 * min(off)

@@ -75,6 +75,10 @@ class ClusterExpansion(LearnedTerm):
         seed: of the random network and mixing.
         stretch, decay: where the radial functions are fine and large, in Å; see `RadialNetwork`.
 
+    Attributes:
+        channels: most of any element, by body order.
+        channels_of: those of the sites of each element, shape (species, orders).
+
     Raises:
         ArgumentError: a body order beyond 5, a size beyond `MAX_L` or `MAX_NUMBERS`, or other
             arguments that make no sense; before anything large is made.
