@@ -47,7 +47,7 @@ def fit(
     channels_by_element: Annotated[
         list[str] | None,
         typer.Option(
-            help='Part of the channels of an element, e.g. H=0.25, repeatable; or "bonds".'
+            help="Part of the channels of an element, e.g. H=0.25, repeatable. Default: by bonds."
         ),
     ] = None,
     members: Annotated[
@@ -72,7 +72,8 @@ def fit(
             "cutoff": cutoff,
             **({} if lmax is None else {"lmax": lmax}),
             "weights": weights,
-            "channels_by_element": _by_name(channels_by_element, "bonds", "channels-by-element"),
+            "channels_by_element": _by_name(channels_by_element, "bonds", "channels-by-element")
+            or None,
             "terms": {name: {} for name in term or ()},
         },
         baseline=baseline,

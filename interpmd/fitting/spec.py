@@ -20,6 +20,9 @@ PER_ELEMENT, MOST = 5_000, 20_000
 #: Cutoff in Å where it is not given.
 CUTOFF = 5.0
 
+#: Channels for body orders 2, 3, ... where they are not given, before they are scaled down.
+CHANNELS = (1024, 1024, 1024, 256)
+
 
 def as_spec(given: Spec | Mapping[str, Any] | None) -> Spec:
     """A spec, its fields as a mapping, or None for the usual one.
@@ -42,10 +45,11 @@ class Spec:
         cutoff: Å.
         lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
         channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
-            `weights` weights.
+            `weights` weights. If None, `CHANNELS`.
         channels_by_element: part of these channels that the sites of an element have, by symbol; 1
             where not given. "bonds" gives the more channels to an element the more bonds it has;
-            see `interpmd.fitting.by_element`.
+            see `interpmd.fitting.by_element`. If None, a fit takes "bonds" where `channels` are not
+            given either; channels that are given are those of all elements.
         weights: most weights of the read-out, over all elements; if None, `PER_ELEMENT` for each,
             at most `MOST`, and where labels are fewer, less; see `interpmd.fitting.size`.
         basis: number of Bessel functions of the radial network, the smoothness prior: few
@@ -70,8 +74,8 @@ class Spec:
 
     cutoff: float = CUTOFF
     lmax: int | tuple[int, ...] = (0, 4, 4, 3)
-    channels: tuple[int, ...] = (1024, 1024, 1024, 256)
-    channels_by_element: Mapping[str, float] | str = field(default_factory=dict)
+    channels: tuple[int, ...] | None = None
+    channels_by_element: Mapping[str, float] | str | None = None
     weights: int | None = None
     basis: int | None = 8
     functions: int = 32
@@ -90,12 +94,14 @@ class Spec:
         arguments.count(**{name: value for name, value in optional.items() if value is not None})
         for degree in np.atleast_1d(np.asarray(self.lmax, dtype=object)):
             arguments.count(0, lmax=degree)
-        for count in self.channels:
+        for count in self.channels or ():
             arguments.count(0, channels=count)
         self._check_channels_by_element()
 
     def _check_channels_by_element(self) -> None:
         given = self.channels_by_element
+        if given is None:
+            return
         if isinstance(given, str):
             if given != "bonds":
                 raise ArgumentError(f"channels_by_element is 'bonds' or numbers, not {given!r}")
@@ -117,7 +123,10 @@ class Spec:
         return min(PER_ELEMENT * elements, MOST) if self.weights is None else self.weights
 
     def expansion(self, elements: Iterable[int], seed: int) -> ClusterExpansion:
-        """The expansion for some elements, its channels scaled to the number of weights."""
+        """The expansion for some elements, its channels scaled to the number of weights.
+
+        All elements have as many where `channels_by_element` is None: a fit knows their bonds.
+        """
         given = {
             "elements": sorted(elements),
             "cutoff": self.cutoff,
@@ -129,15 +138,16 @@ class Spec:
             "decay": self.decay,
             "seed": seed,
         }
-        own = self.channels_by_element
+        own = self.channels_by_element or {}
         if isinstance(own, str):
             raise ArgumentError(f"which channels {own!r} gives depends on frames; name them")
+        most = CHANNELS if self.channels is None else self.channels
         parts = [own.get(chemical_symbols[z], 1.0) for z in ascending_numbers(elements)]
 
         def of(factor: float) -> ClusterExpansion:
-            channels = [[max(1, int(part * factor * k)) for k in self.channels] for part in parts]
+            channels = [[max(1, int(part * factor * k)) for k in most] for part in parts]
             return ClusterExpansion(channels=channels, **given)
 
         term = of(1.0)
-        count, most = len(term.columns), self.size(len(term.elements))
-        return term if count <= most else of(most / count)
+        count, limit = len(term.columns), self.size(len(term.elements))
+        return term if count <= limit else of(limit / count)

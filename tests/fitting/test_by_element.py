@@ -10,9 +10,10 @@ from ase.build import bulk, molecule
 from frames_of_methanol import ISOLATED, SMALL, frames
 
 import interpmd as im
-from interpmd.errors import ArgumentError
-from interpmd.fitting.by_element import by_bonds
+from interpmd.errors import ArgumentError, StructureError
+from interpmd.fitting.by_element import by_bonds, with_channels
 from interpmd.fitting.channels import apart
+from interpmd.fitting.spec import CHANNELS
 from interpmd.potentials import ClusterExpansion
 
 PARTS = {"H": 0.25, "O": 0.5}
@@ -67,13 +68,49 @@ def test_bonds_give_channels():
     assert by_bonds([water]) == {"H": 0.35, "O": 1.0}
     assert by_bonds([bulk("Cu", cubic=True)]) == {"Cu": 1.0}
     assert by_bonds([Atoms("ArHe", [[0, 0, 0], [0, 0, 4]])]) == {}
-    many = [*frames(12), *ISOLATED]
-    options = {"channels_by_element": "bonds", "weights": 300}
-    term = im.fit(many, spec=options, ridge=1e-5, progress=False).potential.terms["expansion"]
-    hydrogen, carbon, oxygen = term.channels_of[:, 0].tolist()
-    assert 1 <= hydrogen < oxygen < carbon
     with pytest.raises(ArgumentError, match="depends on frames"):
         im.Spec(channels_by_element="bonds").expansion([1], seed=0)
+
+
+def test_atoms_of_solids_count_as_fully_bonded_and_rare_ones_set_no_measure():
+    alloy = bulk("Cu", cubic=True) * (2, 1, 1)
+    alloy.numbers[0] = 79
+    assert by_bonds([alloy]) == {"Cu": 1.0, "Au": 1.0}
+    waters = [molecule("H2O")] * 40
+    methane = molecule("CH4")  # 1 of 125 atoms is carbon
+    few = by_bonds([*waters, methane])
+    assert few["C"] == few["O"] == 1.0 and abs(few["H"] - 0.35) < 0.01
+    assert by_bonds([*waters, *[methane] * 10])["O"] == 0.35
+    shot = [Atoms("ArOH", [[0, 0, z], [0, 0, 0], [0, 0, -0.97]]) for z in (1.5, 4, 4, 4)]
+    assert by_bonds(shot).keys() == {"O", "H"}  # argon meets oxygen once in four frames
+
+
+def test_a_fit_goes_by_bonds_unless_its_channels_are_given():
+    many = [*frames(12), *ISOLATED]
+    found = {}
+    for name, spec in {
+        "usual": {"weights": 300},
+        "bonds": {"weights": 300, "channels_by_element": "bonds"},
+        "given": {"weights": 300, "channels": (40, 40), "lmax": (0, 3)},
+        "even": {"weights": 300, "channels_by_element": {}},
+    }.items():
+        potential = im.fit(many, spec=spec, ridge=1e-5, progress=False).potential
+        found[name] = potential.terms["expansion"].channels_of.tolist()
+        stored = potential.card.provenance["spec"]
+        assert im.Spec(**stored).expansion([1, 6, 8], 0).channels_of.tolist() == found[name]
+    hydrogen, carbon, oxygen = (channels[0] for channels in found["usual"])
+    assert 1 <= hydrogen < oxygen < carbon
+    assert found["bonds"] == found["usual"]
+    for name in ("given", "even"):
+        assert found[name][0] == found[name][1] == found[name][2]
+
+
+def test_a_fit_to_an_element_of_which_no_radius_is_known():
+    einsteinium = [Atoms("Es2", [[0, 0, 0], [0, 0, d]]) for d in np.linspace(2.5, 3.5, 12)]
+    with pytest.raises(StructureError):
+        with_channels(im.Spec(channels_by_element="bonds"), einsteinium)
+    usual = with_channels(im.Spec(), einsteinium)
+    assert usual.channels_by_element == {} and usual.channels == CHANNELS
 
 
 @pytest.mark.parametrize("channels", [[(3, 4)], [(3, 4), (3,)], [(3, 0), (3, 4)], [(), ()], []])
