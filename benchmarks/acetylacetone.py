@@ -1,10 +1,9 @@
 """Acetylacetone (BOTNet data sets, arXiv:2205.06643): fit at 300 K, test at 300 and 600 K.
 
-python benchmarks/acetylacetone.py FOLDER [--members K] [--by-bonds]
+python benchmarks/acetylacetone.py FOLDER [--members K]
 
 FOLDER is dataset_acac of github.com/davkovacs/BOTNet-datasets, with train_300K.xyz,
-test_MD_300K.xyz and test_MD_600K.xyz. With members the potential has the channels of K fits,
-by bonds an element has the more of them the more bonds it has.
+test_MD_300K.xyz and test_MD_600K.xyz. With members the potential has the channels of K fits.
 """
 
 from __future__ import annotations
@@ -22,20 +21,17 @@ import interpmd as im
 from interpmd.structures.files import read_frames
 
 
-def main(folder: Path, members: int, by_bonds: bool) -> None:
+def main(folder: Path, members: int) -> None:
     began, started = time.process_time(), time.perf_counter()
-    spec = {"channels_by_element": "bonds"} if by_bonds else None
-    report = im.fit(folder / "train_300K.xyz", members=members, spec=spec)
+    report = im.fit(folder / "train_300K.xyz", members=members)
     minutes = (time.perf_counter() - started) / 60
     processor = (time.process_time() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     potential = report.potential
     name = "acetylacetone" if members == 1 else f"acetylacetone, {members} members"
-    name += ", channels by bonds" * by_bonds
     figures = {
-        f"{name}: fit" + " with the defaults" * (not by_bonds): f"{minutes:.1f} min, "
-        f"{processor:.1f} min of processors, {peak:.1f} GiB, "
-        f"{potential.card.provenance['weights']} weights"
+        f"{name}: fit with the defaults": f"{minutes:.1f} min, {processor:.1f} min of processors, "
+        f"{peak:.1f} GiB, {potential.card.provenance['weights']} weights"
     }
     for temperature in (300, 600):
         [test] = folder.glob(f"test*_{temperature}K.xyz")
@@ -47,7 +43,6 @@ def main(folder: Path, members: int, by_bonds: bool) -> None:
         f"{milliseconds(potential, read_frames(test)[0]):.2f} ms"
     )
     option = "" if members == 1 else f" --members {members}"
-    option += " --by-bonds" * by_bonds
     record(figures, f"python benchmarks/acetylacetone.py FOLDER{option}")
 
 
@@ -65,6 +60,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--members", type=int, default=1)
-    parser.add_argument("--by-bonds", action="store_true")
     given = parser.parse_args()
-    main(given.folder, given.members, given.by_bonds)
+    main(given.folder, given.members)

@@ -56,7 +56,7 @@ def assert_alike(one: im.GrowingFit, other: im.GrowingFit, frames) -> None:
         (16, 0, {"valid": True}),
         (16, 2, {"spec": im.Spec(weights=300, samples=20, least_rows=1e-3)}),
         (16, 0, {"subset_weights": {"near": 0.5}}),
-        (16, 0, {"baseline": "gfn1-xtb", "members": 2}),
+        (16, 0, {"baseline": "gfn1-xtb", "members": 2, "ridge": 1e-8}),
     ],
 )
 def test_a_fit_grows_from_what_was_kept_as_from_what_is_made_anew(

@@ -107,7 +107,7 @@ def test_the_mean_errs_less_than_each_member_and_the_first_is_the_fit_of_one(rep
     one = im.fit(TRAIN, spec=SPEC, progress=False).potential.learned_terms["expansion"]
     assert torch.allclose(one.readout, parts[0].readout, rtol=1e-9, atol=1e-12)
     given = report.potential.card.provenance
-    assert given["members"] == COUNT and given["weights"] == COUNT * one.readout.numel()
+    assert given["members"] == COUNT and given["weights"] == COUNT * len(one.columns)
     assert given["ridge"] == report.scan.attrs["ridge"]
 
 
