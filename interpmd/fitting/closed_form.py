@@ -25,7 +25,13 @@ from interpmd.fitting.by_element import with_channels
 from interpmd.fitting.checkpoint import remove_checkpoints
 from interpmd.fitting.checks.check import check_data
 from interpmd.fitting.checks.finding import settle
-from interpmd.fitting.delta import baseline_term, differences, of_the_sum, with_baseline
+from interpmd.fitting.delta import (
+    baseline_term,
+    differences,
+    nothing_to_correct,
+    of_the_sum,
+    with_baseline,
+)
 from interpmd.fitting.kept import KeptEquations
 from interpmd.fitting.members import solve_members, usual_members
 from interpmd.fitting.problem import Problem
@@ -213,6 +219,7 @@ def fit(
     if baseline is not None:
         corrected = baseline_term(baseline, frames)
         frames = differences(corrected, frames, "training data", progress)
+        findings = (*findings, *settle(nothing_to_correct(corrected, frames)))
         labelled = {n: [a for a in m if not labels.is_isolated(a)] for n, m in labelled.items()}
         others = {name: differences(corrected, m, name, progress) for name, m in others.items()}
         isolated_energies = "average"

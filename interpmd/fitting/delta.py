@@ -19,12 +19,17 @@ from tqdm.auto import tqdm
 from interpmd import arguments
 from interpmd.errors import InterpmdError, LabelError
 from interpmd.fitting import labels
+from interpmd.fitting.checks.finding import Finding
+from interpmd.fitting.normal import has_forces
 from interpmd.fitting.report import Evaluation
 from interpmd.levels.calculation import Result
 from interpmd.potentials.baseline import Baseline, baselines, evaluate, without_baseline
 from interpmd.potentials.card import Card
 from interpmd.potentials.potential import Potential
 from interpmd.structures.files.keys import results_of
+
+#: Forces in eV/Å that differ by less (root mean square) are those of one level of theory.
+SAME = 1e-3
 
 
 def baseline_term(level: str | Calculator, frames: Sequence[Atoms]) -> Baseline:
@@ -80,6 +85,24 @@ def less(atoms: Atoms, result: Result) -> Atoms:
         rest["stress"] = voigt - np.asarray(result.stress)
     copy.calc = SinglePointCalculator(copy, **rest)
     return copy
+
+
+def nothing_to_correct(term: Baseline, left: Sequence[Atoms]) -> list[Finding]:
+    """A finding where a baseline already says what the labels say, but for constants.
+
+    Args:
+        term: the baseline.
+        left: what it leaves of the labels, of `differences`.
+    """
+    rests = [labels.forces([atoms]) for atoms in left if has_forces(atoms)]
+    if not rests:
+        return []
+    size = float(np.sqrt(np.nanmean(np.concatenate(rests) ** 2)))
+    if size > SAME:
+        return []
+    what = f"the forces of the labels are those of the baseline {term.name} (to {size:.1g} eV/Å)"
+    advice = "label by a better level of theory, or fit without baseline="
+    return [Finding("baseline", f"{what}, so that there is nothing to correct", advice)]
 
 
 def with_baseline(correction: Potential, term: Baseline) -> Potential:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -215,6 +216,20 @@ def test_a_baseline_that_fails_names_the_frame(frames):
     broken.calc = SinglePointCalculator(broken, energy=-130.0, forces=np.zeros((3, 3)))
     with pytest.raises(im.LabelError, match="training data, frame 12 .*mmff94"):
         im.fit([*frames[:12], broken], spec=SPEC, baseline="mmff94", progress=False)
+
+
+def test_a_baseline_at_the_level_of_the_labels_leaves_nothing_to_correct():
+    frames = im.label(
+        im.sample(molecule("H2O"), "rattle", n=8, stdev=0.05, seed=2), "mmff94", progress=False
+    )
+    with pytest.warns(
+        im.LabelWarning, match="those of the baseline mmff94 .*nothing to correct"
+    ) as w:
+        im.fit(frames, spec={"weights": 60}, baseline="mmff94", progress=False)
+    assert next(x for x in w if "nothing" in str(x.message)).filename == __file__
+    with warnings.catch_warnings(record=True) as said:
+        im.fit(frames, spec={"weights": 60}, baseline="uff", progress=False)
+    assert not any("nothing to correct" in str(x.message) for x in said)
 
 
 def test_what_has_no_baseline_is_no_correction():
