@@ -1,8 +1,8 @@
 """Frames per second of the explorer in JupyterLab: 200 atoms, 500 interactions, drawn in software.
 
-    python benchmarks/explorer.py [SECONDS]
+    python benchmarks/explorer.py [SECONDS | picture]
 
-Needs a Chromium (python tests/browser/install_chromium.py).
+"picture" makes docs/explorer.png instead. Needs a Chromium (python tests/browser/install_chromium.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 
-from results import record
-from servers import open_in_lab, page, server, state, wait_for, write_notebook
+from results import ROOT, record
+from servers import READY, open_in_lab, page, server, state, wait_for, write_notebook
 
 CODE = """
 import numpy as np
@@ -39,6 +39,20 @@ frames = [MALONALDEHYDE.copy() for _ in range(4)]
 for seed, atoms in enumerate(frames):
     atoms.rattle(0.03, seed=seed)
 explorer = im.ForceExplorer(im.load("malonaldehyde"), frames, atom=8)
+explorer
+"""
+
+#: What docs/explorer.png shows: the run of the first notebook, around the jump of the proton.
+JUMP = """
+import numpy as np
+import interpmd as im
+from interpmd.demo import MALONALDEHYDE, transfer_coordinate
+potential = im.load("malonaldehyde")
+run = im.simulate(potential, MALONALDEHYDE, temperature=800, steps=700, timestep=0.5, interval=2,
+                  seed=1, progress=False)
+jump = int(np.flatnonzero(np.array([transfer_coordinate(atoms) for atoms in run]) > 0)[0])
+explorer = im.ForceExplorer(potential, run[jump - 20 : jump + 4], frame=13, target="along", atom=8,
+                            other=0)
 explorer
 """
 
@@ -94,7 +108,21 @@ def first_picture(made) -> float:
     return time.perf_counter() - start
 
 
+def picture() -> None:
+    folder = Path(tempfile.mkdtemp())
+    write_notebook(folder / "jump.ipynb", JUMP)
+    with server(folder, "voila", str(folder / "jump.ipynb")) as address, page(1360) as made:
+        made.goto(address)
+        made.wait_for_selector(READY, timeout=120_000)
+        made.locator(".im-tabs button", has_text="over time").click()
+        made.wait_for_timeout(3_000)
+        made.locator(".interpmd-explorer").screenshot(path=ROOT / "docs" / "explorer.png")
+
+
 def main() -> None:
+    if sys.argv[1:] == ["picture"]:
+        picture()
+        return
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 8.0
     folder = Path(tempfile.mkdtemp())
     write_notebook(folder / "many.ipynb", CODE)
