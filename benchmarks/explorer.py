@@ -2,7 +2,8 @@
 
     python benchmarks/explorer.py [SECONDS | picture]
 
-"picture" makes docs/explorer.png instead. Needs a Chromium (python tests/browser/install_chromium.py).
+"picture" makes docs/explorer.png instead. Needs a Chromium
+(python tests/browser/install_chromium.py).
 """
 
 from __future__ import annotations
