@@ -2,9 +2,10 @@
 
 python benchmarks/benzyloxypyridine.py FOLDER [--members K]
 
-The molecule of Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021), labelled by GFN2-xTB: 500
-frames at 300 K from five conformers; tests are runs of their own, from these conformers and from
-another one. Labels and fits are kept in FOLDER, so that a run that was stopped goes on.
+The molecule of Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021): frames of dynamics by a
+force field, 100 fs apart, labelled by GFN2-xTB. Five conformers with 100 frames each at 300 K are
+learned; tests are other runs from these conformers, and one from another. Labels are kept in
+FOLDER, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from interpmd.design.scaffold import parsed
 from interpmd.reference.trajectories import langevin
 
 SMILES, LEVEL = "Nc1ncccc1OCc1ccccc1", "gfn2-xtb"
+
+#: What moves the atoms, and steps of 0.5 fs before the first frame and between frames.
+MOVER, BEFORE, BETWEEN = "mmff94", 2000, 200
 
 #: Conformers of the training frames, and frames of each; one more is for tests.
 CONFORMERS, EACH = 5, 100
@@ -57,7 +61,9 @@ def frames_of(folder: Path, name: str, begins: list[Atoms], **run: float) -> lis
         made = [
             frame
             for k, begin in enumerate(begins)
-            for frame in langevin(begin, LEVEL, seed=seed + k, interval=40, **run)
+            for frame in langevin(
+                begin, MOVER, seed=seed + k, equilibration=BEFORE, interval=BETWEEN, **run
+            )
         ]
         write(file, im.label(made, LEVEL, progress=False))
     return im.read_frames(file)
