@@ -556,3 +556,18 @@ def test_few_frames_of_many_kinds_are_not_refused():
     for count in (12, 12, 12, 16, 25):
         few = [known[i] for i in rng.permutation(len(known))[:count]]
         assert all(f.weight != "error" for f in check_data(few).findings)
+
+
+def test_correct_labels_of_few_structures_are_not_refused():
+    """Eight to ten random frames, of which some agree with a shift or a factor by chance."""
+    for name, size, counts in (("malonaldehyde", 9, (9,)), ("alanine_dipeptide", 22, (8, 10))):
+        many = im.read_frames(f"data/{name}/train.extxyz.gz")
+        many = [a for a in many if len(a) == size or (size == 9 and len(a) > 1)]
+        accused = 0
+        for count in counts:
+            for draw in (33, 58, 1, 2, 3, 4):
+                order = np.random.default_rng([count, draw]).permutation(len(many))[:count]
+                found = check_data([many[k] for k in order]).findings
+                assert not [f for f in found if f.weight == "error"]
+                accused += any(f.check == "forces" and f.weight == "warning" for f in found)
+        assert accused <= 2

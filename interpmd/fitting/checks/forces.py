@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -36,6 +37,11 @@ SOME, MOST = 0.6, 0.85
 
 #: Fewest frames that a factor can be told from.
 FEWEST = 4
+
+#: Of fewer, factors about one and shifts may be chance, as they are for 3 % of correct labels of
+#: eight or nine structures: nobody is refused for them. A small fit knows little of fewer
+#: structures, too, but correct forces are explained better than to `NOTHING`.
+CHANCE, NOTHING = 12, 0.1
 
 #: Forces (root mean square, eV/Å) of structures that were relaxed.
 WEAK = 0.1
@@ -97,11 +103,11 @@ def check_forces(
     ):
         return _judged(by_pairs, order, fit)
     if (step := _shift(order)) is not None:
-        return ForceCheck((_shifted(step),), None)
+        return ForceCheck((_shifted(step, len(frames)),), None)
     told = fit is not None and fit.has_forces.sum() >= 2 * FEWEST and not beyond
     if fit is not None and told and fit.explained < _least(fit):
         kinds = len({atoms.get_chemical_formula() for atoms in frames})
-        sure = fit.explained < 0.25 and len(frames) >= FEWEST * kinds
+        sure = fit.explained < 0.25 and len(frames) >= max(FEWEST * kinds, CHANCE)
         finding = Finding(
             "forces",
             "the forces have nothing to do with the positions: a fit to them explains "
@@ -127,6 +133,8 @@ def check_forces(
 
 def _least(fit: SmallFit) -> float:
     """Least part that the fit explains of forces that are forces; noise it explains in part."""
+    if fit.has_forces.sum() <= CHANCE:
+        return NOTHING
     rows = 3 * fit.n_atoms[fit.has_forces].sum()
     return max(EXPLAINED, 0.25 + 1.2 * min(fit.size / max(rows, 1), 0.4))
 
@@ -191,9 +199,9 @@ def _judged(found: Slope, order: Sequence[Atoms], fit: SmallFit | None) -> Force
         shift = _shift(order)
         advice = "see whether energies and forces are of the same frames"
         what = f"energies and forces disagree: {size}"
-        finding = Finding("forces", what, advice, weight="error")
+        finding = Finding("forces", what, advice, weight=_weight(found))
         if shift is not None:
-            finding = _shifted(shift)
+            finding = _shifted(shift, found.count)
         return ForceCheck((finding,), found.value)
     sign = "the forces seem to have the wrong sign (gradients); multiply them by -1"
     words, off = nearest(found.value, explanations_of_forces(), sign)
@@ -207,8 +215,13 @@ def _judged(found: Slope, order: Sequence[Atoms], fit: SmallFit | None) -> Force
     if not severe and found.count < MANY:
         return ForceCheck((), found.value)
     what = f"energies and forces disagree: {size}"
-    weight = "error" if severe else "warning"
+    weight = _weight(found) if severe else "warning"
     return ForceCheck((Finding("forces", what, advice, weight=weight),), found.value)
+
+
+def _weight(found: Slope) -> Literal["error", "warning"]:
+    """A factor about one of so few frames may be chance."""
+    return "warning" if found.count < CHANCE and 0.1 < found.value < 3.0 else "error"
 
 
 def _shift(order: Sequence[Atoms]) -> int | None:
@@ -233,12 +246,12 @@ def _shift(order: Sequence[Atoms]) -> int | None:
     return None if best is None else best[1]
 
 
-def _shifted(step: int) -> Finding:
+def _shifted(step: int, frames: int) -> Finding:
     return Finding(
         "forces",
         f"energies and forces disagree: the energies seem to be shifted by {step:+d} frame",
         "give each frame its own energy",
-        weight="error",
+        weight="warning" if frames < CHANCE else "error",
     )
 
 
