@@ -42,7 +42,7 @@ from interpmd.fitting.settings import FitSettings, check_numbers, check_subset_w
 from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.size import choose_size
 from interpmd.fitting.solved import Solved
-from interpmd.fitting.spec import Spec, as_spec
+from interpmd.fitting.spec import CHANNELS, Spec, as_spec
 from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
 from interpmd.potentials.base import TERMS, Term
@@ -344,7 +344,7 @@ def choose_basis(
     """Number of Bessel functions whose small trial fit validates best."""
     chosen = np.random.default_rng(settings.seed).permutation(len(frames))[:most]
     sample = [frames[i] for i in chosen]
-    channels = tuple(max(2, k // 5) for k in spec.channels)
+    channels = tuple(max(2, k // 5) for k in spec.channels or CHANNELS)
     elements = base.elements or ()
     errors: dict[int, float] = {}
     for basis in tqdm(BASES, desc="smoothness", unit="trial", disable=not progress):
