@@ -32,6 +32,7 @@ from interpmd.fitting.motions import without_rigid_motions
 from interpmd.fitting.soft import softened
 from interpmd.fitting.solution import Extended, Solution
 from interpmd.fitting.targets import Targets
+from interpmd.fitting.threads import as_many_as_fit
 from interpmd.potentials import fast
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.structures.edges import CLOSEST_APPROACH, nearest_distances, neighbours
@@ -102,10 +103,11 @@ class NormalEquations:
                 f"of {self.memory} GiB; raise memory=, use fewer channels, or least_rows=0"
             )
         self.penalty = np.zeros((size, size), order="F")
-        for block in sums:
-            scipy.linalg.blas.dsyrk(
-                1.0 / count, block.T, beta=1.0, c=self.penalty, overwrite_c=1, lower=0
-            )
+        with as_many_as_fit(size):
+            for block in sums:
+                scipy.linalg.blas.dsyrk(
+                    1.0 / count, block.T, beta=1.0, c=self.penalty, overwrite_c=1, lower=0
+                )
 
     def add(
         self,
@@ -143,7 +145,8 @@ class NormalEquations:
 
     def remove(self, rows: np.ndarray, values: np.ndarray) -> None:
         """Take away rows (weighted, columns scaled) that others hold, shape (rows, weights)."""
-        scipy.linalg.blas.dsyrk(-1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1)
+        with as_many_as_fit(len(self.scale)):
+            scipy.linalg.blas.dsyrk(-1.0, rows.T, beta=1.0, c=self.matrix, overwrite_c=1, lower=1)
         self.vector -= rows.T @ values
         self.square -= float(values @ values)
         self.rows -= len(values)
@@ -169,7 +172,8 @@ class NormalEquations:
         if self.penalty is not None and weight:
             for first in range(0, len(prior), 512):  # what is below its diagonal is zero
                 upper[:, first : first + 512] += weight * self.penalty[:, first : first + 512]
-        factor, info = scipy.linalg.lapack.dpotrf(upper, lower=0, clean=0, overwrite_a=1)
+        with as_many_as_fit(len(prior)):
+            factor, info = scipy.linalg.lapack.dpotrf(upper, lower=0, clean=0, overwrite_a=1)
         if info:
             raise SingularError(
                 f"the normal equations are singular (column {info - 1}); use a stronger ridge"
@@ -245,6 +249,10 @@ class NormalEquations:
         return tuple(k for k, z in enumerate(self.term.elements) if z in there)
 
     def _flush(self, pending: Pending) -> None:
+        with as_many_as_fit(len(self.scale)):
+            self._add_all(pending)
+
+    def _add_all(self, pending: Pending) -> None:
         for present, many in pending.items():
             rows = np.concatenate([x for x, *_ in many]).astype(np.float64, copy=False)
             values = np.concatenate([y for _, y, *_ in many])

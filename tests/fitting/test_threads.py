@@ -1,0 +1,49 @@
+"""Products of many columns, which a few threads of OpenBLAS cannot share."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import numpy as np
+from frames_of_methanol import ISOLATED, SMALL, frames
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import interpmd as im
+from interpmd.fitting import normal, threads
+from interpmd.fitting.threads import SHARE, as_many_as_fit
+
+
+def counts() -> set[int]:
+    return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+
+def test_one_thread_where_the_shares_of_several_do_not_fit():
+    with threadpool_limits(2, user_api="blas"):
+        for columns, expected in ((SHARE, {2}), (14_900, {2}), (20_000, {1}), (40_000, {1})):
+            with as_many_as_fit(columns):
+                assert counts() == expected
+            assert counts() == {2}
+    with threadpool_limits(1, user_api="blas"), as_many_as_fit(40_000):
+        assert counts() == {1}
+
+
+def test_every_product_and_factorisation_of_a_fit_asks(monkeypatch):
+    asked = []
+
+    @contextmanager
+    def asking(columns):
+        asked.append(columns)
+        with as_many_as_fit(columns):
+            yield
+
+    options = {"ridge": 1e-6, "spec": SMALL, "progress": False}
+    with threadpool_limits(2, user_api="blas"):
+        whole = im.fit([*frames(12), *ISOLATED], **options).potential
+        monkeypatch.setattr(normal, "as_many_as_fit", asking)
+        monkeypatch.setattr(threads, "SHARE", 10)
+        alone = im.fit([*frames(12), *ISOLATED], **options).potential
+    weights = whole.card.provenance["weights"]
+    assert set(asked) == {weights} and len(asked) >= 2
+    atoms = frames(1, 5)[0]
+    found, expected = (p.predict(atoms).forces.numpy() for p in (alone, whole))
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
