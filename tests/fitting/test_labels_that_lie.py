@@ -17,8 +17,9 @@ import interpmd as im
 from interpmd.errors import ArgumentError, LabelError, LabelWarning
 from interpmd.fitting import labels
 from interpmd.fitting.checks.check import check_data
+from interpmd.fitting.checks.forces import _shift
 from interpmd.fitting.checks.pairs import similar
-from interpmd.fitting.checks.robust import slope
+from interpmd.fitting.checks.robust import Slope, slope
 from interpmd.potentials import Potential
 from interpmd.potentials.base import TERMS
 
@@ -571,3 +572,13 @@ def test_correct_labels_of_few_structures_are_not_refused():
                 assert not [f for f in found if f.weight == "error"]
                 accused += any(f.check == "forces" and f.weight == "warning" for f in found)
         assert accused <= 2
+
+
+def test_a_shift_is_believed_only_where_it_leaves_far_less():
+    """Of labels that a small fit explains in part, a shift by chance leaves about as much."""
+    some = frames(15)
+    energies = np.roll([a.get_potential_energy() for a in some], 1)
+    moved = [changed(a, energy=lambda e, n=n: n) for a, n in zip(some, energies, strict=True)]
+    unlike, alike = (Slope(0.6, 0.1, left, 15) for left in (1.0, 0.09))  # moved back: 0.06
+    assert _shift(moved, unlike) == -1
+    assert _shift(moved, alike) is None

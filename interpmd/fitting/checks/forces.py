@@ -102,7 +102,7 @@ def check_forces(
         close and _unrelated(by_pairs) and not _in_sympathy(by_fit)
     ):
         return _judged(by_pairs, order, fit)
-    if (step := _shift(order)) is not None:
+    if (step := _shift(order, by_fit)) is not None:
         return ForceCheck((_shifted(step, len(frames)),), None)
     told = fit is not None and fit.has_forces.sum() >= 2 * FEWEST and not beyond
     if fit is not None and told and fit.explained < _least(fit):
@@ -196,7 +196,7 @@ def _judged(found: Slope, order: Sequence[Atoms], fit: SmallFit | None) -> Force
         return ForceCheck((), found.value)
     size = f"true energy differences are {found.value:.3g} times those that the forces imply"
     if found.left > BELIEVED:
-        shift = _shift(order)
+        shift = _shift(order, found)
         advice = "see whether energies and forces are of the same frames"
         what = f"energies and forces disagree: {size}"
         finding = Finding("forces", what, advice, weight=_weight(found))
@@ -224,8 +224,9 @@ def _weight(found: Slope) -> Literal["error", "warning"]:
     return "warning" if found.count < CHANCE and 0.1 < found.value < 3.0 else "error"
 
 
-def _shift(order: Sequence[Atoms]) -> int | None:
-    """By how many frames energies are shifted against forces, if that makes them agree."""
+def _shift(order: Sequence[Atoms], now: Slope) -> int | None:
+    """By how many frames energies are shifted against forces, if that makes them agree, and leaves
+    half or less of what they leave where they are (`now`)."""
     frames = [a for a in order if len(a) > 1]
     energies = data.energies(frames)
     best = None
@@ -241,7 +242,8 @@ def _shift(order: Sequence[Atoms]) -> int | None:
         fit = SmallFit(moved[:120])
         fit.solve()
         found = _by_fit(fit)
-        if found.value > 0.5 and found.left < BELIEVED and (best is None or found.left < best[0]):
+        agrees = found.value > 0.5 and found.left < BELIEVED * min(now.left, 1.0)
+        if agrees and (best is None or found.left < best[0]):
             best = found.left, -step
     return None if best is None else best[1]
 
