@@ -3,8 +3,8 @@
 The energy of a bond or a corner may stand at any of its atoms. Most of it is told best by the atoms
 in the middle: hydrogen sees its molecule from the rim, and what its sites say those of its
 neighbours say as well. For most molecules that were tried as many weights err less where most of
-them are those of elements with many bonds (docs/evidence.md). Atoms of metals and salts, whose
-neighbours surround them, all count as having `FULL` bonds.
+them are those of elements with many bonds (docs/evidence.md). At most `FULL` bonds count, so that
+metals are all alike; elements with hardly any, as in salts and noble gases, have all channels.
 """
 
 from __future__ import annotations

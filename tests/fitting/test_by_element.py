@@ -76,6 +76,7 @@ def test_atoms_of_solids_count_as_fully_bonded_and_rare_ones_set_no_measure():
     alloy = bulk("Cu", cubic=True) * (2, 1, 1)
     alloy.numbers[0] = 79
     assert by_bonds([alloy]) == {"Cu": 1.0, "Au": 1.0}
+    assert by_bonds([bulk("NaCl", "rocksalt", a=5.64)]) == {}
     waters = [molecule("H2O")] * 40
     methane = molecule("CH4")  # 1 of 125 atoms is carbon
     few = by_bonds([*waters, methane])

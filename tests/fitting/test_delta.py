@@ -228,6 +228,7 @@ def test_a_baseline_at_the_level_of_the_labels_leaves_nothing_to_correct():
         im.fit(frames, spec={"weights": 60}, baseline="mmff94", progress=False)
     assert next(x for x in w if "nothing" in str(x.message)).filename == __file__
     with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         im.fit(frames, spec={"weights": 60}, baseline="uff", progress=False)
     assert not any("nothing to correct" in str(x.message) for x in said)
 

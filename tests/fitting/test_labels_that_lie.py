@@ -561,9 +561,9 @@ def test_few_frames_of_many_kinds_are_not_refused():
 
 def test_correct_labels_of_few_structures_are_not_refused():
     """Eight to ten random frames, of which some agree with a shift or a factor by chance."""
-    for name, size, counts in (("malonaldehyde", 9, (9,)), ("alanine_dipeptide", 22, (8, 10))):
+    for name, least, counts in (("malonaldehyde", 2, (9,)), ("alanine_dipeptide", 22, (8, 10))):
         many = im.read_frames(f"data/{name}/train.extxyz.gz")
-        many = [a for a in many if len(a) == size or (size == 9 and len(a) > 1)]
+        many = [a for a in many if len(a) >= least]
         accused = 0
         for count in counts:
             for draw in (33, 58, 1, 2, 3, 4):

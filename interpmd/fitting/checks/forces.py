@@ -39,8 +39,8 @@ SOME, MOST = 0.6, 0.85
 FEWEST = 4
 
 #: Of fewer, factors about one and shifts may be chance, as they are for 3 % of correct labels of
-#: eight or nine structures: nobody is refused for them. A small fit knows little of fewer
-#: structures, too, but correct forces are explained better than to `NOTHING`.
+#: eight or nine structures: nobody is refused for them. A small fit to so many or fewer explains
+#: little, too, but seldom less than `NOTHING` of correct forces.
 CHANCE, NOTHING = 12, 0.1
 
 #: Forces (root mean square, eV/Å) of structures that were relaxed.
