@@ -56,9 +56,14 @@ def milliseconds(potential: im.Potential, atoms: Atoms, calls: int = 50) -> floa
     return 1e3 * float(np.median(times))
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def folder_and_members(words: str) -> tuple[Path, int]:
+    """What the command line of a fit to one molecule gives."""
+    parser = argparse.ArgumentParser(description=words)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--members", type=int, default=1)
     given = parser.parse_args()
-    main(given.folder, given.members)
+    return given.folder, given.members
+
+
+if __name__ == "__main__":
+    main(*folder_and_members(__doc__))

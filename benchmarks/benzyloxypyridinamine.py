@@ -1,6 +1,6 @@
 """3-(Benzyloxy)pyridin-2-amine, 27 atoms and four elements: fit at 300 K, test up to 1,200 K.
 
-python benchmarks/benzyloxypyridine.py FOLDER [--members K]
+python benchmarks/benzyloxypyridinamine.py FOLDER [--members K]
 
 The molecule of Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021): frames of dynamics by a
 force field, 100 fs apart, labelled by GFN2-xTB. Five conformers with 100 frames each at 300 K are
@@ -10,13 +10,12 @@ FOLDER, so that a run that was stopped goes on.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import time
 from pathlib import Path
 
 import numpy as np
-from acetylacetone import milliseconds
+from acetylacetone import folder_and_members, milliseconds
 from ase import Atoms
 from ase.io import write
 from rdkit.Chem import AddHs as add_hydrogens
@@ -102,12 +101,8 @@ def main(folder: Path, members: int) -> None:
         )
     figures[f"{name}: energy and forces"] = f"{milliseconds(potential, train[0]):.2f} ms"
     option = "" if members == 1 else f" --members {members}"
-    record(figures, f"python benchmarks/benzyloxypyridine.py FOLDER{option}")
+    record(figures, f"python benchmarks/benzyloxypyridinamine.py FOLDER{option}")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--members", type=int, default=1)
-    given = parser.parse_args()
-    main(given.folder, given.members)
+    main(*folder_and_members(__doc__))
