@@ -136,6 +136,12 @@ def test_files_hold_one_idea():
     assert long == {}
 
 
+def test_no_two_files_of_tests_have_one_name():
+    # pytest imports them by their last names, and fails where two are the same
+    names = Counter(path.name for path in (ROOT.parent / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_no_room_outgrows_the_house():
     lines = Counter()
     for name, path in modules().items():
