@@ -26,20 +26,26 @@ from interpmd.structures.edges import neighbours
 COMMAND = "python benchmarks/speed.py"
 
 
-def milliseconds(*functions: Callable[[], object], seconds: float = 3.0) -> list[float]:
-    """Median processor time of a call of each, taken in turns."""
+#: Seconds of calls of one kind in a row: the first finds the caches full of something else.
+TURN = 0.1
+
+
+def milliseconds(*functions: Callable[[], object], seconds: float = 6.0) -> list[float]:
+    """Median processor time of a call of each, in turns that take all of them as long."""
     times: list[list[float]] = [[] for _ in functions]
+    repeats = []
     for function in functions:
         function()
+        before = time.perf_counter()
+        function()
+        repeats.append(max(1, round(TURN / (time.perf_counter() - before))))
     started = time.perf_counter()
     while time.perf_counter() - started < seconds or not times[-1]:
-        for function, mine in zip(functions, times, strict=True):
-            # quick calls several at a time: the first finds the caches full of something else
-            repeats = 1 if mine and mine[-1] > 0.02 else 20
+        for function, mine, number in zip(functions, times, repeats, strict=True):
             before = time.process_time()
-            for _ in range(repeats):
+            for _ in range(number):
                 function()
-            mine.append((time.process_time() - before) / repeats)
+            mine.append((time.process_time() - before) / number)
     return [1e3 * float(np.median(mine)) for mine in times]
 
 

@@ -22,8 +22,9 @@ from ase.data import chemical_symbols
 from jaxtyping import Float
 
 from interpmd.errors import ExtrapolationWarning
+from interpmd.potentials import fast
 from interpmd.potentials.asking import Place, asked_from
-from interpmd.potentials.uncertainty import uncertainty
+from interpmd.potentials.uncertainty import Uncertainty, uncertainty
 from interpmd.structures.systems import Batch
 
 if TYPE_CHECKING:
@@ -102,18 +103,20 @@ class GradeWatch:
         if not early and not due and forces is not None and asked_from() in self.told:
             return None  # who goes on after the warning does not pay for it at every step
         self._calls, self._looks = 0, self._looks + 1
-        batch = structures
-        if not isinstance(batch, Batch):  # checked when it was evaluated
-            batch = Batch.from_ase([batch], potential.dtype, potential.device)
-        if batch.n_atoms > MOST_ATOMS and batch.positions.dtype != torch.float64:
-            return None
-        bars = uncertainty(potential, batch, draws=DRAWS)
-        if float(bars.extrapolation.max()) > 1:
-            bars = uncertainty(potential, batch)
-        grade = float(bars.extrapolation.max())
-        if grade > DOUBTFUL:
-            self._warn(potential, batch, int(bars.extrapolation.argmax()), grade)
-        elif self.once and (parts := int(bars.parts.max())) > 1:
+        seen = fast.glance(potential, structures, DRAWS) if isinstance(structures, Atoms) else None
+        if seen is None or seen[0] > 1:
+            batch = structures
+            if not isinstance(batch, Batch):  # checked when it was evaluated
+                batch = Batch.from_ase([batch], potential.dtype, potential.device)
+            if batch.n_atoms > MOST_ATOMS and batch.positions.dtype != torch.float64:
+                return None
+            bars = _bars(potential, batch, few=seen is None)
+            seen = float(bars.extrapolation.max()), int(bars.parts.max())
+            if seen[0] > DOUBTFUL:
+                self._warn(potential, batch, int(bars.extrapolation.argmax()), seen[0])
+                return seen[0]
+        grade, parts = seen
+        if self.once and parts > 1:
             self._warn_of_parts(potential, parts)
         elif forces is not None:
             self._fine = max(self._fine, largest)
@@ -147,6 +150,14 @@ class GradeWatch:
             ExtrapolationWarning,
             *asked_from(),
         )
+
+
+def _bars(potential: TermSum, batch: Batch, few: bool) -> Uncertainty:
+    """Error bars with all samples, or with a few of them where these doubt nothing."""
+    bars = uncertainty(potential, batch, draws=DRAWS if few else None)
+    if few and float(bars.extrapolation.max()) > 1:
+        bars = uncertainty(potential, batch)
+    return bars
 
 
 def watch_of(potential: TermSum) -> GradeWatch:

@@ -81,7 +81,7 @@ def cloud(seed: int, size: int, spread: float, elements=ELEMENTS) -> Atoms:
 
 
 def force_road(monkeypatch, few: bool) -> None:
-    monkeypatch.setattr(Tables, "few_is_cheaper", lambda self, edges: few)
+    monkeypatch.setattr(Tables, "few_edges", np.inf if few else 0)
 
 
 @pytest.mark.parametrize("few", [True, False])
@@ -250,7 +250,8 @@ def test_error_bars(few, draws, monkeypatch):
     assert drawn.forces.shape[0] == (draws or potential.terms["expansion"].n_samples)
 
 
-def test_error_bars_of_many_sites_and_of_two_expansions():
+def two_with_samples() -> Potential:
+    """Two expansions with samples of their weights, and one without."""
     terms = {"a": random_expansion(1), "b": random_expansion(2), "c": random_expansion(3)}
     generator = torch.Generator().manual_seed(0)
     for name in ("a", "b"):
@@ -258,12 +259,47 @@ def test_error_bars_of_many_sites_and_of_two_expansions():
         drawn = torch.randn(shape, generator=generator).double().numpy()
         terms[name].samples = terms[name].in_readout(drawn)
     terms["b"].grade_scale.mul_(3.0)
-    potential, atoms = Potential(terms), [cloud(1, 40, 1.6)] * 8
+    return Potential(terms)
+
+
+def test_error_bars_of_many_sites_and_of_two_expansions():
+    potential, atoms = two_with_samples(), [cloud(1, 40, 1.6)] * 8
     batch = potential.batch(atoms)
     drawn, expected = posterior(potential, batch), posterior_by_torch(potential, batch)
     for name in ("energies", "forces", "grades"):
         one, other = getattr(drawn, name), getattr(expected, name)
         assert (one - other).abs().max() < 1e-9 * other.abs().max()
+
+
+@pytest.mark.parametrize("name", ["malonaldehyde", "small_molecules", "water_liquid", "copper"])
+def test_a_glance_at_one_structure(name):
+    """Grade and parts, as the error bars have them."""
+    potential = im.load(name)
+    assert potential.terms["expansion"].n_samples
+    file = DATA / name / "test.extxyz.gz"
+    near, alone = read(file, "0"), read(file, "0")[:1]
+    alone.pbc = False
+    squeezed, apart = near.copy(), near.copy()
+    squeezed.positions[1] += 0.7 * (squeezed.positions[0] - squeezed.positions[1])
+    apart.pbc = False
+    apart.positions[0] += 100.0
+    found = []
+    for atoms in (near, squeezed, apart, alone):
+        grade, parts = fast.glance(potential, atoms, 4)
+        expected = posterior_by_torch(potential, potential.batch(atoms), draws=4)
+        assert grade == pytest.approx(float(expected.grades.max()), rel=1e-9)
+        assert parts == int(expected.parts[0])
+        found.append((grade, parts))
+    grades, parts = zip(*found, strict=True)
+    assert grades[0] < 1 < min(grades[1:3]) and parts == (1, 1, 2, 1)
+
+
+def test_a_glance_at_two_expansions():
+    potential, atoms = two_with_samples(), cloud(1, 9, 1.6)
+    grade, _ = fast.glance(potential, atoms, 3)
+    expected = posterior_by_torch(potential, potential.batch(atoms), draws=3)
+    assert grade == pytest.approx(float(expected.grades.max()), rel=1e-9)
+    assert fast.glance(Potential([LennardJones(0.1, 1.4, 4.0)]), atoms, 3) is None
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4])
@@ -330,12 +366,14 @@ def test_search_finds_what_vesin_finds():
     for pbc in ([True] * 3, [True, False, True], [False] * 3):
         cell = np.diag([9.0, 11.0, 14.0]) + rng.uniform(-2, 2, (3, 3))
         positions = rng.uniform(-1, 2, (150, 3)) @ cell
-        first, neighbour, vectors = search(positions, cell, np.array(pbc), 4.0)
+        found, least = search(positions, cell, np.array(pbc), 4.0)
         listing = NeighborList(cutoff=4.0, full_list=True, sorted=True)
         box = cell if any(pbc) else np.zeros((3, 3))
         i, j, distances = listing.compute(positions, box, periodic=pbc, quantities="ijd")
-        centre = np.repeat(np.arange(150), np.diff(first))
-        mine = np.rec.fromarrays([centre, neighbour, np.linalg.norm(vectors, axis=1).round(9)])
+        centre = np.repeat(np.arange(150), np.diff(found.first))
+        lengths = np.linalg.norm(found.vectors, axis=1)
+        assert least == pytest.approx(distances.min(), abs=1e-9)
+        mine = np.rec.fromarrays([centre, found.neighbour, lengths.round(9)])
         theirs = np.rec.fromarrays([i.astype(int), j.astype(int), distances.round(9)])
         assert len(mine) > 100
         assert np.array_equal(np.sort(mine), np.sort(theirs))
@@ -499,7 +537,7 @@ def test_all_kernels_are_compiled_at_once_which_is_announced_and_kept(tmp_path):
 def test_the_cheaper_road_is_taken():
     (malonaldehyde,) = FastPotential(im.load("malonaldehyde")).expansions.values()
     (water,) = FastPotential(im.load("water")).expansions.values()
-    assert malonaldehyde.tables.few_is_cheaper(8)
-    assert not water.tables.few_is_cheaper(80)
+    assert malonaldehyde.tables.few_edges > 8
+    assert water.tables.few_edges < 80
     large = expansion.LARGEST_TABLE
     assert large > malonaldehyde.tables.folded.nbytes

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from ase import Atoms
 
     from interpmd.potentials.base import LocalTerm
     from interpmd.potentials.fast.distances import InNumba
@@ -92,15 +93,38 @@ def deviations(
 
     See `interpmd.potentials.fast.error_bars.deviations`.
     """
-    prepared = ready(potential)
+    prepared = _ready_with_samples(potential)
     if prepared is None:
         return None
     from interpmd.potentials.fast import error_bars
 
-    sampled = error_bars.sampled_terms(list(potential.terms.values()))
+    return error_bars.deviations(prepared, near.edges, near.numbers, draws)
+
+
+def glance(potential: TermSum, atoms: Atoms, draws: int) -> tuple[float, int] | None:
+    """Grade and parts of a structure that was evaluated, or None where torch is the way.
+
+    See `interpmd.potentials.fast.error_bars.glance`.
+    """
+    prepared = _ready_with_samples(potential)
+    if prepared is None:
+        return None
+    from interpmd.potentials.fast import error_bars
+
+    return error_bars.glance(prepared, atoms, draws)
+
+
+def _ready_with_samples(potential: TermSum) -> FastPotential | None:
+    """As `ready`, if there are samples of the posterior and all of them have a fast form."""
+    prepared = ready(potential)
+    if prepared is None:
+        return None
+    from interpmd.potentials.fast.error_bars import sampled_terms
+
+    sampled = sampled_terms(list(potential.terms.values()))
     if not sampled or any(term not in prepared.expansions for term in sampled):
         return None
-    return error_bars.deviations(prepared, near.edges, near.numbers, draws)
+    return prepared
 
 
 def feature_maker(term: LocalTerm) -> FeatureMaker | None:

@@ -7,13 +7,16 @@ is done for every sample of the weights.
 from __future__ import annotations
 
 import numpy as np
+from ase import Atoms
 from jaxtyping import Float, Int
 
 from interpmd.potentials.base import Term
 from interpmd.potentials.fast.call import kernel
+from interpmd.potentials.fast.distances import InNumba
 from interpmd.potentials.fast.evaluator import FastPotential
 from interpmd.potentials.fast.expansion import FastExpansion
 from interpmd.potentials.fast.neighbours import Edges, Sites
+from interpmd.potentials.surroundings import LENGTH
 
 #: Sites whose slopes are held in memory at once.
 SITES_AT_ONCE = 256
@@ -62,6 +65,30 @@ def samples(potential: FastPotential, draws: int | None) -> list[FastExpansion]:
             if sampled_terms([term])
         ]
     return potential.samples[draws]
+
+
+def glance(potential: FastPotential, atoms: Atoms, draws: int) -> tuple[float, int]:
+    """The largest extrapolation grade of an atom, and the number of parts of the structure.
+
+    The numbers of `interpmd.potentials.uncertainty.uncertainty`, of which a run needs no more.
+
+    Args:
+        potential: as in `deviations`.
+        atoms: a structure that was evaluated.
+        draws: how many of the samples to use.
+    """
+    numbers, terms = atoms.numbers, sampled_terms(list(potential.expansions))
+    edges = potential.edges_of(atoms.positions, atoms.cell.array, atoms.pbc)
+    around = InNumba(edges, numbers)
+    energies, forces = deviations(potential, edges, numbers, draws)
+    energy = np.sqrt((energies.sum(1) ** 2).mean() / len(numbers))
+    grade = energy / max(float(term.energy_scale) for term in terms)
+    of_force = np.max([t.grade_scale.numpy()[t.species.numpy()[numbers]] for t in terms], axis=0)
+    grade = max(grade, (np.sqrt((forces**2).mean(0).sum(1)) / of_force).max())
+    if len(numbers) > 1 or atoms.pbc.any():
+        grade = max(grade, *(float(around.outside(term).max()) / LENGTH for term in terms))
+    part = around.parts(max(term.cutoff for term in terms)).numpy()
+    return float(grade), int((part == np.arange(len(part))).sum())
 
 
 @kernel

@@ -25,12 +25,13 @@ from interpmd.potentials.fast.neighbours import (
     Edges,
     Sites,
     all_usable,
-    closest,
     given_edges,
+    periodic,
     search,
     too_thin,
 )
 from interpmd.potentials.fast.prepared import prepared, state_of
+from interpmd.potentials.states import warn_of_state
 from interpmd.potentials.sum import Prediction, TermSum
 from interpmd.structures.edges import CLOSEST_APPROACH, MOST_IMAGES, Neighbours
 from interpmd.structures.systems import Batch, check_structure, sum_by_structure
@@ -77,6 +78,7 @@ class FastPotential:
         }
         self.rest = TermSum(rest, potential.elements) if rest else None
         self.beyond_sites = bool(rest or self._whole)
+        self._learned = potential.n_samples > 0
 
     def on_sites(
         self, sites: Sites
@@ -104,11 +106,12 @@ class FastPotential:
         numbers, positions, pbc = atoms.numbers, atoms.positions, atoms.pbc
         usable = all_usable(positions, numbers, self._known)
         if not usable or not moved_only:
-            if not usable or atoms.info or pbc.any() or "initial_charges" in atoms.arrays:
+            if not usable or atoms.info or periodic(pbc) or "initial_charges" in atoms.arrays:
                 check_structure(atoms)
             if not usable:
                 self.potential.batch(atoms)  # raises
-            self.potential.check_states([atoms])
+            if self._learned:
+                warn_of_state(self.potential.card.provenance, [atoms])
 
         def complain() -> None:
             self.potential.neighbours(self.potential.batch(atoms))
@@ -196,10 +199,10 @@ class FastPotential:
         positions, pbc = batch.positions.detach().numpy(), batch.pbc.numpy()
         cells, found = batch.cells.detach().numpy(), []
         ends = np.cumsum(np.bincount(batch.structure.numpy(), minlength=len(cells)))
-        for cell, periodic, start, end in zip(cells, pbc, [0, *ends[:-1]], ends, strict=True):
+        for cell, repeats, start, end in zip(cells, pbc, [0, *ends[:-1]], ends, strict=True):
             here = positions[start:end]
             found.append(
-                self.edges_of(here, cell, periodic, lambda: self.potential.neighbours(batch))
+                self.edges_of(here, cell, repeats, lambda: self.potential.neighbours(batch))
             )
         if len(found) == 1:
             return found[0]
@@ -225,10 +228,10 @@ class FastPotential:
             complain: called where nuclei are too close or the cell is too thin, to raise the
                 error that says so.
         """
-        if pbc.any() and too_thin(cell, pbc, self.cutoff / MOST_IMAGES):
+        if periodic(pbc) and too_thin(cell, pbc, self.cutoff / MOST_IMAGES):
             complain()
-        edges = Edges(*search(positions, cell, pbc, self.cutoff))
-        if closest(edges.vectors) < CLOSEST_APPROACH:
+        edges, least = search(positions, cell, pbc, self.cutoff)
+        if least < CLOSEST_APPROACH:
             complain()
         return edges
 

@@ -80,14 +80,17 @@ class Tables:
             multiply=density.multiply(scalar, width, processor().registers),
         )
 
-    def few_is_cheaper(self, edges: float) -> bool:
-        """Compares operations of a site with so many edges on the two roads."""
+    @cached_property
+    def few_edges(self) -> float:
+        """Edges of a site up to which the road of few neighbours has fewer operations."""
         r = self.recipe
         components, degrees, inputs = (r.lmax + 1) ** 2, r.lmax + 1, r.n_elements * r.functions
         table = r.n_elements * len(r.table.values) * bytes_of_row(r, self.dtype)
-        folded = edges * r.channels * (22 * degrees + 6 * components)
-        mixed = components * (4 * inputs * r.channels + 6 * edges * r.functions)
-        return folded < mixed and table < LARGEST_TABLE
+        if table >= LARGEST_TABLE:
+            return 0.0
+        mixing = components * 4 * inputs * r.channels
+        of_edge = r.channels * (22 * degrees + 6 * components) - components * 6 * r.functions
+        return mixing / of_edge if of_edge > 0 else np.inf
 
 
 class FastExpansion:
@@ -124,7 +127,7 @@ class FastExpansion:
             return
         species = self.tables.recipe.species
         centre, other = species[sites.centre], species[sites.other]
-        if self.tables.few_is_cheaper(len(sites.vectors) / len(centre)):
+        if len(sites.vectors) < self.tables.few_edges * len(centre):
             self.add_few(sites, centre, other, energies, gradients)
         else:
             self.add_many(sites, centre, other, energies, gradients)

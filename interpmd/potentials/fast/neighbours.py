@@ -85,24 +85,30 @@ def given_edges(batch: Batch, pairs: Neighbours) -> Edges:
     return Edges(np.concatenate([[0], np.cumsum(counts)]), pairs.neighbour.numpy(), vectors)
 
 
+def periodic(pbc: Bool[np.ndarray, " directions"]) -> bool:
+    """Whether any direction is: of three numbers numpy asks ten times as long."""
+    return True in pbc.tolist()
+
+
 def search(
     positions: Float[np.ndarray, "atoms 3"],
     cell: Float[np.ndarray, "3 3"],
     pbc: Bool[np.ndarray, " directions"],
     cutoff: float,
-) -> tuple[Int[np.ndarray, " atoms+1"], Int[np.ndarray, " edges"], Float[np.ndarray, "edges 3"]]:
-    """First edge of each atom, neighbour of each edge, and the vectors to it in A."""
+) -> tuple[Edges, float]:
+    """Neighbours in one structure, and the shortest distance in A (infinite if there is none)."""
     axes = inverse = CARTESIAN
-    if pbc.any():
+    if periodic(pbc):
         axes = np.ascontiguousarray(complete_cell(cell * pbc[:, None]))
         inverse = np.linalg.inv(axes)
     guess = len(positions) * min(len(positions) - 1, 100) + 16
     while True:
         neighbour, vectors = np.empty(guess, np.int64), np.empty((guess, 3))
-        first = _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors)
-        if first[-1] <= guess:
-            return first, neighbour[: first[-1]], vectors[: first[-1]]
-        guess = int(first[-1])
+        first, least = _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors)
+        count = int(first[-1])
+        if count <= guess:
+            return Edges(first, neighbour[:count], vectors[:count]), math.sqrt(least)
+        guess = count
 
 
 def too_thin(
@@ -115,12 +121,13 @@ def too_thin(
 
 @kernel
 def _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors):
-    """First edge of each atom; fills the edges as far as there is room."""
+    """First edge of each atom and the square of the shortest; fills the edges as far as there is
+    room."""
     n, room = len(positions), len(neighbour)
     boxes, reach, box, turns = _boxes(positions, inverse, pbc, cutoff)
     begin, members = _sort(box, boxes)
     first, count = np.zeros(n + 1, np.int64), 0
-    square = cutoff * cutoff
+    square, least = cutoff * cutoff, 1e300
     periodic = pbc[0] or pbc[1] or pbc[2]
     for i in range(n):
         for a in range(box[i, 0] - reach[0], box[i, 0] + reach[0] + 1):
@@ -150,7 +157,9 @@ def _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors):
                             y += u * axes[0, 1] + v * axes[1, 1] + w * axes[2, 1]
                             z += u * axes[0, 2] + v * axes[1, 2] + w * axes[2, 2]
                         itself = i == j and shift_a == 0 and shift_b == 0 and shift_c == 0
-                        if x * x + y * y + z * z < square and not itself:
+                        distance = x * x + y * y + z * z
+                        if distance < square and not itself:
+                            least = min(least, distance)
                             if count < room:
                                 neighbour[count] = j
                                 vectors[count, 0] = x
@@ -158,7 +167,7 @@ def _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors):
                                 vectors[count, 2] = z
                             count += 1
         first[i + 1] = count
-    return first
+    return first, least
 
 
 @kernel
