@@ -15,14 +15,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from interpmd.potentials.fast.emit import Code
-from interpmd.potentials.fast.invariants import (
-    Block,
-    Polynomial,
-    coupled,
-    load_density,
-    polynomial,
-    through,
-)
+from interpmd.potentials.fast.invariants import Block, coupled, load_density, through
+from interpmd.potentials.fast.polynomials import Coupling, Polynomial, polynomial
 
 #: An entry of dB/dA: invariant and component.
 Entry = tuple[int, int]
@@ -119,13 +113,15 @@ def _single(block: Block) -> tuple[Polynomial, ...]:
     for p in range(each.count):
         terms = tuple(term for term in each.terms if term[0] == p)
         used = {term[side] for term in terms for side in (1, 2)}
-        couplings = tuple(
-            coupling
-            for coupling in each.couplings
-            if used & {r for _, _, row in coupling.products for r, _ in row}
-        )
+        couplings = tuple(_only(used, coupling) for coupling in each.couplings)
         parts.append(replace(each, terms=terms, couplings=couplings))
     return tuple(parts)
+
+
+def _only(used: set[int], coupling: Coupling) -> Coupling:
+    """A coupling without the T that are not used."""
+    rows = ((i, j, tuple(e for e in row if e[0] in used)) for i, j, row in coupling.products)
+    return Coupling(tuple(product for product in rows if product[2]))
 
 
 def _components(part: Polynomial) -> set[int]:

@@ -1,7 +1,6 @@
 """Generated code of the invariants: value and gradient of a site's energy in one go.
 
-Every invariant is a polynomial in the density A of one channel with fixed, sparse coefficients
-(`interpmd.potentials.expansion.rotations.couplings`):
+Every invariant is a polynomial in the density A of one channel (`polynomials`):
 
     T_r = sum_ij c_rij A_i A_j        V = (A, T)        B_p = sum_t s_t V_left(t) V_right(t)
 
@@ -12,18 +11,17 @@ reverse by hand: with Q = dE/dV from the last sum,
 
 No index is read at run time and no product with a coefficient of zero is formed. The energy
 itself comes last, from Euler's theorem for a polynomial whose terms all have nu factors:
-E = sum_i A_i dE/dA_i / nu. The T of one coupling, A_a x A_b to degree c, are finished before the
-next begin, so that few values are alive at a time and most stay in registers.
+E = sum_i A_i dE/dA_i / nu. The T of two degrees l are finished before the next begin, so that few
+values are alive at a time and most stay in registers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from interpmd.potentials.expansion.rotations import couplings
 from interpmd.potentials.fast.emit import Code
+from interpmd.potentials.fast.polynomials import Coupling, Polynomial, polynomial
 
 
 @dataclass(frozen=True)
@@ -41,57 +39,6 @@ class Block:
     lmax: int
     channels: int
     first: int
-
-
-@dataclass(frozen=True)
-class Coupling:
-    """The T of one coupling: (i, j) with i <= j, and which T_r the product enters how much."""
-
-    products: tuple[tuple[int, int, tuple[tuple[int, float], ...]], ...]
-
-
-@dataclass(frozen=True)
-class Polynomial:
-    """The invariants of one degree as sums of products.
-
-    Attributes:
-        couplings: all T that are used.
-        terms: (invariant, left, right, factor), indices of V = (A, T).
-        components: number of components of A.
-        count: number of invariants.
-    """
-
-    couplings: tuple[Coupling, ...]
-    terms: tuple[tuple[int, int, int, float], ...]
-    components: int
-    count: int
-
-
-@lru_cache
-def polynomial(degree: int, lmax: int) -> Polynomial:
-    """The invariants of a degree, in the order of the expansion's features."""
-    if degree == 1:
-        return Polynomial((), (), 1, 1)
-    recipe = couplings(lmax, (degree,))
-    components = (lmax + 1) ** 2
-    lists = (recipe.owner, recipe.left, recipe.right, recipe.weight)
-    terms = tuple(zip(*(part.tolist() for part in lists), strict=True))
-    groups: dict[int, list[int]] = {}  # the T of one coupling, by the first of them
-    for invariant in range(len(recipe.degree)):
-        for side in (1, 2):
-            members = [term[side] for term in terms if term[0] == invariant]
-            if members[0] >= components:
-                groups[members[0]] = members
-    pairs = recipe.pairs.T.tolist()
-    found = []
-    for members in groups.values():
-        columns = recipe.quadratic[:, [r - components for r in members]]
-        products = [
-            (i, j, tuple((r, c) for r, c in zip(members, row, strict=True) if c))
-            for (i, j), row in zip(pairs, columns.tolist(), strict=True)
-        ]
-        found.append(Coupling(tuple(product for product in products if product[2])))
-    return Polynomial(tuple(found), terms, components, len(recipe.degree))
 
 
 def invariants(blocks: Sequence[Block], scalar: str, width: int) -> str:

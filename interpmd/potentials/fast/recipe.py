@@ -21,7 +21,8 @@ from jaxtyping import Float, Int, UInt8
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.call import kernel
 from interpmd.potentials.fast.density import TABLE_DEGREE, WHOLE_POWERS
-from interpmd.potentials.fast.invariants import Block, polynomial
+from interpmd.potentials.fast.invariants import Block
+from interpmd.potentials.fast.polynomials import polynomial
 
 #: Numbers that everything is padded to: a whole number of vectors on all processors.
 PADDING = {np.dtype(np.float64): 8, np.dtype(np.float32): 16}
