@@ -204,6 +204,18 @@ def expansion_of(term: ClusterExpansion, dtype: np.dtype) -> FastExpansion:
     )
 
 
+def samples_of(term: ClusterExpansion, dtype: np.dtype) -> FastExpansion:
+    """An expansion with samples of its posterior as read-outs, kept with it until they change."""
+    tables, samples = tables_of(term, dtype), term.samples
+    state = (id(tables), *state_of([samples]))
+    return prepared(
+        term,
+        f"samples {dtype}",
+        state,
+        lambda: FastExpansion(tables, term, samples.double().numpy()),
+    )
+
+
 def own_readout(term: ClusterExpansion) -> Float[np.ndarray, "elements features 1"]:
     """The weights of an expansion, as one draw."""
     return term.readout.detach().double().numpy()[:, :, None]

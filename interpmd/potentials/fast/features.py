@@ -36,17 +36,15 @@ class FeatureMaker:
         self.tables = tables
         self.code, self._machine = _code(self.tables)
         self._runs = _runs(tables.recipe)
-        self._place = _places(tables, term.channels)
-        self._used = np.zeros((len(term.elements), term.n_features))
-        self._used.ravel()[term.columns] = 1.0
         species, feature = np.divmod(term.columns, term.n_features)
-        self._columns = species * tables.recipe.n_weights + self._place[feature]
+        place = _places(tables, term.channels)
+        self._columns = species * tables.recipe.n_weights + place[feature]
 
-    def features(self, sites: Sites) -> Float[np.ndarray, "sites features"]:
-        """Invariants of sites; zero where an element has no weight."""
+    def invariants(self, sites: Sites) -> Float[np.ndarray, "sites weights"]:
+        """Invariants of sites in the order of `recipe.arrange`; zero beyond the channels of an
+        element."""
         rows = np.zeros((0, 0, 3, 0)), np.zeros((0, 0, 0, 0))
-        values = self._run(sites, np.zeros(0, np.int64), np.zeros(0, np.int64), *rows)
-        return values[:, self._place] * self._used[self.tables.recipe.species[sites.centre]]
+        return self._run(sites, np.zeros(0, np.int64), np.zeros(0, np.int64), *rows)
 
     def design(
         self, batch: Batch, pairs: Neighbours, virial: bool = False

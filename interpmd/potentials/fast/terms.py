@@ -9,7 +9,7 @@ from jaxtyping import Float
 from interpmd.potentials.base import LocalTerm
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.analytic import ANALYTIC
-from interpmd.potentials.fast.expansion import expansion_of
+from interpmd.potentials.fast.expansion import expansion_of, samples_of
 from interpmd.potentials.fast.features import feature_maker
 from interpmd.potentials.fast.known import has_fast_form
 from interpmd.potentials.fast.neighbours import Sites
@@ -47,9 +47,9 @@ def on_environments(
         return energies, slopes, samples
     expansion_of(term, DOUBLE).add(sites, energies[None], slopes[None])
     if term.n_samples and (maker := feature_maker(term)) is not None:
-        features = maker.features(sites)
+        values, weights = maker.invariants(sites), samples_of(term, DOUBLE).weights
         species = term.species.numpy()[sites.centre]
         samples = np.empty((env.n_sites, term.n_samples))
         for s in np.unique(species):
-            samples[species == s] = features[species == s] @ term.samples[s].double().numpy()
+            samples[species == s] = values[species == s] @ weights[:, s].T
     return energies, slopes, samples

@@ -40,6 +40,6 @@ def compile_kernels() -> None:
         around.outside(term)
         around.parts(3.0)
         if (maker := feature_maker(term)) is not None:
-            maker.features(sites)
+            maker.invariants(sites)
     for pbc in (False, True):
         long_range(LongRange({"H": 0.1}), Atoms("H2", POSITIONS, cell=[5.0] * 3, pbc=pbc))
