@@ -106,11 +106,16 @@ class Code:
 
     def spread(self, base: str, index: int | str) -> str:
         """The number base[index], everywhere in a vector."""
-        address = self.address(base, index)
-        number = self.emit(f"load {self.scalar}, ptr {address}, align {self._align}")
+        number = self.load_scalar(base, index)
         first = self.emit(f"insertelement {self.type} poison, {self.scalar} {number}, i32 0")
         zeros = f"<{self.width} x i32> zeroinitializer"
         return self.emit(f"shufflevector {self.type} {first}, {self.type} poison, {zeros}")
+
+    def load_scalar(self, base: str, index: int | str) -> str:
+        """The number base[index]."""
+        return self.emit(
+            f"load {self.scalar}, ptr {self.address(base, index)}, align {self._align}"
+        )
 
     def store(self, value: str, base: str, index: int | str) -> None:
         address = self.address(base, index)

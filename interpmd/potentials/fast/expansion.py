@@ -12,7 +12,7 @@ from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast import density, few, many
 from interpmd.potentials.fast.emit import declarations
 from interpmd.potentials.fast.harmonics import harmonics, slopes
-from interpmd.potentials.fast.invariants import invariants
+from interpmd.potentials.fast.invariants import invariants, invariants_of_draws
 from interpmd.potentials.fast.machine import Machine, assemble, processor
 from interpmd.potentials.fast.neighbours import Sites
 from interpmd.potentials.fast.prepared import prepared, state_of
@@ -65,6 +65,14 @@ class Tables:
             project=density.project(r.lmax, r.channels, scalar, width),
             unproject=density.unproject(r.lmax, r.channels, scalar, width),
         )
+
+    @cached_property
+    def code_of_draws(self) -> tuple[np.ndarray, tuple[Machine, ...]]:
+        """As `few_code`, for several read-outs."""
+        few_code, machine = self.few_code
+        text = invariants_of_draws(self.recipe.blocks, *vector(self.dtype))
+        more, another = addresses(self.dtype, invariants_of_draws=text)
+        return np.concatenate([few_code, more]), (machine, another)
 
     @cached_property
     def many_code(self) -> tuple[np.ndarray, Machine]:
@@ -136,6 +144,7 @@ class FastExpansion:
         """As `add`, on the road of few neighbours."""
         r, dtype = self.tables.recipe, self.tables.dtype
         room = padded(sites.widest, 16)
+        several = self.draws > 1
         few.few(
             sites.vectors,
             sites.first,
@@ -149,8 +158,8 @@ class FastExpansion:
             r.channels,
             r.counts,
             self.weights,
-            self.tables.few_code[0],
-            empty(few.workspace_size(r.lmax, r.channels, room), dtype),
+            (self.tables.code_of_draws if several else self.tables.few_code)[0],
+            empty(few.workspace_size(r.lmax, r.channels, room, self.draws), dtype),
             np.empty(room, np.int64),
             energies,
             gradients,

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from interpmd.potentials.fast.emit import Code
-from interpmd.potentials.fast.invariants import Block, coupled, load_density, through
+from interpmd.potentials.fast.invariants import Block, all_coupled, load_density, through
 from interpmd.potentials.fast.polynomials import Coupling, Polynomial, polynomial
 
 #: An entry of dB/dA: invariant and component.
@@ -142,10 +142,8 @@ def _terms(block: Block) -> Sequence[tuple[int, int, int | None, float]]:
 def _all_values(code: Code, block: Block, k: str) -> dict[int, str]:
     """V = (A, T) of one vector of channels."""
     each = polynomial(block.degree, block.lmax)
-    values = load_density(code, each, k)
-    for part in each.couplings:
-        values |= coupled(code, part, values)
-    return values
+    density = load_density(code, block, k)
+    return density | all_coupled(code, each, density)
 
 
 def _store_invariants(code: Code, block: Block, sums: dict[int, str], k: str) -> None:

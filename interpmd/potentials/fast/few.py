@@ -9,12 +9,15 @@ import numpy as np
 from interpmd.potentials.fast.call import call, kernel
 from interpmd.potentials.fast.recipe import located, slope_of_t
 
+#: Read-outs whose gradients by the density are held at once.
+DRAWS_AT_ONCE = 8
 
-def workspace_size(lmax: int, channels: int, room: int) -> int:
+
+def workspace_size(lmax: int, channels: int, room: int, draws: int) -> int:
     """Numbers that `few` needs to write down for sites of at most `room` edges."""
-    components = (lmax + 1) ** 2
+    components, at_once = (lmax + 1) ** 2, min(draws, DRAWS_AT_ONCE)
     by_edge = 9 + 2 * components + 2 * (lmax + 1) * channels
-    return room * by_edge + 2 * components * channels
+    return room * by_edge + (1 + at_once) * components * channels + at_once
 
 
 @kernel
@@ -45,7 +48,8 @@ def few(
         cutoff, lmax, channels: of the expansion. start, inverse, table: of R; see `recipe`.
         counts: channels of the sites of each element by degree, then the most of any.
         weights: shape (draws, elements, weights).
-        code: addresses of harmonics, slopes, invariants, project, unproject.
+        code: addresses of harmonics, slopes, invariants, project, unproject, and of
+            invariants_of_draws where there are several.
         work, rows: memory to write to; rows is as long as the most edges of a site, padded.
         energies: shape (draws, sites). slopes: shape (draws, edges, 3).
     """
@@ -63,7 +67,10 @@ def few(
     p_density = p_radial_slope + degrees * channels * step
     p_gradient = p_density + components * channels * size
     at = 9 * room + 2 * (components + degrees * channels) * room + components * channels
-    gradient = work[at : at + components * channels]
+    one = components * channels
+    gradients = work[at : at + DRAWS_AT_ONCE * one]
+    found = work[len(work) - min(len(weights), DRAWS_AT_ONCE) :]
+    p_found, next_weights = found.ctypes.data, weights.strides[0] // size
     p_table, p_weights, p_rows = table.ctypes.data, weights.ctypes.data, rows.ctypes.data
     by_species, by_piece = table.strides[0], table.strides[1]
     edges = np.empty(room, np.int64)
@@ -101,14 +108,35 @@ def few(
         )
         p_counts = counts.ctypes.data + centre[site] * counts.strides[0]
         for draw in range(len(weights)):
-            gradient[:] = 0
-            w = p_weights + draw * weights.strides[0] + centre[site] * weights.strides[1]
-            energies[draw, site] += call(code[2], (p_density, p_gradient, w, p_counts, channels))
+            turn = draw % DRAWS_AT_ONCE
+            if turn == 0:
+                some = min(DRAWS_AT_ONCE, len(weights) - draw)
+                gradients[: some * one] = 0
+                found[:some] = 0
+                w = p_weights + draw * weights.strides[0] + centre[site] * weights.strides[1]
+                if len(weights) == 1:
+                    found[0] = call(code[2], (p_density, p_gradient, w, p_counts, channels))
+                else:
+                    call(
+                        code[5],
+                        (
+                            p_density,
+                            p_gradient,
+                            w,
+                            p_counts,
+                            p_found,
+                            channels,
+                            some,
+                            one,
+                            next_weights,
+                        ),
+                    )
+            energies[draw, site] += found[turn]
             call(
                 code[4],
                 (
                     p_harmonics,
-                    p_gradient,
+                    p_gradient + turn * one * size,
                     p_radial,
                     p_radial_slope,
                     p_slopes,

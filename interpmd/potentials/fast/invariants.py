@@ -51,7 +51,8 @@ def invariants(blocks: Sequence[Block], scalar: str, width: int) -> str:
     for number, block in enumerate(blocks):
 
         def body(k: str, sums: list[str], block: Block = block) -> list[str]:
-            return [code.add(sums[0], _site(code, block, k))]
+            density = load_density(code, block, k)
+            return [code.add(sums[0], _site(code, block, density, (k, k)))]
 
         (energies,) = code.loop(code.whole("%n", number), width, body, carried=1)
         part = code.total(energies)
@@ -59,36 +60,92 @@ def invariants(blocks: Sequence[Block], scalar: str, width: int) -> str:
     return code.function("invariants", ["A", "G", "w", "n"], ["stride"], energy)
 
 
-def _site(code: Code, block: Block, k: str) -> str:
-    """Energies of one vector of channels; adds to G."""
+def invariants_of_draws(blocks: Sequence[Block], scalar: str, width: int) -> str:
+    """``invariants_of_draws(A, G, w, n, E, stride, draws, next_G, next_w)``: as `invariants`, of
+    several read-outs: the T are found once.
+
+    E has a number for each, to which the energy is added; G and w begin anew after so many numbers.
+    """
+    code = Code(scalar, width)
+    for number, block in enumerate(blocks):
+
+        def body(k: str, _: list[str], block: Block = block) -> list[str]:
+            density = load_density(code, block, k)
+            values = all_coupled(code, polynomial(block.degree, block.lmax), density)
+
+            def draw(d: str, _: list[str]) -> list[str]:
+                places = code.at(d, "%next_G", k), code.at(d, "%next_w", k)
+                energies = code.total(_site(code, block, density, places, values))
+                before = code.load_scalar("%E", d)
+                code.store_scalar(code.emit(f"fadd {scalar} {before}, {energies}"), "%E", d)
+                return []
+
+            code.loop("%draws", 1, draw)
+            return []
+
+        code.loop(code.whole("%n", number), width, body)
+    integers = ["stride", "draws", "next_G", "next_w"]
+    return code.function("invariants_of_draws", ["A", "G", "w", "n", "E"], integers)
+
+
+def _site(
+    code: Code,
+    block: Block,
+    density: dict[int, str],
+    places: tuple[str, str],
+    values: dict[int, str] | None = None,
+) -> str:
+    """Energies of one vector of channels; adds to G.
+
+    Args:
+        density: its components.
+        places: where the vector begins in rows of G and in the weights.
+        values: all T, if they are known.
+    """
     each = polynomial(block.degree, block.lmax)
-    density = load_density(code, each, k)
+    of_gradient, of_weights = places
 
     def weight(invariant: int, factor: float) -> str:
-        place = code.at(1, block.first + invariant * block.channels, k)
+        place = code.at(1, block.first + invariant * block.channels, of_weights)
         return code.scale(factor, code.load("%w", place))
 
-    gradient = {0: weight(0, 1.0)} if block.degree == 1 else reverse(code, each, density, weight)
+    if block.degree == 1:
+        gradient = {0: weight(0, 1.0)}
+    else:
+        gradient = reverse(code, each, density, weight, values)
     energy: dict[int, str] = {}
     for component, slope in gradient.items():
-        place = code.at(component, "%stride", k)
+        place = code.at(component, "%stride", of_gradient)
         code.store(code.add(code.load("%G", place), slope), "%G", place)
         code.accumulate(energy, 0, code.mul(slope, density[component]))
     return code.scale(1 / block.degree, energy[0])
 
 
-def load_density(code: Code, each: Polynomial, k: str) -> dict[int, str]:
-    """The components of A that a polynomial uses, of one vector of channels."""
-    return {i: code.load("%A", code.at(i, "%stride", k)) for i in range(each.components)}
+def load_density(code: Code, block: Block, k: str) -> dict[int, str]:
+    """The components of A that a block uses, of one vector of channels."""
+    components = polynomial(block.degree, block.lmax).components
+    return {i: code.load("%A", code.at(i, "%stride", k)) for i in range(components)}
+
+
+def all_coupled(code: Code, each: Polynomial, density: dict[int, str]) -> dict[int, str]:
+    """All T of a polynomial."""
+    values: dict[int, str] = {}
+    for part in each.couplings:
+        values |= coupled(code, part, density)
+    return values
 
 
 def reverse(
-    code: Code, each: Polynomial, density: dict[int, str], weight: Callable[[int, float], str]
+    code: Code,
+    each: Polynomial,
+    density: dict[int, str],
+    weight: Callable[[int, float], str],
+    values: dict[int, str] | None = None,
 ) -> dict[int, str]:
     """The gradient by A of the sum of all invariants, each times its weight times a factor.
 
     A term that holds one T hands its slope on as soon as that T is known; only where two T meet
-    (degree 4) must all be known first.
+    (degree 4) must all be known first. They may be known in any case.
     """
     gradient: dict[int, str] = {}
     known: dict[tuple[int, float], str] = {}
@@ -101,12 +158,9 @@ def reverse(
     def slopes(values: dict[int, str], terms: Sequence[tuple]) -> dict[int, str]:
         result: dict[int, str] = {}
         for invariant, left, right, factor in terms:
-            w = scaled(invariant, factor)
-            first = code.mul(w, values[left])
-            if left == right:
-                code.accumulate(result, left, code.add(first, first))
-            else:
-                code.accumulate(result, right, first)
+            w = scaled(invariant, 2 * factor if left == right else factor)
+            code.accumulate(result, right, code.mul(w, values[left]))
+            if left != right:
                 code.accumulate(result, left, code.mul(w, values[right]))
         for component in [i for i in result if i < each.components]:
             code.accumulate(gradient, component, result.pop(component))
@@ -114,9 +168,8 @@ def reverse(
 
     of_two = [term for term in each.terms if min(term[1:3]) >= each.components]
     if of_two:
-        values = {}
-        for part in each.couplings:
-            values |= coupled(code, part, density)
+        if values is None:
+            values = all_coupled(code, each, density)
         by_coupled = slopes(density | values, each.terms)
         for part in each.couplings:
             through(code, part, density, by_coupled, gradient)
@@ -124,9 +177,10 @@ def reverse(
     if not each.couplings:
         slopes(density, each.terms)
     for part in each.couplings:
-        values = coupled(code, part, density)
-        mine = [term for term in each.terms if term[1] in values or term[2] in values]
-        through(code, part, density, slopes(density | values, mine), gradient)
+        mine = coupled(code, part, density) if values is None else values
+        rows = {r for _, _, entries in part.products for r, _ in entries}
+        terms = [term for term in each.terms if rows & set(term[1:3])]
+        through(code, part, density, slopes(density | mine, terms), gradient)
     return gradient
 
 
