@@ -128,7 +128,11 @@ def _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors):
     begin, members = _sort(box, boxes)
     first, count = np.zeros(n + 1, np.int64), 0
     square, least = cutoff * cutoff, 1e300
-    periodic = pbc[0] or pbc[1] or pbc[2]
+    home = positions.copy()  # in the cell; of a molecule where they are
+    for i in range(n):
+        for a in range(3):
+            for b in range(3):
+                home[i, b] -= turns[i, a] * axes[a, b]
     for i in range(n):
         for a in range(box[i, 0] - reach[0], box[i, 0] + reach[0] + 1):
             shift_a = a // boxes[0]
@@ -144,19 +148,15 @@ def _search(positions, axes, inverse, pbc, cutoff, neighbour, vectors):
                         continue
                     row = (a - shift_a * boxes[0]) * boxes[1] + b - shift_b * boxes[1]
                     at = row * boxes[2] + c - shift_c * boxes[2]
+                    here = shift_a == 0 and shift_b == 0 and shift_c == 0
+                    u = shift_a * axes[0, 0] + shift_b * axes[1, 0] + shift_c * axes[2, 0]
+                    v = shift_a * axes[0, 1] + shift_b * axes[1, 1] + shift_c * axes[2, 1]
+                    w = shift_a * axes[0, 2] + shift_b * axes[1, 2] + shift_c * axes[2, 2]
+                    u, v, w = u - home[i, 0], v - home[i, 1], w - home[i, 2]
                     for q in range(begin[at], begin[at + 1]):
                         j = members[q]
-                        x = positions[j, 0] - positions[i, 0]
-                        y = positions[j, 1] - positions[i, 1]
-                        z = positions[j, 2] - positions[i, 2]
-                        if periodic:
-                            u = shift_a + turns[i, 0] - turns[j, 0]
-                            v = shift_b + turns[i, 1] - turns[j, 1]
-                            w = shift_c + turns[i, 2] - turns[j, 2]
-                            x += u * axes[0, 0] + v * axes[1, 0] + w * axes[2, 0]
-                            y += u * axes[0, 1] + v * axes[1, 1] + w * axes[2, 1]
-                            z += u * axes[0, 2] + v * axes[1, 2] + w * axes[2, 2]
-                        itself = i == j and shift_a == 0 and shift_b == 0 and shift_c == 0
+                        x, y, z = home[j, 0] + u, home[j, 1] + v, home[j, 2] + w
+                        itself = here and i == j
                         distance = x * x + y * y + z * z
                         if distance < square and not itself:
                             least = min(least, distance)
