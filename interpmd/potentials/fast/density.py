@@ -6,10 +6,10 @@ element: no product with the mixing W remains. The price is to read a row of the
 more than the caches hold. Pieces are so short that higher powers add little: they are stored in
 single precision.
 
-**Many neighbours** (`multiply`). The sum over edges comes first, C = sum_j h_n Y_lm, and is mixed
-once per site, A = W C. All steps of it, and of its reverse, are products of matrices that differ
-in strides only. One routine serves them: a tile of the result stays in registers while rows of W
-stream by. (A library's product would repack W at every call, and start threads.)
+**Many neighbours** (`tabulate`, `multiply`). The sum over edges comes first, C = sum_j h_n Y_lm,
+and is mixed once per site, A = W C. All steps of it, and of its reverse, are products of matrices
+that differ in strides only. One routine serves them: a tile of the result stays in registers while
+rows of W stream by. (A library's product would repack W at every call, and start threads.)
 """
 
 from __future__ import annotations
@@ -103,6 +103,41 @@ def unproject(lmax: int, channels: int, scalar: str, width: int) -> str:
     code.loop("%count", 1, body)
     integers = ["wide", "count", "most"]
     return code.function("unproject", ["Y", "G", "R", "dR", "V", "along"], integers)
+
+
+def tabulate(functions: int, scalar: str, width: int) -> str:
+    """``tabulate(rows, t, h, h_of, dh_of, low, high, room)``: radial functions of some edges.
+
+    `rows` and t as for `project`; they are read up to a multiple of the width. h[edge, n] and
+    h_of[n, edge] are the values, dh_of[n, edge] the slopes by t; the last two have rows of `room`.
+    """
+    code = Code(scalar, width)
+
+    def edges(e: str) -> None:
+        each = [code.emit(f"add i64 {e}, {lane}") for lane in range(width)]
+        rows = []
+        for edge in each:
+            address = code.emit(f"getelementptr i64, ptr %rows, i64 {edge}")
+            rows.append(code.emit(f"inttoptr i64 {code.emit(f'load i64, ptr {address}')} to ptr"))
+
+        def body(n: str) -> None:
+            values, slopes = [], []
+            for edge, row in zip(each, rows, strict=True):
+                powers = [code.load(row, code.at(functions, d, n)) for d in range(TABLE_DEGREE + 1)]
+                value, slope = _horner(code, powers, code.spread("%t", edge))
+                code.store(value, "%h", code.at(edge, functions, n))
+                values.append(value)
+                slopes.append(slope)
+            for base, vectors in (("%h_of", values), ("%dh_of", slopes)):
+                for lane, vector in enumerate(code.transposed(vectors)):
+                    n_th = code.emit(f"add i64 {n}, {lane}")
+                    code.store(vector, base, code.at(n_th, "%room", e))
+
+        code.span("0", str(functions), width, body)
+
+    code.span("%low", "%high", width, edges)
+    arrays = ["rows", "t", "h", "h_of", "dh_of"]
+    return code.function("tabulate", arrays, ["low", "high", "room"])
 
 
 def multiply(scalar: str, width: int, registers: int) -> str:

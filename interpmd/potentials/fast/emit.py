@@ -72,6 +72,26 @@ class Code:
         """table[key] += value, where a missing entry is zero."""
         table[key] = self.add(table[key], value) if key in table else value
 
+    def transposed(self, rows: Sequence[str]) -> list[str]:
+        """As many vectors as one has numbers: the k-th of the result holds the k-th of each."""
+        result, step = list(rows), 1
+        while step < self.width:  # exchanges one bit of the two places after the other
+            for i in (i for i in range(self.width) if not i & step):
+                a, b = result[i], result[i | step]
+                lanes = range(self.width)
+                low = [p + self.width - step if p & step else p for p in lanes]
+                high = [p + self.width if p & step else p + step for p in lanes]
+                result[i] = self._shuffled(a, b, low)
+                result[i | step] = self._shuffled(a, b, high)
+            step *= 2
+        return result
+
+    def _shuffled(self, a: str, b: str, places: Sequence[int]) -> str:
+        """Numbers of two vectors, those of the second counted on."""
+        mask = ", ".join(f"i32 {p}" for p in places)
+        both = f"{self.type} {a}, {self.type} {b}"
+        return self.emit(f"shufflevector {both}, <{self.width} x i32> <{mask}>")
+
     def total(self, a: str) -> str:
         """The sum of a vector's numbers, as a scalar."""
         zero = f"{self.scalar} 0.0"

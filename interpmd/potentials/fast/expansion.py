@@ -86,6 +86,7 @@ class Tables:
             slopes=slopes(r.lmax, scalar, width),
             invariants=invariants(blocks, scalar, width),
             multiply=density.multiply(scalar, width, processor().registers),
+            tabulate=density.tabulate(r.functions, scalar, width),
         )
 
     @cached_property
@@ -191,6 +192,7 @@ class FastExpansion:
             self.weights,
             self.tables.many_code[0],
             empty(size, self.tables.dtype),
+            np.empty(room, np.int64),
             np.empty(room, np.int64),
             group,
             energies,

@@ -12,7 +12,6 @@ import math
 import numpy as np
 
 from interpmd.potentials.fast.call import call, kernel
-from interpmd.potentials.fast.density import TABLE_DEGREE
 from interpmd.potentials.fast.recipe import located, slope_of_t
 
 #: Edges of one element begin at a multiple of this.
@@ -29,7 +28,7 @@ def workspace_size(
     """Numbers that `many` needs to write down."""
     components, mixed = (lmax + 1) ** 2, (kept + 1) ** 2
     by_site = 2 * components * inputs + 2 * mixed * (channels + GAP)
-    return room * (8 + 3 * components + 3 * functions) + group * by_site
+    return room * (9 + 3 * components + 3 * functions) + group * by_site
 
 
 @kernel
@@ -53,6 +52,7 @@ def many(
     code,
     work,
     edges,
+    rows,
     group,
     energies,
     slopes,
@@ -66,8 +66,9 @@ def many(
         kept: largest l that is mixed. start, inverse, table: of the radial functions.
         mixing: shape (degrees, inputs, channels). unmixing: its last axes exchanged.
         forms: quadratic forms of degree 2 beyond `kept`; see `recipe`.
-        code: addresses of harmonics, slopes, invariants, multiply.
-        work, edges: memory to write to; edges is as long as the padded edges of a group.
+        code: addresses of harmonics, slopes, invariants, multiply, tabulate.
+        work, edges, rows: memory to write to; the last two are as long as the padded edges of a
+            group.
         group: number of sites that are taken together.
     """
     components, mixed = (lmax + 1) ** 2, (kept + 1) ** 2
@@ -81,17 +82,13 @@ def many(
     )
     along = work[4 * room : 5 * room]
     gx, gy, gz = work[5 * room : 6 * room], work[6 * room : 7 * room], work[7 * room : 8 * room]
-    at = 8 * room
+    t = work[8 * room : 9 * room]
+    at = 9 * room
     angular = work[at : at + components * room].reshape(components, room)
     at += 2 * components * room
     by_radial = work[at : at + components * room].reshape(components, room)
     at += components * room
-    radial = work[at : at + room * functions].reshape(room, functions)
-    at += room * functions
-    radial_of = work[at : at + room * functions].reshape(functions, room)
-    at += room * functions
-    radial_slope = work[at : at + room * functions].reshape(functions, room)
-    at += room * functions
+    at += 3 * room * functions
     sums = work[at : at + components * group * inputs].reshape(components, group, inputs)
     at += components * group * inputs
     by_sums = work[at : at + components * group * inputs].reshape(components, group, inputs)
@@ -99,7 +96,7 @@ def many(
     row = channels + GAP
     by_density = work[at + mixed * group * row : at + 2 * mixed * group * row]
     base, step = work.ctypes.data, room * size
-    p_angular = base + 8 * step
+    p_angular = base + 9 * step
     p_by_angular = p_angular + components * step
     p_by_radial = p_by_angular + components * step
     p_radial = p_by_radial + components * step
@@ -111,7 +108,7 @@ def many(
     p_by_density = p_density + mixed * group * row * size
     p_mixing, p_unmixing = mixing.ctypes.data, unmixing.ctypes.data
     p_weights, p_forms = weights.ctypes.data, forms.ctypes.data
-    multiply = code[3]
+    multiply, p_table, by_piece = code[3], table.ctypes.data, table.strides[0]
     part = np.zeros((group, species, 2), np.int64)
     next_site = 0
     while next_site < len(order):
@@ -136,12 +133,29 @@ def many(
                     distance = math.sqrt(square)
                     inv = 1 / distance
                     x[count], y[count], z[count], over[count] = f * inv, g * inv, h * inv, inv
-                    piece, t = located(distance, start, inverse, len(table))
-                    look_up(table[piece], t, radial[count], radial_of, radial_slope, count)
+                    piece, t[count] = located(distance, start, inverse, len(table))
+                    rows[count] = p_table + piece * by_piece
                     edges[count] = edge
                     count += 1
-                part[b, s, 1] = count
-                count = (count + PART - 1) // PART * PART
+                low, high = part[b, s, 0], count
+                part[b, s, 1] = high
+                count = (high + PART - 1) // PART * PART
+                if high == low:
+                    continue
+                t[high:count], rows[high:count] = t[high - 1], rows[high - 1]
+                call(
+                    code[4],
+                    (
+                        rows.ctypes.data,
+                        base + 8 * step,
+                        p_radial,
+                        p_radial_of,
+                        p_radial_slope,
+                        low,
+                        high,
+                        room,
+                    ),
+                )
         if count == 0:
             continue
         call(code[0], (base, base + step, base + 2 * step, p_angular, room, count))
@@ -280,21 +294,6 @@ def many(
                         slopes[draw, edges[k], 0] += gx[k]
                         slopes[draw, edges[k], 1] += gy[k]
                         slopes[draw, edges[k], 2] += gz[k]
-
-
-@kernel
-def look_up(piece, t, values, values_of, slopes, edge):
-    """All radial functions of one edge and their slopes by t, in both orders of storage."""
-    for n in range(piece.shape[1]):
-        value = piece[TABLE_DEGREE, n]
-        slope = value
-        for degree in range(TABLE_DEGREE - 1, 0, -1):
-            value = value * t + piece[degree, n]
-            slope = slope * t + value
-        value = value * t + piece[0, n]
-        values[n] = value
-        values_of[n, edge] = value
-        slopes[n, edge] = slope
 
 
 @kernel
