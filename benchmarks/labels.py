@@ -5,8 +5,8 @@
 ``measure`` makes lines of the table data/labels.csv that are not there yet, one fit at a time, so
 that it can be stopped and goes on; ``figures`` records what the table says; ``picture`` makes
 docs/labels.png. Parts: delta, refit (time of updates), active (a long run with few events, labelled
-by GFN2-xTB), active-rare and active-shipped (DFT), cover, and delta-acac and refit-acac, which need
-the folder of BOTNet's acetylacetone in ACAC.
+by GFN2-xTB), active-rare and active-shipped (DFT), cover, delta-alanine (GFN1-xTB corrected to
+GFN2-xTB), and delta-acac and refit-acac, which need the folder of BOTNet's acetylacetone in ACAC.
 """
 
 from __future__ import annotations
@@ -75,6 +75,13 @@ RUNS = (
     (25, "delta"), (25, CHOSEN), (25, FOR_HOT), (200, "direct"), (25, "direct"), (200, MORE),
 )  # fmt: skip
 
+#: Those of them that decide whether a correction is worth it.
+FEW_RUNS = ((25, "delta"), (25, CHOSEN), (200, "direct"))
+
+#: Labels and baseline of molecules.
+METHODS = {"alanine dipeptide": ("GFN2-xTB", "GFN1-xTB")}
+USUAL = ("DFT", "GFN2-xTB")
+
 #: Two-sided interval of 90 % of a normal distribution in standard deviations.
 NINETY = 1.6449
 
@@ -93,6 +100,13 @@ def acetylacetone(part: str) -> list[Atoms]:
         for kelvin in (300, 600)
         for frame in im.read_frames(folder / f"test_{kelvin}K.xyz")[::7]
     ]
+
+
+def alanine_dipeptide(part: str) -> list[Atoms]:
+    frames = im.read_frames(ROOT / "data" / "alanine_dipeptide" / f"{part}.extxyz.gz")
+    return [a for a in frames if labels.is_isolated(a)] + [
+        a for a in frames if not labels.is_isolated(a)
+    ][::4]
 
 
 def subset(atoms: Atoms) -> str:
@@ -164,13 +178,18 @@ def line_of(report: im.FitReport) -> dict[str, Any]:
 
 
 def delta(
-    lines: Lines, seeds: Sequence[int], molecule: str, frames: Callable[[str], list[Atoms]]
+    lines: Lines,
+    seeds: Sequence[int],
+    molecule: str,
+    frames: Callable[[str], list[Atoms]],
+    runs: Sequence[tuple[int, str]] = RUNS,
 ) -> None:
-    """Direct learning and corrections of GFN2-xTB, random labels and, of corrections, chosen."""
+    """Direct learning and corrections of a baseline, random labels and, of corrections, chosen."""
+    usual = METHODS.get(molecule, USUAL)[1].lower()
     test = [a for a in frames("test") if not labels.is_isolated(a)]
     for seed in seeds:
         many, single = ordered(frames("train"), seed)
-        for count, how in RUNS:
+        for count, how in runs:
             names = {"part": "delta", "molecule": molecule, "how": how, "seed": seed,
                      "labels": count}  # fmt: skip
             if lines.has(**names):
@@ -181,12 +200,12 @@ def delta(
                     run = langevin(many[0], n=HOT, temperature=KELVIN, interval=20, seed=seed)
                     goal = im.Goal(run)
                 report = im.learn(
-                    many[:FIRST], many[FIRST:], test=test, baseline="gfn2-xtb", goal=goal,
+                    many[:FIRST], many[FIRST:], test=test, baseline=usual, goal=goal,
                     budget=count, compare=False, seed=seed, progress=False,
                 )  # fmt: skip
                 lines.add(names | line_of(report.fit))
                 continue
-            baseline = "gfn2-xtb" if how == "delta" else None
+            baseline = usual if how == "delta" else None
             members = OF_CORRECTIONS if how == MORE else None
             report, line = fitted(
                 many[:count], single, test, seed, baseline=baseline, members=members
@@ -455,8 +474,9 @@ def figures() -> dict[str, str]:
                     f"{several(some.energy, '.1f')} meV"
                 )
         alone = here[here.how == "baseline"].iloc[0]
-        words.append(f"GFN2-xTB alone {alone.force:.0f} meV/Å, {alone.energy:.0f} meV")
-        found[f"labels, {molecule}, DFT: test RMSE"] = "; ".join(words)
+        level, baseline = METHODS.get(molecule, USUAL)
+        words.append(f"{baseline} alone {alone.force:.0f} meV/Å, {alone.energy:.0f} meV")
+        found[f"labels, {molecule}, {level}: test RMSE"] = "; ".join(words)
     of_choice = table[table.part == "active"]
     for pool in of_choice.pool.unique():
         here = of_choice[of_choice.pool == pool]
@@ -524,6 +544,9 @@ def main(words: Sequence[str]) -> None:
     {
         "delta": lambda lines: delta(lines, seeds, "malonaldehyde", malonaldehyde),
         "delta-acac": lambda lines: delta(lines, seeds, "acetylacetone", acetylacetone),
+        "delta-alanine": lambda lines: delta(
+            lines, seeds, "alanine dipeptide", alanine_dipeptide, FEW_RUNS
+        ),
         "active": lambda lines: active_of_run(lines, seeds),
         "active-rare": lambda lines: active(lines, seeds, "rare"),
         "active-shipped": lambda lines: active(lines, seeds, "shipped"),
