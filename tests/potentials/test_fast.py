@@ -31,6 +31,7 @@ from interpmd.potentials.fast import expansion, machine
 from interpmd.potentials.fast.evaluator import FastPotential
 from interpmd.potentials.fast.expansion import Tables
 from interpmd.potentials.fast.neighbours import search
+from interpmd.potentials.fast.polynomials import polynomial
 from interpmd.potentials.uncertainty import posterior, posterior_by_torch
 from interpmd.structures.edges import environments, neighbours
 
@@ -302,6 +303,11 @@ def test_a_glance_at_two_expansions():
     assert fast.glance(Potential([LennardJones(0.1, 1.4, 4.0)]), atoms, 3) is None
 
 
+def test_invariants_of_three_factors_share_their_products():
+    """All pairs of factors that couple first are of few kinds: it is what their time goes with."""
+    assert sum(len(part.products) for part in polynomial(3, 4).couplings) == 122
+
+
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4])
 def test_rows_of_the_fit(degrees):
     term = random_expansion(20 + degrees, degrees=degrees)
@@ -430,10 +436,10 @@ def test_code_of_a_new_shape_takes_no_more_than_seconds(cache):
 
     potential = im.load("alanine_dipeptide")
     (made,) = FastPotential(potential).expansions.values()
-    for few in ("few_code", "many_code"):
+    for name in ("few_code", "code_of_draws", "many_code"):
         started = time.process_time()
-        _, code = getattr(made.tables, few)
-        assert code.compiled
+        _, code = getattr(made.tables, name)
+        assert all(each.compiled for each in (code if isinstance(code, tuple) else (code,)))
         assert time.process_time() - started < 3.0
 
 

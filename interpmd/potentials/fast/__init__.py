@@ -49,7 +49,7 @@ def available() -> bool:
     missing = [n for n in ("numba", "llvmlite") if importlib.util.find_spec(n) is None]
     if missing:
         warnings.warn(
-            f"{' and '.join(missing)} not installed: potentials run on torch, 20 to 60 times "
+            f"{' and '.join(missing)} not installed: potentials run on torch, 20 to 80 times "
             "slower; pip install 'interpmd[fast]'",
             SlowPathWarning,
             stacklevel=4,

@@ -14,7 +14,7 @@ from interpmd.potentials.base import Term
 from interpmd.potentials.fast.call import kernel
 from interpmd.potentials.fast.distances import InNumba
 from interpmd.potentials.fast.evaluator import FastPotential
-from interpmd.potentials.fast.expansion import FastExpansion
+from interpmd.potentials.fast.expansion import samples_of
 from interpmd.potentials.fast.neighbours import Edges, Sites
 from interpmd.potentials.surroundings import LENGTH
 
@@ -40,7 +40,11 @@ def deviations(
         edges: neighbours. numbers: of all atoms.
         draws: how many of the samples to use; all if None.
     """
-    expansions = samples(potential, draws)
+    expansions = [
+        samples_of(term, made.tables.dtype, draws)
+        for term, made in potential.expansions.items()
+        if sampled_terms([term])
+    ]
     count = expansions[0].draws
     energies, forces = np.zeros((count, len(numbers))), np.zeros((count, len(numbers), 3))
     for start in range(0, len(numbers), SITES_AT_ONCE):
@@ -54,17 +58,6 @@ def deviations(
         energies[:, start:stop] = values
         _add_forces(start, first, neighbour, slopes, forces)
     return energies, forces
-
-
-def samples(potential: FastPotential, draws: int | None) -> list[FastExpansion]:
-    """The sampled expansions with their samples as read-outs, kept for the next call."""
-    if draws not in potential.samples:
-        potential.samples[draws] = [
-            FastExpansion(made.tables, term, term.samples[..., :draws].double().numpy())
-            for term, made in potential.expansions.items()
-            if sampled_terms([term])
-        ]
-    return potential.samples[draws]
 
 
 def glance(potential: FastPotential, atoms: Atoms, draws: int) -> tuple[float, int]:

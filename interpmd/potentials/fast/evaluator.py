@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.analytic import ANALYTIC
 from interpmd.potentials.fast.announce import announce
-from interpmd.potentials.fast.expansion import FastExpansion, expansion_of
+from interpmd.potentials.fast.expansion import expansion_of
 from interpmd.potentials.fast.known import has_fast_form
 from interpmd.potentials.fast.long_range import WHOLE
 from interpmd.potentials.fast.neighbours import (
@@ -49,7 +49,6 @@ class FastPotential:
 
     Attributes:
         expansions: its neural cluster expansions, by term.
-        samples: the same with samples of the posterior, by their number; see `error_bars`.
         rest: a potential of the terms that have no fast form, or None.
         beyond_sites: whether there is anything that `on_sites` leaves out; see `on_whole`.
     """
@@ -70,7 +69,6 @@ class FastPotential:
             for term in terms
             if type(term) is ClusterExpansion and has_fast_form(term)
         }
-        self.samples: dict[int | None, list[FastExpansion]] = {}
         rest = {
             name: term
             for name, term in potential.terms.items()

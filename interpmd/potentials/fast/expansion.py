@@ -215,15 +215,16 @@ def expansion_of(term: ClusterExpansion, dtype: np.dtype) -> FastExpansion:
     )
 
 
-def samples_of(term: ClusterExpansion, dtype: np.dtype) -> FastExpansion:
-    """An expansion with samples of its posterior as read-outs, kept with it until they change."""
+def samples_of(term: ClusterExpansion, dtype: np.dtype, draws: int | None = None) -> FastExpansion:
+    """An expansion with samples of its posterior (the first `draws` of them, or all) as read-outs,
+    kept with it until they change."""
     tables, samples = tables_of(term, dtype), term.samples
     state = (id(tables), *state_of([samples]))
     return prepared(
         term,
-        f"samples {dtype}",
+        f"samples {draws} {dtype}",
         state,
-        lambda: FastExpansion(tables, term, samples.double().numpy()),
+        lambda: FastExpansion(tables, term, samples[..., :draws].double().numpy()),
     )
 
 

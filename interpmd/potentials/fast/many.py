@@ -87,8 +87,7 @@ def many(
     angular = work[at : at + components * room].reshape(components, room)
     at += 2 * components * room
     by_radial = work[at : at + components * room].reshape(components, room)
-    at += components * room
-    at += 3 * room * functions
+    at += (components + 3 * functions) * room
     sums = work[at : at + components * group * inputs].reshape(components, group, inputs)
     at += components * group * inputs
     by_sums = work[at : at + components * group * inputs].reshape(components, group, inputs)

@@ -1,4 +1,4 @@
-"""Invariants as sums of products of the density's components, written with few of them.
+"""Invariants as sums of products of the density's components, as few of them as may be.
 
 Every invariant is a polynomial in the density A of one channel with fixed, sparse coefficients
 (`interpmd.potentials.expansion.rotations.couplings`):
@@ -7,7 +7,7 @@ Every invariant is a polynomial in the density A of one channel with fixed, spar
 
 What it costs is the number of products A_i A_j and of coefficients c. Products of the same two
 degrees l are formed once for all T that they enter. An invariant of three factors may couple any
-two of them first, and couples those that others couple too: with l up to 4 there are then 130
+two of them first, and couples those that others couple too: with l up to 4 there are then 122
 products in place of 293.
 """
 
