@@ -95,8 +95,10 @@ def test_code_needs_no_scrolling_in_a_narrow_page(path):
 
 
 def planted(folder, expected, solution="1 + 1"):
-    """A notebook that prints a number, and claims to have printed another one."""
-    source = f"{MARK}\nimport interpmd as im\nprint(im.Force(3).unit, len(im.methods()) > 9)"
+    """A notebook that prints a number behind a bar, and claims to have printed another one."""
+    source = f"{MARK}\nimport interpmd as im\nfrom tqdm.notebook import tqdm\n\n"
+    source += "for _ in tqdm(range(3), delay=0):\n    pass\n"
+    source += "print(im.Force(3).unit, len(im.methods()) > 9)"
     cell = nbformat.v4.new_code_cell(source, execution_count=1)
     cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=expected)]
     exercise = f"<details><summary>Solution</summary>\n\n```python\n{solution}\n```\n\n</details>"
