@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list as neighbour_list
 from jaxtyping import Float, Int
 
 from interpmd.structures.bonding import longest_bond
@@ -31,9 +30,12 @@ class SeenDistances:
     @classmethod
     def of(cls, frames: Iterable[Atoms], cutoff: float) -> SeenDistances:
         """Look at structures, periodic or not."""
+        # here, because vesin loads torch, which processes that only label do without
+        from vesin import ase_neighbor_list
+
         parts: dict[tuple[int, int], list[np.ndarray]] = {}
         for atoms in frames:
-            first, second, distances = neighbour_list("ijd", atoms, cutoff + WIDTH)
+            first, second, distances = ase_neighbor_list("ijd", atoms, cutoff + WIDTH)
             ends = np.sort(np.column_stack([atoms.numbers[first], atoms.numbers[second]]), axis=1)
             for a, b in np.unique(ends, axis=0).tolist():
                 # the list holds both directions
