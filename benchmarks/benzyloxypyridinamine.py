@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from acetylacetone import folder_and_members, milliseconds
+from acetylacetone import arguments_of_a_fit, milliseconds
 from ase import Atoms
 from ase.io import write
 from rdkit.Chem import AddHs as add_hydrogens
@@ -105,4 +105,4 @@ def main(folder: Path, members: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*folder_and_members(__doc__))
+    main(**vars(arguments_of_a_fit(__doc__).parse_args()))
