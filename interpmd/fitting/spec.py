@@ -53,8 +53,8 @@ class Spec:
         weights: most weights of the read-out, over all elements; if None, `PER_ELEMENT` for each,
             at most `MOST`, and where labels are fewer, less; see `interpmd.fitting.size`.
         basis: number of Bessel functions of the radial network, the smoothness prior: few
-            functions vary slowly. If None, small trial fits choose one of `BASES` by their
-            validation error.
+            functions vary slowly. If None, trial fits of a quarter of the weights choose one of
+            `BASES`; what they cannot tell, docs/evidence.md shows for acetylacetone.
         functions, gain, stretch, decay: of the radial network; see `RadialNetwork`.
         terms: physics terms beside the expansion, by kind, with their arguments.
         parsimony: factor on the ridge per body order above two: among fits of equal quality it
