@@ -21,7 +21,7 @@ from results import record
 import interpmd as im
 from interpmd.structures.files import read_frames
 
-#: Radial functions that suit this molecule better than the usual ones, and others worse.
+#: Radial functions that suit this molecule better than the usual ones do, and some others worse.
 SMOOTH = {"basis": 5, "decay": 3.0}
 
 

@@ -63,14 +63,17 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
             ]
 
 
+def is_bar(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is a progress bar: a widget without a picture of itself."""
+    kinds = set(output.get("data", {}))
+    return WIDGET in kinds and not kinds & {"image/png", "text/html"}
+
+
 def _lasting(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
-    if output.output_type == "stream" and output.name == "stderr":
+    stderr = output.output_type == "stream" and output.name == "stderr"
+    if stderr or is_bar(output):
         return None
-    data = output.get("data", {})
-    if WIDGET in data:
-        if not {"image/png", "text/html"} & set(data):
-            return None  # a progress bar
-        del data[WIDGET]
+    output.get("data", {}).pop(WIDGET, None)
     return output
 
 

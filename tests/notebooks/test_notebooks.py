@@ -105,7 +105,8 @@ def planted(folder, expected, solution="1 + 1"):
     notebook = nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_markdown_cell(exercise)])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, folder / "planted.ipynb")
-    shutil.copy(FOLDER / "conftest.py", folder)
+    for name in ("conftest.py", "execute.py", "start.py"):
+        shutil.copy(FOLDER / name, folder)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval-lax", "planted.ipynb"],
         cwd=folder,
