@@ -23,7 +23,7 @@ matrix, as H^-1 X^T = P^-1 X^T (X P^-1 X^T + 1)^-1; see `interpmd.fitting.poster
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,19 +36,15 @@ from tqdm.auto import tqdm
 from interpmd.errors import SingularError
 from interpmd.fitting.channels import columns_of_every, every
 from interpmd.fitting.checkpoint import Checkpoint, uninterrupted
+from interpmd.fitting.divided import Divided
 from interpmd.fitting.judges import Judges
-from interpmd.fitting.least_rows import of_atoms
-from interpmd.fitting.motions import without_rigid_motions
-from interpmd.fitting.normal import GIB, column_scales, quick, weighted_rows, weighted_values
+from interpmd.fitting.normal import GIB, quick
 from interpmd.fitting.posterior import LEVERAGE_DRAWS, MOST_FRAMES, calibrated
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.solved import Solved
-from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, TOLERANCE, strongest_of_the_good
-from interpmd.fitting.targets import Targets
+from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, scanned, strongest_of_the_good
 from interpmd.fitting.tiles import Tiles
-from interpmd.fitting.turns import MOST, held_out
-from interpmd.potentials.expansion import ClusterExpansion
 
 #: Columns whose rows are held at once.
 COLUMNS = 2_000
@@ -57,7 +53,7 @@ COLUMNS = 2_000
 FEW_ROWS = 8_000
 
 
-class Joint:
+class Joint(Divided):
     """The solution of many weights through the matrix of their rows.
 
     Args:
@@ -74,38 +70,16 @@ class Joint:
         valid: Sequence[Atoms] | None = None,
         fraction: float = 0.0,
     ) -> None:
-        self.problem, self.members, self.given = problem, members, frames
-        seed = problem.settings.seed
-        held = held_out(frames, valid, fraction, seed)
-        shuffled = np.random.default_rng(seed).permutation(len(frames))
-        self.learned = [frames[i] for i in shuffled[~np.isin(shuffled, held)]]
-        self.judging = [frames[i] for i in held] if valid is None else list(valid)
-        self.joins = valid is None
-        self.frames = [*self.learned, *self.judging]
-        self.targets = problem.targets(self.frames)
-        values = [
-            _values(atoms, target, k >= len(self.learned))
-            for k, (atoms, target) in enumerate(zip(self.frames, self.targets, strict=True))
-        ]
-        self.values = np.concatenate(values)
-        self.ends = np.cumsum([len(each) for each in values])
-        self.size = int(self.ends[len(self.learned) - 1])  # rows learned
-        known = zip(self.learned, self.targets, strict=False)
-        self.labels = sum(int(np.isfinite(weighted_values(*each)).sum()) for each in known)
+        super().__init__(problem, frames, valid, fraction)
+        self.members = members
         term = problem.term
         self.units = max(1, min(-(-len(term.columns) // COLUMNS), int(term.channels_of.min())))
 
     def fits(self) -> bool:
         """Whether the matrix of rows goes into the memory of the fit, and this fit is one of those
-        that it serves: on a CPU, without a penalty on rows, with comparable energies, forces
-        that count by component alone, and with more frames than judge in turns."""
-        spec, settings = self.problem.spec, self.problem.settings
-        usual = settings.device == "cpu" and settings.mean_weight is None
-        usual &= not settings.soft_weight
+        that it serves."""
         needed = Tiles.bytes_of(len(self.values)) + 2.5 * 8 * len(self.values) * COLUMNS
-        rare = bool(spec.least_rows) or (spec.least_rows is None and of_atoms(self.learned))
-        many = len(self.frames) > MOST
-        return usual and many and not rare and needed <= settings.memory * GIB
+        return self.usual and needed <= self.problem.settings.memory * GIB
 
     def solve(
         self,
@@ -118,7 +92,7 @@ class Joint:
         """As `Problem.solve`."""
         count, seed = self.problem.spec.samples, self.problem.term.seed
         rng = np.random.default_rng(seed)
-        self.scale = self._scale()
+        self.scale = self.scale_of(self.units, self.members)
         prior = rng.normal(size=(len(self.scale), count))
         matrix, drawn = self._accumulate(prior, out, progress, watch)
         scan = self._scan(matrix, ridge, progress, watch)
@@ -162,15 +136,6 @@ class Joint:
             found[columns] += each[:, 1:]
         return Solved(solution, self.scale, strength, found, held, larger, scan)
 
-    def _scale(self) -> Float[np.ndarray, " weights"]:
-        """Divisors of columns after which the prior of all weights is one number."""
-        term, seed = self.problem.term, self.problem.settings.seed
-        scale = np.zeros(len(term.columns))
-        for unit in range(self.units):
-            part = every(term, unit, self.units)
-            scale[columns_of_every(term, unit, self.units)] = column_scales(part, self.given, seed)
-        return scale * np.sqrt(self.members * self.problem.prices(scale))
-
     def _units(self, progress: bool, name: str, done: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
         """Columns of some channels after the others, and their rows, shape (rows, columns)."""
         with tqdm(
@@ -180,23 +145,10 @@ class Joint:
                 columns = columns_of_every(self.problem.term, unit, self.units)
                 part = quick(every(self.problem.term, unit, self.units))
                 rows = np.zeros((len(self.values), len(columns)))
-                for some, x in self._rows(part, self.scale[columns]):
-                    rows[some] = x
+                for k, some in enumerate(self.places):
+                    rows[some] = self.rows_of(k, part, self.scale[columns])
                 yield columns, rows
                 bar.update()
-
-    def _rows(
-        self, term: ClusterExpansion, scale: np.ndarray
-    ) -> Iterator[tuple[slice, np.ndarray]]:
-        """Where the rows of each frame stand, and these."""
-        first = 0
-        for k, last in enumerate(self.ends):
-            atoms, target = self.frames[k], self.targets[k]
-            rows, values = weighted_rows(term, atoms, target, scale)
-            if k < len(self.learned):
-                rows, _ = without_rigid_motions(atoms, target.forces, rows, values)
-            yield slice(first, last), rows
-            first = last
 
     def _accumulate(
         self,
@@ -267,13 +219,13 @@ class Joint:
             mean = _masked(factor.forward(self.values[:, None]), self.size)
             return _rms(factor.times(mean)[self.size :, 0] - self.values[self.size :])
 
-        scan = _scanned(error_of_few, sorted(RIDGES, reverse=True), progress, watch)
+        scan = scanned(error_of_few, sorted(RIDGES, reverse=True), progress, watch)
         twice = 2 * Tiles.bytes_of(len(self.values)) <= self.problem.settings.memory * GIB
         if not twice or rows == self.size:
             return scan
         best = float(strongest_of_the_good(scan).ridge)
         weaker = sorted((r for r in RIDGES if r <= best), reverse=True)
-        return _scanned(error_of_all, weaker, progress, watch)
+        return scanned(error_of_all, weaker, progress, watch)
 
     def _pulls(
         self,
@@ -306,30 +258,6 @@ class Joint:
         return Judges.knowing(self.judging, targets, parts if self.judging else ())
 
 
-def _scanned(
-    error_of: Callable[[float], float],
-    strengths: Sequence[float],
-    progress: bool,
-    watch: Watch | None,
-) -> pd.DataFrame:
-    """Errors of strengths, from strong to weak, as long as they improve."""
-    tried: list[dict[str, float]] = []
-    for strength in tqdm(strengths, desc="ridge", unit="strength", disable=not progress):
-        try:
-            error = error_of(strength)
-        except SingularError:
-            if not tried:
-                raise
-            break
-        tried.append({"ridge": strength, "validation_error": error})
-        if watch is not None:
-            watch(FitProgress("ridge", len(tried), len(strengths), strength, error))
-        errors = [t["validation_error"] for t in tried]
-        if len(errors) > 1 and errors[-1] * TOLERANCE > min(errors[:-1]):
-            break
-    return pd.DataFrame(tried)
-
-
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
@@ -338,11 +266,3 @@ def _masked(vectors: np.ndarray, size: int) -> np.ndarray:
     """The vectors with zeros from some row on."""
     vectors[size:] = 0.0
     return vectors
-
-
-def _values(atoms: Atoms, target: Targets, whole: bool) -> Float[np.ndarray, " rows"]:
-    """Targets of the rows of one frame."""
-    values = weighted_values(atoms, target)
-    values = values[np.isfinite(values)]
-    nothing = np.zeros((len(values), 0))
-    return values if whole else without_rigid_motions(atoms, target.forces, nothing, values)[1]

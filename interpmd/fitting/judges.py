@@ -108,6 +108,23 @@ class Judges:
         judges._keep(frames, targets, rows)
         return judges
 
+    @classmethod
+    def of_array(
+        cls,
+        frames: Sequence[Atoms],
+        targets: Sequence[Targets],
+        rows: Float[np.ndarray, "rows columns"],
+        values: Float[np.ndarray, " rows"],
+        ends: Int[np.ndarray, " frames"],
+    ) -> Judges:
+        """The same of rows that stand in one array, which is not copied, and where each frame's
+        end in it."""
+        judges = cls.__new__(cls)
+        judges.frames, judges.targets, judges.rows = frames, targets, []
+        if len(frames):
+            judges._of_array(rows, values, ends)
+        return judges
+
     def _keep(
         self,
         frames: Sequence[Atoms],
@@ -117,12 +134,15 @@ class Judges:
         self.frames, self.targets = frames, targets
         self.rows = [(x.astype(np.float32, copy=False), y) for x, y in rows]
         if self.rows:
-            self.stacked = np.concatenate([x for x, _ in self.rows])
-            self.values = np.concatenate([y for _, y in self.rows])
-            # views of one array: the rows of many weights are gigabytes
-            ends = np.cumsum([len(y) for _, y in self.rows])[:-1]
-            parts = np.split(self.stacked, ends), np.split(self.values, ends)
-            self.rows = list(zip(*parts, strict=True))
+            ends = np.cumsum([len(y) for _, y in self.rows])
+            stacked = np.concatenate([x for x, _ in self.rows])
+            self._of_array(stacked, np.concatenate([y for _, y in self.rows]), ends)
+
+    def _of_array(self, stacked: np.ndarray, values: np.ndarray, ends: np.ndarray) -> None:
+        self.stacked, self.values = stacked, values
+        # views of one array: the rows of many weights are gigabytes
+        parts = np.split(stacked, ends[:-1]), np.split(values, ends[:-1])
+        self.rows = list(zip(*parts, strict=True))
 
     def __bool__(self) -> bool:
         return bool(self.rows)

@@ -1,9 +1,9 @@
 """More weights than one matrix of normal equations holds: the channels of several fits in one.
 
-Where the matrix of their rows fits into memory all weights are solved together
-(`interpmd.fitting.joint`). Elsewhere each member, whose channels are other random mixings, is
-solved by itself, in the memory of one; members share the radial network and the frames held out.
-Their mean
+Where their rows, or the matrix of these, fit into memory all weights are solved together
+(`interpmd.fitting.schur`, `interpmd.fitting.joint`). Elsewhere each member, whose channels are
+other random mixings, is solved by itself, in the memory of one; members share the radial network
+and the frames held out. Their mean
 
     E = 1/K sum_m sum_p w_mp B_mp
 
@@ -38,6 +38,7 @@ from interpmd.fitting.normal import GIB
 from interpmd.fitting.posterior import factor_of
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import Watch
+from interpmd.fitting.schur import Schur
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.turns import FEW_WEIGHTS, MOST
 from interpmd.potentials.expansion import ClusterExpansion
@@ -89,9 +90,10 @@ def solve_members(
     if members == 1:
         return problem, problem.solve(frames, valid, ridge=ridge, **options)
     whole = replace(problem, term=joined([member(problem.term, k) for k in range(members)]))
-    joint = Joint(whole, members, frames, valid, fraction)
-    if joint.fits():
-        return whole, joint.solve(ridge=ridge, out=out, progress=progress, watch=watch)
+    for together in (Schur, Joint):
+        all_weights = together(whole, members, frames, valid, fraction)
+        if all_weights.fits():
+            return whole, all_weights.solve(ridge=ridge, out=out, progress=progress, watch=watch)
     solved: list[Solved] = []
     for number in range(members):
         own = replace(problem, term=member(problem.term, number))

@@ -32,3 +32,10 @@ def as_many_as_fit(columns: int) -> Iterator[None]:
     one = threads > 1 and columns > SHARE * threads**0.5
     with libraries.limit(limits=1 if one else None):
         yield
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Within it products have one thread each, as several of them are made side by side."""
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        yield

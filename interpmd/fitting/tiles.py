@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from interpmd.errors import SingularError
 
@@ -78,6 +78,16 @@ class Tiles:
             down, mine = _common(self.parts[i], rows)
             right, its = _common(self.parts[j], columns)
             found[mine, its] = tile[down, right]
+        return found
+
+    def of(self, rows: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some some"]:
+        """Some rows, in ascending order, of the same columns; what is above the diagonal is
+        wrong."""
+        found = np.zeros((len(rows), len(rows)), order="F")
+        inside = [np.flatnonzero((rows >= p.start) & (rows < p.stop)) for p in self.parts]
+        for (i, j), tile in self.tiles.items():
+            down, right = (rows[inside[k]] - self.parts[k].start for k in (i, j))
+            found[np.ix_(inside[i], inside[j])] = tile[np.ix_(down, right)]
         return found
 
     def factorise(self, diagonal: float) -> None:

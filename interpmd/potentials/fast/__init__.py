@@ -10,7 +10,8 @@ registers, and the steps around it become a few loops:
 * `machine`: compiled for this processor in a fraction of a second, kept on disk
 * `few`, `many`: the loop over sites, for few and many neighbours (numba); `neighbours`: who they
   are; `analytic`: the terms with a formula; `error_bars`: several read-outs at
-  once; `distances`: what they alone say; `feature_code`, `features`: the rows of the fit
+  once; `distances`: what they alone say; `feature_code`, `features`: the rows of the fit, and
+  `products`: these times vectors
 * `expansion`, `evaluator`, `terms`: all of that behind one call each
 
 Energies agree with the torch path to 5e-11 eV an atom and forces to 5e-10 eV/A: a test runs over

@@ -66,8 +66,8 @@ class FeatureMaker:
         virials = np.zeros((n_structures if virial else 0, r.n_elements, 9, r.n_weights))
         sites = edges.sites(numbers)
         values = self._run(sites, edges.neighbour, structure, forces, virials)
-        energy = np.zeros((n_structures, r.n_elements, r.n_weights))
-        np.add.at(energy, (structure, r.species[numbers]), values)
+        owner = structure * r.n_elements + r.species[numbers]
+        energy = (np.arange(n_structures * r.n_elements)[:, None] == owner).astype(float) @ values
         forces = forces.transpose(0, 2, 1, 3).reshape(-1, 3, r.n_elements * r.n_weights)
         virials = virials.transpose(0, 2, 1, 3).reshape(-1, 3, 3, r.n_elements * r.n_weights)
         energy = energy.reshape(n_structures, -1)
