@@ -137,12 +137,13 @@ def fit(
         refine: rounds of gradient descent on the radial network, the read-out solved again.
         members: how many times the channels of one fit the potential has, which then errs less; the
             fit takes longer, and a call so many times as long or more. All weights are solved
-            together where the rows of more than 20,000 fit into `memory`, which takes hardly longer
-            than one fit, or the matrix of the labels does (31,000 in 5 GiB), else in so many fits
-            apart, whose mean is the potential; that is so also for 110 frames or fewer, with
-            `mean_weight`, `soft_weight` or a penalty on rows, and on a GPU. If None, 4 for a
-            correction of a `baseline` by 110 frames or fewer, whose call takes longer than theirs,
-            else 1. See `interpmd.fitting.members`, and its `schur` and `joint`.
+            together where the rows of more than 20,000 weights fit into `memory`, which takes
+            little longer than one fit, or the matrix of the labels does (31,000 in 5 GiB), else in
+            so many fits apart, whose mean is the potential; that is so also for 110 frames or
+            fewer, with `mean_weight`, `soft_weight` or a penalty on rows, and on a GPU. If None, 4
+            for a correction of a `baseline` by 110 frames or fewer, whose call takes longer than
+            theirs, else 1. See `interpmd.fitting.members`, `interpmd.fitting.schur` and
+            `interpmd.fitting.joint`.
         memory: limit in GiB for the normal equations.
         device: where they are made and solved: "cpu", or a GPU as torch calls it, such as "cuda".
         level: level of theory, for the card; read from info "level" if None.

@@ -24,7 +24,8 @@ class Divided:
     """What is learned and what is held out of the frames of a fit.
 
     Args:
-        problem: of the fit.
+        problem: whose expansion has the channels of all members.
+        members: how many: a ridge strength means the same for each number.
         frames, valid, fraction: see `Problem.solve`.
 
     Attributes:
@@ -39,11 +40,12 @@ class Divided:
     def __init__(
         self,
         problem: Problem,
+        members: int,
         frames: Sequence[Atoms],
         valid: Sequence[Atoms] | None = None,
         fraction: float = 0.0,
     ) -> None:
-        self.problem, self.given = problem, frames
+        self.problem, self.members, self.given = problem, members, frames
         seed = problem.settings.seed
         held = held_out(frames, valid, fraction, seed)
         shuffled = np.random.default_rng(seed).permutation(len(frames))
@@ -83,19 +85,19 @@ class Divided:
             rows, _ = without_rigid_motions(atoms, target.forces, rows, values)
         return rows
 
-    def scale_of(self, units: int, members: int = 1) -> Float[np.ndarray, " weights"]:
-        """Divisors of columns after which the prior of all weights is one number.
+    def scale_of(self, units: int) -> Float[np.ndarray, " weights"]:
+        """Divisors of columns after which the prior of all weights is one number; of K members each
+        weight has the K-th part of the variance.
 
         Args:
             units: in how many parts the channels are looked at.
-            members: by which the variance of each weight is divided.
         """
         term, seed = self.problem.term, self.problem.settings.seed
         scale = np.zeros(len(term.columns))
         for unit in range(units):
             part = every(term, unit, units)
             scale[columns_of_every(term, unit, units)] = column_scales(part, self.given, seed)
-        return scale * np.sqrt(members * self.problem.prices(scale))
+        return scale * np.sqrt(self.members * self.problem.prices(scale))
 
 
 def _values(atoms: Atoms, target: Targets, whole: bool) -> Float[np.ndarray, " rows"]:

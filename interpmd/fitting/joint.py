@@ -23,13 +23,13 @@ matrix, as H^-1 X^T = P^-1 X^T (X P^-1 X^T + 1)^-1; see `interpmd.fitting.poster
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import scipy.linalg
-from ase import Atoms
 from jaxtyping import Float
 from tqdm.auto import tqdm
 
@@ -40,7 +40,6 @@ from interpmd.fitting.divided import Divided
 from interpmd.fitting.judges import Judges
 from interpmd.fitting.normal import GIB, quick
 from interpmd.fitting.posterior import LEVERAGE_DRAWS, MOST_FRAMES, calibrated
-from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, scanned, strongest_of_the_good
@@ -54,26 +53,13 @@ FEW_ROWS = 8_000
 
 
 class Joint(Divided):
-    """The solution of many weights through the matrix of their rows.
+    """The solution of many weights through the matrix of their rows; see `Divided`."""
 
-    Args:
-        problem: whose expansion has the channels of all members.
-        members: how many: a ridge strength means the same for each number.
-        frames, valid, fraction: see `Problem.solve`.
-    """
-
-    def __init__(
-        self,
-        problem: Problem,
-        members: int,
-        frames: Sequence[Atoms],
-        valid: Sequence[Atoms] | None = None,
-        fraction: float = 0.0,
-    ) -> None:
-        super().__init__(problem, frames, valid, fraction)
-        self.members = members
-        term = problem.term
-        self.units = max(1, min(-(-len(term.columns) // COLUMNS), int(term.channels_of.min())))
+    @cached_property
+    def units(self) -> int:
+        """In how many parts the columns are taken."""
+        term = self.problem.term
+        return max(1, min(-(-len(term.columns) // COLUMNS), int(term.channels_of.min())))
 
     def fits(self) -> bool:
         """Whether the matrix of rows goes into the memory of the fit, and this fit is one of those
@@ -92,7 +78,7 @@ class Joint(Divided):
         """As `Problem.solve`."""
         count, seed = self.problem.spec.samples, self.problem.term.seed
         rng = np.random.default_rng(seed)
-        self.scale = self.scale_of(self.units, self.members)
+        self.scale = self.scale_of(self.units)
         prior = rng.normal(size=(len(self.scale), count))
         matrix, drawn = self._accumulate(prior, out, progress, watch)
         scan = self._scan(matrix, ridge, progress, watch)

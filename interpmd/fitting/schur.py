@@ -8,9 +8,9 @@ left when the first is eliminated (its Schur complement; Golub and Van Loan, Mat
 
 with the prior P. Random channels are alike: what the first part says of the rows, the second nearly
 repeats, so that Q B is little more than the prior in every direction, and conjugate gradients end
-after some forty steps (random features as their own preconditioner; compare Rudi, Carratino,
-Rosasco, NIPS 30 (2017)). The rows are kept in single precision, and the matrix is that of the first
-part alone: 30,000 weights of 20,000 labels take 3 GiB.
+after fifty to a hundred steps (random features as their own preconditioner; compare Rudi,
+Carratino, Rosasco, NIPS 30 (2017)). The rows are kept in single precision, and the matrix is that
+of the first part alone: 30,000 weights of 20,000 labels take 3 GiB.
 
 Rows held out join at the end by Woodbury's formula (`interpmd.fitting.solution`). Samples are those
 of the first part with the second as it is: they are sized on the frames held out, as all are.
@@ -19,7 +19,7 @@ of the first part with the second as it is: they are sized on the frames held ou
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,6 @@ import numpy as np
 import pandas as pd
 import scipy.linalg
 import torch
-from ase import Atoms
 from jaxtyping import Float, Int
 from tqdm.auto import tqdm
 
@@ -45,7 +44,6 @@ from interpmd.fitting.posterior import (
     median_of,
     pulls,
 )
-from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.single import SingleRows
 from interpmd.fitting.solved import Solved
@@ -72,24 +70,7 @@ Vector = Float[np.ndarray, " numbers"]
 
 
 class Schur(Divided):
-    """The solution of many weights, of which one part has a matrix.
-
-    Args:
-        problem: whose expansion has the channels of all members.
-        members: how many: a ridge strength means the same for each number.
-        frames, valid, fraction: see `Problem.solve`.
-    """
-
-    def __init__(
-        self,
-        problem: Problem,
-        members: int,
-        frames: Sequence[Atoms],
-        valid: Sequence[Atoms] | None = None,
-        fraction: float = 0.0,
-    ) -> None:
-        super().__init__(problem, frames, valid, fraction)
-        self.members = members
+    """The solution of many weights, of which one part has a matrix; see `Divided`."""
 
     @cached_property
     def columns(self) -> list[Int[np.ndarray, " some"]]:
@@ -140,7 +121,7 @@ class Schur(Divided):
         """As `Problem.solve`."""
         count, size = self.problem.spec.samples, self.size
         rng = np.random.default_rng(self.problem.term.seed)
-        scale = self.scale_of(PARTS, self.members)
+        scale = self.scale_of(PARTS)
         self.rows = SingleRows(len(self.values), len(scale))
         matrix = self._accumulate(scale, out, progress, watch)
         judges = self._judges()
@@ -197,11 +178,11 @@ class Schur(Divided):
         try:
             with bar, ThreadPoolExecutor(threads) as pool:
                 while start < total:
-                    stop = int(np.searchsorted(self.ends, self._begin(start) + ROWS)) + 1
-                    stop = min(max(stop, start + 1), total)
+                    begin = self.places[start].start
+                    stop = min(int(np.searchsorted(self.ends, begin + ROWS)) + 1, total)
                     with one_thread_each():
                         list(pool.map(make, range(start, stop)))
-                    new = slice(self._begin(start), min(self._begin(stop), self.size))
+                    new = slice(begin, min(self.places[stop - 1].stop, self.size))
                     with uninterrupted():
                         if new.start >= done and new.start < new.stop:
                             matrix.add(np.ascontiguousarray(first[new].T, dtype=float))
@@ -217,10 +198,6 @@ class Schur(Divided):
                 checkpoint.write(**matrix.state(), done=done)
             raise
         return matrix
-
-    def _begin(self, frame: int) -> int:
-        """The first row of a frame."""
-        return int(self.ends[frame - 1]) if frame else 0
 
     def _scan(
         self,
@@ -333,6 +310,8 @@ def conjugate_gradients(
     direction, size = residual.copy(), float(residual @ residual)
     squares = [square - float(weights @ (right + residual))]
     for _ in range(MOST_STEPS):
+        if not size:
+            break
         product = matrix(direction)
         step = size / float(direction @ product)
         weights += step * direction

@@ -189,3 +189,14 @@ def test_parts_are_all_channels():
     assert len(solution.columns) == PARTS and solution.where[-1].stop == solution.others.stop
     weights = np.sort(np.concatenate(solution.columns))
     assert np.array_equal(weights, np.arange(len(solution.problem.term.columns)))
+
+
+def test_where_nothing_is_left_no_step_is_made():
+    """As of labels that are all zero."""
+    found = schur.conjugate_gradients(lambda w: 2.0 * w, np.zeros(3), 0.0, 1e-3)
+    assert np.array_equal(found, np.zeros(3))
+    matrix, right = np.diag([1.0, 2.0, 5.0]), np.array([1.0, -1.0, 2.0])
+    exact = np.linalg.solve(matrix, right)
+    square = float(right @ exact) + 1.0
+    found = schur.conjugate_gradients(lambda w: matrix @ w, right, square, 1e-12)
+    assert np.allclose(found, exact, rtol=0, atol=1e-12)
