@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from interpmd import arguments
 from interpmd.errors import ArgumentError, InterpmdError, LabelError, OutputError
+from interpmd.extras import required
 from interpmd.fitting import labels
 from interpmd.fitting.by_element import with_channels
 from interpmd.fitting.checkpoint import remove_checkpoints
@@ -36,13 +37,13 @@ from interpmd.fitting.kept import KeptEquations
 from interpmd.fitting.members import solve_members, usual_members
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
-from interpmd.fitting.refinement import refine_radial
 from interpmd.fitting.report import FitReport, evaluate
 from interpmd.fitting.settings import FitSettings, check_numbers, check_subset_weights
 from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.size import choose_size
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.spec import CHANNELS, Spec, as_spec
+from interpmd.fitting.turns import held_out
 from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
 from interpmd.potentials.base import TERMS, Term
@@ -134,7 +135,10 @@ def fit(
             "leave out" learns without them.
         ridge: strength per row of the linear problem; by validation if None.
         validation: fraction of `train` held out if `valid` is None.
-        refine: rounds of gradient descent on the radial network, the read-out solved again.
+        refine: rounds in which the channels, which are random mixings of radial functions and
+            elements, are changed so that they suit the labels; 3 or 4 do. The potential then has
+            half as many weights unless they are given, errs less, and its calls take half the
+            time. See `interpmd.fitting.refinement`.
         members: how many times the channels of one fit the potential has, which then errs less; the
             fit takes longer, and a call so many times as long or more. All weights are solved
             together where the rows of more than 20,000 weights fit into `memory`, which takes
@@ -191,6 +195,8 @@ def fit(
     )
     arguments.one_of(("keep", "leave out"), outliers=outliers)
     arguments.count(members=1 if members is None else members)
+    if refine and (members or 1) > 1:
+        raise ArgumentError("give refine= or members=: the channels of members are not refined")
     keys = Keys(energy_key, forces_key, stress_key)
     frames = labelled_frames(read_frames(train), keys)
     labels.check_labels(frames)
@@ -234,12 +240,15 @@ def fit(
     spec = with_channels(spec, used)
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
-    spec = choose_size(used, isolated, spec, settings)
+    spec = choose_size(used, isolated, spec, settings, refined=refine > 0)
     problem = Problem(spec.expansion(isolated, seed), base, spec, settings)
     if members is None:
         size = len(problem.term.columns)
-        members = usual_members(corrected is not None, len(used), size)
-    history = refine_radial(problem, used, refine, progress, watch, out) if refine else []
+        members = 1 if refine else usual_members(corrected is not None, len(used), size)
+    history: list[float] = []
+    if refine:
+        options = {"progress": progress, "watch": watch, "out": out}
+        history = _refined(problem, refine, used, others.get("valid"), validation, **options)
     problem, solved = solve_members(
         problem,
         members,
@@ -251,6 +260,7 @@ def fit(
         progress=progress,
         watch=watch,
         keep=keep_equations,
+        turns=not refine,
     )
     potential = problem.finish(solved, used)
     apart = bool(solved.scan.attrs.get("apart"))
@@ -298,6 +308,25 @@ def _others(source: Structures, elements: Iterable[int], name: str, keys: Keys) 
     labels.check_labels(frames, name)
     labels.check_elements_of(frames, elements, name)
     return frames
+
+
+def _refined(
+    problem: Problem,
+    rounds: int,
+    frames: Sequence[Atoms],
+    valid: Sequence[Atoms] | None,
+    fraction: float,
+    **options: Any,
+) -> list[float]:
+    """Refine the mixing on the frames that are not held out; see `refine_mixing`."""
+    for package in ("numba", "llvmlite"):
+        required(package, "refine=")
+    from interpmd.fitting.refinement import refine_mixing
+
+    held = held_out(frames, valid, fraction, problem.settings.seed)
+    learned = [frames[i] for i in np.setdiff1d(np.arange(len(frames)), held)]
+    judging = [frames[i] for i in held] if valid is None else valid
+    return refine_mixing(problem, learned, judging, rounds, **options)
 
 
 def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:

@@ -121,6 +121,7 @@ class Problem:
         watch: Watch | None = None,
         samples: bool = True,
         keep: bool = False,
+        turns: bool = True,
     ) -> Solved:
         """Posterior at the ridge strength that validates best.
 
@@ -135,13 +136,15 @@ class Problem:
             watch: called at every step.
             samples: whether error bars are wanted too.
             keep: whether to give the normal equations too, where a CPU has made them.
+            turns: whether few frames may judge in turns, all of them.
         """
         seed = self.settings.seed
         scale = column_scales(self.term, frames, seed)
         equations = equations_on(self.settings.device, self.term, scale, self.settings.memory)
         own = self.settings.mean_weight is not None
         rare = own or bool(self.spec.least_rows) or of_atoms(frames)
-        few = valid is None and fraction > 0 and not rare and in_turns(equations, len(frames))
+        may = turns and valid is None and fraction > 0 and not rare
+        few = may and in_turns(equations, len(frames))
         parts = parts_of(len(frames), seed) if few else [held_out(frames, valid, fraction, seed)]
         # shuffled, so that the first frames are a fair sample of all
         shuffled = np.random.default_rng(seed).permutation(len(frames))
@@ -155,15 +158,15 @@ class Problem:
         judges = Judges(equations.term, scale, judging, self.targets(judging), own)
         self._accumulate(equations, learned, judges, checkpoint, progress, watch)
         zeros = self._free_zeros(equations, learned)
-        turns = [Turn(equations, judges)]
+        judged_by = [Turn(equations, judges)]
         if few:
-            turns = turns_of(turns[0], frames, self.targets(frames), parts)
-        scan, solution = self._scan(turns, ridge, progress, watch)
+            judged_by = turns_of(judged_by[0], frames, self.targets(frames), parts)
+        scan, solution = self._scan(judged_by, ridge, progress, watch)
         best = strongest_of_the_good(scan)
         scan.attrs |= {"ridge": float(best.ridge), "least_rows": 0.0}
         drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
         if few:
-            del turns  # their matrices
+            del judged_by  # their matrices
             solution = equations.solve(self.prior(equations, best.ridge))
             if samples:
                 everything = others(np.zeros(0))

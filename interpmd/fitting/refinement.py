@@ -1,132 +1,232 @@
-"""Refinement of the radial network, the read-out solved again after every round.
+"""Refinement of the mixing, the read-out solved again in every round.
 
-Variable projection (Golub and Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)): at the best read-out
-the derivative of the error by the network's weights is the partial one, so that gradient descent
-with the read-out held fixed descends on the error that counts.
+Channels are random mixings W of radial functions and elements. With the best read-out for each W
+the misfit is a function of W alone (variable projection: Golub and Pereyra, SIAM J. Numer. Anal.
+10, 413 (1973)), and each round is a step of Gauss and Newton on it: the misfit r of the labels is
+taken as linear in W and in the read-out w,
+
+    least |r + X dw + J dW|^2 + dw P dw + lambda |dU|^2,   J = d(X w)/dW,   dW = S dU
+
+The read-out is eliminated by the Cholesky factor of X^T X + P, and some steps of conjugate
+gradients solve the rest. S makes directions of W alike that change forces alike: it is the inverse
+root of the covariance of the derivatives of the radial functions. The length of each column of U
+stays, for that of a feature has no meaning. The first rounds learn from a part of the frames.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import scipy.linalg
 import torch
 from ase import Atoms
+from jaxtyping import Float
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from interpmd.errors import MemoryLimitError, SingularError
+from interpmd.fitting.by_mixing import ByMixing, Mixing
 from interpmd.fitting.checkpoint import Checkpoint
+from interpmd.fitting.normal import GIB, column_scales
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
-from interpmd.fitting.targets import Targets
-from interpmd.structures.edges import environments, neighbours
-from interpmd.structures.systems import Batch
-from interpmd.structures.threads import one_thread
+from interpmd.fitting.threads import as_many_as_fit
+from interpmd.potentials.expansion import ClusterExpansion
+from interpmd.potentials.fast.mixing import MixingSlopes
 
-#: Frames that the refinement works on, learning rate, and ridge strength while it lasts.
-MOST, RATE, RIDGE = 200, 2e-3, 1e-7
+#: Ridge strength while the refinement lasts, and steps of conjugate gradients of a round.
+RIDGE, STEPS = 1e-8, 12
+
+#: Change of the numbers of U in a round, relative to their size, that the prior expects.
+CHANGE = 1.0
+
+#: Least variance that S knows, relative to the mean one, and frames and edges of which it is made.
+LEAST, FRAMES, EDGES = 1e-3, 60, 20_000
+
+#: Part of the memory of a fit that rows and matrix of a round take.
+PART = 0.7
+
+#: Å between two distances whose radial functions are compared.
+APART = 1e-4
 
 
-def refine_radial(
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """The read-out that is best for a mixing.
+
+    Attributes:
+        rows: X, columns scaled. factor: of X^T X + P, in its lower triangle.
+        mean: w. missed: X w - y. value: the sum of squares, the prior's included.
+    """
+
+    rows: Float[np.ndarray, "rows weights"]
+    factor: Float[np.ndarray, "weights weights"]
+    mean: Float[np.ndarray, " weights"]
+    missed: Float[np.ndarray, " rows"]
+    value: float
+
+    def left_over(self, rows: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+        """What of a change of the rows no change of the read-out makes up for."""
+        made_up = scipy.linalg.cho_solve(
+            (self.factor, True), self.rows.T @ rows, check_finite=False
+        )
+        return rows - self.rows @ made_up
+
+
+def refine_mixing(
     problem: Problem,
     frames: Sequence[Atoms],
+    judging: Sequence[Atoms],
     rounds: int,
-    progress: bool,
+    progress: bool = False,
     watch: Watch | None = None,
     out: str | Path | None = None,
 ) -> list[float]:
-    """Change the radial network of the problem's term to improve held-out forces.
+    """Change the mixing of the problem's term so that its energies and forces are learned better.
 
     Args:
         problem: the linear problem; its term is changed in place.
-        frames: training frames.
-        rounds: number of rounds, each one pass over up to `MOST` frames.
+        frames: training frames. judging: frames that only judge.
+        rounds: number of rounds.
         progress: whether to show a progress bar.
-        watch: called after every round.
+        watch: called before every round.
         out: output folder of the fit, beside which every round leaves a checkpoint.
 
     Returns:
-        Root mean square error on held-out forces before and after each round in eV/Å; the best
-        network is kept.
+        Root mean square error of the forces of the judging frames before each round in eV/Å, NaN
+        where there are none. Rounds end where it rises, and what the last one did is taken back.
+
+    Raises:
+        MemoryLimitError: rows of half as many labels as there are weights do not fit into memory.
     """
-    seed = problem.settings.seed
-    order = np.random.default_rng(seed).permutation(len(frames))[:MOST]
-    chosen = [frames[i] for i in order]
-    judges, learners = chosen[: len(chosen) // 4], chosen[len(chosen) // 4 :]
-    weights = list(problem.term.radial.parameters())
-    optimiser = torch.optim.Adam(weights, lr=RATE)
-    best, history = [w.detach().clone() for w in weights], []
-    checkpoint = Checkpoint(out, "refinement", problem.key(chosen)) if out is not None else None
-    needed = ["history", *(f"{name}{k}" for name in ("weight", "best") for k in range(len(best)))]
-    if checkpoint is not None and (stored := checkpoint.read(needed)) is not None:
-        best, history = _restore(stored, weights, optimiser)
-    judge_targets, learner_targets = problem.targets(judges), problem.targets(learners)
-    left = range(len(history), rounds + 1)
+    term, seed = problem.term, problem.settings.seed
+    shuffled = [frames[i] for i in np.random.default_rng(seed).permutation(len(frames))]
+    shuffled = shuffled[: _affordable(problem, shuffled)]
+    judged = _by_mixing(problem, judging) if judging else None
+    root = _roots(term, _by_mixing(problem, shuffled[:FRAMES]))
+    found, before, history = np.linalg.solve(root, term.mixing.numpy()), None, []
+    checkpoint = None
+    if out is not None:
+        key = f"{problem.key([*shuffled, *judging])} {rounds}"
+        checkpoint = Checkpoint(out, "refinement", key)
+        if (stored := checkpoint.read(["found", "before", "history"])) is not None:
+            found, before = stored["found"], stored["before"]
+            history = stored["history"].tolist()
+    left = range(len(history), rounds)
     for index in tqdm(left, desc="refine", unit="round", disable=not progress):
-        problem.set_readout(problem.solve(learners, judges, ridge=RIDGE, samples=False))
-        with one_thread():
-            pairs = zip(judges, judge_targets, strict=True)
-            errors = [float(_loss(problem, a, t, graph=False)) for a, t in pairs]
-            history.append(float(np.sqrt(np.mean(errors))))
-            if watch is not None:
-                watch(FitProgress("refinement", index, rounds, error=history[-1]))
-            if history[-1] == min(history):
-                best = [w.detach().clone() for w in weights]
-            if index < rounds:
-                for w in weights:
-                    w.requires_grad_(True)
-                for i in np.random.default_rng([seed, index]).permutation(len(learners)):
-                    optimiser.zero_grad()
-                    _loss(problem, learners[i], learner_targets[i], graph=True).backward()
-                    optimiser.step()
-                for w in weights:
-                    w.requires_grad_(False)
-            if checkpoint is not None:
-                checkpoint.write(**_state(weights, optimiser, best, history))
-    with torch.no_grad():
-        for w, value in zip(weights, best, strict=True):
-            w.copy_(value)
+        some = shuffled[: -(-len(shuffled) * (index + 2) // (rounds + 1))]
+        labelled = _by_mixing(problem, some)
+        term.mixing.copy_(torch.from_numpy(root @ found))
+        scale = column_scales(term, some, seed)
+        solved = _solve(problem, labelled, scale)
+        term.readout.copy_(term.in_readout(solved.mean / scale))
+        slopes = MixingSlopes(term)
+        history.append(np.nan if judged is None else judged.force_error(slopes))
+        if watch is not None:
+            watch(FitProgress("refinement", index, rounds, error=history[-1]))
+        if before is not None and history[-1] > history[-2]:
+            found = before
+            break
+        before, found = found, _step(labelled, solved, slopes, root, found)
+        del solved
+        if checkpoint is not None:
+            checkpoint.write(found=found, before=before, history=np.array(history))
+    term.mixing.copy_(torch.from_numpy(root @ found))
     return history
 
 
-def _state(
-    weights: Sequence[Tensor],
-    optimiser: torch.optim.Adam,
-    best: Sequence[Tensor],
-    history: Sequence[float],
-) -> dict[str, np.ndarray]:
-    """The refinement after a round, as arrays."""
-    state = {"history": np.array(history)}
-    for index, (w, b) in enumerate(zip(weights, best, strict=True)):
-        state |= {f"weight{index}": w.detach().numpy(), f"best{index}": b.numpy()}
-        for name, value in optimiser.state[w].items():
-            state[f"{name}{index}"] = value.numpy()
-    return state
+def _by_mixing(problem: Problem, frames: Sequence[Atoms]) -> ByMixing:
+    targets = problem.targets(frames)
+    if problem.settings.mean_weight is not None:  # energies have zeros of their own
+        targets = [replace(target, energy_weight=0.0) for target in targets]
+    return ByMixing(problem.term, frames, targets)
 
 
-def _restore(
-    stored: Mapping[str, np.ndarray], weights: Sequence[Tensor], optimiser: torch.optim.Adam
-) -> tuple[list[Tensor], list[float]]:
-    """Fill weights and optimiser; the best weights so far, and the history."""
-    best = []
-    for index, w in enumerate(weights):
-        best.append(torch.from_numpy(stored[f"best{index}"]))
-        with torch.no_grad():
-            w.copy_(torch.from_numpy(stored[f"weight{index}"]))
-        for name in ("step", "exp_avg", "exp_avg_sq"):
-            if f"{name}{index}" in stored:
-                optimiser.state[w][name] = torch.from_numpy(stored[f"{name}{index}"])
-    return best, stored["history"].tolist()
+def _affordable(problem: Problem, frames: Sequence[Atoms]) -> int:
+    """How many frames have rows that fit into memory beside the matrix."""
+    size, memory = len(problem.term.columns), problem.settings.memory
+    rows = np.cumsum([1 + 3 * len(atoms) for atoms in frames])
+    room = PART * memory * GIB / 8 - size**2
+    if room < size * min(size / 2, rows[-1]):
+        needed = 8 * size * (size + min(size / 2, rows[-1])) / PART / GIB
+        raise MemoryLimitError(
+            f"to refine channels of {size} weights needs {needed:.2f} GiB, more than the limit of "
+            f"{memory} GiB; raise memory= or use fewer channels"
+        )
+    return int((rows * size <= room).sum())
 
 
-def _loss(problem: Problem, atoms: Atoms, target: Targets, graph: bool) -> Tensor:
-    """Mean square error of the forces of one frame; zero where none is labelled."""
-    batch = Batch.from_ase(atoms)
-    pairs = neighbours(batch, problem.term.cutoff)
-    positions = batch.positions.requires_grad_(True)
-    energy = problem.term(environments(batch.with_positions(positions), pairs)).sum()
-    (gradient,) = torch.autograd.grad(energy, positions, create_graph=graph)
-    wrong = gradient + torch.as_tensor(target.forces)
-    known = torch.isfinite(wrong)
-    return torch.where(known, wrong, 0.0).pow(2).sum() / known.sum().clamp_min(1)
+def _solve(problem: Problem, labelled: ByMixing, scale: Float[np.ndarray, " weights"]) -> _Solved:
+    rows = labelled.design(problem.term, scale)
+    prior = RIDGE * labelled.count * problem.prices(scale)
+    with as_many_as_fit(len(scale)):
+        matrix = scipy.linalg.blas.dsyrk(1.0, rows.T, lower=1)
+        matrix[np.diag_indices_from(matrix)] += prior
+        factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
+    if info:
+        raise SingularError(
+            f"the equations of the refinement are singular (column {info - 1}); take fewer channels"
+        )
+    right = rows.T @ labelled.values
+    mean = scipy.linalg.cho_solve((factor, True), right, check_finite=False)
+    missed = rows @ mean - labelled.values
+    return _Solved(rows, factor, mean, missed, float(missed @ missed + prior @ mean**2))
+
+
+def _step(
+    labelled: ByMixing, solved: _Solved, slopes: MixingSlopes, root: Mixing, found: Mixing
+) -> Mixing:
+    """U after a step of Gauss and Newton, as far as some conjugate gradients solve it."""
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    unit = found / length
+    mixing = root @ found
+    variance = solved.value / max(labelled.count, 1)
+    prior = variance / (CHANGE**2 * float(np.mean(found**2)))
+
+    def sideways(change: Mixing) -> Mixing:
+        return change - unit * (unit * change).sum(1, keepdims=True)
+
+    def curvature(change: Mixing) -> Mixing:
+        moved = solved.left_over(labelled.forward(slopes, mixing, root @ change))
+        return sideways(root @ labelled.back(slopes, moved)) + prior * change
+
+    residual = -sideways(root @ labelled.back(slopes, solved.missed))
+    change, along, size = np.zeros_like(found), residual, float((residual**2).sum())
+    for _ in range(STEPS):
+        if not size:
+            break
+        product = curvature(along)
+        step = size / float((along * product).sum())
+        change = change + step * along
+        residual = residual - step * product
+        before, size = size, float((residual**2).sum())
+        along = residual + size / before * along
+    new = found + change
+    return new * (length / np.linalg.norm(new, axis=1, keepdims=True))
+
+
+def _roots(
+    term: ClusterExpansion, labelled: ByMixing
+) -> Float[np.ndarray, "degrees inputs inputs"]:
+    """S of each degree: the species of a neighbour are apart."""
+    distances, species = (part[:EDGES] for part in labelled.edges(term))
+    along = (term.radial(distances + APART) - term.radial(distances - APART)) / (2 * APART)
+    across = term.radial(distances) / distances[:, None]
+    size, count = term.functions, len(term.elements)
+    roots = np.zeros((term.lmax + 1, count * size, count * size))
+    for l, whole in enumerate(roots):
+        forms = [_form(along[species == s], across[species == s], l) for s in range(count)]
+        mean = sum(np.trace(form) for form in forms) / (count * size)
+        for s, form in enumerate(forms):
+            values, vectors = np.linalg.eigh(form / mean)
+            place = slice(s * size, (s + 1) * size)
+            whole[place, place] = vectors / np.sqrt(np.maximum(values, 0) + LEAST) @ vectors.T
+    return roots
+
+
+def _form(along: Tensor, across: Tensor, l: int) -> Float[np.ndarray, "functions functions"]:
+    """Sum over edges of squared gradients of h(r) Y_lm, over all m."""
+    return (along.T @ along + l * (l + 1) * across.T @ across).numpy()

@@ -25,20 +25,32 @@ TIMES, MANY = 4, 6_000
 
 
 def choose_size(
-    frames: Sequence[Atoms], elements: Iterable[int], spec: Spec, settings: FitSettings
+    frames: Sequence[Atoms],
+    elements: Iterable[int],
+    spec: Spec,
+    settings: FitSettings,
+    refined: bool = False,
 ) -> Spec:
     """The spec with as many weights as are worth their time.
 
     Where there are more labels than weights nothing changes. Else there are as many weights as
     labels, or, up to `MANY`, `TIMES` as many. A number of weights that was asked for is kept.
 
+    Where channels are refined, half as many weights err less already; they are at most half as many
+    as labels. Channels that were asked for are kept then.
+
     Args:
         frames: training frames.
         elements: atomic numbers.
         spec, settings: of the fit.
+        refined: whether the channels are refined.
     """
-    full = len(spec.expansion(elements, settings.seed).columns)
     known = sum(label_count(atoms) for atoms in frames)
+    if refined:
+        given = spec.weights is not None or spec.channels is not None
+        most = max(1, min(spec.size(len(list(elements))), known) // 2)
+        return spec if given else replace(spec, weights=most)
+    full = len(spec.expansion(elements, settings.seed).columns)
     if spec.weights is not None or full <= known:
         return spec
     fits = int(np.sqrt(max(settings.memory * GIB / 16, 1)))  # with as much again for blocks

@@ -348,17 +348,6 @@ def test_shares_keep_to_their_budget():
     assert body_order_shares(TRUTH, many, budget=1).attrs == {"frames": 1, "order": 2}
 
 
-def test_refinement_of_the_radial_network_improves_held_out_forces():
-    spec = SMALL | {"channels": (4, 4), "functions": 6}
-    many = frames(60)
-    plain = im.fit(many + ISOLATED, spec=spec, progress=False)
-    refined = im.fit(many + ISOLATED, spec=spec, refine=4, progress=False)
-    history = refined.potential.card.provenance["refinement"]
-    assert min(history) < 0.97 * history[0]
-    weights = [r.potential.terms["expansion"].radial.first for r in (plain, refined)]
-    assert not torch.equal(*weights)
-
-
 def test_learning_curve_falls():
     curve = im.learning_curve(
         frames(80) + ISOLATED, frames(20, 1), sizes=[10, 80], spec=SMALL, progress=False

@@ -136,9 +136,11 @@ def test_a_refinement_that_was_interrupted_goes_on(tmp_path, monkeypatch):
         watch=lambda step: rounds.append(step.done) if step.stage == "refinement" else None,
         **arguments,
     )
-    assert rounds == [2, 3]
+    assert rounds == [2]
     histories = [r.potential.card.provenance["refinement"] for r in (whole, resumed)]
-    assert histories[0] == pytest.approx(histories[1])
+    assert len(histories[0]) == 3 and histories[0] == pytest.approx(histories[1])
+    mixings = [r.potential.terms["expansion"].mixing for r in (whole, resumed)]
+    assert mixings[0].numpy() == pytest.approx(mixings[1].numpy(), rel=1e-9)
     assert not (tmp_path / "out.partial").exists()
 
 

@@ -112,7 +112,7 @@ def test_another_fit_begins_anew_and_trials_are_told():
     small = {**SMALL, "basis": None, "channels": (6, 6, 4)}
     made = frames(24)
     im.fit(made, spec=small, progress=False, refine=1, watch=watch)
-    assert stages.count("smoothness") == 3 and stages.count("refinement") == 2
+    assert stages.count("smoothness") == 3 and stages.count("refinement") == 1
     count = len(monitor.milestones)
     im.fit(made, spec=SMALL, progress=False, watch=watch)
     assert 0 < len(monitor.milestones) < 2 * count

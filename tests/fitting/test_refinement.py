@@ -1,0 +1,182 @@
+"""Channels that are refined: derivatives, what a round gains, what it leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from frames_of_methanol import ISOLATED, SMALL, frames
+
+import interpmd as im
+from interpmd.errors import MemoryLimitError
+from interpmd.fitting import refinement
+from interpmd.fitting.by_mixing import ByMixing
+from interpmd.fitting.closed_form import unlearned
+from interpmd.fitting.normal import column_scales, weighted_rows
+from interpmd.fitting.problem import Problem
+from interpmd.fitting.refinement import refine_mixing
+from interpmd.fitting.settings import FitSettings
+from interpmd.fitting.size import choose_size
+from interpmd.fitting.spec import Spec
+from interpmd.fitting.targets import Targets
+from interpmd.fitting.turns import held_out
+from interpmd.potentials import ClusterExpansion
+from interpmd.potentials.fast.mixing import MixingSlopes
+
+ELEMENTS = [1, 6, 8]
+FEW = SMALL | {"channels": (4, 4, 3), "functions": 6}
+
+
+def problem_of(**settings) -> Problem:
+    spec = Spec(**FEW)
+    base = unlearned(dict.fromkeys(ELEMENTS, 0.0), {})
+    return Problem(spec.expansion(ELEMENTS, 0), base, spec, FitSettings(**settings))
+
+
+def partly_labelled():
+    """A molecule, one without an energy, one that lacks forces, and a crystal; their targets."""
+    rng = np.random.default_rng(3)
+    many = frames(3)
+    many.append(bulk("C", cubic=True))
+    many[-1].rattle(0.05, seed=1)
+    targets = []
+    for k, atoms in enumerate(many):
+        forces = rng.normal(size=(len(atoms), 3))
+        energy = rng.normal()
+        if k == 1:
+            energy = np.nan
+        if k == 2:
+            forces[1:3] = np.nan
+        targets.append(Targets(energy, forces, energy_weight=3.0, force_weight=1.0 + k))
+    return many, targets
+
+
+def labelled_term():
+    many, targets = partly_labelled()
+    term = ClusterExpansion(ELEMENTS, **FEW)
+    rng = np.random.default_rng(0)
+    term.readout.copy_(term.in_readout(rng.normal(size=len(term.columns))))
+    return term, ByMixing(term, many, targets)
+
+
+def test_labels_that_are_missing_count_nothing():
+    term, labelled = labelled_term()
+    assert labelled.count == (1 + 18) + 18 + (1 + 12) + (1 + 24)
+    slopes = MixingSlopes(term)
+    for numbers in (labelled.values, labelled.predicted(slopes, slopes.mixing)):
+        assert np.isfinite(numbers).all() and not numbers[labelled.weights == 0].any()
+
+
+def test_rows_and_predictions_are_those_of_a_fit():
+    term, labelled = labelled_term()
+    scale = np.linspace(0.5, 2.0, len(term.columns))
+    rows = labelled.design(term, scale)
+    made = [
+        weighted_rows(term, atoms, target, scale)
+        for atoms, target in zip(labelled.frames, labelled.targets, strict=True)
+    ]
+    known = labelled.weights > 0
+    assert rows[known] == pytest.approx(np.concatenate([x for x, _ in made]))
+    assert labelled.values[known] == pytest.approx(np.concatenate([y for _, y in made]))
+    weights = term.readout.flatten().numpy()[term.columns] * scale
+    slopes = MixingSlopes(term)
+    assert labelled.predicted(slopes, slopes.mixing) == pytest.approx(rows @ weights, abs=1e-9)
+
+
+def test_derivatives_forward_and_back_are_adjoint_and_right():
+    term, labelled = labelled_term()
+    slopes, rng = MixingSlopes(term), np.random.default_rng(1)
+    change, rows = rng.normal(size=slopes.mixing.shape), rng.normal(size=len(labelled.values))
+    forward, back = labelled.forward(slopes, slopes.mixing, change), labelled.back(slopes, rows)
+    assert float((back * change).sum()) == pytest.approx(float(rows @ forward), rel=1e-5)
+    step = 1e-5
+    more = labelled.predicted(slopes, slopes.mixing + step * change)
+    less = labelled.predicted(slopes, slopes.mixing - step * change)
+    assert forward == pytest.approx((more - less) / (2 * step), abs=1e-4 * np.abs(forward).max())
+
+
+def test_a_round_lowers_the_misfit_and_keeps_the_length_of_columns():
+    problem, many = problem_of(), frames(40)
+    labelled = ByMixing(problem.term, many, problem.targets(many))
+    root = refinement._roots(problem.term, labelled)
+
+    def look():
+        scale = column_scales(problem.term, many, 0)
+        lengths = np.linalg.norm(np.linalg.solve(root, problem.term.mixing.numpy()), axis=1)
+        return refinement._solve(problem, labelled, scale).value, lengths
+
+    before, lengths = look()
+    assert refine_mixing(problem, many, frames(5, 1), 1)[0] > 0
+    after, kept = look()
+    assert after < 0.3 * before
+    assert kept == pytest.approx(lengths)
+
+
+def test_what_a_worse_round_did_is_taken_back(monkeypatch):
+    problem, many = problem_of(), frames(40)
+    mixings, step = [problem.term.mixing.numpy().copy()], refinement._step
+
+    def wrong(labelled, solved, slopes, root, found):
+        mixings.append(slopes.mixing)
+        good = len(mixings) == 2
+        return step(labelled, solved, slopes, root, found) if good else np.flip(found, 1)
+
+    monkeypatch.setattr(refinement, "_step", wrong)
+    history = refine_mixing(problem, many, frames(8, 1), 5)
+    assert len(history) == 3 and history[1] < history[0] and history[2] > history[1]
+    assert problem.term.mixing.numpy() == pytest.approx(mixings[2])
+
+
+def test_refined_channels_err_less_on_frames_that_were_not_seen():
+    many, tests = frames(100) + ISOLATED, frames(30, 1)
+    plain, refined = (
+        im.fit(many, test=tests, spec=FEW, refine=rounds, progress=False) for rounds in (0, 3)
+    )
+    errors = [r.errors().loc["test", "force_rmse_meV/A"] for r in (plain, refined)]
+    assert errors[1] < 0.6 * errors[0]
+    history = refined.potential.card.provenance["refinement"]
+    assert len(history) == 3 and history[-1] < 0.7 * history[0]
+
+
+def test_frames_that_are_held_out_teach_the_channels_nothing():
+    many = frames(40)
+    held = held_out(many, None, 0.1, 0)
+    other = frames(40)
+    for k in held:
+        other[k].calc.results["forces"] = other[k].calc.results["forces"] + 0.01
+    mixings = [
+        im.fit(each + ISOLATED, spec=FEW, refine=2, progress=False)
+        .potential.terms["expansion"]
+        .mixing
+        for each in (many, other)
+    ]
+    assert len(held) == 4 and mixings[0].equal(mixings[1])
+
+
+def test_energies_with_zeros_of_their_own_teach_nothing():
+    problem = problem_of()
+    own = replace(problem, settings=replace(problem.settings, mean_weight=1.0))
+    assert refinement._by_mixing(own, frames(3)).count == 3 * 18
+    assert refinement._by_mixing(problem, frames(3)).count == 3 * 19
+
+
+def test_a_refined_fit_has_half_the_weights_unless_they_are_given():
+    many = frames(40)
+
+    def weights(spec, refined):
+        return choose_size(many, ELEMENTS, spec, FitSettings(), refined).weights
+
+    assert weights(Spec(), True) == 40 * 19 // 2
+    assert weights(Spec(weights=500), True) == 500
+    assert weights(Spec(**FEW), True) is None
+    assert choose_size(frames(1) * 1000, ELEMENTS, Spec(), FitSettings(), True).weights == 7_500
+
+
+def test_what_cannot_be_refined_is_named():
+    with pytest.raises(im.ArgumentError, match="refine= or members="):
+        im.fit(frames(8) + ISOLATED, spec=FEW, refine=1, members=2, progress=False)
+    problem, many = problem_of(memory=1e-4), frames(20)
+    with pytest.raises(MemoryLimitError, match="to refine channels of .* weights needs"):
+        refine_mixing(problem, many, [], 1)
