@@ -1,10 +1,11 @@
 """Acetylacetone (BOTNet data sets, arXiv:2205.06643): fit at 300 K, test at 300 and 600 K.
 
-python benchmarks/acetylacetone.py FOLDER [--members K] [--smooth]
+python benchmarks/acetylacetone.py FOLDER [--members K | --refine N] [--smooth]
 
 FOLDER is dataset_acac of github.com/davkovacs/BOTNet-datasets, with train_300K.xyz,
 test_MD_300K.xyz and test_MD_600K.xyz. With members the potential has the channels of K fits,
-with --smooth radial functions that change more slowly than the usual ones.
+with --smooth radial functions that change more slowly than the usual ones; with --refine its
+channels are refined in so many rounds.
 """
 
 from __future__ import annotations
@@ -25,16 +26,15 @@ from interpmd.structures.files import read_frames
 SMOOTH = {"basis": 5, "decay": 3.0}
 
 
-def main(folder: Path, members: int, smooth: bool) -> None:
+def main(folder: Path, members: int | None, refine: int, smooth: bool) -> None:
     began, started = time.process_time(), time.perf_counter()
-    report = im.fit(folder / "train_300K.xyz", members=members, spec=SMOOTH if smooth else None)
+    spec = SMOOTH if smooth else None
+    report = im.fit(folder / "train_300K.xyz", members=members, refine=refine, spec=spec)
     minutes = (time.perf_counter() - started) / 60
     processor = (time.process_time() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     potential = report.potential
-    name, option = "acetylacetone", ""
-    if members > 1:
-        name, option = f"{name}, {members} members", f" --members {members}"
+    name, option = named("acetylacetone", members, refine)
     if smooth:
         name, option = f"{name}, smooth", f"{option} --smooth"
     kind = "smoother functions" if smooth else "the defaults"
@@ -54,6 +54,13 @@ def main(folder: Path, members: int, smooth: bool) -> None:
     record(figures, f"python benchmarks/acetylacetone.py FOLDER{option}")
 
 
+def named(name: str, members: int | None, refine: int) -> tuple[str, str]:
+    """Name of a fit in the evidence, and what the command line says more."""
+    if members:
+        return f"{name}, {members} members", f" --members {members}"
+    return (f"{name}, refined", f" --refine {refine}") if refine else (name, "")
+
+
 def milliseconds(potential: im.Potential, atoms: Atoms, calls: int = 50) -> float:
     """Processor time of energy and forces, the median of some calls."""
     times = []
@@ -68,7 +75,9 @@ def arguments_of_a_fit(words: str) -> argparse.ArgumentParser:
     """What the command line of a fit to one molecule gives."""
     parser = argparse.ArgumentParser(description=words)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--members", type=int, default=1)
+    more = parser.add_mutually_exclusive_group()
+    more.add_argument("--members", type=int)
+    more.add_argument("--refine", type=int, default=0)
     return parser
 
 

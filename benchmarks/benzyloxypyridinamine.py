@@ -1,6 +1,6 @@
 """3-(Benzyloxy)pyridin-2-amine, 27 atoms and four elements: fit at 300 K, test up to 1,200 K.
 
-python benchmarks/benzyloxypyridinamine.py FOLDER [--members K]
+python benchmarks/benzyloxypyridinamine.py FOLDER [--members K | --refine N]
 
 The molecule of Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021): frames of dynamics by a
 force field, 100 fs apart, labelled by GFN2-xTB. Five conformers with 100 frames each at 300 K are
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from acetylacetone import arguments_of_a_fit, milliseconds
+from acetylacetone import arguments_of_a_fit, milliseconds, named
 from ase import Atoms
 from ase.io import write
 from rdkit.Chem import AddHs as add_hydrogens
@@ -68,19 +68,19 @@ def frames_of(folder: Path, name: str, begins: list[Atoms], **run: float) -> lis
     return im.read_frames(file)
 
 
-def main(folder: Path, members: int) -> None:
+def main(folder: Path, members: int | None, refine: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     begins = starts()
     known, others = begins[:CONFORMERS], begins[CONFORMERS : CONFORMERS + 1]
     train = frames_of(folder, "train", known, n=EACH, temperature=300.0, seed=0)
     train = [train[k] for k in np.random.default_rng(0).permutation(len(train))]
     began = time.process_time()
-    report = im.fit(train, members=members, isolated_energies="average")
+    report = im.fit(train, members=members, refine=refine, isolated_energies="average")
     processor = (time.process_time() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     potential = report.potential
     weights = potential.card.provenance["weights"]
-    name = "benzyloxypyridinamine" + f", {members} members" * (members > 1)
+    name, option = named("benzyloxypyridinamine", members, refine)
     figures = {
         f"{name}: fit with the defaults": f"{processor:.1f} min of processors, {peak:.1f} GiB, "
         f"{weights} weights"
@@ -100,7 +100,6 @@ def main(folder: Path, members: int) -> None:
             f"{errors['energy_rmse_meV']:.1f} meV, {errors['force_rmse_meV/A']:.1f} meV/Å"
         )
     figures[f"{name}: energy and forces"] = f"{milliseconds(potential, train[0]):.2f} ms"
-    option = "" if members == 1 else f" --members {members}"
     record(figures, f"python benchmarks/benzyloxypyridinamine.py FOLDER{option}")
 
 

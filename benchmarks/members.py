@@ -56,10 +56,10 @@ def data_of(folder: Path, name: str) -> tuple[list[Atoms], dict[int, list[Atoms]
     return train, tests
 
 
-def measured(train: list[Atoms], tests: dict[int, list[Atoms]], members: int) -> str:
-    """Errors at each temperature, time of the fit and of a call."""
+def measured(train: list[Atoms], tests: dict[int, list[Atoms]], **how: int) -> str:
+    """Errors at each temperature, time of a fit and of a call."""
     began = time.process_time()
-    fitted = im.fit(train, members=members, isolated_energies="average", progress=False).potential
+    fitted = im.fit(train, isolated_energies="average", progress=False, **how).potential
     minutes = (time.process_time() - began) / 60
     errors = [im.evaluate(fitted, t, progress=False).summary() for t in tests.values()]
     forces = " / ".join(f"{each['force_rmse_meV/A']:.1f}" for each in errors)
@@ -72,12 +72,17 @@ def main(folder: Path) -> None:
     for name, (_, count) in MOLECULES.items():
         train, tests = data_of(folder, name)
         train = [train[k] for k in np.random.default_rng(0).permutation(len(train))]
-        one, two = (measured(train, tests, members) for members in (1, 2))
+        one, two = (measured(train, tests, members=members) for members in (1, 2))
         told = f"members, {name}, {count} frames of 300 K, 300 / 600 K"
         record({told: f"one {one}; two {two}"}, command)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(words: str) -> argparse.Namespace:
+    """What the command line gives."""
+    parser = argparse.ArgumentParser(description=words)
     parser.add_argument("folder", type=Path)
-    main(**vars(parser.parse_args()))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main(**vars(arguments(__doc__)))

@@ -43,7 +43,6 @@ from interpmd.fitting.shares import body_order_shares
 from interpmd.fitting.size import choose_size
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.spec import CHANNELS, Spec, as_spec
-from interpmd.fitting.turns import held_out
 from interpmd.keywords import renamed
 from interpmd.potentials import Isolated
 from interpmd.potentials.base import TERMS, Term
@@ -237,18 +236,23 @@ def fit(
         raise LabelError("the training data hold single atoms only; there is nothing to learn")
 
     base = unlearned(isolated, spec.terms)
+    refined = refine > 0 and spec.channels is None
     spec = with_channels(spec, used)
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
-    spec = choose_size(used, isolated, spec, settings, refined=refine > 0)
+    spec = choose_size(used, isolated, spec, settings, refined)
     problem = Problem(spec.expansion(isolated, seed), base, spec, settings)
     if members is None:
         size = len(problem.term.columns)
         members = 1 if refine else usual_members(corrected is not None, len(used), size)
     history: list[float] = []
     if refine:
-        options = {"progress": progress, "watch": watch, "out": out}
-        history = _refined(problem, refine, used, others.get("valid"), validation, **options)
+        required("numba", "refine=")
+        from interpmd.fitting.refinement import refine_mixing
+
+        valid_frames = others.get("valid")
+        options = {"fraction": validation, "progress": progress, "watch": watch, "out": out}
+        history = refine_mixing(problem, used, valid_frames, refine, **options)
     problem, solved = solve_members(
         problem,
         members,
@@ -308,25 +312,6 @@ def _others(source: Structures, elements: Iterable[int], name: str, keys: Keys) 
     labels.check_labels(frames, name)
     labels.check_elements_of(frames, elements, name)
     return frames
-
-
-def _refined(
-    problem: Problem,
-    rounds: int,
-    frames: Sequence[Atoms],
-    valid: Sequence[Atoms] | None,
-    fraction: float,
-    **options: Any,
-) -> list[float]:
-    """Refine the mixing on the frames that are not held out; see `refine_mixing`."""
-    for package in ("numba", "llvmlite"):
-        required(package, "refine=")
-    from interpmd.fitting.refinement import refine_mixing
-
-    held = held_out(frames, valid, fraction, problem.settings.seed)
-    learned = [frames[i] for i in np.setdiff1d(np.arange(len(frames)), held)]
-    judging = [frames[i] for i in held] if valid is None else valid
-    return refine_mixing(problem, learned, judging, rounds, **options)
 
 
 def _provenance(problem: Problem, solved: Solved) -> dict[str, Any]:

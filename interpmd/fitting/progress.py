@@ -17,7 +17,7 @@ class FitProgress:
 
     Attributes:
         stage: "smoothness" (trial fits choose the number of Bessel functions), "refinement" (of
-            the radial network), "frames" (from which the fit has learned), "ridge" (strengths of
+            the channels), "frames" (from which the fit has learned), "ridge" (strengths of
             the prior that are tried) or "test" (the fit is done).
         done, total: of the stage: trials, rounds, frames, strengths or sets.
         value: what was tried: a number of Bessel functions, or a ridge strength.

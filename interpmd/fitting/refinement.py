@@ -34,6 +34,7 @@ from interpmd.fitting.normal import GIB, column_scales
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.threads import as_many_as_fit
+from interpmd.fitting.turns import held_out
 from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.mixing import MixingSlopes
 
@@ -79,8 +80,9 @@ class _Solved:
 def refine_mixing(
     problem: Problem,
     frames: Sequence[Atoms],
-    judging: Sequence[Atoms],
+    valid: Sequence[Atoms] | None,
     rounds: int,
+    fraction: float = 0.0,
     progress: bool = False,
     watch: Watch | None = None,
     out: str | Path | None = None,
@@ -89,8 +91,10 @@ def refine_mixing(
 
     Args:
         problem: the linear problem; its term is changed in place.
-        frames: training frames. judging: frames that only judge.
+        frames: training frames; stresses teach the channels nothing.
+        valid: frames that judge. If None, they are the part of `frames` that the fit holds out.
         rounds: number of rounds.
+        fraction: of `frames` that is held out.
         progress: whether to show a progress bar.
         watch: called before every round.
         out: output folder of the fit, beside which every round leaves a checkpoint.
@@ -103,7 +107,10 @@ def refine_mixing(
         MemoryLimitError: rows of half as many labels as there are weights do not fit into memory.
     """
     term, seed = problem.term, problem.settings.seed
-    shuffled = [frames[i] for i in np.random.default_rng(seed).permutation(len(frames))]
+    held = held_out(frames, valid, fraction, seed)
+    judging = [frames[i] for i in held] if valid is None else valid
+    order = np.random.default_rng(seed).permutation(len(frames))
+    shuffled = [frames[i] for i in order[~np.isin(order, held)]]
     shuffled = shuffled[: _affordable(problem, shuffled)]
     judged = _by_mixing(problem, judging) if judging else None
     root = _roots(term, _by_mixing(problem, shuffled[:FRAMES]))

@@ -37,19 +37,18 @@ def choose_size(
     labels, or, up to `MANY`, `TIMES` as many. A number of weights that was asked for is kept.
 
     Where channels are refined, half as many weights err less already; they are at most half as many
-    as labels. Channels that were asked for are kept then.
+    as labels.
 
     Args:
         frames: training frames.
         elements: atomic numbers.
         spec, settings: of the fit.
-        refined: whether the channels are refined.
+        refined: whether channels whose number was not asked for are refined.
     """
     known = sum(label_count(atoms) for atoms in frames)
-    if refined:
-        given = spec.weights is not None or spec.channels is not None
-        most = max(1, min(spec.size(len(list(elements))), known) // 2)
-        return spec if given else replace(spec, weights=most)
+    if refined and spec.weights is None:
+        most = min(spec.size(len(list(elements))), known) // 2
+        return replace(spec, weights=max(1, most))
     full = len(spec.expansion(elements, settings.seed).columns)
     if spec.weights is not None or full <= known:
         return spec

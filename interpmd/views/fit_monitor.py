@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: What a fit does in each stage, in words.
 STAGES = {
     "smoothness": "choosing how smooth the potential is",
-    "refinement": "refining the radial functions",
+    "refinement": "refining the channels",
     "frames": "learning from frames",
     "ridge": "choosing the strength of the prior",
     "test": "done",

@@ -170,7 +170,6 @@ def test_a_refined_fit_has_half_the_weights_unless_they_are_given():
 
     assert weights(Spec(), True) == 40 * 19 // 2
     assert weights(Spec(weights=500), True) == 500
-    assert weights(Spec(**FEW), True) is None
     assert choose_size(frames(1) * 1000, ELEMENTS, Spec(), FitSettings(), True).weights == 7_500
 
 
@@ -179,4 +178,12 @@ def test_what_cannot_be_refined_is_named():
         im.fit(frames(8) + ISOLATED, spec=FEW, refine=1, members=2, progress=False)
     problem, many = problem_of(memory=1e-4), frames(20)
     with pytest.raises(MemoryLimitError, match="to refine channels of .* weights needs"):
-        refine_mixing(problem, many, [], 1)
+        refine_mixing(problem, many, None, 1)
+
+
+def test_channels_that_were_asked_for_are_kept():
+    many = frames(40) + ISOLATED
+    fits = [im.fit(many, spec=FEW, refine=rounds, progress=False) for rounds in (0, 1)]
+    sizes = [fit.potential.card.provenance["weights"] for fit in fits]
+    few = im.fit(many, spec={"lmax": 1, "cutoff": 3.0}, refine=1, progress=False)
+    assert sizes[0] == sizes[1] < few.potential.card.provenance["weights"] <= 40 * 19 // 2

@@ -33,12 +33,12 @@ def bessel(
 class RadialNetwork(nn.Module):
     """Smooth functions of a distance: two hidden layers on a Bessel basis, times the envelope.
 
-    The network stays random unless it is refined: what is learned from the labels is linear in
-    its outputs (random features, Rahimi and Recht 2007). Two numbers say where the functions are
-    fine and where they are large. Stretched distances c ln(1 + r/s) / ln(1 + c/s) resolve short
-    distances, where energies change fast, better than long ones; the factor 1 / (1 + (r/d)^2)
-    gives the few near neighbours the weight that the many far ones would otherwise have
-    (Willatt, Musil, Ceriotti, Phys. Chem. Chem. Phys. 20, 29661 (2018), equation 6).
+    The network stays random: what is learned from the labels is linear in its outputs (random
+    features, Rahimi and Recht 2007). Two numbers say where the functions are fine and where they
+    are large. Stretched distances c ln(1 + r/s) / ln(1 + c/s) resolve short distances, where
+    energies change fast, better than long ones; the factor 1 / (1 + (r/d)^2) gives the few near
+    neighbours the weight that the many far ones would otherwise have (Willatt, Musil, Ceriotti,
+    Phys. Chem. Chem. Phys. 20, 29661 (2018), equation 6).
 
     Args:
         cutoff: Å; all functions vanish there, with two derivatives.
