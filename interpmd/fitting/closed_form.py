@@ -136,8 +136,8 @@ def fit(
         validation: fraction of `train` held out if `valid` is None.
         refine: rounds in which the channels, which are random mixings of radial functions and
             elements, are changed so that they suit the labels; 3 or 4 do. The potential then has
-            half as many weights unless they are given, errs less, and its calls take half the
-            time. See `interpmd.fitting.refinement`.
+            half as many weights unless they are given, errs less near the data, and its calls
+            take about half the time. See `interpmd.fitting.refinement`.
         members: how many times the channels of one fit the potential has, which then errs less; the
             fit takes longer, and a call so many times as long or more. All weights are solved
             together where the rows of more than 20,000 weights fit into `memory`, which takes

@@ -36,8 +36,8 @@ def choose_size(
     Where there are more labels than weights nothing changes. Else there are as many weights as
     labels, or, up to `MANY`, `TIMES` as many. A number of weights that was asked for is kept.
 
-    Where channels are refined, half as many weights err less already; they are at most half as many
-    as labels.
+    Where channels are refined, half as many weights err less near the data already; they are at
+    most half as many as labels.
 
     Args:
         frames: training frames.

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from ase.build import bulk
 from frames_of_methanol import ISOLATED, SMALL, frames
 
@@ -24,6 +25,8 @@ from interpmd.fitting.targets import Targets
 from interpmd.fitting.turns import held_out
 from interpmd.potentials import ClusterExpansion
 from interpmd.potentials.fast.mixing import MixingSlopes
+from interpmd.structures.edges import environments, neighbours
+from interpmd.structures.systems import Batch
 
 ELEMENTS = [1, 6, 8]
 FEW = SMALL | {"channels": (4, 4, 3), "functions": 6}
@@ -187,3 +190,30 @@ def test_channels_that_were_asked_for_are_kept():
     sizes = [fit.potential.card.provenance["weights"] for fit in fits]
     few = im.fit(many, spec={"lmax": 1, "cutoff": 3.0}, refine=1, progress=False)
     assert sizes[0] == sizes[1] < few.potential.card.provenance["weights"] <= 40 * 19 // 2
+
+
+def test_directions_of_u_change_forces_alike():
+    """S^-2 is the covariance of gradients of h(r) Y_lm over edges, but for what LEAST adds."""
+    many = frames(3)
+    term = ClusterExpansion(ELEMENTS, **FEW)
+    labelled = ByMixing(term, many, [Targets(0.0, np.zeros((6, 3))) for _ in many])
+    roots = refinement._roots(term, labelled)
+    batch = Batch.from_ase(many)
+    env = environments(batch, neighbours(batch, term.cutoff))
+    vectors = env.vectors.requires_grad_(True)
+    radial, angular, species = term._edges(vectors, env.neighbour_numbers)
+    for l in range(term.lmax + 1):
+        for s in range(3):
+            here, gradients = species == s, []
+            for n in range(term.functions):
+                for lm in range(l * l, (l + 1) ** 2):
+                    total = (radial[:, n] * angular[:, lm]).sum()
+                    (slope,) = torch.autograd.grad(total, vectors, retain_graph=True)
+                    gradients.append(slope[here].flatten())
+            each = torch.stack(gradients).unflatten(0, (term.functions, -1)).flatten(1)
+            covariance = (each @ each.T).numpy()
+            place = slice(s * term.functions, (s + 1) * term.functions)
+            square = np.linalg.inv(roots[l][place, place] @ roots[l][place, place])
+            square -= refinement.LEAST * np.eye(len(square))
+            ratio = np.trace(covariance) / np.trace(square)
+            assert square * ratio == pytest.approx(covariance, abs=1e-5 * np.trace(covariance))

@@ -13,6 +13,7 @@ from interpmd.potentials.fast.error_bars import deviations
 from interpmd.potentials.fast.evaluator import FastPotential
 from interpmd.potentials.fast.features import feature_maker
 from interpmd.potentials.fast.long_range import long_range
+from interpmd.potentials.fast.mixing import MixingSlopes
 from interpmd.potentials.fast.products import times, transposed
 from interpmd.potentials.long_range import LongRange
 from interpmd.potentials.sum import TermSum
@@ -42,6 +43,7 @@ def compile_kernels() -> None:
         around.parts(3.0)
         if (maker := feature_maker(term)) is not None:
             maker.invariants(sites)
+        MixingSlopes(term).by_mixing(sites, np.zeros(2))
     rows = np.zeros((2, 3), np.float32)
     times(rows, 1, np.zeros(2), np.zeros(2))
     transposed(rows, 1, np.zeros(2), np.zeros(2))
