@@ -55,7 +55,7 @@ def fit(
     ] = None,
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
     device: Annotated[str, typer.Option(help="Where to solve: cpu, cuda.")] = "cpu",
-    refine: Annotated[int, typer.Option(help="Rounds of refinement.")] = 0,
+    refine: Annotated[int, typer.Option(help="Rounds in which channels are refined, 3 or 4.")] = 0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,

@@ -148,11 +148,18 @@ class ByMixing:
     def predicted(self, slopes: MixingSlopes, mixing: Mixing) -> Float[np.ndarray, " rows"]:
         """Weighted energies and forces with some mixing."""
 
+        other, species = slopes.with_mixing(mixing), slopes.tables.recipe.species
+
         def of(piece: _Piece) -> np.ndarray:
-            energies, gradients = slopes.predict(piece.sites, mixing)
-            count = len(piece.frames)
-            total = np.bincount(piece.structure, energies, count)
-            return piece.ordered(total, piece.edges.forces(piece.structure, gradients, count)[0])
+            sites, count = piece.sites, len(piece.frames)
+            energies, by_edge = (
+                np.zeros((1, len(sites.centre))),
+                np.zeros((1, len(sites.vectors), 3)),
+            )
+            around = species[sites.centre], species[sites.other]
+            other.add_many(sites, *around, energies, by_edge)
+            total = np.bincount(piece.structure, energies[0], count)
+            return piece.ordered(total, piece.edges.forces(piece.structure, by_edge[0], count)[0])
 
         return self.weights * np.concatenate(side_by_side(of, self.pieces))
 

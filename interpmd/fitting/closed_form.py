@@ -172,6 +172,7 @@ def fit(
         StructureError: structures that cannot be used.
         UnknownElementError: `valid` or `test` hold elements that `train` does not have.
         MemoryLimitError: the problem does not fit into `memory`.
+        MissingPackageError: `refine` without numba.
         OutputError, PotentialFileError: `out` cannot be written, or holds something else; this is
             checked before anything is computed. If the disk fills up meanwhile, the error's
             `report` holds the fit, and its text says where it was saved instead.

@@ -226,7 +226,7 @@ def _roots(
     roots = np.zeros((term.lmax + 1, count * size, count * size))
     for l, whole in enumerate(roots):
         forms = [_form(along[species == s], across[species == s], l) for s in range(count)]
-        mean = sum(np.trace(form) for form in forms) / (count * size)
+        mean = sum(np.trace(form) for form in forms) / (count * size) or 1.0
         for s, form in enumerate(forms):
             values, vectors = np.linalg.eigh(form / mean)
             place = slice(s * size, (s + 1) * size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -176,7 +177,11 @@ def test_a_refined_fit_has_half_the_weights_unless_they_are_given():
     assert choose_size(frames(1) * 1000, ELEMENTS, Spec(), FitSettings(), True).weights == 7_500
 
 
-def test_what_cannot_be_refined_is_named():
+def test_what_cannot_be_refined_is_named(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "numba", None)
+        with pytest.raises(im.errors.MissingPackageError, match=r"refine=.*interpmd\[fast\]"):
+            im.fit(frames(8) + ISOLATED, spec=FEW, refine=1, progress=False)
     with pytest.raises(im.ArgumentError, match="refine= or members="):
         im.fit(frames(8) + ISOLATED, spec=FEW, refine=1, members=2, progress=False)
     problem, many = problem_of(memory=1e-4), frames(20)

@@ -63,7 +63,7 @@ class MixingSlopes:
     def by_mixing(
         self, sites: Sites, factors: Float[np.ndarray, " sites"]
     ) -> Float[np.ndarray, "degrees inputs channels"]:
-        """Sum over sites of a factor times dE/dW."""
+        """Sum over sites of a factor times dE/dW, in eV."""
         r, (table, mixing, _) = self.tables.recipe, self.tables.mixed
         components, inputs = (r.lmax + 1) ** 2, r.n_elements * r.functions
         room = padded(max(sites.widest, 1), PART)
@@ -93,17 +93,8 @@ class MixingSlopes:
         found = found.reshape(degrees, r.n_elements, r.functions, r.channels)
         return found[:, :, : self._term.functions, :channels].reshape(self.mixing.shape)
 
-    def predict(
-        self, sites: Sites, mixing: Float[np.ndarray, "degrees inputs channels"]
-    ) -> tuple[Float[np.ndarray, " sites"], Float[np.ndarray, "edges 3"]]:
-        """Energies of sites with another mixing, and their slopes by the edge vectors."""
-        r = self.tables.recipe
-        energies, slopes = np.zeros((1, len(sites.centre))), np.zeros((1, len(sites.vectors), 3))
-        centre, other = r.species[sites.centre], r.species[sites.other]
-        self._with(mixing).add_many(sites, centre, other, energies, slopes)
-        return energies[0], slopes[0]
-
-    def _with(self, mixing: Float[np.ndarray, "degrees inputs channels"]) -> FastExpansion:
+    def with_mixing(self, mixing: Float[np.ndarray, "degrees inputs channels"]) -> FastExpansion:
+        """The expansion with another mixing; only its `add_many` is cheap."""
         r, tables = self.tables.recipe, copy(self.tables)
         given = mixing.reshape(len(mixing), r.n_elements, -1, mixing.shape[-1])
         padding = np.zeros(r.mixing.shape)
