@@ -1,11 +1,11 @@
 """Acetylacetone (BOTNet data sets, arXiv:2205.06643): fit at 300 K, test at 300 and 600 K.
 
-python benchmarks/acetylacetone.py FOLDER [--members K | --refine N] [--smooth]
+python benchmarks/acetylacetone.py FOLDER [--members K | --random] [--smooth] [--seed N]
 
 FOLDER is dataset_acac of github.com/davkovacs/BOTNet-datasets, with train_300K.xyz,
 test_MD_300K.xyz and test_MD_600K.xyz. With members the potential has the channels of K fits,
-with --smooth radial functions that change more slowly than the usual ones; with --refine its
-channels are refined in so many rounds.
+with --random its channels are not refined, nor are they with members or with --smooth, radial
+functions that change more slowly than the usual ones.
 """
 
 from __future__ import annotations
@@ -26,17 +26,20 @@ from interpmd.structures.files import read_frames
 SMOOTH = {"basis": 5, "decay": 3.0}
 
 
-def main(folder: Path, members: int | None, refine: int, smooth: bool) -> None:
+def main(folder: Path, members: int | None, random: bool, smooth: bool, seed: int) -> None:
     began, started = time.process_time(), time.perf_counter()
     spec = SMOOTH if smooth else None
-    report = im.fit(folder / "train_300K.xyz", members=members, refine=refine, spec=spec)
+    how = {"members": members, "refine": 0 if random or smooth else None, "seed": seed}
+    report = im.fit(folder / "train_300K.xyz", spec=spec, **how)
     minutes = (time.perf_counter() - started) / 60
     processor = (time.process_time() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     potential = report.potential
-    name, option = named("acetylacetone", members, refine)
+    name, option = named("acetylacetone", members, random)
     if smooth:
         name, option = f"{name}, smooth", f"{option} --smooth"
+    if seed:
+        name, option = f"{name}, seed {seed}", f"{option} --seed {seed}"
     kind = "smoother functions" if smooth else "the defaults"
     figures = {
         f"{name}: fit with {kind}": f"{minutes:.1f} min, {processor:.1f} min of processors, "
@@ -54,11 +57,11 @@ def main(folder: Path, members: int | None, refine: int, smooth: bool) -> None:
     record(figures, f"python benchmarks/acetylacetone.py FOLDER{option}")
 
 
-def named(name: str, members: int | None, refine: int) -> tuple[str, str]:
+def named(name: str, members: int | None, random: bool) -> tuple[str, str]:
     """Name of a fit in the evidence, and what the command line says more."""
     if members:
         return f"{name}, {members} members", f" --members {members}"
-    return (f"{name}, refined", f" --refine {refine}") if refine else (name, "")
+    return (f"{name}, random channels", " --random") if random else (name, "")
 
 
 def milliseconds(potential: im.Potential, atoms: Atoms, calls: int = 50) -> float:
@@ -77,11 +80,12 @@ def arguments_of_a_fit(words: str) -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path)
     more = parser.add_mutually_exclusive_group()
     more.add_argument("--members", type=int)
-    more.add_argument("--refine", type=int, default=0)
+    more.add_argument("--random", action="store_true")
     return parser
 
 
 if __name__ == "__main__":
     arguments = arguments_of_a_fit(__doc__)
     arguments.add_argument("--smooth", action="store_true")
+    arguments.add_argument("--seed", type=int, default=0)
     main(**vars(arguments.parse_args()))

@@ -1,6 +1,6 @@
 """3-(Benzyloxy)pyridin-2-amine, 27 atoms and four elements: fit at 300 K, test up to 1,200 K.
 
-python benchmarks/benzyloxypyridinamine.py FOLDER [--members K | --refine N]
+python benchmarks/benzyloxypyridinamine.py FOLDER [--members K | --random]
 
 The molecule of Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021): frames of dynamics by a
 force field, 100 fs apart, labelled by GFN2-xTB. Five conformers with 100 frames each at 300 K are
@@ -68,19 +68,20 @@ def frames_of(folder: Path, name: str, begins: list[Atoms], **run: float) -> lis
     return im.read_frames(file)
 
 
-def main(folder: Path, members: int | None, refine: int) -> None:
+def main(folder: Path, members: int | None, random: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     begins = starts()
     known, others = begins[:CONFORMERS], begins[CONFORMERS : CONFORMERS + 1]
     train = frames_of(folder, "train", known, n=EACH, temperature=300.0, seed=0)
     train = [train[k] for k in np.random.default_rng(0).permutation(len(train))]
     began = time.process_time()
-    report = im.fit(train, members=members, refine=refine, isolated_energies="average")
+    how = {"members": members, "refine": 0 if random else None}
+    report = im.fit(train, isolated_energies="average", **how)
     processor = (time.process_time() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     potential = report.potential
     weights = potential.card.provenance["weights"]
-    name, option = named("benzyloxypyridinamine", members, refine)
+    name, option = named("benzyloxypyridinamine", members, random)
     figures = {
         f"{name}: fit with the defaults": f"{processor:.1f} min of processors, {peak:.1f} GiB, "
         f"{weights} weights"

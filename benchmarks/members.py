@@ -56,7 +56,7 @@ def data_of(folder: Path, name: str) -> tuple[list[Atoms], dict[int, list[Atoms]
     return train, tests
 
 
-def measured(train: list[Atoms], tests: dict[int, list[Atoms]], **how: int) -> str:
+def measured(train: list[Atoms], tests: dict[int, list[Atoms]], **how: int | None) -> str:
     """Errors at each temperature, time of a fit and of a call."""
     began = time.process_time()
     fitted = im.fit(train, isolated_energies="average", progress=False, **how).potential

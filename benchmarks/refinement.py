@@ -2,8 +2,8 @@
 
 python benchmarks/refinement.py FOLDER
 
-The runs are those of `members.py`, whose FOLDER serves as well. A refined fit has half as many
-weights.
+The runs are those of `members.py`, whose FOLDER serves as well. A refined fit, the default where
+labels are so many, has half as many weights.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ import numpy as np
 from members import MOLECULES, arguments, data_of, measured
 from results import record
 
-#: Rounds of a refined fit.
-ROUNDS = 3
-
 
 def main(folder: Path) -> None:
     for name, (_, count) in MOLECULES.items():
         train, tests = data_of(folder, name)
         train = [train[k] for k in np.random.default_rng(0).permutation(len(train))]
-        usual, refined = (measured(train, tests, refine=rounds) for rounds in (0, ROUNDS))
+        usual, refined = (measured(train, tests, refine=rounds) for rounds in (0, None))
         told = f"refinement, {name}, {count} frames of 300 K, 300 / 600 K"
         record(
             {told: f"random {usual}; refined {refined}"}, "python benchmarks/refinement.py FOLDER"

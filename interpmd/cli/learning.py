@@ -55,7 +55,9 @@ def fit(
     ] = None,
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
     device: Annotated[str, typer.Option(help="Where to solve: cpu, cuda.")] = "cpu",
-    refine: Annotated[int, typer.Option(help="Rounds in which channels are refined, 3 or 4.")] = 0,
+    refine: Annotated[
+        int | None, typer.Option(help="Rounds that refine channels. Default: 5 or 0, by labels.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
@@ -70,7 +72,7 @@ def fit(
         test=test,
         spec={
             "cutoff": cutoff,
-            **({} if lmax is None else {"lmax": lmax}),
+            "lmax": lmax,
             "weights": weights,
             "channels_by_element": _by_name(channels_by_element, "bonds", "channels-by-element")
             or None,

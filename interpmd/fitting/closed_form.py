@@ -40,7 +40,7 @@ from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.report import FitReport, evaluate
 from interpmd.fitting.settings import FitSettings, check_numbers, check_subset_weights
 from interpmd.fitting.shares import body_order_shares
-from interpmd.fitting.size import choose_size
+from interpmd.fitting.size import choose_size, usual_rounds, usual_validation
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.spec import CHANNELS, Spec, as_spec
 from interpmd.keywords import renamed
@@ -82,8 +82,8 @@ def fit(
     subset_weights: Mapping[str, float] | None = None,
     outliers: Literal["keep", "leave out"] = "keep",
     ridge: float | None = None,
-    validation: float = 0.1,
-    refine: int = 0,
+    validation: float | None = None,
+    refine: int | None = None,
     members: int | None = None,
     memory: float = 5.0,
     device: str = "cpu",
@@ -133,11 +133,13 @@ def fit(
         outliers: frames whose labels do not fit those of all others are named by a LabelWarning;
             "leave out" learns without them.
         ridge: strength per row of the linear problem; by validation if None.
-        validation: fraction of `train` held out if `valid` is None.
+        validation: fraction of `train` held out if `valid` is None; if None, a tenth, or a
+            twentieth of 200 frames or more that refine channels.
         refine: rounds in which the channels, which are random mixings of radial functions and
-            elements, are changed so that they suit the labels; 3 or 4 do. The potential then has
-            half as many weights unless they are given, errs less near the data, and its calls
-            take about half the time. See `interpmd.fitting.refinement`.
+            elements, are changed so that they suit the labels. The potential then has half as many
+            weights unless they are given, errs less near the data, and its calls take about half
+            the time. If None, 5 where molecules have more labels than the usual number of weights;
+            see `interpmd.fitting.size.usual_rounds` and `interpmd.fitting.refinement`.
         members: how many times the channels of one fit the potential has, which then errs less; the
             fit takes longer, and a call so many times as long or more. All weights are solved
             together where the rows of more than 20,000 weights fit into `memory`, which takes
@@ -237,8 +239,12 @@ def fit(
         raise LabelError("the training data hold single atoms only; there is nothing to learn")
 
     base = unlearned(isolated, spec.terms)
+    if refine is None:
+        refine = 0 if members else usual_rounds(used, isolated, spec, settings)
+    if validation is None:
+        validation = usual_validation(len(used), refine > 0)
     refined = refine > 0 and spec.channels is None
-    spec = with_channels(spec, used)
+    spec = with_channels(replace(spec, lmax=spec.degrees(refined)), used)
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
     spec = choose_size(used, isolated, spec, settings, refined)
@@ -265,7 +271,7 @@ def fit(
         progress=progress,
         watch=watch,
         keep=keep_equations,
-        turns=not refine,
+        refined=refine > 0,
     )
     potential = problem.finish(solved, used)
     apart = bool(solved.scan.attrs.get("apart"))
@@ -278,7 +284,7 @@ def fit(
         **states_of(used),
         "distances": SeenDistances.of(used, potential.cutoff).to_json(),
         "force_slope": checked.force_factor,
-        "refinement": history,
+        **({"refine": refine, "refinement": history} if refine else {}),
     }
     level = level or next((str(a.info["level"]) for a in frames if "level" in a.info), None)
     potential.card = Card(level, provenance)

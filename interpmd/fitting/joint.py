@@ -42,7 +42,7 @@ from interpmd.fitting.normal import GIB, quick
 from interpmd.fitting.posterior import LEVERAGE_DRAWS, MOST_FRAMES, calibrated
 from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.solved import Solved
-from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, scanned, strongest_of_the_good
+from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, first_of_the_good, scanned
 from interpmd.fitting.tiles import Tiles
 
 #: Columns whose rows are held at once.
@@ -82,7 +82,7 @@ class Joint(Divided):
         prior = rng.normal(size=(len(self.scale), count))
         matrix, drawn = self._accumulate(prior, out, progress, watch)
         scan = self._scan(matrix, ridge, progress, watch)
-        strength = float(strongest_of_the_good(scan).ridge)
+        strength = float(first_of_the_good(scan).ridge)
         scan.attrs |= {"ridge": strength, "least_rows": 0.0}
         size, diagonal = self.size, strength * self.labels
         factor = matrix
@@ -190,28 +190,28 @@ class Joint(Divided):
         part = slice(0, rows)
         across, labels = matrix.part(slice(self.size, None), part), self.labels * rows / self.size
 
-        def error_of_few(strength: float) -> float:
+        def judge_few(strength: float) -> tuple[float, None]:
             shifted = matrix.part(part, part)
             shifted[np.diag_indices(rows)] += strength * labels
             factor, info = scipy.linalg.lapack.dpotrf(shifted, lower=1, overwrite_a=1)
             if info:
                 raise SingularError("the matrix of rows is singular; use a stronger ridge")
             weights = scipy.linalg.cho_solve((factor, True), self.values[part], check_finite=False)
-            return _rms(across @ weights - self.values[self.size :])
+            return _rms(across @ weights - self.values[self.size :]), None
 
-        def error_of_all(strength: float) -> float:
+        def judge_all(strength: float) -> tuple[float, None]:
             factor = matrix.copy()
             factor.factorise(strength * self.labels)
             mean = _masked(factor.forward(self.values[:, None]), self.size)
-            return _rms(factor.times(mean)[self.size :, 0] - self.values[self.size :])
+            return _rms(factor.times(mean)[self.size :, 0] - self.values[self.size :]), None
 
-        scan = scanned(error_of_few, sorted(RIDGES, reverse=True), progress, watch)
+        scan = scanned(judge_few, sorted(RIDGES, reverse=True), progress, watch)
         twice = 2 * Tiles.bytes_of(len(self.values)) <= self.problem.settings.memory * GIB
         if not twice or rows == self.size:
             return scan
-        best = float(strongest_of_the_good(scan).ridge)
+        best = float(first_of_the_good(scan).ridge)
         weaker = sorted((r for r in RIDGES if r <= best), reverse=True)
-        return scanned(error_of_all, weaker, progress, watch)
+        return scanned(judge_all, weaker, progress, watch)
 
     def _pulls(
         self,

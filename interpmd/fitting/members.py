@@ -73,7 +73,7 @@ def solve_members(
     progress: bool = False,
     watch: Watch | None = None,
     keep: bool = False,
-    turns: bool = True,
+    refined: bool = False,
 ) -> tuple[Problem, Solved]:
     """The problem of the joined expansion and its solution; of one member it is that of a fit.
 
@@ -84,13 +84,13 @@ def solve_members(
             solved stays beside `out` until the fit is done.
         keep: whether to give the normal equations too, where those of all members fit into memory
             and were not solved together.
-        turns: see `Problem.solve`.
+        refined: see `Problem.solve`.
     """
     size = 8.0 * members * len(problem.term.columns) ** 2
     keep = keep and size <= problem.settings.memory * GIB
     options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out, "keep": keep}
     if members == 1:
-        return problem, problem.solve(frames, valid, ridge=ridge, turns=turns, **options)
+        return problem, problem.solve(frames, valid, ridge=ridge, refined=refined, **options)
     whole = replace(problem, term=joined([member(problem.term, k) for k in range(members)]))
     for together in (Schur, Joint):
         all_weights = together(whole, members, frames, valid, fraction)

@@ -28,11 +28,19 @@ from interpmd.fitting.left_out import LeftOut
 from interpmd.fitting.normal import STATE, NormalEquations, column_scales
 from interpmd.fitting.posterior import MOST_FRAMES, calibrated, misfit_samples
 from interpmd.fitting.progress import PARTS, FitProgress, Watch
+from interpmd.fitting.report import Evaluation
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.solution import Solution
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.spec import Spec
-from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, TOLERANCE, strongest_of_the_good
+from interpmd.fitting.strengths import (
+    FIRST_RIDGE,
+    OF_REFINED,
+    RIDGES,
+    TOLERANCE,
+    first_of_the_good,
+    scanned,
+)
 from interpmd.fitting.targets import Targets
 from interpmd.fitting.turns import (
     Turn,
@@ -121,7 +129,7 @@ class Problem:
         watch: Watch | None = None,
         samples: bool = True,
         keep: bool = False,
-        turns: bool = True,
+        refined: bool = False,
     ) -> Solved:
         """Posterior at the ridge strength that validates best.
 
@@ -136,14 +144,15 @@ class Problem:
             watch: called at every step.
             samples: whether error bars are wanted too.
             keep: whether to give the normal equations too, where a CPU has made them.
-            turns: whether few frames may judge in turns, all of them.
+            refined: whether channels have been refined, all together and by frames that are not
+                held out: few frames do not judge in turns then, nor half of the channels.
         """
         seed = self.settings.seed
         scale = column_scales(self.term, frames, seed)
         equations = equations_on(self.settings.device, self.term, scale, self.settings.memory)
         own = self.settings.mean_weight is not None
         rare = own or bool(self.spec.least_rows) or of_atoms(frames)
-        may = turns and valid is None and fraction > 0 and not rare
+        may = not refined and valid is None and fraction > 0 and not rare
         few = may and in_turns(equations, len(frames))
         parts = parts_of(len(frames), seed) if few else [held_out(frames, valid, fraction, seed)]
         # shuffled, so that the first frames are a fair sample of all
@@ -161,8 +170,8 @@ class Problem:
         judged_by = [Turn(equations, judges)]
         if few:
             judged_by = turns_of(judged_by[0], frames, self.targets(frames), parts)
-        scan, solution = self._scan(judged_by, ridge, progress, watch)
-        best = strongest_of_the_good(scan)
+        scan, solution = self._scan(judged_by, ridge, refined, progress, watch)
+        best = first_of_the_good(scan)
         scan.attrs |= {"ridge": float(best.ridge), "least_rows": 0.0}
         drawn: tuple = (np.zeros((len(scale), 0)), [], 1.0)
         if few:
@@ -308,43 +317,40 @@ class Problem:
         }
 
     def _scan(
-        self, turns: Sequence[Turn], ridge: float | None, progress: bool, watch: Watch | None
+        self,
+        turns: Sequence[Turn],
+        ridge: float | None,
+        refined: bool,
+        progress: bool,
+        watch: Watch | None,
     ) -> tuple[pd.DataFrame, Solution | None]:
         """Ridge strengths from strong to weak, until validation stops improving.
 
-        Many weights are judged by half of the channels, which wants the same strength. With one
-        that is given the solution of all comes too.
+        Those of refined channels go from weak to strong. Many other channels are judged by half of
+        them, which want the same strength. With one that is given its solution comes too.
         """
         solution = None
-        tried: list[dict[str, float]] = []
         judges, size = turns[0].judges, len(turns[0].equations.scale)
-        half = size > FEW_WEIGHTS / len(turns) and ridge is None
+        half = size > FEW_WEIGHTS / len(turns) and ridge is None and not refined
         columns = first_channels(self.term, 0.5 if half else 1.0)
         some = [t.equations.part(columns) if half else t.equations for t in turns]
-        strengths = sorted(RIDGES, reverse=True) if ridge is None else [ridge]
-        if ridge is None and not judges:
-            strengths = [FIRST_RIDGE]
-        for strength in tqdm(strengths, desc="ridge", unit="strength", disable=not progress):
+
+        def judge(strength: float) -> tuple[float, Evaluation | None]:
+            nonlocal solution
             means = np.zeros((len(turns), size))
-            try:
-                for mean, turn, part in zip(means, turns, some, strict=True):
-                    found = part.solve(self.prior(turn.equations, strength)[columns])
-                    mean[columns] = found.mean
-                    solution = found if ridge is not None else None
-            except SingularError:
-                if not tried:
-                    raise
-                break
-            error = error_of(turns, means) if judges else np.nan
-            tried.append({"ridge": strength, "validation_error": error})
-            if judges and watch is not None:
-                evaluation = evaluation_of(turns, means)
-                watch(FitProgress("ridge", len(tried), len(strengths), strength, error, evaluation))
-            errors = [t["validation_error"] for t in tried]
-            gain = 1 / TOLERANCE if len(turns) == 1 else TOLERANCE
-            if len(errors) > 1 and errors[-1] > gain * min(errors[:-1]):
-                break
-        return pd.DataFrame(tried), solution
+            for mean, turn, part in zip(means, turns, some, strict=True):
+                found = part.solve(self.prior(turn.equations, strength)[columns])
+                mean[columns] = found.mean
+                solution = found if ridge is not None else None
+            if not judges:
+                return np.nan, None
+            return error_of(turns, means), evaluation_of(turns, means) if watch else None
+
+        strengths = OF_REFINED if refined else RIDGES[::-1]
+        if ridge is not None or not judges:
+            strengths = (ridge or FIRST_RIDGE,)
+        until = TOLERANCE if len(turns) > 1 else 1 / TOLERANCE
+        return scanned(judge, strengths, progress, watch, until), solution
 
     def set_readout(self, solved: Solved) -> None:
         """Take the mean of the posterior as read-out."""
@@ -383,13 +389,7 @@ class Problem:
 
     def key(self, frames: Sequence[Atoms]) -> str:
         """A hash of this fit and its frames, for checkpoints."""
-        settings = self.settings
-        digest = hashlib.sha256(repr((self.spec, settings.seed, settings.energy_weight)).encode())
-        weights = (settings.virial_weight, sorted(settings.subset_weights.items()))
-        if settings.mean_weight is not None:
-            weights += (settings.mean_weight,)
-        weights += (settings.soft_weight,) if settings.soft_weight else ()
-        digest.update(repr(weights).encode())
+        digest = hashlib.sha256(f"{self.spec!r} {self.settings.key}".encode())
         digest.update(fingerprint(self.base.terms).encode())
         for tensor in [*self.term.radial.state_dict().values(), self.term.mixing]:
             digest.update(tensor.numpy().tobytes())

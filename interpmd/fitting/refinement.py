@@ -39,10 +39,10 @@ from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.mixing import MixingSlopes
 
 #: Ridge strength while the refinement lasts, and steps of conjugate gradients of a round.
-RIDGE, STEPS = 1e-8, 12
+RIDGE, STEPS = 3e-8, 12
 
 #: Change of the numbers of U in a round, relative to their size, that the prior expects.
-CHANGE = 1.0
+CHANGE = 2.0
 
 #: Least variance that S knows, relative to the mean one, and frames and edges of which it is made.
 LEAST, FRAMES, EDGES = 1e-3, 60, 20_000

@@ -48,7 +48,7 @@ from interpmd.fitting.progress import FitProgress, Watch
 from interpmd.fitting.single import SingleRows
 from interpmd.fitting.solved import Solved
 from interpmd.fitting.spec import MOST
-from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, scanned, strongest_of_the_good
+from interpmd.fitting.strengths import FIRST_RIDGE, RIDGES, first_of_the_good, scanned
 from interpmd.fitting.threads import one_thread_each
 from interpmd.fitting.tiles import Tiles
 
@@ -126,7 +126,7 @@ class Schur(Divided):
         matrix = self._accumulate(scale, out, progress, watch)
         judges = self._judges()
         scan = self._scan(matrix, judges, ridge, progress, watch)
-        strength = float(strongest_of_the_good(scan).ridge)
+        strength = float(first_of_the_good(scan).ridge)
         scan.attrs |= {"ridge": strength, "least_rows": 0.0}
         diagonal = strength * self.labels
         matrix.factorise(diagonal)
@@ -216,7 +216,7 @@ class Schur(Divided):
         right = self.rows.back(self.values[: self.size], self.first)[some]
         across = self.rows.values[self.size :, some]
 
-        def error_of(strength: float) -> float:
+        def judge(strength: float) -> tuple[float, None]:
             shifted = half.copy(order="F")
             shifted[np.diag_indices_from(shifted)] += strength * self.labels
             factor, info = scipy.linalg.lapack.dpotrf(shifted, lower=1, overwrite_a=1)
@@ -224,9 +224,9 @@ class Schur(Divided):
                 raise SingularError("the normal equations are singular; use a stronger ridge")
             weights = scipy.linalg.cho_solve((factor, True), right, check_finite=False)
             missed = across @ weights.astype(np.float32) - self.values[self.size :]
-            return float(np.sqrt(np.mean(missed**2)))
+            return float(np.sqrt(np.mean(missed**2))), None
 
-        return scanned(error_of, sorted(RIDGES, reverse=True), progress, watch)
+        return scanned(judge, sorted(RIDGES, reverse=True), progress, watch)
 
     def _mean(
         self,

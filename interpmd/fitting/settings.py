@@ -43,6 +43,13 @@ class FitSettings:
         """Factor on the weights of the labels of a frame."""
         return self.subset_weights.get(subset_of(atoms), 1.0)
 
+    @property
+    def key(self) -> str:
+        """What of them changes a fit, for checkpoints."""
+        of_subsets = sorted(self.subset_weights.items())
+        weights = self.energy_weight, self.virial_weight, self.mean_weight, self.soft_weight
+        return f"{self.seed} {weights} {of_subsets}"
+
 
 def check_numbers(
     energy_weight: float,
@@ -50,8 +57,8 @@ def check_numbers(
     memory: float,
     seed: int,
     ridge: float | None,
-    validation: float,
-    refine: int,
+    validation: float | None,
+    refine: int | None,
     mean_weight: float | None = None,
     soft_weight: float = 0.0,
 ) -> None:
@@ -61,8 +68,9 @@ def check_numbers(
     )
     arguments.positive(memory=memory)
     arguments.seeds(seed=seed)
-    arguments.part(validation=validation)
-    arguments.count(0, refine=refine)
+    if validation is not None:
+        arguments.part(validation=validation)
+    arguments.count(0, refine=refine or 0)
     if ridge is not None:
         arguments.positive(ridge=ridge)
     if mean_weight is not None:

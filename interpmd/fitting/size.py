@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 from ase import Atoms
 
 from interpmd.fitting import labels
+from interpmd.fitting.least_rows import of_atoms
 from interpmd.fitting.normal import GIB, has_forces
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.spec import Spec
@@ -22,6 +24,41 @@ from interpmd.fitting.spec import Spec
 #: Weights for each label where labels are few, and how many weights are that at most: more cost
 #: more than they bring.
 TIMES, MANY = 4, 6_000
+
+#: Rounds in which the channels of many labels are refined.
+ROUNDS = 5
+
+#: Part of the frames that is held out; of so many frames that refine channels it is less.
+HELD_OUT, HELD_OUT_OF_MANY, MANY_FRAMES = 0.1, 0.05, 200
+
+
+def usual_validation(frames: int, refined: bool) -> float:
+    """Part of so many frames that is held out if it is not said: it teaches channels nothing."""
+    return HELD_OUT_OF_MANY if refined and frames >= MANY_FRAMES else HELD_OUT
+
+
+def usual_rounds(
+    frames: Sequence[Atoms], elements: Iterable[int], spec: Spec, settings: FitSettings
+) -> int:
+    """Rounds in which channels are refined if it is not said: `ROUNDS` or none.
+
+    They are where molecules, of which it was measured, have more energies and forces than the usual
+    number of weights; not where the number of channels or weights is given, where labels count in
+    other ways (`mean_weight`, `soft_weight`), on a GPU, or without numba.
+
+    Args:
+        frames: training frames.
+        elements: atomic numbers.
+        spec, settings: of the fit, as they were given.
+    """
+    asked = spec.weights is not None or spec.channels is not None
+    other = settings.mean_weight is not None or settings.soft_weight or settings.device != "cpu"
+    if asked or other or find_spec("numba") is None:
+        return 0
+    if any(atoms.pbc.any() for atoms in frames) or of_atoms(frames):
+        return 0
+    known = sum(label_count(atoms) for atoms in frames)
+    return ROUNDS if known >= spec.size(len(list(elements))) else 0
 
 
 def choose_size(

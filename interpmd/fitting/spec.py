@@ -20,6 +20,9 @@ PER_ELEMENT, MOST = 5_000, 20_000
 #: Cutoff in Å where it is not given.
 CUTOFF = 5.0
 
+#: Largest degrees for body orders 2, 3, ..., and where channels are refined.
+LMAX, LMAX_OF_REFINED = (0, 4, 4, 3), (0, 4, 4, 4)
+
 #: Channels for body orders 2, 3, ... where they are not given, before they are scaled down.
 CHANNELS = (1024, 1024, 1024, 256)
 
@@ -44,6 +47,7 @@ class Spec:
     Attributes:
         cutoff: Å.
         lmax: largest degree l of the spherical harmonics; one number, or one for each body order.
+            If None, `LMAX`, or `LMAX_OF_REFINED` where channels are refined.
         channels: for body orders 2, 3, ...; scaled down so that the read-out has at most
             `weights` weights. If None, `CHANNELS`.
         channels_by_element: part of these channels that the sites of an element have, by symbol; 1
@@ -73,7 +77,7 @@ class Spec:
     """
 
     cutoff: float = CUTOFF
-    lmax: int | tuple[int, ...] = (0, 4, 4, 3)
+    lmax: int | tuple[int, ...] | None = None
     channels: tuple[int, ...] | None = None
     channels_by_element: Mapping[str, float] | str | None = None
     weights: int | None = None
@@ -92,7 +96,7 @@ class Spec:
         arguments.count(functions=self.functions, samples=self.samples)
         optional = {"weights": self.weights, "basis": self.basis}
         arguments.count(**{name: value for name, value in optional.items() if value is not None})
-        for degree in np.atleast_1d(np.asarray(self.lmax, dtype=object)):
+        for degree in np.atleast_1d(np.asarray(self.degrees(), dtype=object)):
             arguments.count(0, lmax=degree)
         for count in self.channels or ():
             arguments.count(0, channels=count)
@@ -118,6 +122,12 @@ class Spec:
                     f"element, not {symbol!r}: {part!r}"
                 )
 
+    def degrees(self, refined: bool = False) -> int | tuple[int, ...]:
+        """Largest degree of the spherical harmonics, where channels are refined or not."""
+        if self.lmax is not None:
+            return self.lmax
+        return LMAX_OF_REFINED if refined else LMAX
+
     def size(self, elements: int) -> int:
         """Most weights of the read-out for a number of elements."""
         return min(PER_ELEMENT * elements, MOST) if self.weights is None else self.weights
@@ -130,7 +140,7 @@ class Spec:
         given = {
             "elements": sorted(elements),
             "cutoff": self.cutoff,
-            "lmax": self.lmax,
+            "lmax": self.degrees(),
             "basis": self.basis,
             "functions": self.functions,
             "gain": self.gain,

@@ -9,43 +9,56 @@ from tqdm.auto import tqdm
 
 from interpmd.errors import SingularError
 from interpmd.fitting.progress import FitProgress, Watch
+from interpmd.fitting.report import Evaluation
 
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 
+#: Those that refined channels try, from that of the rounds, to which they are suited, to strong.
+OF_REFINED = (1e-7, 1e-6, 1e-5, 1e-4)
+
 #: Ridge strength that a watched fit uses before it has chosen one.
 FIRST_RIDGE = 1e-7
 
-#: A stronger ridge is preferred as long as its validation error is within this factor.
+#: A strength that was tried earlier is preferred while its validation error is within this factor.
 TOLERANCE = 1.03
 
 
-def strongest_of_the_good(scan: pd.DataFrame) -> pd.Series:
-    """The line of the strongest ridge whose validation error is within `TOLERANCE` of the least."""
+def first_of_the_good(scan: pd.DataFrame) -> pd.Series:
+    """The line of the first strength whose validation error is within `TOLERANCE` of the least."""
     errors = scan.validation_error
     good = scan if errors.isna().all() else scan[errors <= errors.min() * TOLERANCE]
-    return good.loc[good.ridge.idxmax()]
+    return good.iloc[0]
 
 
 def scanned(
-    error_of: Callable[[float], float],
+    judge: Callable[[float], tuple[float, Evaluation | None]],
     strengths: Sequence[float],
     progress: bool,
     watch: Watch | None,
+    until: float = 1 / TOLERANCE,
 ) -> pd.DataFrame:
-    """Errors of strengths, from strong to weak, as long as they improve."""
+    """Validation errors of strengths, in turn.
+
+    Args:
+        judge: error of a strength, and predictions for who watches.
+        strengths: to be tried.
+        progress: whether to show a progress bar.
+        watch: called after every strength.
+        until: the next one is not tried where an error exceeds so many times the least before.
+    """
     tried: list[dict[str, float]] = []
     for strength in tqdm(strengths, desc="ridge", unit="strength", disable=not progress):
         try:
-            error = error_of(strength)
+            error, evaluation = judge(strength)
         except SingularError:
             if not tried:
                 raise
             break
+        errors = [t["validation_error"] for t in tried]
         tried.append({"ridge": strength, "validation_error": error})
         if watch is not None:
-            watch(FitProgress("ridge", len(tried), len(strengths), strength, error))
-        errors = [t["validation_error"] for t in tried]
-        if len(errors) > 1 and errors[-1] * TOLERANCE > min(errors[:-1]):
+            watch(FitProgress("ridge", len(tried), len(strengths), strength, error, evaluation))
+        if errors and error > until * min(errors):
             break
     return pd.DataFrame(tried)

@@ -43,7 +43,7 @@ PROPOSED = {"dimer": "proposed dimer", "trimer": "proposed trimer", PART: "propo
 WEIGHTS = {"dimer": 0.1, "trimer": 0.01, PART: 1.0}
 
 #: What the next fit has from the card of the first.
-KEPT = ("seed", "energy_weight", "mean_weight", "soft_weight", "members")
+KEPT = ("seed", "energy_weight", "mean_weight", "soft_weight", "members", "refine")
 
 
 @renamed(method="level", weights="subset_weights")

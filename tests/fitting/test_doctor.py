@@ -182,7 +182,7 @@ def test_the_cure_determines_the_rows_and_finds_the_truth(report, diagnosis, cur
     )
 
 
-def test_only_the_proposals_take_their_weights():
+def test_only_the_proposals_take_their_weights_and_channels_are_refined_as_before():
     """A subset of the training data that is called dimer keeps its own weight."""
     from interpmd.trust import treatment as curing
 
@@ -190,7 +190,8 @@ def test_only_the_proposals_take_their_weights():
     for atoms in many:
         atoms.info["subset"] = "dimer"
     many += TRAIN[80:]
-    fitted = im.fit(many, spec=SMALL | {"channels": (3, 3)}, ridge=1e-7, progress=False)
+    how = {"spec": SMALL | {"channels": (3, 3)}, "ridge": 1e-7, "refine": 1}
+    fitted = im.fit(many, progress=False, **how)
     taken = {}
     original = curing.fit
     try:
@@ -209,6 +210,7 @@ def test_only_the_proposals_take_their_weights():
     added = {a.info["subset"] for a in taken["many"][33:]}
     assert added == {"proposed dimer", "proposed trimer"}
     assert taken["subset_weights"]["proposed dimer"] == 0.5
+    assert taken["refine"] == 1
     assert set(taken["subset_weights"]) == added, "no weights of what was not proposed"
 
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from ase.build import bulk
@@ -20,8 +21,9 @@ from interpmd.fitting.normal import column_scales, weighted_rows
 from interpmd.fitting.problem import Problem
 from interpmd.fitting.refinement import refine_mixing
 from interpmd.fitting.settings import FitSettings
-from interpmd.fitting.size import choose_size
+from interpmd.fitting.size import ROUNDS, choose_size, usual_rounds, usual_validation
 from interpmd.fitting.spec import Spec
+from interpmd.fitting.strengths import OF_REFINED, first_of_the_good
 from interpmd.fitting.targets import Targets
 from interpmd.fitting.turns import held_out
 from interpmd.potentials import ClusterExpansion
@@ -175,6 +177,71 @@ def test_a_refined_fit_has_half_the_weights_unless_they_are_given():
     assert weights(Spec(), True) == 40 * 19 // 2
     assert weights(Spec(weights=500), True) == 500
     assert choose_size(frames(1) * 1000, ELEMENTS, Spec(), FitSettings(), True).weights == 7_500
+
+
+def test_molecules_with_more_labels_than_weights_are_refined(monkeypatch):
+    monkeypatch.setattr("interpmd.fitting.spec.PER_ELEMENT", 200)  # 600 weights
+    many = frames(40)  # 760 labels
+
+    def rounds(data=many, **given) -> int:
+        settings = {k: given.pop(k) for k in ("mean_weight", "soft_weight", "device") if k in given}
+        return usual_rounds(data, ELEMENTS, Spec(**given), FitSettings(**settings))
+
+    assert rounds() == ROUNDS and rounds(lmax=2) == ROUNDS
+    assert rounds(frames(31)) == 0  # 589 labels
+    assert rounds(weights=600) == rounds(channels=(4, 4)) == 0
+    assert rounds(mean_weight=1.0) == rounds(soft_weight=1.0) == rounds(device="cuda") == 0
+    boxed = [atoms.copy() for atoms in many]
+    boxed[7].set_cell([9.0, 9.0, 9.0])
+    boxed[7].pbc = True
+    for atoms, labelled in zip(boxed, many, strict=True):
+        atoms.calc = labelled.calc
+    assert rounds(boxed) == 0
+    monkeypatch.setattr("interpmd.fitting.size.of_atoms", lambda frames: True)
+    assert rounds() == 0
+
+
+def test_a_fit_refines_by_default_and_says_so(monkeypatch):
+    monkeypatch.setattr("interpmd.fitting.spec.PER_ELEMENT", 250)
+    spec = {"cutoff": 3.0, "functions": 6}
+    many = frames(40) + ISOLATED
+    usual, random, two = (
+        im.fit(many, spec=spec, progress=False, **how).potential.card.provenance
+        for how in ({}, {"refine": 0}, {"members": 2})
+    )
+    assert usual["refine"] == ROUNDS >= len(usual["refinement"]) > 0
+    assert usual["spec"]["lmax"] == (0, 4, 4, 4) and usual["weights"] <= 375
+    assert "refine" not in random and random["spec"]["lmax"] == (0, 4, 4, 3)
+    assert 375 < random["weights"] <= 750 and "refine" not in two
+
+
+def test_of_many_frames_that_refine_a_twentieth_is_held_out():
+    parts = [usual_validation(count, refined) for count in (199, 200) for refined in (False, True)]
+    assert parts == [0.1, 0.1, 0.1, 0.05]
+
+
+def test_the_strength_of_refined_channels_is_chosen_by_all_of_them_and_upwards(monkeypatch):
+    many = frames(40) + ISOLATED
+
+    def scan():
+        return im.fit(many, spec=FEW, refine=1, progress=False).scan
+
+    by_all = scan()
+    monkeypatch.setattr("interpmd.fitting.problem.FEW_WEIGHTS", 10)
+    assert scan().equals(by_all)
+    tried = by_all.ridge.tolist()
+    assert tried == list(OF_REFINED[: len(tried)]) and len(tried) > 1
+
+
+def test_of_good_strengths_the_first_is_taken():
+    def taken(*errors: float) -> float:
+        return first_of_the_good(
+            pd.DataFrame({"ridge": OF_REFINED, "validation_error": errors})
+        ).ridge
+
+    assert taken(1.02, 1.0, 0.995, 2.0) == OF_REFINED[0]
+    assert taken(1.1, 1.02, 1.0, 2.0) == OF_REFINED[1]
+    assert taken(*[np.nan] * 4) == OF_REFINED[0]
 
 
 def test_what_cannot_be_refined_is_named(monkeypatch):
