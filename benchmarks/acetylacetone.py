@@ -40,9 +40,8 @@ def main(folder: Path, members: int | None, random: bool, smooth: bool, seed: in
         name, option = f"{name}, smooth", f"{option} --smooth"
     if seed:
         name, option = f"{name}, seed {seed}", f"{option} --seed {seed}"
-    kind = "smoother functions" if smooth else "the defaults"
     figures = {
-        f"{name}: fit with {kind}": f"{minutes:.1f} min, {processor:.1f} min of processors, "
+        f"{name}: fit": f"{minutes:.1f} min, {processor:.1f} min of processors, "
         f"{peak:.1f} GiB, {potential.card.provenance['weights']} weights"
     }
     for temperature in (300, 600):

@@ -83,8 +83,7 @@ def main(folder: Path, members: int | None, random: bool) -> None:
     weights = potential.card.provenance["weights"]
     name, option = named("benzyloxypyridinamine", members, random)
     figures = {
-        f"{name}: fit with the defaults": f"{processor:.1f} min of processors, {peak:.1f} GiB, "
-        f"{weights} weights"
+        f"{name}: fit": f"{processor:.1f} min of processors, {peak:.1f} GiB, {weights} weights"
     }
     tests = {
         f"{kelvin} K": frames_of(

@@ -53,6 +53,7 @@ def fitted_to(name: str, smiles: str) -> im.Potential:
         labelled = im.read_frames(frames)
         labelled = [labelled[k] for k in np.random.default_rng(0).permutation(len(labelled))]
         alone = im.isolated_atoms(set(labelled[0].symbols))
+        # with random channels, of which the figures are
         im.fit([*labelled[100:], *alone], test=labelled[:100], out=folder, refine=0)
     return im.load(folder)
 

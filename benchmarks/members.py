@@ -72,7 +72,7 @@ def main(folder: Path) -> None:
     for name, (_, count) in MOLECULES.items():
         train, tests = data_of(folder, name)
         train = [train[k] for k in np.random.default_rng(0).permutation(len(train))]
-        one, two = (measured(train, tests, members=members) for members in (1, 2))
+        one, two = (measured(train, tests, members=members, refine=0) for members in (1, 2))
         told = f"members, {name}, {count} frames of 300 K, 300 / 600 K"
         record({told: f"one {one}; two {two}"}, command)
 

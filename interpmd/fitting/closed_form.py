@@ -137,9 +137,9 @@ def fit(
             twentieth of 200 frames or more that refine channels.
         refine: rounds in which the channels, which are random mixings of radial functions and
             elements, are changed so that they suit the labels. The potential then has half as many
-            weights unless they are given, errs less near the data, and its calls take about half
-            the time. If None, 5 where molecules have more labels than the usual number of weights;
-            see `interpmd.fitting.size.usual_rounds` and `interpmd.fitting.refinement`.
+            weights unless they are given, errs less near the data, and its calls take two thirds of
+            the time or less. If None, 5 where molecules have more labels than the usual number of
+            weights; see `interpmd.fitting.size.usual_rounds` and `interpmd.fitting.refinement`.
         members: how many times the channels of one fit the potential has, which then errs less; the
             fit takes longer, and a call so many times as long or more. All weights are solved
             together where the rows of more than 20,000 weights fit into `memory`, which takes
@@ -240,7 +240,7 @@ def fit(
 
     base = unlearned(isolated, spec.terms)
     if refine is None:
-        refine = 0 if members else usual_rounds(used, isolated, spec, settings)
+        refine = 0 if (members or 1) > 1 else usual_rounds(used, isolated, spec, settings)
     if validation is None:
         validation = usual_validation(len(used), refine > 0)
     refined = refine > 0 and spec.channels is None

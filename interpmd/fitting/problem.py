@@ -151,9 +151,8 @@ class Problem:
         scale = column_scales(self.term, frames, seed)
         equations = equations_on(self.settings.device, self.term, scale, self.settings.memory)
         own = self.settings.mean_weight is not None
-        rare = own or bool(self.spec.least_rows) or of_atoms(frames)
-        may = not refined and valid is None and fraction > 0 and not rare
-        few = may and in_turns(equations, len(frames))
+        rare = refined or own or bool(self.spec.least_rows) or of_atoms(frames)
+        few = valid is None and fraction > 0 and not rare and in_turns(equations, len(frames))
         parts = parts_of(len(frames), seed) if few else [held_out(frames, valid, fraction, seed)]
         # shuffled, so that the first frames are a fair sample of all
         shuffled = np.random.default_rng(seed).permutation(len(frames))
@@ -326,8 +325,8 @@ class Problem:
     ) -> tuple[pd.DataFrame, Solution | None]:
         """Ridge strengths from strong to weak, until validation stops improving.
 
-        Those of refined channels go from weak to strong. Many other channels are judged by half of
-        them, which want the same strength. With one that is given its solution comes too.
+        Refined channels go upwards. Many others are judged by half of them, which want the same
+        strength. With one that is given its solution comes too.
         """
         solution = None
         judges, size = turns[0].judges, len(turns[0].equations.scale)
@@ -344,7 +343,8 @@ class Problem:
                 solution = found if ridge is not None else None
             if not judges:
                 return np.nan, None
-            return error_of(turns, means), evaluation_of(turns, means) if watch else None
+            seen = watch is not None
+            return error_of(turns, means), evaluation_of(turns, means) if seen else None
 
         strengths = OF_REFINED if refined else RIDGES[::-1]
         if ridge is not None or not judges:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 from ase import Atoms
@@ -20,6 +19,7 @@ from interpmd.fitting.least_rows import of_atoms
 from interpmd.fitting.normal import GIB, has_forces
 from interpmd.fitting.settings import FitSettings
 from interpmd.fitting.spec import Spec
+from interpmd.potentials.fast import available
 
 #: Weights for each label where labels are few, and how many weights are that at most: more cost
 #: more than they bring.
@@ -53,12 +53,12 @@ def usual_rounds(
     """
     asked = spec.weights is not None or spec.channels is not None
     other = settings.mean_weight is not None or settings.soft_weight or settings.device != "cpu"
-    if asked or other or find_spec("numba") is None:
+    if asked or other:
         return 0
     if any(atoms.pbc.any() for atoms in frames) or of_atoms(frames):
         return 0
     known = sum(label_count(atoms) for atoms in frames)
-    return ROUNDS if known >= spec.size(len(list(elements))) else 0
+    return ROUNDS if known >= spec.size(len(list(elements))) and available() else 0
 
 
 def choose_size(

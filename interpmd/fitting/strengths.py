@@ -14,7 +14,7 @@ from interpmd.fitting.report import Evaluation
 #: Ridge strengths that are tried, per row (columns have unit root mean square in force rows).
 RIDGES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 
-#: Those that refined channels try, from that of the rounds, to which they are suited, to strong.
+#: Those that refined channels try, from near that of the rounds, which suits them, to strong.
 OF_REFINED = (1e-7, 1e-6, 1e-5, 1e-4)
 
 #: Ridge strength that a watched fit uses before it has chosen one.

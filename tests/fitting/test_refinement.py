@@ -197,6 +197,9 @@ def test_molecules_with_more_labels_than_weights_are_refined(monkeypatch):
     for atoms, labelled in zip(boxed, many, strict=True):
         atoms.calc = labelled.calc
     assert rounds(boxed) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("interpmd.fitting.size.available", lambda: False)
+        assert rounds() == 0
     monkeypatch.setattr("interpmd.fitting.size.of_atoms", lambda frames: True)
     assert rounds() == 0
 
@@ -205,11 +208,11 @@ def test_a_fit_refines_by_default_and_says_so(monkeypatch):
     monkeypatch.setattr("interpmd.fitting.spec.PER_ELEMENT", 250)
     spec = {"cutoff": 3.0, "functions": 6}
     many = frames(40) + ISOLATED
-    usual, random, two = (
+    usual, random, one, two = (
         im.fit(many, spec=spec, progress=False, **how).potential.card.provenance
-        for how in ({}, {"refine": 0}, {"members": 2})
+        for how in ({}, {"refine": 0}, {"members": 1}, {"members": 2})
     )
-    assert usual["refine"] == ROUNDS >= len(usual["refinement"]) > 0
+    assert usual["refine"] == one["refine"] == ROUNDS >= len(usual["refinement"]) > 0
     assert usual["spec"]["lmax"] == (0, 4, 4, 4) and usual["weights"] <= 375
     assert "refine" not in random and random["spec"]["lmax"] == (0, 4, 4, 3)
     assert 375 < random["weights"] <= 750 and "refine" not in two
@@ -235,9 +238,8 @@ def test_the_strength_of_refined_channels_is_chosen_by_all_of_them_and_upwards(m
 
 def test_of_good_strengths_the_first_is_taken():
     def taken(*errors: float) -> float:
-        return first_of_the_good(
-            pd.DataFrame({"ridge": OF_REFINED, "validation_error": errors})
-        ).ridge
+        scan = pd.DataFrame({"ridge": OF_REFINED, "validation_error": errors})
+        return first_of_the_good(scan).ridge
 
     assert taken(1.02, 1.0, 0.995, 2.0) == OF_REFINED[0]
     assert taken(1.1, 1.02, 1.0, 2.0) == OF_REFINED[1]
