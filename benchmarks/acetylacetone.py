@@ -3,9 +3,9 @@
 python benchmarks/acetylacetone.py FOLDER [--members K | --random] [--smooth] [--seed N]
 
 FOLDER is dataset_acac of github.com/davkovacs/BOTNet-datasets, with train_300K.xyz,
-test_MD_300K.xyz and test_MD_600K.xyz. With members the potential has the channels of K fits,
-with --random its channels are not refined, nor are they with members or with --smooth, radial
-functions that change more slowly than the usual ones.
+test_MD_300K.xyz and test_MD_600K.xyz. With members the potential has the channels of K fits of
+random channels, with --random it is one fit of them, as with --smooth, of radial functions that
+change more slowly than the usual ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SMOOTH = {"basis": 5, "decay": 3.0}
 def main(folder: Path, members: int | None, random: bool, smooth: bool, seed: int) -> None:
     began, started = time.process_time(), time.perf_counter()
     spec = SMOOTH if smooth else None
-    how = {"members": members, "refine": 0 if random or smooth else None, "seed": seed}
+    how = {"members": members, "refine": 0 if random or smooth or members else None, "seed": seed}
     report = im.fit(folder / "train_300K.xyz", spec=spec, **how)
     minutes = (time.perf_counter() - started) / 60
     processor = (time.process_time() - began) / 60

@@ -75,7 +75,7 @@ def main(folder: Path, members: int | None, random: bool) -> None:
     train = frames_of(folder, "train", known, n=EACH, temperature=300.0, seed=0)
     train = [train[k] for k in np.random.default_rng(0).permutation(len(train))]
     began = time.process_time()
-    how = {"members": members, "refine": 0 if random else None}
+    how = {"members": members, "refine": 0 if random or members else None}
     report = im.fit(train, isolated_energies="average", **how)
     processor = (time.process_time() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -3,7 +3,7 @@
 python benchmarks/refinement.py FOLDER
 
 The runs are those of `members.py`, whose FOLDER serves as well. A refined fit, the default where
-labels are so many, has half as many weights.
+labels are so many, is the mean of two of half as many weights.
 """
 
 from __future__ import annotations

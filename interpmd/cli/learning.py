@@ -56,7 +56,7 @@ def fit(
     memory: Annotated[float, typer.Option(help="Limit in GiB.")] = 5.0,
     device: Annotated[str, typer.Option(help="Where to solve: cpu, cuda.")] = "cpu",
     refine: Annotated[
-        int | None, typer.Option(help="Rounds that refine channels. Default: 5 or 0, by labels.")
+        int | None, typer.Option(help="Rounds that refine channels. Default: 3 or 0, by labels.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     energy_key: EnergyKey = None,

@@ -19,6 +19,7 @@ from ase import Atoms
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from interpmd.fitting.motions import turned
 from interpmd.fitting.normal import weighted_rows, weighted_values
 from interpmd.fitting.targets import Targets
 from interpmd.fitting.threads import one_thread_each
@@ -28,8 +29,9 @@ from interpmd.potentials.fast.neighbours import Edges, Sites, given_edges
 from interpmd.structures.edges import neighbours
 from interpmd.structures.systems import Batch
 
-#: Å by which atoms are moved, and relative change of the mixing, for differences.
-PUSH, STEP = 1e-3, 1e-4
+#: Å by which atoms are moved, and relative change of the mixing, to both sides and to one, for
+#: differences.
+PUSH, STEP, ONE_SIDED = 1e-3, 1e-4, 1e-6
 
 #: Atoms of the frames that a thread takes at once.
 ATOMS = 200
@@ -128,18 +130,65 @@ class ByMixing:
             first = last
         return found
 
+    @cached_property
+    def _turns(self) -> list[Float[np.ndarray, "directions components"] | None]:
+        """What turns the forces of each frame to directions free of rigid motions."""
+        of = zip(self.frames, self.targets, self._ends[:-1], self._ends[1:], strict=True)
+        found = []
+        for atoms, target, start, stop in of:
+            whole = (self.weights[start + 1 : stop] > 0).all()
+            found.append(turned(atoms, target.forces) if whole else None)
+        return found
+
+    @cached_property
+    def _fewer_ends(self) -> np.ndarray:
+        sizes = np.diff(self._ends)
+        for k, turn in enumerate(self._turns):
+            if turn is not None:
+                sizes[k] = 1 + len(turn)
+        return np.cumsum([0, *sizes])
+
+    def fewer(self, rows: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " fewer"]:
+        """Numbers for rows without what a free molecule cannot do: push or turn itself."""
+        found = np.zeros(self._fewer_ends[-1])
+        for k, turn in enumerate(self._turns):
+            own = rows[self._ends[k] : self._ends[k + 1]]
+            self._turn(turn, own, found[self._fewer_ends[k] : self._fewer_ends[k + 1]])
+        return found
+
+    @staticmethod
+    def _turn(turn: np.ndarray | None, rows: np.ndarray, into: np.ndarray) -> None:
+        if turn is None:
+            into[...] = rows
+        else:
+            into[0], into[1:] = rows[0], turn @ rows[1:]
+
+    def whole(self, fewer: Float[np.ndarray, " fewer"]) -> Float[np.ndarray, " rows"]:
+        """The reverse of `fewer`, for what neither pushes nor turns a free molecule."""
+        found = np.zeros(len(self.values))
+        for k, turn in enumerate(self._turns):
+            own = fewer[self._fewer_ends[k] : self._fewer_ends[k + 1]]
+            into = found[self._ends[k] : self._ends[k + 1]]
+            if turn is None:
+                into[...] = own
+            else:
+                into[0], into[1:] = own[0], own[1:] @ turn
+        return found
+
     def design(
         self, term: ClusterExpansion, scale: Float[np.ndarray, " weights"]
-    ) -> Float[np.ndarray, "rows weights"]:
-        """X: weighted rows, columns divided by a scale."""
-        found = np.zeros((len(self.values), len(scale)))
+    ) -> Float[np.ndarray, "fewer weights"]:
+        """X: weighted rows without rigid motions, columns divided by a scale."""
+        found = np.zeros((self._fewer_ends[-1], len(scale)))
 
         def make(frame: int) -> None:
             start, atoms, target = self._ends[frame], self.frames[frame], self.targets[frame]
-            rows, _ = weighted_rows(term, atoms, target, scale)
-            place = found[start : self._ends[frame + 1]]
+            made, _ = weighted_rows(term, atoms, target, scale)
+            rows = np.zeros((self._ends[frame + 1] - start, len(scale)))
             known = np.isfinite(weighted_values(atoms, target))
-            place[: len(known)][known] = rows
+            rows[: len(known)][known] = made
+            place = slice(self._fewer_ends[frame], self._fewer_ends[frame + 1])
+            self._turn(self._turns[frame], rows, found[place])
 
         make(0)  # what threads share is made
         side_by_side(make, range(1, len(self.frames)))
@@ -183,12 +232,24 @@ class ByMixing:
         return torch.from_numpy(distances[near]), species
 
     def forward(
-        self, slopes: MixingSlopes, mixing: Mixing, change: Mixing
+        self,
+        slopes: MixingSlopes,
+        mixing: Mixing,
+        change: Mixing,
+        here: Float[np.ndarray, " rows"] | None = None,
     ) -> Float[np.ndarray, " rows"]:
-        """J times a change of the mixing."""
+        """J times a change of the mixing.
+
+        Args:
+            slopes, mixing, change: of the term, W and dW.
+            here: what is predicted with W, where it is known: half as dear, and less exact.
+        """
         size = np.linalg.norm(change)
         if not size:
             return np.zeros(len(self.values))
+        if here is not None:
+            step = ONE_SIDED * np.linalg.norm(mixing) / size
+            return (self.predicted(slopes, mixing + step * change) - here) / step
         step = STEP * np.linalg.norm(mixing) / size
         more, less = (self.predicted(slopes, mixing + s * step * change) for s in (1, -1))
         return (more - less) / (2 * step)

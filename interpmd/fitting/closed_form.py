@@ -136,19 +136,20 @@ def fit(
         validation: fraction of `train` held out if `valid` is None; if None, a tenth, or a
             twentieth of 200 frames or more that refine channels.
         refine: rounds in which the channels, which are random mixings of radial functions and
-            elements, are changed so that they suit the labels. The potential then has half as many
-            weights unless they are given, errs less near the data, and its calls take two thirds of
-            the time or less. If None, 5 where molecules have more labels than the usual number of
-            weights; see `interpmd.fitting.size.usual_rounds` and `interpmd.fitting.refinement`.
+            elements, are changed so that they suit the labels. Each member then has half as many
+            weights unless they are given, and the potential errs less. If None, 3 where molecules
+            have more labels than the usual number of weights; see
+            `interpmd.fitting.size.usual_rounds` and `interpmd.fitting.refinement`.
         members: how many times the channels of one fit the potential has, which then errs less; the
-            fit takes longer, and a call so many times as long or more. All weights are solved
-            together where the rows of more than 20,000 weights fit into `memory`, which takes
-            little longer than one fit, or the matrix of the labels does (31,000 in 5 GiB), else in
-            so many fits apart, whose mean is the potential; that is so also for 110 frames or
-            fewer, with `mean_weight`, `soft_weight` or a penalty on rows, and on a GPU. If None, 4
-            for a correction of a `baseline` by 110 frames or fewer, whose call takes longer than
-            theirs, else 1. See `interpmd.fitting.members`, `interpmd.fitting.schur` and
-            `interpmd.fitting.joint`.
+            fit takes longer, and a call so many times as long or more. All weights of random
+            channels are solved together where the rows of more than 20,000 weights fit into
+            `memory`, which takes little longer than one fit, or the matrix of the labels does
+            (31,000 in 5 GiB), else in so many fits apart, whose mean is the potential; that is so
+            also for channels that are refined, for 110 frames or fewer, with `mean_weight`,
+            `soft_weight` or a penalty on rows, and on a GPU. If None, 2 where channels whose number
+            is not given are refined, 4 for a correction of a `baseline` by 110 frames or fewer,
+            whose call takes longer than theirs, else 1. See `interpmd.fitting.members`,
+            `interpmd.fitting.schur` and `interpmd.fitting.joint`.
         memory: limit in GiB for the normal equations.
         device: where they are made and solved: "cpu", or a GPU as torch calls it, such as "cuda".
         level: level of theory, for the card; read from info "level" if None.
@@ -197,8 +198,8 @@ def fit(
     )
     arguments.one_of(("keep", "leave out"), outliers=outliers)
     arguments.count(members=1 if members is None else members)
-    if refine and (members or 1) > 1:
-        raise ArgumentError("give refine= or members=: the channels of members are not refined")
+    if refine:
+        required("numba", "refine=")
     keys = Keys(energy_key, forces_key, stress_key)
     frames = labelled_frames(read_frames(train), keys)
     labels.check_labels(frames)
@@ -240,27 +241,20 @@ def fit(
 
     base = unlearned(isolated, spec.terms)
     if refine is None:
-        refine = 0 if (members or 1) > 1 else usual_rounds(used, isolated, spec, settings)
+        refine = usual_rounds(used, isolated, spec, settings)
     if validation is None:
         validation = usual_validation(len(used), refine > 0)
     refined = refine > 0 and spec.channels is None
     spec = with_channels(replace(spec, lmax=spec.degrees(refined)), used)
     if spec.basis is None:
         spec = replace(spec, basis=choose_basis(used, base, spec, settings, progress, watch))
+    halved = refined and spec.weights is None
     spec = choose_size(used, isolated, spec, settings, refined)
     problem = Problem(spec.expansion(isolated, seed), base, spec, settings)
     if members is None:
         size = len(problem.term.columns)
-        members = 1 if refine else usual_members(corrected is not None, len(used), size)
-    history: list[float] = []
-    if refine:
-        required("numba", "refine=")
-        from interpmd.fitting.refinement import refine_mixing
-
-        valid_frames = others.get("valid")
-        options = {"fraction": validation, "progress": progress, "watch": watch, "out": out}
-        history = refine_mixing(problem, used, valid_frames, refine, **options)
-    problem, solved = solve_members(
+        members = usual_members(corrected is not None, len(used), size, halved)
+    problem, solved, histories = solve_members(
         problem,
         members,
         used,
@@ -271,7 +265,7 @@ def fit(
         progress=progress,
         watch=watch,
         keep=keep_equations,
-        refined=refine > 0,
+        rounds=refine,
     )
     potential = problem.finish(solved, used)
     apart = bool(solved.scan.attrs.get("apart"))
@@ -284,7 +278,7 @@ def fit(
         **states_of(used),
         "distances": SeenDistances.of(used, potential.cutoff).to_json(),
         "force_slope": checked.force_factor,
-        **({"refine": refine, "refinement": history} if refine else {}),
+        **({"refine": refine, "refinement": histories} if refine else {}),
     }
     level = level or next((str(a.info["level"]) for a in frames if "level" in a.info), None)
     potential.card = Card(level, provenance)

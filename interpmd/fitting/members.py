@@ -1,9 +1,9 @@
 """More weights than one matrix of normal equations holds: the channels of several fits in one.
 
-Where their rows, or the matrix of these, fit into memory all weights are solved together
-(`interpmd.fitting.schur`, `interpmd.fitting.joint`). Elsewhere each member, whose channels are
-other random mixings, is solved by itself, in the memory of one; members share the radial network
-and the frames held out. Their mean
+Where their rows, or the matrix of these, fit into memory all weights of random channels are solved
+together (`interpmd.fitting.schur`, `interpmd.fitting.joint`). Elsewhere each member, whose channels
+are other random mixings, is refined and solved by itself, in the memory of one; members share the
+radial network and the frames held out. Their mean
 
     E = 1/K sum_m sum_p w_mp B_mp
 
@@ -11,8 +11,10 @@ is an expansion of the same form, with the channels of all and each weight divid
 whose errors have the size e and the correlation r, it errs by e sqrt((1 + (K - 1) r) / K) (means of
 predictors: Breiman, Machine Learning 24, 123 (1996)).
 
-Corrections of a baseline by few labels have several members unless it is said otherwise: the fit
-takes seconds, and a call of the baseline itself longer than that of the correction.
+Refined channels have two members unless it is said otherwise: as many weights as random channels
+have, in two halves, whose errors are alike to two thirds. Corrections of a baseline by few labels
+have four: the fit takes seconds, and a call of the baseline itself longer than that of the
+correction.
 
 Samples of a mean are those of all members, which are drawn independently, added and divided by
 sqrt(K): were all members alike, their size would stay. One factor then makes the bars about the
@@ -28,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from ase import Atoms
 
 from interpmd.fitting.channels import joined, member
@@ -44,19 +47,25 @@ from interpmd.fitting.turns import FEW_WEIGHTS, MOST
 from interpmd.potentials.expansion import ClusterExpansion
 
 #: Arrays of a member that its checkpoint holds in any case.
-KEPT = ("mean", "scale", "ridge", "samples", "calibration", "least_rows", "tried", "sizes")
+KEPT = (
+    *("mean", "scale", "ridge", "samples", "calibration", "least_rows", "tried", "sizes"),
+    *("mixing", "history"),
+)
 
-#: Members of a correction that few labels determine.
-OF_CORRECTIONS = 4
+#: Members of channels that are refined, and of a correction that few labels determine.
+OF_REFINED, OF_CORRECTIONS = 2, 4
 
 
-def usual_members(corrects: bool, frames: int, weights: int) -> int:
+def usual_members(corrects: bool, frames: int, weights: int, halved: bool = False) -> int:
     """How many members a fit has if it is not said.
 
     Args:
         corrects: whether it corrects a baseline.
         frames: learned from. weights: of one member.
+        halved: whether they are half as many as usual, for channels are refined.
     """
+    if halved:
+        return OF_REFINED
     few = frames <= MOST and weights <= FEW_WEIGHTS
     return OF_CORRECTIONS if corrects and few else 1
 
@@ -73,9 +82,10 @@ def solve_members(
     progress: bool = False,
     watch: Watch | None = None,
     keep: bool = False,
-    refined: bool = False,
-) -> tuple[Problem, Solved]:
-    """The problem of the joined expansion and its solution; of one member it is that of a fit.
+    rounds: int = 0,
+) -> tuple[Problem, Solved, list[list[float]]]:
+    """The problem of the joined expansion, its solution, and errors before each round of refinement
+    in eV/Å, member by member; of one member it is the problem that is given.
 
     Args:
         problem: of the first member, which chooses the ridge strength of all.
@@ -84,41 +94,59 @@ def solve_members(
             solved stays beside `out` until the fit is done.
         keep: whether to give the normal equations too, where those of all members fit into memory
             and were not solved together.
-        refined: see `Problem.solve`.
+        rounds: in which the channels of each member are refined.
     """
     size = 8.0 * members * len(problem.term.columns) ** 2
     keep = keep and size <= problem.settings.memory * GIB
     options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out, "keep": keep}
+
+    def refined(own: Problem) -> list[float]:
+        if not rounds:
+            return []
+        from interpmd.fitting.refinement import refine_mixing  # needs numba
+
+        options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out}
+        return refine_mixing(own, frames, valid, rounds, **options)
+
     if members == 1:
-        return problem, problem.solve(frames, valid, ridge=ridge, refined=refined, **options)
-    whole = replace(problem, term=joined([member(problem.term, k) for k in range(members)]))
-    for together in (Schur, Joint):
-        all_weights = together(whole, members, frames, valid, fraction)
-        if all_weights.fits():
-            return whole, all_weights.solve(ridge=ridge, out=out, progress=progress, watch=watch)
+        history = refined(problem)
+        solved_one = problem.solve(frames, valid, ridge=ridge, refined=rounds > 0, **options)
+        return problem, solved_one, [history] if rounds else []
+    if not rounds:
+        whole = replace(problem, term=joined([member(problem.term, k) for k in range(members)]))
+        for together in (Schur, Joint):
+            all_weights = together(whole, members, frames, valid, fraction)
+            if all_weights.fits():
+                found = all_weights.solve(ridge=ridge, out=out, progress=progress, watch=watch)
+                return whole, found, []
+    problems = [replace(problem, term=member(problem.term, k)) for k in range(members)]
     solved: list[Solved] = []
-    for number in range(members):
-        own = replace(problem, term=member(problem.term, number))
+    histories: list[list[float]] = []
+    for number, own in enumerate(problems):
         kept = None
         if out is not None:
             key = own.key([*frames, *(valid or ())])
-            kept = Checkpoint(out, f"member{number}", f"{key} {fraction} {ridge}")
+            kept = Checkpoint(out, f"member{number}", f"{key} {fraction} {ridge} {rounds}")
         stored = kept.read(KEPT) if kept is not None else None
-        if stored is None:
-            strength = solved[0].ridge if solved else ridge
-            solved.append(own.solve(frames, valid, ridge=strength, **options))
-        else:
+        if stored is not None:
+            own.term.mixing.copy_(torch.from_numpy(stored["mixing"]))
+            histories.append(stored["history"].tolist())
             solved.append(_restored(stored))
-        if kept is not None and stored is None:
-            kept.write(**_arrays(solved[-1]))
-    whole = replace(problem, term=_joined_terms(problem, solved))
+            continue
+        histories.append(refined(own))
+        strength = solved[0].ridge if solved else ridge
+        solved.append(own.solve(frames, valid, ridge=strength, refined=rounds > 0, **options))
+        if kept is not None:
+            refinement = {"mixing": own.term.mixing.numpy(), "history": np.array(histories[-1])}
+            kept.write(**_arrays(solved[-1]), **refinement)
+    whole = replace(problem, term=_joined_terms(problems, solved))
     held = [_mean(each) for each in zip(*(s.held for s in solved), strict=True)]
     factor = factor_of(held) if held else 1.0
     term = whole.term
     samples = term.samples.flatten(0, 1)[term.columns].double().numpy()
     first = solved[0]
     first.scan.attrs["apart"] = True
-    return whole, Solved(
+    found = Solved(
         mean=term.readout.flatten().numpy()[term.columns],
         scale=np.ones(len(samples)),
         ridge=first.ridge,
@@ -128,16 +156,14 @@ def solve_members(
         scan=first.scan,
         sums=tuple(sums for each in solved for sums in each.sums),
     )
+    return whole, found, histories if rounds else []
 
 
-def _joined_terms(problem: Problem, solved: Sequence[Solved]) -> ClusterExpansion:
-    terms = []
-    for number, each in enumerate(solved):
-        own = replace(problem, term=member(problem.term, number))
+def _joined_terms(problems: Sequence[Problem], solved: Sequence[Solved]) -> ClusterExpansion:
+    for own, each in zip(problems, solved, strict=True):
         own.set_readout(each)
         own.set_samples(each)
-        terms.append(own.term)
-    return joined(terms)
+    return joined([own.term for own in problems])
 
 
 def _mean(members: Sequence[Judged]) -> Judged:

@@ -31,15 +31,29 @@ def without_rigid_motions(
         forces: their labels, NaN where there is none.
         rows, values: its weighted rows and their targets: energy, where it is known, and forces.
     """
-    free = 1 < len(atoms) <= MOST_ATOMS and not atoms.pbc.any()
-    if not free or not np.isfinite(forces).all():
+    turn = turned(atoms, forces)
+    if turn is None:
         return rows, values
-    turn = internal_directions(atoms.positions).T.astype(rows.dtype)
+    turn = turn.astype(rows.dtype)
     first = len(values) - turn.shape[1]
     return (
         np.concatenate([rows[:first], turn @ rows[first:]]),
         np.concatenate([values[:first], turn @ values[first:]]),
     )
+
+
+def turned(
+    atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]
+) -> Float[np.ndarray, "directions components"] | None:
+    """What turns forces to directions free of rigid motions; None for frames that keep their rows.
+
+    Args:
+        atoms, forces: see `without_rigid_motions`.
+    """
+    free = 1 < len(atoms) <= MOST_ATOMS and not atoms.pbc.any()
+    if not free or not np.isfinite(forces).all():
+        return None
+    return internal_directions(atoms.positions).T
 
 
 def internal_directions(

@@ -39,7 +39,7 @@ from interpmd.potentials.expansion import ClusterExpansion
 from interpmd.potentials.fast.mixing import MixingSlopes
 
 #: Ridge strength while the refinement lasts, and steps of conjugate gradients of a round.
-RIDGE, STEPS = 3e-8, 12
+RIDGE, STEPS = 3e-8, 10
 
 #: Change of the numbers of U in a round, relative to their size, that the prior expects.
 CHANGE = 2.0
@@ -59,17 +59,17 @@ class _Solved:
     """The read-out that is best for a mixing.
 
     Attributes:
-        rows: X, columns scaled. factor: of X^T X + P, in its lower triangle.
+        rows: X without rigid motions, columns scaled. factor: of X^T X + P, in its lower triangle.
         mean: w. missed: X w - y. value: the sum of squares, the prior's included.
     """
 
-    rows: Float[np.ndarray, "rows weights"]
+    rows: Float[np.ndarray, "fewer weights"]
     factor: Float[np.ndarray, "weights weights"]
     mean: Float[np.ndarray, " weights"]
-    missed: Float[np.ndarray, " rows"]
+    missed: Float[np.ndarray, " fewer"]
     value: float
 
-    def left_over(self, rows: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+    def left_over(self, rows: Float[np.ndarray, " fewer"]) -> Float[np.ndarray, " fewer"]:
         """What of a change of the rows no change of the read-out makes up for."""
         made_up = scipy.linalg.cho_solve(
             (self.factor, True), self.rows.T @ rows, check_finite=False
@@ -109,7 +109,7 @@ def refine_mixing(
     term, seed = problem.term, problem.settings.seed
     held = held_out(frames, valid, fraction, seed)
     judging = [frames[i] for i in held] if valid is None else valid
-    order = np.random.default_rng(seed).permutation(len(frames))
+    order = np.random.default_rng(term.seed).permutation(len(frames))
     shuffled = [frames[i] for i in order[~np.isin(order, held)]]
     shuffled = shuffled[: _affordable(problem, shuffled)]
     judged = _by_mixing(problem, judging) if judging else None
@@ -177,9 +177,10 @@ def _solve(problem: Problem, labelled: ByMixing, scale: Float[np.ndarray, " weig
         raise SingularError(
             f"the equations of the refinement are singular (column {info - 1}); take fewer channels"
         )
-    right = rows.T @ labelled.values
+    values = labelled.fewer(labelled.values)
+    right = rows.T @ values
     mean = scipy.linalg.cho_solve((factor, True), right, check_finite=False)
-    missed = rows @ mean - labelled.values
+    missed = rows @ mean - values
     return _Solved(rows, factor, mean, missed, float(missed @ missed + prior @ mean**2))
 
 
@@ -192,15 +193,17 @@ def _step(
     mixing = root @ found
     variance = solved.value / max(labelled.count, 1)
     prior = variance / (CHANGE**2 * float(np.mean(found**2)))
+    here = labelled.predicted(slopes, mixing)
 
     def sideways(change: Mixing) -> Mixing:
         return change - unit * (unit * change).sum(1, keepdims=True)
 
     def curvature(change: Mixing) -> Mixing:
-        moved = solved.left_over(labelled.forward(slopes, mixing, root @ change))
-        return sideways(root @ labelled.back(slopes, moved)) + prior * change
+        moved = labelled.forward(slopes, mixing, root @ change, here)
+        left = labelled.whole(solved.left_over(labelled.fewer(moved)))
+        return sideways(root @ labelled.back(slopes, left)) + prior * change
 
-    residual = -sideways(root @ labelled.back(slopes, solved.missed))
+    residual = -sideways(root @ labelled.back(slopes, labelled.whole(solved.missed)))
     change, along, size = np.zeros_like(found), residual, float((residual**2).sum())
     for _ in range(STEPS):
         if not size:

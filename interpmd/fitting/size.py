@@ -26,7 +26,7 @@ from interpmd.potentials.fast import available
 TIMES, MANY = 4, 6_000
 
 #: Rounds in which the channels of many labels are refined.
-ROUNDS = 5
+ROUNDS = 3
 
 #: Part of the frames that is held out; of so many frames that refine channels it is less.
 HELD_OUT, HELD_OUT_OF_MANY, MANY_FRAMES = 0.1, 0.05, 200
@@ -73,8 +73,7 @@ def choose_size(
     Where there are more labels than weights nothing changes. Else there are as many weights as
     labels, or, up to `MANY`, `TIMES` as many. A number of weights that was asked for is kept.
 
-    Where channels are refined, half as many weights err less near the data already; they are at
-    most half as many as labels.
+    A member of refined channels has half of that, and at most half as many weights as labels.
 
     Args:
         frames: training frames.

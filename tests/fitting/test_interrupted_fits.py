@@ -117,14 +117,17 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_fit(tmp_path, monkeypatch)
         Checkpoint(tmp_path / "out", "frames", "key").write(done=1)
 
 
-def test_a_refinement_that_was_interrupted_goes_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_refinement_that_was_interrupted_goes_on(tmp_path, members):
     spec = SMALL | {"channels": (4, 4), "functions": 6}
-    arguments = {"spec": spec, "refine": 3, "ridge": 1e-6, "progress": False}
+    arguments = {"spec": spec, "refine": 3, "ridge": 1e-6, "members": members, "progress": False}
     many = frames(24) + ISOLATED
     whole = im.fit(many, **arguments)
+    seen = []
 
     def stop(step):
-        if step.stage == "refinement" and step.done == 2:
+        seen.append((step.stage, step.done))
+        if seen.count(("refinement", 2)) == members:  # of the last member
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -138,7 +141,9 @@ def test_a_refinement_that_was_interrupted_goes_on(tmp_path, monkeypatch):
     )
     assert rounds == [2]
     histories = [r.potential.card.provenance["refinement"] for r in (whole, resumed)]
-    assert len(histories[0]) == 3 and histories[0] == pytest.approx(histories[1])
+    assert [len(each) for each in histories[0]] == [3] * members
+    for one, other in zip(*histories, strict=True):
+        assert one == pytest.approx(other)
     mixings = [r.potential.terms["expansion"].mixing for r in (whole, resumed)]
     assert mixings[0].numpy() == pytest.approx(mixings[1].numpy(), rel=1e-9)
     assert not (tmp_path / "out.partial").exists()

@@ -244,7 +244,7 @@ def test_bars_are_calibrated_about_the_mean_on_frames_that_no_member_saw(monkeyp
     spec, many = Spec(**SMALL), frames(MOST + 10)  # of fewer all judge in turns
     base = unlearned({1: 0.0, 6: 0.0, 8: 0.0}, {})
     problem = Problem(spec.expansion([1, 6, 8], 0), base, spec, FitSettings())
-    whole, solved = solve_members(problem, COUNT, many, fraction=0.25)
+    whole, solved, _ = solve_members(problem, COUNT, many, fraction=0.25)
     held = [many[k] for k in labels.split(len(many), 0.25, 0)[1]]
     judges = Judges(whole.term, solved.scale, held, whole.targets(held))
     seen = list(judges.judged(solved.mean, solved.samples))

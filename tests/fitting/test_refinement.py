@@ -16,6 +16,7 @@ import interpmd as im
 from interpmd.errors import MemoryLimitError
 from interpmd.fitting import refinement
 from interpmd.fitting.by_mixing import ByMixing
+from interpmd.fitting.channels import member
 from interpmd.fitting.closed_form import unlearned
 from interpmd.fitting.normal import column_scales, weighted_rows
 from interpmd.fitting.problem import Problem
@@ -84,11 +85,28 @@ def test_rows_and_predictions_are_those_of_a_fit():
         for atoms, target in zip(labelled.frames, labelled.targets, strict=True)
     ]
     known = labelled.weights > 0
-    assert rows[known] == pytest.approx(np.concatenate([x for x, _ in made]))
     assert labelled.values[known] == pytest.approx(np.concatenate([y for _, y in made]))
     weights = term.readout.flatten().numpy()[term.columns] * scale
     slopes = MixingSlopes(term)
-    assert labelled.predicted(slopes, slopes.mixing) == pytest.approx(rows @ weights, abs=1e-9)
+    predicted = labelled.predicted(slopes, slopes.mixing)
+    assert predicted[known] == pytest.approx(np.concatenate([x for x, _ in made]) @ weights)
+    assert rows @ weights == pytest.approx(labelled.fewer(predicted), abs=1e-9)
+    assert labelled.whole(rows @ weights) == pytest.approx(predicted, abs=1e-9)
+
+
+def test_rows_of_whole_free_molecules_know_nothing_of_rigid_motions():
+    # of six atoms, 18 forces; the third lacks forces, the last is a crystal of eight
+    term, labelled = labelled_term()
+    rows = labelled.design(term, np.ones(len(term.columns)))
+    assert len(rows) == (1 + 12) * 2 + 19 + 25
+    pushed = np.zeros(len(labelled.values))
+    pushed[1:19:3] = 1.0  # all atoms of the first frame along x
+    assert labelled.fewer(pushed) == pytest.approx(0, abs=1e-12)
+    rows = np.random.default_rng(0).normal(size=len(labelled.values))
+    inner = labelled.whole(labelled.fewer(rows))
+    assert labelled.whole(labelled.fewer(inner)) == pytest.approx(inner)
+    assert inner[19 * 2 :] == pytest.approx(rows[19 * 2 :])
+    assert inner[1:19].reshape(-1, 3).sum(0) == pytest.approx(0, abs=1e-12)
 
 
 def test_derivatives_forward_and_back_are_adjoint_and_right():
@@ -101,6 +119,9 @@ def test_derivatives_forward_and_back_are_adjoint_and_right():
     more = labelled.predicted(slopes, slopes.mixing + step * change)
     less = labelled.predicted(slopes, slopes.mixing - step * change)
     assert forward == pytest.approx((more - less) / (2 * step), abs=1e-4 * np.abs(forward).max())
+    here = labelled.predicted(slopes, slopes.mixing)
+    one_sided = labelled.forward(slopes, slopes.mixing, change, here)
+    assert one_sided == pytest.approx(forward, abs=1e-4 * np.abs(forward).max())
 
 
 def test_a_round_lowers_the_misfit_and_keeps_the_length_of_columns():
@@ -127,7 +148,8 @@ def test_what_a_worse_round_did_is_taken_back(monkeypatch):
     def wrong(labelled, solved, slopes, root, found):
         mixings.append(slopes.mixing)
         good = len(mixings) == 2
-        return step(labelled, solved, slopes, root, found) if good else np.flip(found, 1)
+        alike = np.repeat(found[..., :1], found.shape[-1], -1)
+        return step(labelled, solved, slopes, root, found) if good else alike
 
     monkeypatch.setattr(refinement, "_step", wrong)
     history = refine_mixing(problem, many, frames(8, 1), 5)
@@ -142,7 +164,7 @@ def test_refined_channels_err_less_on_frames_that_were_not_seen():
     )
     errors = [r.errors().loc["test", "force_rmse_meV/A"] for r in (plain, refined)]
     assert errors[1] < 0.6 * errors[0]
-    history = refined.potential.card.provenance["refinement"]
+    [history] = refined.potential.card.provenance["refinement"]
     assert len(history) == 3 and history[-1] < 0.7 * history[0]
 
 
@@ -168,7 +190,7 @@ def test_energies_with_zeros_of_their_own_teach_nothing():
     assert refinement._by_mixing(problem, frames(3)).count == 3 * 19
 
 
-def test_a_refined_fit_has_half_the_weights_unless_they_are_given():
+def test_a_refined_member_has_half_the_weights_unless_they_are_given():
     many = frames(40)
 
     def weights(spec, refined):
@@ -208,14 +230,39 @@ def test_a_fit_refines_by_default_and_says_so(monkeypatch):
     monkeypatch.setattr("interpmd.fitting.spec.PER_ELEMENT", 250)
     spec = {"cutoff": 3.0, "functions": 6}
     many = frames(40) + ISOLATED
-    usual, random, one, two = (
+    usual, random, one = (
         im.fit(many, spec=spec, progress=False, **how).potential.card.provenance
-        for how in ({}, {"refine": 0}, {"members": 1}, {"members": 2})
+        for how in ({}, {"refine": 0}, {"members": 1})
     )
-    assert usual["refine"] == one["refine"] == ROUNDS >= len(usual["refinement"]) > 0
-    assert usual["spec"]["lmax"] == (0, 4, 4, 4) and usual["weights"] <= 375
+    assert usual["refine"] == one["refine"] == ROUNDS
+    assert usual["spec"]["lmax"] == (0, 4, 4, 4) and usual["weights"] == 2 * one["weights"] <= 750
+    assert usual["members"] == 2 and usual["apart"] and "members" not in one
+    assert all(ROUNDS >= len(history) > 0 for history in usual["refinement"])
+    assert [len(each["refinement"]) for each in (usual, one)] == [2, 1]
+    assert usual["refinement"][0] == one["refinement"][0] != usual["refinement"][1]
     assert "refine" not in random and random["spec"]["lmax"] == (0, 4, 4, 3)
-    assert 375 < random["weights"] <= 750 and "refine" not in two
+    assert 375 < random["weights"] <= 750 and "members" not in random
+
+
+def test_members_are_refined_and_solved_each_by_itself(monkeypatch):
+    """The mean of two fits whose channels are those of two seeds, of the same radial functions."""
+    monkeypatch.setattr("interpmd.fitting.spec.PER_ELEMENT", 250)
+    many, tests = frames(40) + ISOLATED, frames(3, 1)
+    options = {"spec": {"cutoff": 3.0, "functions": 6}, "ridge": 1e-6, "progress": False}
+    both = im.fit(many, **options).potential
+
+    def other(term, number):
+        return member(term, number + 1)
+
+    alone = [im.fit(many, members=1, **options).potential]
+    problem = "interpmd.fitting.closed_form.Problem"
+    own = im.fitting.problem.Problem
+    monkeypatch.setattr(problem, lambda term, *rest: own(other(term, 0), *rest))
+    alone.append(im.fit(many, members=1, **options).potential)
+    for atoms in tests:
+        mean = np.mean([each.predict(atoms).forces.numpy() for each in alone], axis=0)
+        assert both.predict(atoms).forces.numpy() == pytest.approx(mean, abs=1e-8)
+        assert not np.allclose(mean, alone[0].predict(atoms).forces.numpy(), atol=1e-4)
 
 
 def test_of_many_frames_that_refine_a_twentieth_is_held_out():
@@ -251,8 +298,6 @@ def test_what_cannot_be_refined_is_named(monkeypatch):
         patch.setitem(sys.modules, "numba", None)
         with pytest.raises(im.errors.MissingPackageError, match=r"refine=.*interpmd\[fast\]"):
             im.fit(frames(8) + ISOLATED, spec=FEW, refine=1, progress=False)
-    with pytest.raises(im.ArgumentError, match="refine= or members="):
-        im.fit(frames(8) + ISOLATED, spec=FEW, refine=1, members=2, progress=False)
     problem, many = problem_of(memory=1e-4), frames(20)
     with pytest.raises(MemoryLimitError, match="to refine channels of .* weights needs"):
         refine_mixing(problem, many, None, 1)
@@ -263,7 +308,7 @@ def test_channels_that_were_asked_for_are_kept():
     fits = [im.fit(many, spec=FEW, refine=rounds, progress=False) for rounds in (0, 1)]
     sizes = [fit.potential.card.provenance["weights"] for fit in fits]
     few = im.fit(many, spec={"lmax": 1, "cutoff": 3.0}, refine=1, progress=False)
-    assert sizes[0] == sizes[1] < few.potential.card.provenance["weights"] <= 40 * 19 // 2
+    assert sizes[0] == sizes[1] < few.potential.card.provenance["weights"] <= 40 * 19
 
 
 def test_directions_of_u_change_forces_alike():
