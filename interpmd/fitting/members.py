@@ -98,20 +98,22 @@ def solve_members(
     """
     size = 8.0 * members * len(problem.term.columns) ** 2
     keep = keep and size <= problem.settings.memory * GIB
-    options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out, "keep": keep}
+    options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out}
 
     def refined(own: Problem) -> list[float]:
         if not rounds:
             return []
         from interpmd.fitting.refinement import refine_mixing  # needs numba
 
-        options = {"fraction": fraction, "progress": progress, "watch": watch, "out": out}
         return refine_mixing(own, frames, valid, rounds, **options)
 
+    def solution(own: Problem, strength: float | None) -> Solved:
+        how = {"ridge": strength, "keep": keep, "refined": rounds > 0}
+        return own.solve(frames, valid, **how, **options)
+
     if members == 1:
-        history = refined(problem)
-        solved_one = problem.solve(frames, valid, ridge=ridge, refined=rounds > 0, **options)
-        return problem, solved_one, [history] if rounds else []
+        histories = [refined(problem)] if rounds else []
+        return problem, solution(problem, ridge), histories
     if not rounds:
         whole = replace(problem, term=joined([member(problem.term, k) for k in range(members)]))
         for together in (Schur, Joint):
@@ -121,7 +123,7 @@ def solve_members(
                 return whole, found, []
     problems = [replace(problem, term=member(problem.term, k)) for k in range(members)]
     solved: list[Solved] = []
-    histories: list[list[float]] = []
+    histories = []
     for number, own in enumerate(problems):
         kept = None
         if out is not None:
@@ -134,8 +136,7 @@ def solve_members(
             solved.append(_restored(stored))
             continue
         histories.append(refined(own))
-        strength = solved[0].ridge if solved else ridge
-        solved.append(own.solve(frames, valid, ridge=strength, refined=rounds > 0, **options))
+        solved.append(solution(own, solved[0].ridge if solved else ridge))
         if kept is not None:
             refinement = {"mixing": own.term.mixing.numpy(), "history": np.array(histories[-1])}
             kept.write(**_arrays(solved[-1]), **refinement)
@@ -154,7 +155,8 @@ def solve_members(
         held=[frame.wider(factor) for frame in held],
         calibration=factor * first.calibration,
         scan=first.scan,
-        sums=tuple(sums for each in solved for sums in each.sums),
+        # of members that a checkpoint knew there are none
+        sums=tuple(s for m in solved for s in m.sums) if all(m.sums for m in solved) else (),
     )
     return whole, found, histories if rounds else []
 

@@ -203,7 +203,7 @@ def test_members_that_are_solved_are_not_solved_again(tmp_path, monkeypatch):
         return solve(problem, *args, **options)
 
     many = frames(30, 4) + ISOLATED
-    options = {"spec": SMALL, "members": COUNT, "progress": False}
+    options = {"spec": SMALL, "members": COUNT, "progress": False, "keep_equations": True}
     monkeypatch.setattr(Problem, "solve", third_fails)
     with pytest.raises(KeyboardInterrupt):
         im.fit(many, out=tmp_path / "out", **options)
@@ -228,6 +228,7 @@ def test_members_that_are_solved_are_not_solved_again(tmp_path, monkeypatch):
     assert torch.allclose(one.samples, two.samples, rtol=1e-4, atol=1e-7)
     assert torch.allclose(one.grade_scale, two.grade_scale, rtol=1e-5)
     assert again.scan.equals(whole.scan)
+    assert (len(again.equations or ()), len(whole.equations)) == (0, COUNT)
 
 
 def test_the_command_fits_members(tmp_path):

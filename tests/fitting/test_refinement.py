@@ -15,6 +15,7 @@ from frames_of_methanol import ISOLATED, SMALL, frames
 import interpmd as im
 from interpmd.errors import MemoryLimitError
 from interpmd.fitting import refinement
+from interpmd.fitting.active.growing import GrowingFit
 from interpmd.fitting.by_mixing import ByMixing
 from interpmd.fitting.channels import member
 from interpmd.fitting.closed_form import unlearned
@@ -263,6 +264,22 @@ def test_members_are_refined_and_solved_each_by_itself(monkeypatch):
         mean = np.mean([each.predict(atoms).forces.numpy() for each in alone], axis=0)
         assert both.predict(atoms).forces.numpy() == pytest.approx(mean, abs=1e-8)
         assert not np.allclose(mean, alone[0].predict(atoms).forces.numpy(), atol=1e-4)
+
+
+def test_labels_are_added_to_refined_members():
+    many, more, tests = frames(60) + ISOLATED, frames(30, 1), frames(20, 2)
+    options = {"spec": FEW, "refine": 2, "members": 2, "progress": False}
+    report = im.fit(many, keep_equations=True, **options)
+    assert len(report.equations) == 2
+    known = GrowingFit(report.potential, many, equations=report.equations).add(more)
+    anew = GrowingFit(report.potential, many).add(more)
+    sizes = []
+    for potential in (report.potential, known, anew):
+        errors = [potential.predict(a).forces.numpy() - a.get_forces() for a in tests]
+        sizes.append(np.sqrt(np.mean(np.square(errors))))
+    assert sizes[1] == pytest.approx(sizes[2], rel=1e-6) and sizes[1] < 0.95 * sizes[0]
+    mixings = [p.terms["expansion"].mixing for p in (report.potential, known)]
+    assert mixings[0].equal(mixings[1])
 
 
 def test_of_many_frames_that_refine_a_twentieth_is_held_out():
