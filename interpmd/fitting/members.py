@@ -12,9 +12,8 @@ whose errors have the size e and the correlation r, it errs by e sqrt((1 + (K - 
 predictors: Breiman, Machine Learning 24, 123 (1996)).
 
 Refined channels have two members unless it is said otherwise: as many weights as random channels
-have, in two halves, whose errors are alike to two thirds. Corrections of a baseline by few labels
-have four: the fit takes seconds, and a call of the baseline itself longer than that of the
-correction.
+have, in two halves that err differently. Corrections of a baseline by few labels have four: the fit
+takes seconds, and a call of the baseline itself longer than that of the correction.
 
 Samples of a mean are those of all members, which are drawn independently, added and divided by
 sqrt(K): were all members alike, their size would stay. One factor then makes the bars about the
