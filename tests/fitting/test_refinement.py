@@ -252,13 +252,10 @@ def test_members_are_refined_and_solved_each_by_itself(monkeypatch):
     options = {"spec": {"cutoff": 3.0, "functions": 6}, "ridge": 1e-6, "progress": False}
     both = im.fit(many, **options).potential
 
-    def other(term, number):
-        return member(term, number + 1)
-
     alone = [im.fit(many, members=1, **options).potential]
     problem = "interpmd.fitting.closed_form.Problem"
     own = im.fitting.problem.Problem
-    monkeypatch.setattr(problem, lambda term, *rest: own(other(term, 0), *rest))
+    monkeypatch.setattr(problem, lambda term, *rest: own(member(term, 1), *rest))
     alone.append(im.fit(many, members=1, **options).potential)
     for atoms in tests:
         mean = np.mean([each.predict(atoms).forces.numpy() for each in alone], axis=0)
